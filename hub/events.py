@@ -1,0 +1,229 @@
+"""The vocabulary: what subscribers receive. Encodes each event once, decodes for clients.
+
+Every event has `type`, `callSid` and `at` (ISO 8601, UTC, ms). Durable events also carry the topic's `epoch` and a consecutive
+`offset`, so that a missing number is a loss that anyone can see. Times of speech are seconds of call time. Knows nothing of topics,
+providers or sockets. A type or field that a decoder does not know is skipped, so that an older client survives a newer hub.
+"""
+
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeAlias, TypeVar
+
+import msgspec
+
+from hub.audio import Track
+
+
+def _camel(name: str) -> str:
+    head, *rest = name.rstrip("_").split("_")
+    return head + "".join(part.title() for part in rest)
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename=_camel):
+    """A piece of an event."""
+
+
+class Event(Part, frozen=True, kw_only=True, tag_field="type"):
+    """Anything sent about one call. The topic that publishes it fills `at`."""
+
+    call_sid: str
+    at: str = ""
+
+
+class Durable(Event, frozen=True, kw_only=True):
+    """A counted event: kept in the call's history, delivered exactly once. The topic fills `epoch` and `offset`."""
+
+    epoch: str = ""
+    offset: int = 0
+
+
+class Word(Part, frozen=True, kw_only=True):
+    """One word, in seconds of call time."""
+
+    text: str
+    start: float
+    end: float
+    confidence: float | None = None
+
+
+class TranscriberName(Part, frozen=True, kw_only=True):
+    """Which provider and model a call is transcribed by."""
+
+    provider: str
+    model: str
+
+
+class TrackAudio(Part, frozen=True, kw_only=True, omit_defaults=False):
+    """What happened to one track's audio, in milliseconds.
+
+    `filled_ms`: silence put where no audio came in time. `late_ms`: audio that came after its place had left. `dropped_ms`: audio whose
+    timestamp could not be true. `max_skew_ms`: how far this track's arrivals ever trailed the other's (what was emitted is in step always).
+    """
+
+    filled_ms: float
+    late_ms: float
+    dropped_ms: float
+    max_skew_ms: float
+
+
+class CallStarted(Durable, frozen=True, kw_only=True, tag="call-started"):
+    """A stream of the call began; a second one (re-attached, or a second `<Start>`) is told by another of these."""
+
+    from_: str | None = None
+    to: str | None = None
+    direction: str | None = None
+    tracks: list[Track]
+    speakers: dict[Track, str]
+    parameters: dict[str, str]
+    stream_sid: str
+    transcriber: TranscriberName
+
+
+class Interim(Event, frozen=True, kw_only=True, tag="interim"):
+    """The newest state of an utterance that is still open; replaced by its next revision or by its final."""
+
+    utterance: str
+    revision: int
+    track: Track
+    speaker: str
+    text: str
+    start: float
+    end: float
+    confidence: float | None = None
+
+
+class Final(Durable, frozen=True, kw_only=True, tag="final"):
+    """An utterance as it will stay. Its text is empty when the provider took its interims back."""
+
+    utterance: str
+    revision: int
+    track: Track
+    speaker: str
+    text: str
+    start: float
+    end: float
+    confidence: float | None = None
+    words: list[Word]
+    language: str | None = None
+
+
+class Gap(Durable, frozen=True, kw_only=True, tag="gap"):
+    """Audio that could not be transcribed, said out loud."""
+
+    track: Track
+    start: float
+    end: float
+    reason: str
+
+
+class TranscriberLost(Durable, frozen=True, kw_only=True, tag="transcriber-lost"):
+    """The provider's connection broke (`attempt` counts reconnects), or it refused for good (`attempt` 0)."""
+
+    provider: str
+    reason: str
+    attempt: int
+
+
+class TranscriberRestored(Durable, frozen=True, kw_only=True, tag="transcriber-restored"):
+    """The provider transcribes again after `attempt` tries."""
+
+    provider: str
+    reason: str
+    attempt: int
+
+
+class TranscriberSwitched(Durable, frozen=True, kw_only=True, tag="transcriber-switched"):
+    """From here on `provider` transcribes; `reason` says why the one before it stopped."""
+
+    provider: str
+    reason: str
+    attempt: int
+
+
+class Dtmf(Durable, frozen=True, kw_only=True, tag="dtmf"):
+    """A key was pressed."""
+
+    digit: str
+    track: Track
+
+
+class CallEnded(Durable, frozen=True, kw_only=True, tag="call-ended"):
+    """Nothing follows, unless a new stream of the same call does. `duration` is seconds of call time."""
+
+    reason: str
+    duration: float
+    transcript: Literal["complete", "truncated"]
+    audio: dict[Track, TrackAudio]
+
+
+class Subscribed(Event, frozen=True, kw_only=True, tag="subscribed"):
+    """Answer to `subscribe`. `whole` is false when the position asked for is older than the history that is left."""
+
+    epoch: str
+    offset: int
+    whole: bool
+
+
+class Unsubscribed(Event, frozen=True, kw_only=True, tag="unsubscribed"):
+    """Answer to `unsubscribe`: nothing of this call follows on this socket."""
+
+
+class Pong(Part, frozen=True, kw_only=True, tag_field="type", tag="pong"):
+    """Answer to `ping`."""
+
+    at: str = ""
+
+
+class Refusal(Part, frozen=True, kw_only=True, tag_field="type", tag="error"):
+    """The hub could not do what was asked; `code` is for programs, `message` for people."""
+
+    code: str
+    message: str
+    call_sid: str | None = None
+    at: str = ""
+
+
+DurableEvent: TypeAlias = (
+    CallStarted | Final | Gap | TranscriberLost | TranscriberRestored | TranscriberSwitched | Dtmf | CallEnded
+)
+CallEvent: TypeAlias = DurableEvent | Interim
+Message: TypeAlias = CallEvent | Subscribed | Unsubscribed | Pong | Refusal
+
+D = TypeVar("D", bound=Durable)
+
+_encoder = msgspec.json.Encoder(decimal_format="number")
+_decoder = msgspec.json.Decoder(Message)
+_tag = msgspec.json.Decoder(dict[str, Any])
+
+
+def encode(event: Part) -> bytes:
+    """Return the event as one JSON object in UTF-8."""
+    return _encoder.encode(event)
+
+
+def decode(text: str | bytes) -> Message | None:
+    """Read one message of the hub; None for a type that this version does not know.
+
+    Raises: ValueError when it is no JSON object with a `type`, or a known type lacks a field.
+    """
+    try:
+        message: Message = _decoder.decode(text)
+    except msgspec.ValidationError:
+        kind = _tag.decode(text).get("type")
+        if isinstance(kind, str) and kind not in KNOWN_TYPES:
+            return None
+        raise
+    return message
+
+
+def stamped(unix_seconds: float) -> str:
+    """Return a moment as events carry it, for example `2026-11-21T10:00:00.123Z`."""
+    return datetime.fromtimestamp(unix_seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+KNOWN_TYPES = frozenset(
+    str(kind.__struct_config__.tag)
+    for kind in (
+        CallStarted, Final, Gap, TranscriberLost, TranscriberRestored, TranscriberSwitched, Dtmf, CallEnded,
+        Interim, Subscribed, Unsubscribed, Pong, Refusal,
+    )
+)  # fmt: skip
