@@ -182,9 +182,7 @@ class Refusal(Part, frozen=True, kw_only=True, tag_field="type", tag="error"):
     at: str = ""
 
 
-DurableEvent: TypeAlias = (
-    CallStarted | Final | Gap | TranscriberLost | TranscriberRestored | TranscriberSwitched | Dtmf | CallEnded
-)
+DurableEvent: TypeAlias = CallStarted | Final | Gap | TranscriberLost | TranscriberRestored | TranscriberSwitched | Dtmf | CallEnded
 CallEvent: TypeAlias = DurableEvent | Interim
 Message: TypeAlias = CallEvent | Subscribed | Unsubscribed | Pong | Refusal
 

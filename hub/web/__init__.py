@@ -1,0 +1,1 @@
+"""The doors: one file each. They know aiohttp; nothing below them does."""

@@ -1,0 +1,1 @@
+"""What the other sides say, word for word: text in, typed messages out. No asyncio, sockets, clock or logging."""

@@ -1,0 +1,330 @@
+"""Runs one call in one TaskGroup: chunks -> stereo timeline -> transcriber -> transcript -> topic.
+
+Twilio's side only calls `Stream.chunk()`, which never waits. Knows no aiohttp, no subscriber and no provider by name.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, MutableMapping
+from typing import Any, Literal, assert_never
+
+from hub import events
+from hub.audio import TRACKS, Track, ms
+from hub.errors import ProviderError
+from hub.registry import Record, Registry
+from hub.stereo import StereoTimeline
+from hub.transcribers import Lost, Report, Restored, Switched, Transcriber
+from hub.transcript import Heard, Missed
+from hub.wire.twilio import StartBody
+
+log = logging.getLogger(__name__)
+
+QUIET_SECONDS = 60.0
+"""A stream without a frame for so long is lost: Twilio sends 50 a second and track, silence included, and no close when a tunnel breaks."""
+
+GRACE_SECONDS = 5.0
+"""How long a call whose stream broke waits for another one before it ends as `stream-lost`: re-attaching takes Twilio about a second."""
+
+GAP_MS = 500
+"""A pause between two streams shorter than this is their hand-over, not something to tell people about."""
+
+LABELS: dict[str, Track] = {"inboundTrackLabel": "inbound", "outboundTrackLabel": "outbound"}
+"""Stream <Parameter>s that name the speakers, called as Twilio's own Real-Time Transcription calls them."""
+
+SECRET_PARAMETERS = frozenset({"token"})
+"""Parameters that subscribers must not see."""
+
+EndReason = Literal["completed", "stream-lost", "hub-stopping", "failed"]
+
+
+class CallLog(logging.LoggerAdapter[logging.Logger]):
+    """Adds the call, and the stream where there is one, to every line."""
+
+    def process(self, msg: str, kwargs: MutableMapping[str, Any]) -> tuple[str, MutableMapping[str, Any]]:
+        """Put `call=… stream=…` in front of the message."""
+        where = " ".join(f"{name}={value}" for name, value in (self.extra or {}).items())
+        return f"{where} {msg}", kwargs
+
+
+class Stream:
+    """One Twilio socket's part in a call."""
+
+    def __init__(self, call: "Call", start: StartBody, base_ms: int, on_over: Callable[[str], None]) -> None:
+        self.call = call
+        self.sid = start.stream_sid
+        self.tracks: tuple[Track, ...] = tuple(start.tracks)
+        self.base_ms = base_ms
+        """Call time at this stream's own zero."""
+        self.heard_at = call.clock()
+        """When the last frame came."""
+        self.superseded = 0
+        """Frames of tracks that a newer stream carries: heard there, so not heard twice."""
+        self.on_over = on_over
+
+    def chunk(self, track: Track, at_ms: int, payload: bytes) -> None:
+        """Take one chunk of mu-law at `at_ms` of the stream's own time. Never waits."""
+        call = self.call
+        self.heard_at = call.clock()
+        if call.sources.get(track) is not self:
+            if track in call.sources:
+                self.superseded += 1
+                return
+            call.sources[track] = self
+        if call.timeline.add(track, self.base_ms + at_ms if at_ms >= 0 else -1, payload):
+            call.forward()
+
+    def dtmf(self, digit: str, track: Track) -> None:
+        """Tell subscribers about a key press."""
+        self.call.record.topic.publish(events.Dtmf(call_sid=self.call.record.call_sid, digit=digit, track=track))
+
+    def stop(self) -> None:
+        """Twilio said that the stream is over."""
+        self.call.left(self, "completed")
+
+    def lost(self) -> None:
+        """The socket is gone without a word. Nothing happens after `stop()`."""
+        self.call.left(self, "stream-lost")
+
+
+class Call:
+    """One call, from its first stream to its last word."""
+
+    def __init__(self, record: Record, registry: Registry, transcriber: Transcriber, clock: Callable[[], float]) -> None:
+        """`clock` is monotonic seconds."""
+        self.record = record
+        self.clock = clock
+        self.timeline = StereoTimeline()
+        self.timeline.skip_to(record.call_ms)
+        self.sources: dict[Track, Stream] = {}
+        """Which stream each track is heard from: the newest that has it."""
+        self._registry = registry
+        self._transcriber = transcriber
+        self._streams: list[Stream] = []
+        """Live ones, in the order they came."""
+        self._changed = asyncio.Event()
+        """Set when a stream came or went."""
+        self._reason: EndReason = "completed"
+        """Why the call would end now."""
+        self._ending = False
+        self.superseded = False
+        """Whether another Call has taken this topic over, while this one still waits for its last words: that one will say the end."""
+        self._began_ms = self.timeline.end_ms
+        self._left_at = record.ended_at if record.started is not None else None
+        """When the last live stream was heard last; None while there was none before."""
+        self._heard = False
+        """Whether the transcriber ever reported words."""
+        self._deaf_from_ms: float | None = None
+        """Call time from which nobody transcribes; None while somebody does."""
+        self._log = CallLog(log, {"call": record.call_sid})
+
+    @property
+    def accepts(self) -> bool:
+        """Whether a stream can still join; a call that says its last words cannot take one."""
+        return not self._ending
+
+    @property
+    def streams(self) -> int:
+        """How many streams are live."""
+        return len(self._streams)
+
+    def join(self, start: StartBody, on_over: Callable[[str], None]) -> Stream:
+        """Take in a stream and tell subscribers. `on_over` is called with a sentence if the call ends the stream."""
+        parameters = {name: str(value) for name, value in start.custom_parameters.items() if name not in SECRET_PARAMETERS}
+        self.record.transcript.name({track: parameters[name] for name, track in LABELS.items() if parameters.get(name)})
+        base_ms = self._base_ms()
+        stream = Stream(self, start, base_ms, on_over)
+        hole_ms = base_ms - self.timeline.end_ms
+        self.timeline.expect(list(stream.tracks))
+        for track in stream.tracks:
+            self.sources[track] = stream
+        self._streams.append(stream)
+        started = self.record.topic.publish(
+            events.CallStarted(
+                call_sid=self.record.call_sid,
+                from_=parameters.get("from"),
+                to=parameters.get("to"),
+                direction=parameters.get("direction"),
+                tracks=list(stream.tracks),
+                speakers=dict(self.record.transcript.speakers),
+                parameters=parameters,
+                stream_sid=stream.sid,
+                transcriber=events.TranscriberName(provider=self._transcriber.provider, model=self._transcriber.model),
+            )
+        )
+        self.record.started = self.record.started or started
+        if not self._streams[:-1] and self._left_at is not None and hole_ms >= GAP_MS:
+            self._go_on_at(base_ms)
+        self._log.info("stream %s joined with %s", stream.sid, "+".join(stream.tracks))
+        self._changed.set()
+        return stream
+
+    def _go_on_at(self, base_ms: int) -> None:
+        """Tell what was lost between the last stream and this one, and go on after it."""
+        before_ms = self.timeline.end_ms
+        self.timeline.skip_to(base_ms)
+        self.forward()
+        for track in TRACKS:
+            if self.timeline.lanes[track].expected:
+                self._hear(Missed(track, before_ms / 1000, base_ms / 1000, "no stream"))
+
+    def _base_ms(self) -> int:
+        """Return call time now: the media clock, carried on by the wall clock only over the hole between two streams."""
+        if self._streams:
+            last = max(stream.heard_at for stream in self._streams)
+        elif self._left_at is not None:
+            last = self._left_at
+        else:
+            return round(self.timeline.end_ms)
+        return round(self.timeline.end_ms + (self.clock() - last) * 1000)
+
+    def left(self, stream: Stream, reason: EndReason) -> None:
+        """Forget a stream; tracks it carried are heard from an older one if there is one."""
+        if stream not in self._streams:
+            return
+        self._streams.remove(stream)
+        self._left_at = stream.heard_at
+        self._reason = reason
+        for track in TRACKS:
+            if self.sources.get(track) is stream:
+                del self.sources[track]
+                for other in self._streams:
+                    if track in other.tracks:
+                        self.sources[track] = other
+        self._log.info("stream %s %s", stream.sid, "stopped" if reason == "completed" else "was lost")
+        self._changed.set()
+
+    def forward(self) -> None:
+        """Hand ready blocks to the transcriber. Never waits."""
+        for block in self.timeline.blocks():
+            self._transcriber.push(block)
+        if self.timeline.leaps:
+            self._tell_leaps()
+
+    def _tell_leaps(self) -> None:
+        for start, end in self.timeline.leaps:
+            for track in TRACKS:
+                if self.timeline.lanes[track].expected:
+                    self._hear(Missed(track, start / 1000, end / 1000, "the stream's clock leapt"))
+        self.timeline.leaps.clear()
+
+    def stop(self) -> None:
+        """End the call because the hub stops: streams are told, the transcript is finished."""
+        for stream in list(self._streams):
+            stream.on_over("the hub is stopping")
+            self.left(stream, "hub-stopping")
+        self._reason = "hub-stopping"
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Live from the first stream to `call-ended`. Cancelling it closes the provider's session at once.
+
+        A provider that fails leaves the call without words, never without its end.
+        """
+        complete = False
+        try:
+            async with asyncio.TaskGroup() as group:
+                words = group.create_task(self._words())
+                await self._until_over()
+                self._ending = True
+                for block in self.timeline.finish():
+                    self._transcriber.push(block)
+                if self.timeline.leaps:
+                    self._tell_leaps()
+                self._transcriber.finish()
+                complete = await words
+        except asyncio.CancelledError:
+            self._reason = "hub-stopping"
+            raise
+        except Exception:  # noqa: BLE001  a call is a unit: it ends, the hub goes on
+            self._reason = "failed"
+            self._log.exception("the call failed")
+        finally:
+            self._ending = True
+            self._end(complete)
+
+    async def _words(self) -> bool:
+        try:
+            return await self._transcriber.run(self._hear)
+        except ProviderError as error:
+            self._log.error("%s", error)
+            self._deaf_from_ms = self.timeline.end_ms if self._heard else self._began_ms
+            self._hear(Lost(error.provider, error.problem, 0))
+            return False
+
+    async def _until_over(self) -> None:
+        """Return when the last stream has stopped, or broke and no other came in time."""
+        while True:
+            self._changed.clear()
+            if self._streams:
+                wait = QUIET_SECONDS / 4
+            elif self._reason == "stream-lost":
+                wait = GRACE_SECONDS
+            else:
+                return
+            try:
+                async with asyncio.timeout(wait):
+                    await self._changed.wait()
+            except TimeoutError:
+                if not self._streams:
+                    return
+                for stream in list(self._streams):
+                    if self.clock() - stream.heard_at >= QUIET_SECONDS:
+                        stream.on_over(f"no frame for {QUIET_SECONDS:.0f} s")
+                        self.left(stream, "stream-lost")
+
+    def _end(self, complete: bool) -> None:
+        topic, transcript = self.record.topic, self.record.transcript
+        if self._deaf_from_ms is not None and self._deaf_from_ms < self.timeline.end_ms:
+            for track in TRACKS:
+                if self.timeline.lanes[track].expected:
+                    self._hear(Missed(track, self._deaf_from_ms / 1000, self.timeline.end_ms / 1000, "no transcriber"))
+        for final in transcript.close():
+            topic.publish(final, closes=final.utterance)
+            complete = False
+        if self.superseded:
+            return
+        ended = topic.publish(
+            events.CallEnded(
+                call_sid=self.record.call_sid,
+                reason=self._reason,
+                duration=round(self.timeline.end_ms / 1000, 3),
+                transcript="complete" if complete else "truncated",
+                audio={
+                    track: events.TrackAudio(
+                        filled_ms=ms(lane.filled_bytes),
+                        late_ms=ms(lane.late_bytes),
+                        dropped_ms=ms(lane.dropped_bytes),
+                        max_skew_ms=ms(lane.max_skew_bytes),
+                    )
+                    for track, lane in self.timeline.lanes.items()
+                    if lane.expected
+                },
+            ),
+            last=True,
+        )
+        self._registry.close(self.record, ended, self.timeline.end_ms)
+        self._log.info("ended: %s, %.1f s, transcript %s", self._reason, ended.duration, ended.transcript)
+
+    def _hear(self, report: Report) -> None:
+        """Turn one report into an event. Never waits, never raises."""
+        topic, sid = self.record.topic, self.record.call_sid
+        match report:
+            case Heard():
+                self._heard = True
+                match self.record.transcript.fold(report):
+                    case events.Interim() as interim:
+                        topic.revise(interim)
+                    case events.Final() as final:
+                        topic.publish(final, closes=final.utterance)
+                    case None:
+                        pass
+            case Missed(track, start, end, reason):
+                topic.publish(events.Gap(call_sid=sid, track=track, start=round(start, 3), end=round(end, 3), reason=reason))
+            case Lost(provider, reason, attempt):
+                topic.publish(events.TranscriberLost(call_sid=sid, provider=provider, reason=reason, attempt=attempt))
+            case Restored(provider, reason, attempt):
+                topic.publish(events.TranscriberRestored(call_sid=sid, provider=provider, reason=reason, attempt=attempt))
+            case Switched(provider, reason, attempt):
+                topic.publish(events.TranscriberSwitched(call_sid=sid, provider=provider, reason=reason, attempt=attempt))
+            case _:
+                assert_never(report)

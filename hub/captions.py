@@ -1,0 +1,60 @@
+"""A transcript as a file: plain text, SubRip, WebVTT. Pure. Times are call time."""
+
+from collections.abc import Iterable
+from typing import Literal
+
+from hub.events import Final
+
+WRAP_SECONDS = 0.5
+"""The least time a caption stays up: shorter ones cannot be read."""
+
+
+def ordered(finals: Iterable[Final]) -> list[Final]:
+    """Return utterances as they began, which is how a conversation is read; they end in another order when people overlap."""
+    return sorted(finals, key=lambda final: (final.start, final.end))
+
+
+def text(finals: Iterable[Final]) -> str:
+    """Return one line an utterance: `[00:03.2] caller: Hello.`."""
+    return "".join(f"[{clock(final.start)}] {final.speaker}: {final.text}\n" for final in ordered(finals))
+
+
+def clock(seconds: float) -> str:
+    """Return call time for people: minutes, seconds, tenths; hours only when there are some."""
+    tenths = round(seconds * 10)
+    minutes, rest = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    return (f"{hours}:" if hours else "") + f"{minutes:02d}:{rest // 10:02d}.{rest % 10}"
+
+
+def srt(finals: Iterable[Final]) -> str:
+    """Return SubRip captions; the speaker stands before the text."""
+    return "\n".join(
+        f"{number}\n{_span(final, ',')}\n{final.speaker}: {_one_paragraph(final.text)}\n" for number, final in enumerate(ordered(finals), 1)
+    )
+
+
+def vtt(finals: Iterable[Final]) -> str:
+    """Return WebVTT captions with voice tags (w3.org/TR/webvtt1)."""
+    return "WEBVTT\n" + "".join(
+        f"\n{final.utterance}\n{_span(final, '.')}\n<v {_escaped(final.speaker)}>{_escaped(_one_paragraph(final.text))}\n"
+        for final in ordered(finals)
+    )
+
+
+def _span(final: Final, point: Literal[",", "."]) -> str:
+    return f"{_stamp(final.start, point)} --> {_stamp(max(final.end, final.start + WRAP_SECONDS), point)}"
+
+
+def _stamp(seconds: float, point: str) -> str:
+    whole, millis = divmod(round(seconds * 1000), 1000)
+    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}{point}{millis:03d}"
+
+
+def _one_paragraph(words: str) -> str:
+    # A blank line would end the caption, and "-->" would start another.
+    return " ".join(words.split()).replace("-->", "->")
+
+
+def _escaped(words: str) -> str:
+    return words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,109 @@
+"""Every setting, and the only reader of the environment and .env.
+
+Knows names, defaults and what is wrong with a value. Does not know what a setting is for: who needs it gets a Config.
+"""
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, get_args
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+from hub.errors import ConfigError
+
+Provider = Literal["deepgram", "assemblyai", "local"]
+
+
+def setting(name: str, default: Any, meaning: str, *, secret: bool = False) -> Any:
+    """Declare one setting: its variable, its default, and its line in the README."""
+    return field(default=default, repr=not secret, metadata={"name": name, "meaning": meaning, "secret": secret})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What the hub was told. Secrets are left out of its repr."""
+
+    host: str = setting("HUB_HOST", "127.0.0.1", "address to listen on")
+    port: int = setting("HUB_PORT", 5000, "port to listen on; 0 takes a free one")
+    open: bool = setting("HUB_OPEN", False, "1: run without authentication on an address that others can reach")
+    transcriber: Literal["auto", "deepgram", "assemblyai", "local"] = setting(
+        "HUB_TRANSCRIBER", "auto", "auto, deepgram, assemblyai or local; auto takes the one whose key is set, else local"
+    )
+    keep_minutes: float = setting("HUB_KEEP_MINUTES", 60.0, "how long an ended call can still be read")
+    drain_seconds: float = setting("HUB_DRAIN_SECONDS", 30.0, "how long a stopping hub lets live calls go on")
+    log: Literal["debug", "info", "warning", "error"] = setting("HUB_LOG_LEVEL", "info", "debug, info, warning or error")
+
+    @property
+    def provider(self) -> Provider:
+        """The provider that calls use unless they ask for another."""
+        return "local"
+
+
+def load(environment: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> Config:
+    """Read the settings: the environment first, then the .env file, then the defaults.
+
+    Raises: ConfigError, one sentence that names the setting, for a wrong value or an unknown `HUB_*` name.
+    """
+    environment = os.environ if environment is None else environment
+    given: dict[str, str] = {name: value for name, value in (dotenv_values(dotenv) if dotenv else {}).items() if value is not None}
+    given.update(environment)
+    known = {each.metadata["name"]: each for each in fields(Config)}
+    for name in given:
+        if name.startswith("HUB_") and name not in known:
+            raise ConfigError(name, f"is no setting of this hub; the settings are {', '.join(sorted(known))}")
+    config = Config(
+        **{each.name: _read(name, given[name].strip(), each.type) for name, each in known.items() if given.get(name, "").strip()}
+    )
+    _check(config)
+    return config
+
+
+def _read(name: str, text: str, kind: Any) -> Any:
+    if kind is bool:
+        if text.lower() not in {"0", "1", "true", "false", "yes", "no"}:
+            raise ConfigError(name, f"must be 1 or 0, not {text!r}")
+        return text.lower() in {"1", "true", "yes"}
+    if kind is int or kind is float:
+        try:
+            return kind(text)
+        except ValueError:
+            raise ConfigError(name, f"must be a number, not {text!r}") from None
+    choices = get_args(kind)
+    if choices and text not in choices:
+        raise ConfigError(name, f"must be one of {', '.join(choices)}, not {text!r}")
+    return text
+
+
+def _check(config: Config) -> None:
+    if not 0 <= config.port <= 65535:
+        raise ConfigError("HUB_PORT", f"must be between 0 and 65535, not {config.port}")
+    for name, value in (("HUB_KEEP_MINUTES", config.keep_minutes), ("HUB_DRAIN_SECONDS", config.drain_seconds)):
+        if not 0 <= value < float("inf"):
+            raise ConfigError(name, f"must not be negative, not {value}")
+    if not config.open and not loopback(config.host):
+        raise ConfigError(
+            "HUB_HOST",
+            f"{config.host} can be reached by others, who could then read every call: set HUB_OPEN=1 if that is what you want, "
+            "or listen on 127.0.0.1 behind a proxy that decides who may come in",
+        )
+
+
+def loopback(host: str) -> bool:
+    """Return whether only this machine can reach an address or host name."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_url(name: str, url: str, schemes: tuple[str, ...]) -> None:
+    """Raise ConfigError unless this is an absolute URL of one of the schemes, without a query."""
+    parts = urlsplit(url)
+    if parts.scheme not in schemes or not parts.hostname or parts.query:
+        raise ConfigError(name, f"must be a URL like {schemes[0]}://host, not {url!r}")

@@ -1,0 +1,87 @@
+"""callSid -> what is known of that call: open, find, expire. Knows lifetimes, not audio."""
+
+import secrets
+from collections.abc import Callable, Iterator
+
+from hub.events import CallEnded, CallStarted, stamped
+from hub.topic import Topic
+from hub.transcript import Transcript
+
+
+class Record:
+    """One call, live or kept for a while after its end."""
+
+    def __init__(self, topic: Topic) -> None:
+        self.call_sid = topic.call_sid
+        self.topic = topic
+        self.transcript = Transcript(topic.call_sid)
+        self.started: CallStarted | None = None
+        """The first `call-started`, as sent; None until then."""
+        self.ended: CallEnded | None = None
+        """The newest `call-ended`; None while the call lives."""
+        self.ended_at = 0.0
+        """When, on the registry's clock; only meaningful with `ended`."""
+        self.call_ms = 0.0
+        """Call time reached when it ended: where a stream that comes later goes on."""
+
+    @property
+    def live(self) -> bool:
+        """Whether the call goes on, as far as the hub knows."""
+        return self.ended is None
+
+
+class Registry:
+    """All calls this process knows, oldest first."""
+
+    def __init__(
+        self,
+        *,
+        keep_seconds: float,
+        clock: Callable[[], float],
+        wall: Callable[[], float],
+        soon: Callable[[Callable[[], None]], object],
+    ) -> None:
+        """`clock` is monotonic and decides what expires; `wall` gives events their `at`; `soon` as in Topic."""
+        self._records: dict[str, Record] = {}
+        self._keep_seconds = keep_seconds
+        self._clock = clock
+        self._wall = wall
+        self._soon = soon
+
+    def open(self, call_sid: str) -> Record:
+        """Return the call's record, made now if there is none: a second stream joins the topic that is there, also after its end."""
+        record = self._records.get(call_sid)
+        if record is None:
+            record = self._records[call_sid] = Record(Topic(call_sid, secrets.token_hex(6), self._wall, self._soon))
+        record.ended = None
+        return record
+
+    def close(self, record: Record, ended: CallEnded, call_ms: float) -> None:
+        """Say that the call is over; it stays findable for its keep time."""
+        record.ended, record.ended_at, record.call_ms = ended, self._clock(), call_ms
+
+    def now(self) -> str:
+        """Return the present moment as events carry it."""
+        return stamped(self._wall())
+
+    def find(self, call_sid: str) -> Record | None:
+        """Return the call's record, or None."""
+        return self._records.get(call_sid)
+
+    def live(self) -> list[str]:
+        """Return the callSids of live calls, oldest first."""
+        return [sid for sid, record in self._records.items() if record.live]
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(list(self._records.values()))
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def expire(self) -> int:
+        """Forget the calls that ended longer ago than the keep time; return how many. Who still reads one keeps its history alive."""
+        before = self._clock() - self._keep_seconds
+        gone = [sid for sid, record in self._records.items() if record.ended is not None and record.ended_at <= before]
+        for sid in gone:
+            del self._records[sid]
+        return len(gone)

@@ -1,0 +1,86 @@
+"""`GET /calls` and what hangs below it: live calls and those kept after their end, and their transcripts."""
+
+import re
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from hub import captions
+from hub.registry import Record
+from hub.web.state import STATE
+
+_TYPES = {"json": "application/json", "txt": "text/plain", "srt": "application/x-subrip", "vtt": "text/vtt"}
+
+routes = web.RouteTableDef()
+
+
+@routes.get("/calls")
+async def calls(request: web.Request) -> web.Response:
+    """List every call the hub still knows, oldest first."""
+    return _json({"calls": [_summary(record) for record in request.app[STATE].registry]})
+
+
+@routes.get("/calls/{sid}")
+async def call(request: web.Request) -> web.Response:
+    """Tell about one call."""
+    return _json(_summary(_record(request)))
+
+
+@routes.get(r"/calls/{sid}/transcript.{kind:\w+}")
+async def transcript(request: web.Request) -> web.Response:
+    """Give the transcript so far, during the call and after it, as JSON, text, SubRip or WebVTT."""
+    record, kind = _record(request), request.match_info["kind"]
+    finals = record.transcript.finals
+    match kind:
+        case "json":
+            return _json(_summary(record) | {"utterances": captions.ordered(finals)})
+        case "txt":
+            body = captions.text(finals)
+        case "srt":
+            body = captions.srt(finals)
+        case "vtt":
+            body = captions.vtt(finals)
+        case _:
+            raise _not_found(f"transcript.{kind[:10]} is none of transcript.json, transcript.txt, transcript.srt, transcript.vtt")
+    name = re.sub(r"[^\w-]", "_", record.call_sid)
+    return web.Response(
+        text=body, content_type=_TYPES[kind], charset="utf-8", headers={"Content-Disposition": f'inline; filename="{name}.{kind}"'}
+    )
+
+
+def _record(request: web.Request) -> Record:
+    record = request.app[STATE].registry.find(request.match_info["sid"])
+    if record is None:
+        raise _not_found("no such call: it has not begun, or ended too long ago")
+    return record
+
+
+def _not_found(message: str) -> web.HTTPNotFound:
+    body = msgspec.json.encode({"error": {"code": "not-found", "message": message}})
+    return web.HTTPNotFound(body=body, content_type="application/json")
+
+
+def _summary(record: Record) -> dict[str, Any]:
+    started, ended = record.started, record.ended
+    return {
+        "callSid": record.call_sid,
+        "live": record.live,
+        "startedAt": started.at if started else None,
+        "endedAt": ended.at if ended else None,
+        "from": started.from_ if started else None,
+        "to": started.to if started else None,
+        "direction": started.direction if started else None,
+        "speakers": dict(record.transcript.speakers),
+        "transcriber": started.transcriber if started else None,
+        "utterances": len(record.transcript.finals),
+        "reason": ended.reason if ended else None,
+        "duration": ended.duration if ended else None,
+        "transcript": ended.transcript if ended else None,
+        "epoch": record.topic.epoch,
+        "offset": record.topic.offset,
+    }
+
+
+def _json(value: object) -> web.Response:
+    return web.Response(body=msgspec.json.encode(value), content_type="application/json")

@@ -1,0 +1,110 @@
+"""What every door shares, and the sockets they open."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
+from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
+
+from hub.config import Config
+from hub.counters import Counters
+from hub.exchange import Exchange
+from hub.outbox import Rounds
+from hub.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The parts of a running hub that its doors need."""
+
+    config: Config
+    registry: Registry
+    exchange: Exchange
+    rounds: Rounds
+    counters: Counters
+    sockets: "set[HubSocket]" = field(default_factory=set)
+    """Every open WebSocket, so that none outlives the hub."""
+
+
+CLOSE_SECONDS = 2.0
+"""How long a peer may take to answer a close: it has nothing left to say that we want."""
+
+LINGER_SECONDS = 0.05
+"""How often a lingering close looks whether the peer has gone."""
+
+STATE = web.AppKey("state", State)
+
+
+class Interruption(Exception):
+    """Ends a `receive()` from outside: close the socket with this code and reason."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        self.code = code
+        self.reason = reason
+        super().__init__(f"{code} {reason}")
+
+
+class HubSocket(web.WebSocketResponse):
+    """A WebSocket whose `receive()` can be ended from synchronous code, so that no second task has to wait for a reason to close."""
+
+    def __init__(self, *, max_msg_size: int, heartbeat: float) -> None:
+        # Compression would cost 116 KiB and 15 us a message for each connection, and open a way for bombs.
+        super().__init__(compress=False, max_msg_size=max_msg_size, heartbeat=heartbeat, timeout=CLOSE_SECONDS)
+
+    def interrupt(self, code: int, reason: str) -> None:
+        """Make the pending or next `receive()` return an ERROR message whose data is the Interruption. Never waits."""
+        if self._reader is not None:
+            self._reader.feed_data(WSMessage(WSMsgType.ERROR, Interruption(code, reason), None), 0)
+
+    async def close(self, *, code: int = 1000, message: bytes = b"", drain: bool = True) -> bool:
+        """Close with a code; see aiohttp. After an oversized message, first listen a moment to what is still being sent.
+
+        Closing at once would reset the connection while the peer writes, and it would never read why.
+        """
+        if code == WSCloseCode.MESSAGE_TOO_BIG and self._writer is not None and not self.closed:
+            await self._writer.close(code, f"a message may have {self._max_msg_size} bytes".encode())
+            for _ in range(round(CLOSE_SECONDS / LINGER_SECONDS)):
+                if self._req is None or self._req.transport is None or self._req.transport.is_closing():
+                    break
+                await asyncio.sleep(LINGER_SECONDS)
+        return await super().close(code=code, message=message, drain=drain)
+
+
+class _Frames(WebSocketDataQueue):
+    """Hands data frames over where they are parsed; leaves pings, pongs and closes to `receive()`."""
+
+    # The compiled base class swallows exceptions here, so `take` must not raise.
+    take: Callable[[WSMsgType, bytes], None]
+
+    def feed_data(self, data: WSMessage, size: int) -> None:  # type: ignore[override]
+        kind = data[0]
+        if kind is WSMsgType.TEXT or kind is WSMsgType.BINARY:
+            self.take(kind, data[1])  # type: ignore[arg-type]
+        else:
+            super().feed_data(data, size)
+
+
+class FrameSocket(HubSocket):
+    """A WebSocket that calls `take` for each data frame, within the socket's own read: no queue, no task switch per frame.
+
+    aiohttp has no public way to do that, and a wake-up of a task per frame costs more than reading, parsing and placing the frame. So this
+    swaps the queue that aiohttp's own parser fills; tests hold it to that. `take` must not raise; text arrives as UTF-8 bytes.
+    """
+
+    def __init__(self, take: Callable[[WSMsgType, bytes], None], *, max_msg_size: int, heartbeat: float) -> None:
+        super().__init__(max_msg_size=max_msg_size, heartbeat=heartbeat)
+        self._take = take
+
+    def _post_start(self, request: web.BaseRequest, protocol: str | None, writer: object) -> None:
+        super()._post_start(request, protocol, writer)  # type: ignore[arg-type]
+        early, loop = self._reader, self._loop
+        assert early is not None
+        assert loop is not None
+        frames = _Frames(request.protocol, self._max_msg_size, loop=loop)
+        frames.take = self._take
+        self._reader = frames
+        self._parser = WebSocketReader(frames, self._max_msg_size, compress=False, decode_text=False)
+        request.protocol._payload_parser = self._parser
+        for message, size in early._buffer:  # a client that did not wait for our 101
+            frames.feed_data(message, size)  # type: ignore[arg-type]

@@ -1,0 +1,106 @@
+"""`WS /twilio`: Twilio Media Streams in."""
+
+import asyncio
+import logging
+
+from aiohttp import WebSocketError, WSMsgType, web
+
+from hub.call import Stream
+from hub.errors import HubError, WireError
+from hub.web.state import STATE, FrameSocket, Interruption, State
+from hub.wire.twilio import MAX_MESSAGE_BYTES, Dtmf, Media, Start, Stop, TwilioStream
+
+log = logging.getLogger(__name__)
+
+START_SECONDS = 10.0
+"""Twilio sends `start` right after the upgrade; a socket that does not is none of its."""
+
+PING_SECONDS = 20.0
+"""How often a silent socket is asked for a sign of life; any frame counts as one."""
+
+
+class MediaDoor:
+    """One Twilio socket: frames in order, into its call."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._wire = TwilioStream()
+        self._stream: Stream | None = None
+        self._over = False
+        """Whether the socket is to be closed: what still comes is not looked at."""
+        self.socket = FrameSocket(self.take, max_msg_size=MAX_MESSAGE_BYTES, heartbeat=PING_SECONDS)
+
+    def take(self, kind: WSMsgType, data: bytes) -> None:
+        """Take one frame, inside the socket's read. Never waits, never raises."""
+        if self._over:
+            return
+        try:
+            if kind is WSMsgType.BINARY:
+                raise WireError("Twilio", "sent a binary message, where Media Streams are text", 1003)
+            message = self._wire.receive(data)
+            stream = self._stream
+            if type(message) is Media and stream is not None:
+                media = message.media
+                self._state.counters.frames += 1
+                stream.chunk(media.track, media.timestamp, media.payload)
+                return
+            match message:
+                case Start(start):
+                    self._stream = self._state.exchange.join(start, lambda reason: self._end(1000, reason))
+                case Dtmf(dtmf) if stream is not None:
+                    stream.dtmf(dtmf.digit, "outbound" if dtmf.track.startswith("outbound") else "inbound")
+                case Stop() if stream is not None:
+                    stream.stop()
+                    self._end(1000, "stop")
+        except WireError as error:
+            self._state.counters.malformed += 1
+            log.warning("%s; closed with %d", error, error.close_code)
+            self._end(error.close_code, error.problem)
+        except HubError as error:
+            self._state.counters.refused[f"twilio {error.code}"] += 1
+            log.warning("a stream was refused: %s", error)
+            self._end(1013, str(error))
+        except Exception:  # a frame is taken inside aiohttp's parser, which would swallow it
+            log.exception("a stream failed")
+            self._end(1011, "the hub failed on this stream")
+
+    def _end(self, code: int, reason: str) -> None:
+        self._over = True
+        self.socket.interrupt(code, reason)
+
+    async def serve(self, request: web.Request) -> None:
+        """Open the socket, wait until the stream is over, however that comes about, and close."""
+        await self.socket.prepare(request)
+        self._state.sockets.add(self.socket)
+        impatience = asyncio.get_running_loop().call_later(START_SECONDS, self._expect_start)
+        try:
+            message = await self.socket.receive()
+            match message.data:
+                case Interruption(code=code, reason=reason):
+                    await self.socket.close(code=code, message=reason.encode()[:123])
+                case WebSocketError() as error:
+                    self._state.counters.malformed += 1
+                    log.warning("Twilio broke the WebSocket protocol: %s; closed with %d", error, error.code)
+        finally:
+            self._over = True
+            impatience.cancel()
+            self._state.sockets.discard(self.socket)
+            if self._stream is not None:
+                self._stream.lost()
+
+    def _expect_start(self) -> None:
+        if self._stream is None and not self._over:
+            self._state.counters.refused["twilio no start"] += 1
+            log.warning("a stream was closed: no start within %.0f s", START_SECONDS)
+            self._end(1008, f"no start within {START_SECONDS:.0f} s")
+
+
+async def twilio(request: web.Request) -> web.StreamResponse:
+    """Serve one stream; 503 before the upgrade when the hub is stopping, so that Twilio's debugger shows why (31920)."""
+    state = request.app[STATE]
+    if state.exchange.draining:
+        state.counters.refused["twilio stopping"] += 1
+        raise web.HTTPServiceUnavailable(text="the hub is stopping\n")
+    door = MediaDoor(state)
+    await door.serve(request)
+    return door.socket

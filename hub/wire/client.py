@@ -1,0 +1,113 @@
+"""The subscriber protocol of `/client`: what a subscriber may say, and frames for what it is told. Sans-I/O.
+
+The bare form is a callSid as text. Everything else is one JSON object with an `action`. Server frames carry no mask and no compression,
+so one frame is right for every subscriber: it is built once and written to all.
+"""
+
+import re
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from hub.errors import WireError
+
+MAX_MESSAGE_BYTES = 16 * 1024
+"""The longest sensible message is a subscription of a few hundred bytes."""
+
+LAGGED = 4408
+"""Come back with your position: you were too slow."""
+STOPPING = 4409
+"""Come back with your position: this hub is stopping."""
+BAD_TOKEN = 4501
+"""Do not come back with this token."""
+FORBIDDEN = 4503
+"""Do not come back: too many, or not allowed."""
+UNKNOWN_CALL = 4504
+"""Do not come back: no such call."""
+
+_BARE = re.compile(r"[A-Za-z0-9_\-]{1,64}")
+
+
+class Position(msgspec.Struct, frozen=True):
+    """Where a subscriber is in a topic: it has every durable event up to `offset` of this `epoch`."""
+
+    epoch: str
+    offset: int
+
+
+class Bare(msgspec.Struct, frozen=True):
+    """A callSid as text: the whole call, then a normal close."""
+
+    call_sid: str
+
+
+class Subscribe(msgspec.Struct, frozen=True, kw_only=True, tag_field="action", tag="subscribe", rename="camel", forbid_unknown_fields=True):
+    """Follow one call, from the start or after a position."""
+
+    call_sid: str
+    after: Position | None = None
+    interims: bool = True
+
+
+class Unsubscribe(msgspec.Struct, frozen=True, kw_only=True, tag_field="action", tag="unsubscribe", rename="camel"):
+    """Follow it no longer."""
+
+    call_sid: str
+
+
+class Ping(msgspec.Struct, frozen=True, tag_field="action", tag="ping"):
+    """Ask for a sign of life."""
+
+
+Request: TypeAlias = Bare | Subscribe | Unsubscribe | Ping
+
+_decoder = msgspec.json.Decoder(Subscribe | Unsubscribe | Ping)
+_any = msgspec.json.Decoder(Any)
+_ACTIONS: frozenset[object] = frozenset({"subscribe", "unsubscribe", "ping"})
+
+
+def decode(text: str) -> Request:
+    """Read one message of a subscriber.
+
+    Raises: WireError that says what would be right; the socket can stay open after it.
+    """
+    text = text.strip()
+    if _BARE.fullmatch(text):
+        return Bare(text)
+    try:
+        request: Request = _decoder.decode(text)
+    except msgspec.ValidationError as error:
+        action = _action(text)
+        if action in _ACTIONS:
+            raise WireError("subscriber", f"sent a wrong {action}: {error}") from error
+        raise WireError("subscriber", "sent an action that is none of subscribe, unsubscribe, ping") from error
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise WireError("subscriber", "sent neither a callSid nor JSON with an action") from error
+    return request
+
+
+def _action(text: str) -> object:
+    try:
+        value = _any.decode(text)
+    except msgspec.DecodeError as error:
+        raise WireError("subscriber", "sent neither a callSid nor JSON with an action") from error
+    return value.get("action") if isinstance(value, dict) and isinstance(value.get("action"), str) else None
+
+
+def text_frame(payload: bytes) -> bytes:
+    """Return a whole unmasked WebSocket text message (RFC 6455 section 5.2)."""
+    return _frame(0x81, payload)
+
+
+def close_frame(code: int, reason: str) -> bytes:
+    """Return a WebSocket close message; the reason is cut to the 123 bytes that fit."""
+    return _frame(0x88, code.to_bytes(2, "big") + reason.encode()[:123].decode(errors="ignore").encode())
+
+
+def _frame(head: Literal[0x81, 0x88], payload: bytes) -> bytes:
+    size = len(payload)
+    if size < 126:
+        return bytes((head, size)) + payload
+    if size < 65536:
+        return bytes((head, 126)) + size.to_bytes(2, "big") + payload
+    return bytes((head, 127)) + size.to_bytes(8, "big") + payload

@@ -1,0 +1,58 @@
+"""A running hub inside the test's own event loop: real sockets, scripted transcribers."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from hub.app import running
+from hub.config import Config
+from hub.web.state import State
+from hub.wire.twilio import StartBody
+from tests.media import CALL, CONNECTED, STREAM, start
+from tests.scripted import ScriptedTranscriber
+
+
+@dataclass
+class House:
+    """A running hub and what tests need of it."""
+
+    state: State
+    port: int
+    session: aiohttp.ClientSession
+    transcribers: list[ScriptedTranscriber]
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    async def open(self, path: str) -> aiohttp.ClientWebSocketResponse:
+        return await self.session.ws_connect(self.url(path), compress=0)
+
+    async def call(self, call: str = CALL, stream: str = STREAM, **more: Any) -> aiohttp.ClientWebSocketResponse:
+        socket = await self.open("/twilio")
+        await socket.send_str(CONNECTED)
+        await socket.send_str(start(call, stream, **more))
+        return socket
+
+    async def json(self, path: str) -> Any:
+        async with self.session.get(self.url(path)) as answer:
+            assert answer.status == 200, await answer.text()
+            return await answer.json(content_type=None)
+
+
+@asynccontextmanager
+async def house(
+    open_transcriber: Callable[[StartBody], Any] | None = None, *, on_block: Any = None, **settings: Any
+) -> AsyncIterator[House]:
+    """Run a hub on a free port, with scripted transcribers unless told otherwise."""
+    scripted: list[ScriptedTranscriber] = []
+
+    def opened(_: StartBody) -> ScriptedTranscriber:
+        scripted.append(ScriptedTranscriber(on_block))
+        return scripted[-1]
+
+    config = Config(port=0, **({"drain_seconds": 0.0} | settings))
+    async with running(config, open_transcriber or opened) as (state, port), aiohttp.ClientSession() as session:
+        yield House(state, port, session, scripted)

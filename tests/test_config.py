@@ -1,0 +1,47 @@
+"""Settings: the environment over .env over defaults, and one sentence for what is wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from hub.config import Config, load
+from hub.errors import ConfigError
+
+
+def test_defaults_need_nothing() -> None:
+    assert load({}, None) == Config()
+
+
+def test_the_environment_wins_over_dotenv(tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("HUB_PORT=6000\nHUB_KEEP_MINUTES=5\nPATH_OF_OTHERS=x\n")
+    config = load({"HUB_PORT": "7000"}, dotenv)
+    assert (config.port, config.keep_minutes) == (7000, 5.0)
+
+
+def test_an_empty_value_means_the_default() -> None:
+    assert load({"HUB_PORT": ""}, None).port == 5000
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("HUB_PORT", "five", "must be a number"),
+        ("HUB_PORT", "70000", "between 0 and 65535"),
+        ("HUB_OPEN", "maybe", "must be 1 or 0"),
+        ("HUB_TRANSCRIBER", "siri", "one of auto, deepgram, assemblyai, local"),
+        ("HUB_KEEP_MINUTES", "-1", "not be negative"),
+        ("HUB_KEEP_MINUTES", "nan", "not be negative"),
+        ("HUB_HOST", "0.0.0.0", "HUB_OPEN=1"),
+        ("HUB_PROT", "5000", "is no setting"),
+    ],
+)
+def test_a_wrong_setting_is_named_in_one_sentence(name: str, value: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says) as error:
+        load({name: value}, None)
+    assert str(error.value).startswith(name)
+    assert "\n" not in str(error.value)
+
+
+def test_a_public_address_is_served_when_asked_for() -> None:
+    assert load({"HUB_HOST": "0.0.0.0", "HUB_OPEN": "1"}, None).open

@@ -1,0 +1,65 @@
+"""What subscribers may say."""
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub.errors import WireError
+from hub.wire.client import Bare, Ping, Position, Subscribe, Unsubscribe, close_frame, decode, text_frame
+
+
+@pytest.mark.parametrize(
+    ("text", "request_"),
+    [
+        ("CA123", Bare("CA123")),
+        ("  CA123\n", Bare("CA123")),
+        ('{"action":"subscribe","callSid":"CA1"}', Subscribe(call_sid="CA1")),
+        (
+            '{"action":"subscribe","callSid":"CA1","after":{"epoch":"e","offset":12},"interims":false}',
+            Subscribe(call_sid="CA1", after=Position("e", 12), interims=False),
+        ),
+        ('{"action":"unsubscribe","callSid":"CA1"}', Unsubscribe(call_sid="CA1")),
+        ('{"action":"ping"}', Ping()),
+    ],
+)
+def test_requests_are_read(text: str, request_: object) -> None:
+    assert decode(text) == request_
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "neither"),
+        ("two words", "neither"),
+        ("{", "neither"),
+        ("[]", "none of subscribe"),
+        ('{"action":"dance"}', "none of subscribe"),
+        ('{"action":"subscribe"}', "wrong subscribe.*callSid"),
+        ('{"action":"subscribe","callSid":"CA1","after":{"epoch":"e"}}', "wrong subscribe.*offset"),
+        ('{"action":"subscribe","callSid":"CA1","afterr":1}', "afterr"),
+    ],
+)
+def test_anything_else_says_what_is_wrong(text: str, says: str) -> None:
+    with pytest.raises(WireError, match=says):
+        decode(text)
+
+
+@given(st.text())
+def test_any_text_is_a_request_or_a_wire_error(text: str) -> None:
+    with contextlib.suppress(WireError):
+        decode(text)
+
+
+@pytest.mark.parametrize(
+    ("size", "head"), [(0, b"\x81\x00"), (125, b"\x81\x7d"), (126, b"\x81\x7e\x00\x7e"), (65536, b"\x81\x7f\0\0\0\0\0\x01\0\0")]
+)
+def test_frames_have_the_shortest_length_form(size: int, head: bytes) -> None:
+    assert text_frame(b"x" * size) == head + b"x" * size
+
+
+def test_a_close_reason_is_cut_between_characters() -> None:
+    frame = close_frame(4408, "ä" * 100)
+    assert frame[:2] == b"\x88\x7c"
+    assert frame[4:].decode() == "ä" * 61
