@@ -247,9 +247,16 @@ class Call:
             return await self._transcriber.run(self._hear)
         except ProviderError as error:
             self._log.error("%s", error)
-            self._deaf_from_ms = self.timeline.end_ms if self._heard else self._began_ms
-            self._hear(Lost(error.provider, error.problem, 0))
-            return False
+            self._deafened(error.problem)
+        except Exception:  # a bug in an adapter must not take the call's audio, history and end with it
+            self._log.exception("the transcriber failed")
+            self._deafened("the hub failed; its log says more")
+        return False
+
+    def _deafened(self, reason: str) -> None:
+        """Tell that nobody transcribes any more; the end of the call says from when."""
+        self._deaf_from_ms = self.timeline.end_ms if self._heard else self._began_ms
+        self._hear(Lost(self._transcriber.provider, reason, 0))
 
     async def _until_over(self) -> None:
         """Return when the last stream has stopped, or broke and no other came in time."""

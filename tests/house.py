@@ -54,5 +54,8 @@ async def house(
         return scripted[-1]
 
     config = Config(port=0, **({"drain_seconds": 0.0} | settings))
-    async with running(config, open_transcriber or opened) as (state, port), aiohttp.ClientSession() as session:
+    async with (
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
+        running(config, open_transcriber or opened) as (state, port),
+    ):
         yield House(state, port, session, scripted)

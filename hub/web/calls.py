@@ -57,8 +57,8 @@ def _record(request: web.Request) -> Record:
 
 
 def _not_found(message: str) -> web.HTTPNotFound:
-    body = msgspec.json.encode({"error": {"code": "not-found", "message": message}})
-    return web.HTTPNotFound(body=body, content_type="application/json")
+    text = msgspec.json.encode({"error": {"code": "not-found", "message": message}}).decode()
+    return web.HTTPNotFound(text=text, content_type="application/json")
 
 
 def _summary(record: Record) -> dict[str, Any]:

@@ -15,9 +15,6 @@ log = logging.getLogger(__name__)
 START_SECONDS = 10.0
 """Twilio sends `start` right after the upgrade; a socket that does not is none of its."""
 
-PING_SECONDS = 20.0
-"""How often a silent socket is asked for a sign of life; any frame counts as one."""
-
 
 class MediaDoor:
     """One Twilio socket: frames in order, into its call."""
@@ -28,7 +25,7 @@ class MediaDoor:
         self._stream: Stream | None = None
         self._over = False
         """Whether the socket is to be closed: what still comes is not looked at."""
-        self.socket = FrameSocket(self.take, max_msg_size=MAX_MESSAGE_BYTES, heartbeat=PING_SECONDS)
+        self.socket = FrameSocket(self.take, max_msg_size=MAX_MESSAGE_BYTES)
 
     def take(self, kind: WSMsgType, data: bytes) -> None:
         """Take one frame, inside the socket's read. Never waits, never raises."""

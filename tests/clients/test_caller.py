@@ -1,0 +1,520 @@
+"""The pretend Twilio, judged by a real WebSocket server that writes down what it is told."""
+
+import asyncio
+import base64
+import json
+import re
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Response
+from websockets.utils import accept_key
+
+from clients import caller
+from clients.caller import FIRST_TIMESTAMP_MS, Faults, NotAnswered, Stream, call, frames
+from clients.sound import Sound
+from hub.audio import Track
+from hub.wire import twilio
+
+TWO_SIDES = Sound(bytes(range(256)) * 25, bytes(reversed(range(256))) * 25)
+"""6400 bytes a track: 800 ms, 40 frames."""
+
+CALL, STREAM = "CA" + "1" * 32, "MZ" + "2" * 32
+
+
+class Desk:
+    """A hub that only writes down. `behave` runs before it listens on, with the connection."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.binaries = 0
+        self.came_at: list[float] = []
+        self.close_code: int | None = None
+        self.headers: Headers | None = None
+        self.ended = asyncio.Event()
+        self.url = ""
+
+    async def listen(self, connection: ServerConnection) -> None:
+        assert connection.request is not None
+        self.headers = connection.request.headers
+        try:
+            async for message in connection:
+                if isinstance(message, bytes):
+                    self.binaries += 1
+                else:
+                    self.texts.append(message)
+                    self.came_at.append(asyncio.get_running_loop().time())
+        except ConnectionClosed:
+            pass
+        finally:
+            self.close_code = connection.close_code
+            self.ended.set()
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        return [json.loads(text) for text in self.texts]
+
+    def media(self, track: str | None = None) -> list[dict[str, Any]]:
+        found = [message["media"] for message in self.messages if message["event"] == "media"]
+        return [media for media in found if track in (None, media["track"])]
+
+    def timestamps(self, track: str) -> list[int]:
+        return [int(media["timestamp"]) for media in self.media(track)]
+
+    def audio(self, track: str) -> bytes:
+        return b"".join(base64.b64decode(media["payload"]) for media in self.media(track))
+
+
+Behaviour = Callable[[Desk, ServerConnection], Coroutine[Any, Any, None]]
+
+
+@asynccontextmanager
+async def a_desk(behave: Behaviour = Desk.listen, **options: Any) -> AsyncIterator[Desk]:
+    desk = Desk()
+
+    async def answer(connection: ServerConnection) -> None:
+        await behave(desk, connection)
+
+    async with serve(answer, "127.0.0.1", 0, **options) as server:
+        desk.url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/twilio"
+        yield desk
+
+
+async def recorded(sound: Sound = TWO_SIDES, **options: Any) -> tuple[Desk, caller.Played]:
+    """Play at full speed into a desk; return both when the socket is closed."""
+    async with a_desk() as desk:
+        played = await call(desk.url, sound, call_sid=CALL, stream_sid=STREAM, **({"speed": 0} | options))
+        await desk.ended.wait()
+        return desk, played
+
+
+def grid(start_ms: int, end_ms: int) -> list[int]:
+    return list(range(start_ms + FIRST_TIMESTAMP_MS, end_ms, 20))
+
+
+# ---------------------------------------------------------------------------------------------------------------- the wire
+
+
+async def test_the_opening_is_what_twilio_says() -> None:
+    desk, _played = await recorded(parameters={"from": "+14155550142", "room": "42"})
+    connected, start, first, second = desk.messages[:4]
+    assert connected == {"event": "connected", "protocol": "Call", "version": "1.0.0"}
+    account = start["start"].pop("accountSid")
+    assert re.fullmatch("AC[0-9a-f]{32}", account)
+    assert start == {
+        "event": "start",
+        "sequenceNumber": "1",
+        "start": {
+            "streamSid": STREAM,
+            "callSid": CALL,
+            "tracks": ["inbound", "outbound"],
+            "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1},
+            "customParameters": {"from": "+14155550142", "room": "42"},
+        },
+        "streamSid": STREAM,
+    }
+    for message, track, number in ((first, "inbound", "2"), (second, "outbound", "3")):
+        payload = base64.b64encode((TWO_SIDES.inbound if track == "inbound" else TWO_SIDES.outbound or b"")[:160]).decode()
+        assert message == {
+            "event": "media",
+            "sequenceNumber": number,
+            "media": {"track": track, "chunk": "1", "timestamp": "5", "payload": payload},
+            "streamSid": STREAM,
+        }
+    assert desk.messages[-1] == {
+        "event": "stop",
+        "sequenceNumber": "82",
+        "stop": {"accountSid": account, "callSid": CALL},
+        "streamSid": STREAM,
+    }
+    assert desk.binaries == 0
+    assert desk.close_code == 1000
+
+
+async def test_counters_and_timestamps_run_as_twilios_do() -> None:
+    desk, played = await recorded()
+    assert [message["sequenceNumber"] for message in desk.messages[1:]] == [str(number) for number in range(1, 83)]
+    for track in ("inbound", "outbound"):
+        assert [media["chunk"] for media in desk.media(track)] == [str(number) for number in range(1, 41)]
+        assert desk.timestamps(track) == grid(0, 800)
+    assert desk.audio("inbound") == TWO_SIDES.inbound
+    assert desk.audio("outbound") == TWO_SIDES.outbound
+    assert played == caller.Played(CALL, STREAM, {"inbound": 40, "outbound": 40}, 0, 0.8, None, None, False)
+
+
+async def test_the_hubs_own_reader_understands_every_message() -> None:
+    desk, _played = await recorded()
+    kinds = Counter(type(twilio.decode(text)) for text in desk.texts)
+    assert kinds == {twilio.Connected: 1, twilio.Start: 1, twilio.Media: 80, twilio.Stop: 1}
+
+
+async def test_a_last_piece_is_filled_up_with_silence() -> None:
+    desk, played = await recorded(Sound(b"\x01" * 1000, b"\x02" * 1000))
+    assert {len(base64.b64decode(media["payload"])) for media in desk.media()} == {160}
+    assert desk.audio("inbound") == b"\x01" * 1000 + b"\xff" * 120
+    assert played.frames_sent == {"inbound": 7, "outbound": 7}
+
+
+async def test_a_mono_file_is_a_stream_of_the_inbound_track_alone() -> None:
+    desk, played = await recorded(Sound(b"\x01" * 320))
+    assert desk.messages[1]["start"]["tracks"] == ["inbound"]
+    assert desk.media("outbound") == []
+    assert played.frames_sent == {"inbound": 2}
+
+
+async def test_identifiers_are_random_and_look_like_twilios() -> None:
+    async with a_desk() as desk:
+        played = [await call(desk.url, TWO_SIDES, speed=0) for _ in range(2)]
+    identifiers = {(one.call_sid, one.stream_sid) for one in played}
+    assert len(identifiers) == 2
+    for call_sid, stream_sid in identifiers:
+        assert re.fullmatch("CA[0-9a-f]{32}", call_sid)
+        assert re.fullmatch("MZ[0-9a-f]{32}", stream_sid)
+
+
+async def test_no_compression_is_offered_and_headers_are_passed_on() -> None:
+    desk, _played = await recorded(headers={"X-Twilio-Signature": "abc="})
+    assert desk.headers is not None
+    assert "Sec-WebSocket-Extensions" not in desk.headers
+    assert desk.headers["X-Twilio-Signature"] == "abc="
+
+
+# ------------------------------------------------------------------------------------------------------------------ pacing
+
+
+async def test_frames_leave_when_they_are_due_and_never_before() -> None:
+    speed = 2
+    desk, _played = await recorded(speed=speed)
+    first = desk.came_at[2]
+    for came_at, message in zip(desk.came_at[2:], desk.messages[2:], strict=True):
+        due_ms = int(message["media"]["timestamp"]) - 5 if message["event"] == "media" else 800
+        # The first frame itself may have been read a little late, never early.
+        assert came_at - first > due_ms / 1000 / speed - 0.015
+    # Deadlines are absolute: 80 frames that were each a little late would otherwise add up.
+    assert desk.came_at[-1] - first < 0.8 / speed + 0.3
+
+
+async def test_full_speed_waits_for_nothing_but_the_socket() -> None:
+    hour = Sound(b"\x01" * 8000 * 60, b"\x02" * 8000 * 60)
+    began = asyncio.get_running_loop().time()
+    desk, _played = await recorded(hour)
+    assert asyncio.get_running_loop().time() - began < 10
+    assert len(desk.media()) == 6000
+
+
+async def test_progress_is_told_in_seconds_of_the_call() -> None:
+    told: list[float] = []
+    await recorded(progress=told.append)
+    assert told == sorted(told)
+    assert told[0] == 0.02
+    assert told[-1] == 0.8
+
+
+# ------------------------------------------------------------------------------------------------------------------ faults
+
+
+async def test_a_late_outbound_track_begins_late_with_its_true_timestamp() -> None:
+    desk, _played = await recorded(faults=Faults(late_outbound_ms=300))
+    assert desk.timestamps("inbound") == grid(0, 800)
+    assert desk.timestamps("outbound") == grid(300, 800)
+    assert desk.media("outbound")[0]["chunk"] == "1"
+
+
+async def test_lost_frames_leave_holes_in_chunks_and_timestamps_but_not_in_the_sequence() -> None:
+    desk, played = await recorded(faults=Faults(lose=0.25, seed=1))
+    assert 5 < played.frames_lost < 40
+    assert played.frames_lost + len(desk.media()) == 80
+    for track in ("inbound", "outbound"):
+        assert set(desk.timestamps(track)) < set(grid(0, 800))
+        assert all((int(media["chunk"]) - 1) * 20 + 5 == int(media["timestamp"]) for media in desk.media(track))
+    assert [int(message["sequenceNumber"]) for message in desk.messages[1:]] == list(range(1, len(desk.messages)))
+
+
+async def test_everything_can_be_lost_and_the_call_still_starts_and_stops() -> None:
+    desk, played = await recorded(faults=Faults(lose=1))
+    assert [message["event"] for message in desk.messages] == ["connected", "start", "stop"]
+    assert played.frames_lost == 80
+
+
+async def test_duplicates_are_the_same_message_twice() -> None:
+    desk, played = await recorded(faults=Faults(duplicate=20))
+    assert played.frames_sent == {"inbound": 42, "outbound": 42}
+    twice = [json.loads(text)["media"] for text, times in Counter(desk.texts).items() if times == 2]
+    assert [(media["track"], media["chunk"], media["timestamp"]) for media in twice] == [
+        ("inbound", "20", "385"),
+        ("outbound", "20", "385"),
+        ("inbound", "40", "785"),
+        ("outbound", "40", "785"),
+    ]
+
+
+async def test_jitter_changes_the_order_and_nothing_else() -> None:
+    desk, _played = await recorded(faults=Faults(jitter_ms=150, seed=3))
+    for track, original in (("inbound", TWO_SIDES.inbound), ("outbound", TWO_SIDES.outbound)):
+        came = desk.timestamps(track)
+        assert came != sorted(came)
+        assert sorted(came) == grid(0, 800)
+        furthest = 0
+        for timestamp in came:
+            furthest = max(furthest, timestamp)
+            assert furthest - timestamp < 150
+        in_order = sorted(desk.media(track), key=lambda media: int(media["timestamp"]))
+        assert b"".join(base64.b64decode(media["payload"]) for media in in_order) == original
+    assert desk.messages[-1]["event"] == "stop"
+
+
+async def test_a_one_sided_call_still_announces_both_tracks() -> None:
+    desk, played = await recorded(faults=Faults(one_sided=True))
+    assert desk.messages[1]["start"]["tracks"] == ["inbound", "outbound"]
+    assert desk.media("outbound") == []
+    assert played.frames_sent == {"inbound": 40, "outbound": 0}
+
+
+async def test_without_a_stop_the_socket_breaks_off() -> None:
+    desk, played = await recorded(faults=Faults(no_stop=True), speed=10)
+    assert desk.messages[-1]["event"] == "media"
+    assert desk.close_code == 1006
+    assert not played.cut_short
+    assert played.close_code is None
+
+
+async def test_hanging_up_early_ends_with_a_stop() -> None:
+    desk, played = await recorded(faults=Faults(hang_up_after_ms=300))
+    assert desk.timestamps("inbound") == grid(0, 300)
+    assert desk.messages[-1]["event"] == "stop"
+    assert played.seconds == 0.3
+
+
+def test_a_seed_makes_the_same_accidents_again() -> None:
+    def accidents(seed: int) -> list[tuple[Track, int, int]]:
+        return [(frame.track, frame.chunk, frame.copies) for frame in frames(TWO_SIDES, Faults(lose=0.1, jitter_ms=100, seed=seed))]
+
+    assert accidents(1) == accidents(1) != accidents(2)
+
+
+def test_frames_leave_in_the_order_of_their_departure() -> None:
+    departures = [frame.at_ms for frame in frames(TWO_SIDES, Faults(jitter_ms=150))]
+    assert departures == sorted(departures)
+    assert len(departures) == 80
+
+
+def test_a_stream_numbers_its_messages_across_both_tracks() -> None:
+    stream = Stream(CALL, STREAM)
+    texts = [stream.start(["inbound", "outbound"], {}), *(stream.media(frame) for frame in frames(TWO_SIDES)), stream.stop()]
+    assert [json.loads(text)["sequenceNumber"] for text in texts] == [str(number) for number in range(1, 83)]
+
+
+# ------------------------------------------------------------------------------------------------------- the hub's own will
+
+
+async def test_a_hub_that_closes_early_is_reported_with_code_and_reason() -> None:
+    async def close_at_once(desk: Desk, connection: ServerConnection) -> None:
+        await connection.recv()
+        await connection.close(1013, "draining")
+
+    async with a_desk(close_at_once) as desk:
+        played = await call(desk.url, TWO_SIDES)
+    assert played.cut_short
+    assert (played.close_code, played.close_reason) == (1013, "draining")
+    assert played.seconds < 0.8
+
+
+async def test_a_hub_that_vanishes_is_reported_as_1006() -> None:
+    async def vanish(desk: Desk, connection: ServerConnection) -> None:
+        await connection.recv()
+        connection.transport.abort()
+
+    async with a_desk(vanish) as desk:
+        played = await call(desk.url, TWO_SIDES)
+    assert played.cut_short
+    assert played.close_code == 1006
+
+
+async def test_a_hub_that_closes_after_the_stop_has_not_cut_the_call_short() -> None:
+    async def close_after_stop(desk: Desk, connection: ServerConnection) -> None:
+        async for message in connection:
+            if '"stop"' in str(message):
+                await connection.close(1000, "bye")
+
+    async with a_desk(close_after_stop) as desk:
+        played = await call(desk.url, TWO_SIDES, speed=0)
+    assert not played.cut_short
+    assert played.close_code in (None, 1000)
+
+
+async def test_a_talkative_hub_is_heard_out_and_its_close_noticed() -> None:
+    async def talk(desk: Desk, connection: ServerConnection) -> None:
+        for number in range(200):
+            await connection.send(json.dumps({"event": "media", "number": number}))
+        await connection.close(4000, "enough")
+
+    async with a_desk(talk) as desk:
+        played = await call(desk.url, TWO_SIDES)
+    assert played.close_code == 4000
+
+
+async def test_a_cancelled_call_says_stop_and_closes() -> None:
+    async with a_desk() as desk:
+        playing = asyncio.ensure_future(call(desk.url, TWO_SIDES, progress=lambda seconds: seconds > 0.2 and playing.cancel()))
+        with pytest.raises(asyncio.CancelledError):
+            await playing
+        await desk.ended.wait()
+    assert desk.messages[-1]["event"] == "stop"
+    assert desk.close_code == 1000
+    assert len(desk.media()) < 40
+
+
+async def test_a_stalled_hub_does_not_keep_a_cancelled_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(caller, "GOODBYE_SECONDS", 0.2)
+    held = asyncio.Event()
+
+    async def stall(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = (await reader.readuntil(b"\r\n\r\n")).decode()
+        key = re.search(r"Sec-WebSocket-Key: (\S+)", request)
+        assert key is not None
+        answer = (
+            f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept_key(key[1])}"
+        )
+        writer.write(f"{answer}\r\n\r\n".encode())
+        await held.wait()
+        writer.transport.abort()
+
+    async with await asyncio.start_server(stall, "127.0.0.1", 0) as server:
+        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/twilio"
+        ten_minutes = Sound(bytes(8000 * 600), bytes(8000 * 600))  # more than the sockets' buffers hold
+        told = [0.0]
+        playing = asyncio.ensure_future(call(url, ten_minutes, speed=0, progress=told.append))
+        before = -1.0
+        while told[-1] in (0.0, 600.0) or told[-1] != before:  # until nothing more can be sent
+            before = told[-1]
+            await asyncio.sleep(0.3)
+        playing.cancel()
+        try:
+            with pytest.raises(asyncio.CancelledError):
+                await asyncio.wait_for(playing, 5)
+        finally:
+            held.set()
+
+
+async def test_a_hub_that_is_not_there_or_refuses_is_one_sentence() -> None:
+    async with a_desk() as desk:
+        address = desk.url
+    with pytest.raises(NotAnswered, match=r"No hub answers at ws://127\.0\.0\.1:\d+/twilio: Connection (refused|reset by peer)"):
+        await call(address, TWO_SIDES)
+
+    async def refuse(connection: ServerConnection, _request: Any) -> Response:
+        return connection.respond(503, "draining")
+
+    async with a_desk(process_request=refuse) as desk:
+        with pytest.raises(NotAnswered, match="refused the call: HTTP 503 Service Unavailable"):
+            await call(desk.url, TWO_SIDES)
+    with pytest.raises(NotAnswered, match="not the address of a hub"):
+        await call("http://127.0.0.1/twilio", TWO_SIDES)
+
+    async def speak_nonsense(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail.example.com ESMTP\r\n")
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(speak_nonsense, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(NotAnswered, match="not a hub"):
+            await call(f"ws://127.0.0.1:{port}/twilio", TWO_SIDES)
+
+
+# -------------------------------------------------------------------------------------------------------- the command line
+
+
+async def command(*arguments: str | Path) -> tuple[int, str]:
+    """Run `transcript-client call` as a program; return its exit code and what it wrote to stderr."""
+    code = "import sys; from clients.caller import main; sys.exit(main())"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-W", "ignore", "-c", code, *map(str, arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    out, err = await process.communicate()
+    assert out == b""
+    assert b"Traceback" not in err
+    assert process.returncode is not None
+    return process.returncode, err.decode()
+
+
+async def test_the_command_plays_the_shipped_call_with_what_it_was_told() -> None:
+    async with a_desk() as desk:
+        code, err = await command(
+            "--url", desk.url, "--speed", "max", "--call-sid", CALL, "--from", "+14155550142", "--to", "+14155550100",
+            "--parameter", "room=42", "--hang-up-after", "2s", "--late-outbound", "0.5", "--jitter", "40ms", "--lose", "2%", "--duplicate",
+        )  # fmt: skip
+        await desk.ended.wait()
+    assert code == 0
+    assert "Played 2.0 s" in err
+    assert desk.messages[1]["start"]["customParameters"] == {"from": "+14155550142", "to": "+14155550100", "room": "42"}
+    assert desk.messages[1]["start"]["callSid"] == CALL
+    assert min(desk.timestamps("outbound")) >= 505
+    assert desk.messages[-1]["event"] == "stop"
+
+
+async def test_quiet_says_nothing() -> None:
+    async with a_desk() as desk:
+        assert await command("--url", desk.url, "--speed", "max", "--hang-up-after", "1", "--quiet") == (0, "")
+
+
+async def test_the_command_says_code_and_reason_when_the_hub_ends_the_call() -> None:
+    async def close_at_once(desk: Desk, connection: ServerConnection) -> None:
+        await connection.recv()
+        await connection.close(1013, "draining [soon]")
+
+    async with a_desk(close_at_once) as desk:
+        code, err = await command("--url", desk.url, "--quiet")
+    assert code == 1
+    assert re.fullmatch(r"The hub ended the call after \d\.\d s with close code 1013: draining \[soon\]\n", err)
+
+
+async def test_the_command_explains_in_a_sentence_what_went_wrong(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("Not a call.\n" * 200)
+    for expected, words, *arguments in (
+        (1, "No hub answers", "--url", "ws://127.0.0.1:1/twilio", "--quiet"),
+        (2, "No such file", str(tmp_path / "nowhere.wav")),
+        (2, "not a", str(tmp_path / "notes.txt")),
+        (2, "'soon' is not a duration", "--hang-up-after", "soon"),
+        (2, "'200%' is not a share", "--lose", "200%"),
+        (2, "'-1' is not a speed", "--speed=-1"),
+        (2, "'CA1' is not a callSid", "--call-sid", "CA1"),
+        (2, "'room' is not a parameter", "--parameter", "room"),
+        (2, "'long' is too long", "--parameter", "long=" + "x" * 500),
+    ):
+        code, err = await command(*arguments)
+        assert (code, words in err) == (expected, True), err
+
+
+async def test_ctrl_c_hangs_up_in_good_order() -> None:
+    async with a_desk() as desk:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-W", "ignore", "-m", "clients", "call", "--url", desk.url, stderr=subprocess.PIPE
+        )
+        while len(desk.texts) < 10:
+            await asyncio.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _out, err = await process.communicate()
+        await desk.ended.wait()
+    assert process.returncode == 130
+    assert b"Traceback" not in err
+    assert b"You hung up." in err
+    assert desk.messages[-1]["event"] == "stop"
+    assert desk.close_code == 1000
+
+
+@pytest.mark.parametrize(
+    ("text", "milliseconds"), [("3s", 3000), ("150ms", 150), ("1.5", 1500), ("0", 0), ("0.25s", 250)]
+)  # fmt: skip
+def test_durations_are_written_as_people_write_them(text: str, milliseconds: int) -> None:
+    assert caller._duration_ms(text) == milliseconds

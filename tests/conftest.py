@@ -1,0 +1,30 @@
+"""What every test is held to: no task left behind."""
+
+import asyncio
+import resource
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from hub.web import state
+
+# A thousand sockets in one process need both ends' descriptors.
+_soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (min(_hard, 20_000), _hard))
+
+
+@pytest.fixture(autouse=True)
+def impatient_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Peers in tests often read nothing any more; do not wait for their goodbye as long as for real ones."""
+    monkeypatch.setattr(state, "CLOSE_SECONDS", 0.3)
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def no_task_left_behind() -> AsyncIterator[None]:
+    """Fail a test that leaves a task running on its loop."""
+    before = asyncio.all_tasks()
+    yield
+    await asyncio.sleep(0)
+    left = [task for task in asyncio.all_tasks() - before if task is not asyncio.current_task() and not task.done()]
+    assert not left, f"left behind: {left}"

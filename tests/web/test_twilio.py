@@ -1,0 +1,372 @@
+"""The door Twilio knocks at, over real sockets: what comes in, what ends a stream, and what must never disturb another."""
+
+import asyncio
+import gc
+import tracemalloc
+
+import aiohttp
+import pytest
+from aiohttp import WSMsgType
+
+from hub import call as calls
+from hub import exchange
+from hub.call import Call, Stream
+from hub.errors import ProviderError
+from hub.topic import Topic
+from hub.transcribers import Hear
+from hub.web import twilio
+from tests.house import House, house
+from tests.media import CALL, STREAM, media, start, stop
+from tests.scripted import ScriptedTranscriber, talking
+
+
+async def talk(socket: aiohttp.ClientWebSocketResponse, first_ms: int, last_ms: int, stream: str = STREAM) -> None:
+    for at in range(first_ms, last_ms, 20):
+        await socket.send_str(media("inbound", at, stream=stream))
+        await socket.send_str(media("outbound", at, stream=stream))
+
+
+async def told(socket: aiohttp.ClientWebSocketResponse) -> list[dict[str, object]]:
+    """Every event until the hub closes."""
+    return [message.json() async for message in socket]
+
+
+async def follow(home: House, call: str = CALL) -> aiohttp.ClientWebSocketResponse:
+    socket = await home.open("/client")
+    while call not in await socket.receive_json():
+        await socket.close()
+        socket = await home.open("/client")
+    await socket.send_str(call)
+    return socket
+
+
+async def follow_ended(home: House, call: str = CALL) -> aiohttp.ClientWebSocketResponse:
+    """Follow a call that may have ended."""
+    while home.state.exchange.live and call in home.state.exchange._calls:
+        await asyncio.sleep(0.01)
+    socket = await home.open("/client")
+    await socket.receive()
+    await socket.send_str(call)
+    return socket
+
+
+async def closed(socket: aiohttp.ClientWebSocketResponse) -> tuple[object, object]:
+    message = await socket.receive(timeout=5)
+    assert message.type is WSMsgType.CLOSE, message
+    return message.data, message.extra
+
+
+async def test_a_call_becomes_events_from_start_to_end() -> None:
+    async with house(on_block=talking) as home:
+        socket = await home.call(
+            parameters={"from": "+14155550123", "to": "+14155550100", "outboundTrackLabel": "agent", "token": "secret"}
+        )
+        subscriber = await follow(home)
+        await talk(socket, 0, 2000)
+        await socket.send_str(stop())
+        events = await told(subscriber)
+        assert await closed(socket) == (1000, "stop")
+        assert subscriber.close_code == 1000
+    durable = [event for event in events if event["type"] != "interim"]
+    assert [event["offset"] for event in durable] == list(range(1, len(durable) + 1))
+    assert [event["type"] for event in durable] == ["call-started", "final", "final", "final", "final", "call-ended"]
+    started, ended = durable[0], durable[-1]
+    assert (started["from"], started["to"], started["speakers"]) == (
+        "+14155550123",
+        "+14155550100",
+        {"inbound": "caller", "outbound": "agent"},
+    )
+    assert "secret" not in str(events)
+    assert (ended["reason"], ended["duration"], ended["transcript"]) == ("completed", 2.0, "complete")
+    assert {(final["speaker"], final["text"]) for final in durable if final["type"] == "final"} == {
+        (speaker, f"{track} word {second}") for speaker, track in (("caller", "inbound"), ("agent", "outbound")) for second in (0, 1)
+    }
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "says"),
+    [
+        ("not json", 1007, "not JSON"),
+        (b"\x00\x01", 1003, "binary"),
+        ('{"event":"media","media":{"track":"inbound","timestamp":"1","payload":"!"}}', 1007, "base64"),
+        ('{"event":"media","media":{"track":"inbound"}}', 1007, "timestamp"),
+        (start(), 1002, "second start"),
+        ("x" * 10_000_000, 1009, "65536 bytes"),
+    ],
+)
+async def test_what_twilio_never_sends_closes_that_socket_and_nothing_else(message: str | bytes, code: int, says: str) -> None:
+    async with house(on_block=talking) as home:
+        good = await home.call("CA" + "9" * 32, "MZ" + "9" * 32)
+        bad = await home.call()
+        await (bad.send_bytes(message) if isinstance(message, bytes) else bad.send_str(message))
+        got, reason = await closed(bad)
+        assert got == code
+        assert says in str(reason)
+        subscriber = await follow(home, "CA" + "9" * 32)
+        await talk(good, 0, 1000, "MZ" + "9" * 32)
+        await good.send_str(stop())
+        assert (await told(subscriber))[-1]["reason"] == "completed"
+        while not home.state.counters.malformed:  # counted when the socket has lingered for its peer
+            await asyncio.sleep(0.01)
+
+
+async def test_media_before_start_is_refused() -> None:
+    async with house() as home:
+        socket = await home.open("/twilio")
+        await socket.send_str(media("inbound", 0))
+        assert await closed(socket) == (1002, "sent media before start")
+        assert home.state.exchange.live == 0
+
+
+async def test_wild_timestamps_are_counted_and_unknown_events_skipped() -> None:
+    async with house() as home:
+        socket = await home.call()
+        subscriber = await follow(home)
+        for at in (-40, 10**15, 10**9):
+            await socket.send_str(media("inbound", at))
+        await socket.send_str('{"event":"something-new","streamSid":"MZ"}')
+        await talk(socket, 0, 500)
+        await socket.send_str(stop())
+        ended = (await told(subscriber))[-1]
+    assert ended["duration"] == 0.5
+    assert ended["audio"]["inbound"] == {"filledMs": 0.0, "lateMs": 0.0, "droppedMs": 60.0, "maxSkewMs": 0.0}  # type: ignore[index]
+
+
+async def test_a_thousand_sockets_that_never_start_are_closed_and_disturb_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(twilio, "START_SECONDS", 1.0)
+    async with house(on_block=talking) as home:
+        idle = [await home.open("/twilio") for _ in range(1000)]
+        socket = await home.call()
+        subscriber = await follow(home)
+        await talk(socket, 0, 1000)
+        await socket.send_str(stop())
+        assert [event["type"] for event in await told(subscriber)][-1] == "call-ended"
+        for each in idle:
+            assert await closed(each) == (1008, "no start within 1 s")
+        assert home.state.counters.refused["twilio no start"] == 1000
+
+
+async def test_a_socket_that_dies_without_stop_ends_the_call_as_stream_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "GRACE_SECONDS", 0.05)
+    async with house(on_block=talking) as home:
+        socket = await home.call()
+        subscriber = await follow(home)
+        await talk(socket, 0, 1300)
+        socket._response.connection.transport.abort()  # type: ignore[union-attr]
+        ended = (await told(subscriber))[-1]
+    assert (ended["type"], ended["reason"], ended["duration"]) == ("call-ended", "stream-lost", 1.3)
+
+
+async def test_a_socket_that_goes_quiet_ends_the_call_as_stream_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "QUIET_SECONDS", 0.4)
+    monkeypatch.setattr(calls, "GRACE_SECONDS", 0.05)
+    async with house() as home:
+        socket = await home.call()
+        await talk(socket, 0, 100)
+        subscriber = await follow(home)
+        assert (await told(subscriber))[-1]["reason"] == "stream-lost"
+        assert (await closed(socket))[0] == 1000
+
+
+async def test_a_stream_that_comes_back_goes_on_with_the_call() -> None:
+    again = "MZ" + "2" * 32
+    async with house(on_block=talking) as home:
+        first = await home.call()
+        subscriber = await follow(home)
+        await talk(first, 0, 1000)
+        await subscriber.receive_json()
+        await first.close()
+        second = await home.call(stream=again)
+        await talk(second, 0, 1000, again)
+        await second.send_str(stop(stream=again))
+        events = await told(subscriber)
+    assert [event["streamSid"] for event in events if event["type"] == "call-started"] == [again]
+    finals = [event for event in events if event["type"] == "final"]
+    assert len(finals) == len({event["utterance"] for event in finals}), "ids stay unique across streams"
+    assert events[-1]["reason"] == "completed"
+    assert events[-1]["duration"] >= 2.0  # type: ignore[operator]
+    assert len(home.transcribers) == 1
+
+
+async def test_two_streams_of_the_same_tracks_do_not_double_a_word() -> None:
+    again = "MZ" + "2" * 32
+    async with house() as home:
+        first = await home.call()
+        await talk(first, 0, 500)
+        second = await home.call(stream=again)
+        subscriber = await follow(home)
+        for at in range(0, 500, 20):
+            await talk(first, 500 + at, 520 + at)
+            await talk(second, at, at + 20, again)
+        await second.send_str(stop(stream=again))
+        await talk(first, 1000, 1200)
+        await first.send_str(stop())
+        ended = (await told(subscriber))[-1]
+        (transcriber,) = home.transcribers
+    assert len(transcriber.audio("inbound")) == len(transcriber.audio("outbound")) == round(float(str(ended["duration"])) * 8000)
+    assert 1.0 <= float(str(ended["duration"])) <= 1.4
+
+
+async def test_one_stream_a_track_becomes_one_call() -> None:
+    other = "MZ" + "2" * 32
+    async with house() as home:
+        left = await home.call(tracks=("inbound",))
+        right = await home.call(stream=other, tracks=("outbound",))
+        await follow(home)
+        call = home.state.exchange._calls[CALL]
+        while call.streams < 2:
+            await asyncio.sleep(0.01)
+        for at in range(0, 1000, 20):
+            while at > call.timeline.end_ms + 20:
+                await asyncio.sleep(0.001)
+            await left.send_str(media("inbound", at, b"\x01" * 160))
+            await right.send_str(media("outbound", at, b"\x02" * 160, other))
+        await left.send_str(stop())
+        await right.send_str(stop(stream=other))
+        await closed(right)
+        (transcriber,) = home.transcribers
+        await transcriber.finished.wait()
+        assert transcriber.audio("inbound").count(1) == 8000
+        assert transcriber.audio("outbound").count(2) == 8000
+
+
+async def test_a_call_that_ended_can_begin_again_on_its_topic() -> None:
+    async with house(on_block=talking) as home:
+        for _ in range(2):
+            socket = await home.call()
+            await talk(socket, 0, 1000)
+            await socket.send_str(stop())
+            await closed(socket)
+        subscriber = await home.open("/client")
+        await subscriber.receive()
+        await subscriber.send_str(CALL)
+        events = await told(subscriber)
+        assert len(home.state.registry) == 1
+    assert [event["type"] for event in events].count("call-started") == 2
+    assert [event["offset"] for event in events] == list(range(1, len(events) + 1))
+    starts = [event["start"] for event in events if event["type"] == "final" and event["track"] == "inbound"]
+    assert starts[1] >= starts[0] + 1.0, "call time goes on"  # type: ignore[operator]
+
+
+class Deaf(ScriptedTranscriber):
+    """A provider that refuses for good."""
+
+    async def run(self, hear: Hear) -> bool:
+        raise ProviderError("Deaf", "refused the key", retryable=False)
+
+
+async def test_a_provider_that_cannot_start_leaves_the_call_without_words_but_with_its_end() -> None:
+    async with house(lambda _: Deaf()) as home:
+        socket = await home.call()
+        subscriber = await follow(home)
+        await talk(socket, 0, 1000)
+        await socket.send_str(stop())
+        events = await told(subscriber)
+    assert [(event["type"], event.get("reason")) for event in events] == [
+        ("call-started", None),
+        ("transcriber-lost", "refused the key"),
+        ("gap", "no transcriber"),
+        ("gap", "no transcriber"),
+        ("call-ended", "completed"),
+    ]
+    assert [(event["start"], event["end"]) for event in events if event["type"] == "gap"] == [(0.0, 1.0)] * 2
+    assert events[-1]["transcript"] == "truncated"
+
+
+class Broken(ScriptedTranscriber):
+    """A bug in an adapter."""
+
+    async def run(self, hear: Hear) -> bool:
+        raise RuntimeError("bug")
+
+
+async def test_a_bug_in_a_transcriber_leaves_the_call_without_words_only(caplog: pytest.LogCaptureFixture) -> None:
+    async with house(lambda started: Broken() if started.call_sid == CALL else ScriptedTranscriber(talking)) as home:
+        bad = await home.call()
+        other = await home.call("CA" + "2" * 32, "MZ" + "2" * 32)
+        subscriber = await follow(home, "CA" + "2" * 32)
+        await talk(bad, 0, 200)
+        await talk(other, 0, 1000, "MZ" + "2" * 32)
+        await other.send_str(stop())
+        assert [event["type"] for event in await told(subscriber)][-1] == "call-ended"
+        await bad.send_str(stop())
+        assert await closed(bad) == (1000, "stop")
+        told_bad = await told(await follow_ended(home))
+        assert [event["type"] for event in told_bad] == ["call-started", "transcriber-lost", "gap", "gap", "call-ended"]
+        assert told_bad[-1]["reason"] == "completed"
+    assert "RuntimeError: bug" in caplog.text
+
+
+async def test_audio_never_waits_for_a_blocked_transcriber_or_a_subscriber_that_does_not_read() -> None:
+    async with house(lambda started: ScriptedTranscriber(None if started.call_sid == CALL else talking)) as home:
+        blocked = await home.call()
+        other = await home.call("CA" + "2" * 32, "MZ" + "2" * 32)
+        stalled = await follow(home, "CA" + "2" * 32)
+        stalled._response.connection.transport.pause_reading()  # type: ignore[union-attr]
+        reading = await follow(home, "CA" + "2" * 32)
+        await asyncio.gather(talk(blocked, 0, 20_000), talk(other, 0, 20_000, "MZ" + "2" * 32))
+        await other.send_str(stop())
+        events = await told(reading)
+        assert events[-1]["duration"] == 20.0
+        call = home.state.exchange._calls[CALL]
+        assert call.timeline.end_ms == 20_000
+        await blocked.send_str(stop())
+
+
+async def test_a_thousand_calls_leave_nothing_behind() -> None:
+    async with house(on_block=talking, keep_minutes=0) as home:
+
+        async def one(number: int) -> None:
+            call, stream = f"CA{number:032d}", f"MZ{number:032d}"
+            socket = await home.call(call, stream)
+            subscriber = await follow(home, call)
+            await talk(socket, 0, 200, stream)
+            await socket.send_str(stop(call, stream))
+            await told(subscriber)
+            await socket.close()
+
+        async def some(first: int, last: int) -> None:
+            for number in range(first, last, 20):
+                await asyncio.gather(*(one(each) for each in range(number, number + 20)))
+            home.transcribers.clear()
+            home.state.registry.expire()
+            gc.collect()
+
+        tasks = len(asyncio.all_tasks())
+        await some(0, 300)
+        tracemalloc.start()
+        before = tracemalloc.get_traced_memory()[0]
+        await some(300, 1000)
+        while len(asyncio.all_tasks()) > tasks:  # the last sockets are still saying goodbye
+            await asyncio.sleep(0.01)
+        gc.collect()
+        grown = tracemalloc.get_traced_memory()[0] - before
+        tracemalloc.stop()
+        assert len(home.state.registry) == 0
+        assert home.state.exchange.live == 0
+        left = [each for each in gc.get_objects() if isinstance(each, (Call, Stream, Topic))]
+        assert left == []
+        assert grown < 200_000, f"{grown} bytes more after 700 calls"
+
+
+async def test_a_stopping_hub_refuses_new_calls_and_finishes_those_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "EXPIRE_SECONDS", 3600)
+    async with house(on_block=talking, drain_seconds=0.5) as home:
+        socket = await home.call()
+        subscriber = await follow(home)
+        waiting = await home.open("/client")
+        await waiting.receive()
+        await talk(socket, 0, 1000)
+        async with asyncio.TaskGroup() as group:
+            drained = group.create_task(home.state.exchange.drain(0.3))
+            await asyncio.sleep(0)
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
+                await home.open("/twilio")
+            assert refusal.value.status == 503
+            async with home.session.get(home.url("/readyz")) as answer:
+                assert answer.status == 503
+            events = await told(subscriber)
+            await drained
+        assert (events[-1]["type"], events[-1]["reason"], events[-1]["transcript"]) == ("call-ended", "hub-stopping", "complete")
+        assert await closed(socket) == (1000, "the hub is stopping")
+    assert (await closed(waiting))[0] == 4409
