@@ -48,7 +48,7 @@ async def demo(port: int, *, once: bool, speed: float) -> None:
                         f"ws://{base}/twilio", sound, call_sid=call_sid, parameters=NUMBERS | {"outboundTrackLabel": "agent"}, speed=speed
                     )
                 )
-                await _begun(base, call_sid)
+                await begun(base, call_sid)
                 await tail(f"ws://{base}/client", call_sid, json=False)
                 await playing
             if once:
@@ -60,9 +60,13 @@ async def demo(port: int, *, once: bool, speed: float) -> None:
 def _explain(console: Console, base: str, call_sid: str) -> None:
     console.print(f"\n[bold]A hub is listening on http://{base}[/bold] and a sample support call is being played into it.")
     console.print("Follow it from another terminal or a browser too:\n")
-    console.print(f"    echo {call_sid} | websocat -n ws://{base}/client", markup=False)
-    console.print("    transcript-client tail" + ("" if base.endswith(":5000") else f" --url ws://{base}/client"), markup=False)
-    console.print(f"    http://{base}/calls/{call_sid}/transcript.txt\n", markup=False)
+    for line in (
+        f"    echo {call_sid} | websocat -n ws://{base}/client",
+        f"    {Path(sys.executable).parent / 'transcript-client'} tail" + ("" if base.endswith(":5000") else f" --url ws://{base}/client"),
+        f"    http://{base}/calls/{call_sid}/transcript.txt",
+    ):
+        console.print(line, markup=False, soft_wrap=True)  # to be copied: never broken
+    console.print()
 
 
 @asynccontextmanager
@@ -101,7 +105,7 @@ async def _listens(port: int) -> bool:
     return True
 
 
-async def _begun(base: str, call_sid: str) -> None:
+async def begun(base: str, call_sid: str) -> None:
     """Wait until the hub knows the call: its socket takes a moment to say so."""
 
     while True:

@@ -11,7 +11,7 @@ Knows the subscriber protocol, not what the events are for.
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -49,7 +49,7 @@ class Refused(HubError):
         super().__init__(message)
 
 
-async def follow(url: str, call_sid: str, since: Position | None = None, *, interims: bool = True) -> AsyncIterator[Followed]:
+async def follow(url: str, call_sid: str, since: Position | None = None, *, interims: bool = True) -> AsyncGenerator[Followed, None]:
     """Yield a call's events: every durable one exactly once and in order, across any number of broken connections.
 
     Starts after `since`, or with the call's first event, and ends after `call-ended`. A `Subscribed` is yielded only when it says that

@@ -83,7 +83,7 @@ class _Frames(WebSocketDataQueue):
     def feed_data(self, data: WSMessage, size: int) -> None:  # type: ignore[override]
         kind = data[0]
         if kind is WSMsgType.TEXT or kind is WSMsgType.BINARY:
-            self.take(kind, data[1])  # type: ignore[arg-type]
+            self.take(kind, data[1])
         else:
             super().feed_data(data, size)
 
