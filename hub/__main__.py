@@ -47,7 +47,7 @@ async def serve(settings: config.Config) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     try:
-        async with app.transcribers(settings) as open_transcriber, app.running(settings, open_transcriber) as (_, port):
+        async with app.running(settings) as (_, port):
             host = f"[{settings.host}]" if ":" in settings.host else settings.host
             log.info("listening on http://%s:%d, transcribing with %s", host, port, settings.provider)
             await stopping.wait()

@@ -6,19 +6,26 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import get_args
 
 from aiohttp import web
 
-from hub.config import Config
+from hub.audio import Track
+from hub.config import KEYS, Config, Provider
 from hub.counters import Counters
 from hub.errors import ConfigError
 from hub.exchange import Exchange
 from hub.outbox import Rounds
 from hub.registry import Registry
 from hub.transcribers import Transcriber
+from hub.transcribers.assemblyai import AssemblyAI, AssemblyAITracks
+from hub.transcribers.deepgram import Deepgram
 from hub.transcribers.local import LocalEngine, LocalTranscriber
+from hub.transcribers.standby import Refusing, Standby
 from hub.web import calls, client, health, twilio
 from hub.web.state import STATE, State
+from hub.wire import assemblyai as assemblyai_wire
+from hub.wire import deepgram as deepgram_wire
 from hub.wire.client import STOPPING
 from hub.wire.twilio import StartBody
 
@@ -30,28 +37,71 @@ GOODBYE_SECONDS = 3.0
 OpenTranscriber = Callable[[StartBody], Transcriber]
 
 
+class Transcribers:
+    """Opens a transcriber for each call, by the settings and by what the call's <Parameter>s ask for."""
+
+    def __init__(self, config: Config, counters: Counters) -> None:
+        """Raises: ConfigError when the provider that the settings name cannot work here."""
+        self._config = config
+        self._counters = counters
+        self._engine = LocalEngine()
+        for provider in dict.fromkeys((config.provider, config.fallback or config.provider)):
+            if provider == "local":
+                self._engine.check()
+            else:
+                self._remote(provider, None, ())  # its address and options are right, or this says what is wrong
+
+    def open(self, start: StartBody) -> Transcriber:
+        """Open the transcriber of one call."""
+        wanted = {name: str(value).strip() for name, value in start.custom_parameters.items()}
+        language = wanted.get("language") or None
+        keyterms = tuple(term.strip() for term in wanted.get("keyterms", "").split(",") if term.strip())
+        asked = wanted.get("transcriber") or self._config.provider
+        own, fallback = self._config.provider, self._config.fallback
+        if asked in get_args(Provider) and (asked not in KEYS or self._config.key(asked)):
+            second = fallback if fallback and fallback != asked else None
+            return Standby(
+                self._of(asked, language, keyterms), (lambda: self._of(second, language, keyterms)) if second is not None else None
+            )
+        problem = f"is not set up on this hub: {KEYS[asked]} is missing" if asked in KEYS else "is no transcriber of this hub"
+        return Standby(Refusing(asked[:20], problem), lambda: self._of(own, language, keyterms))
+
+    def close(self) -> None:
+        """Free what the calls shared."""
+        self._engine.close()
+
+    def _of(self, provider: str, language: str | None, keyterms: tuple[str, ...]) -> Transcriber:
+        return LocalTranscriber(self._engine) if provider == "local" else self._remote(provider, language, keyterms)
+
+    def _remote(self, provider: str, language: str | None, keyterms: tuple[str, ...]) -> Transcriber:
+        config, counters = self._config, self._counters.providers[provider]
+        if provider == "deepgram":
+            url = deepgram_wire.listen_url(
+                config.deepgram_url, model=config.deepgram_model, language=language, keyterms=keyterms, options=config.deepgram_options
+            )
+            return Deepgram(url, config.deepgram_key, config.deepgram_model, time.monotonic, counters)
+        url = assemblyai_wire.stream_url(
+            config.assemblyai_url, model=config.assemblyai_model, language=language, keyterms=keyterms, options=config.assemblyai_options
+        )
+
+        def session(track: Track | None) -> AssemblyAI:
+            return AssemblyAI(url, config.assemblyai_key, config.assemblyai_model, track, time.monotonic, counters)
+
+        return session(None) if config.assemblyai_channels == "mixed" else AssemblyAITracks(session("inbound"), session("outbound"))
+
+
 @asynccontextmanager
-async def transcribers(config: Config) -> AsyncIterator[OpenTranscriber]:
-    """Give what opens a transcriber for a call, and close what the transcribers share afterwards.
-
-    Raises: ConfigError when the provider that the settings name cannot work here.
-    """
-    engine = LocalEngine()
-    engine.check()
-    try:
-        yield lambda _: LocalTranscriber(engine)
-    finally:
-        engine.close()
-
-
-@asynccontextmanager
-async def running(config: Config, open_transcriber: OpenTranscriber) -> AsyncIterator[tuple[State, int]]:
+async def running(config: Config, open_transcriber: OpenTranscriber | None = None) -> AsyncIterator[tuple[State, int]]:
     """Run a hub: listening when this is entered, drained, closed and silent when it is left.
 
-    Gives its parts and the port it listens on. Raises: ConfigError when it cannot listen there.
+    Gives its parts and the port it listens on. `open_transcriber` is for tests; without it the settings decide. Raises: ConfigError when
+    it cannot listen there, or cannot transcribe as told.
     """
     loop = asyncio.get_running_loop()
     counters = Counters()
+    transcribers = Transcribers(config, counters) if open_transcriber is None else None
+    open_transcriber = open_transcriber or (transcribers.open if transcribers else None)
+    assert open_transcriber is not None
     registry = Registry(keep_seconds=config.keep_minutes * 60, clock=time.monotonic, wall=time.time, soon=loop.call_soon)
     rounds = Rounds(loop.call_later, time.monotonic)
     try:
@@ -72,6 +122,9 @@ async def running(config: Config, open_transcriber: OpenTranscriber) -> AsyncIte
     except BaseExceptionGroup as errors:
         # Calls end by themselves and raise nothing, so what comes out of the group is what the caller's own body, or the start, raised.
         raise errors.exceptions[0] from None
+    finally:
+        if transcribers is not None:
+            transcribers.close()
 
 
 def application(state: State) -> web.Application:

@@ -55,3 +55,8 @@ def interleaved(left: bytes, right: bytes) -> bytes:
 def ms(size_bytes: int) -> float:
     """Duration in milliseconds of `size_bytes` of one track."""
     return size_bytes / BYTES_PER_MS
+
+
+def level(mulaw: bytes) -> int:
+    """Return how loud a stretch of one track is: the root mean square of its 16-bit samples."""
+    return audioop.rms(audioop.ulaw2lin(mulaw, 2), 2)

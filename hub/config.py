@@ -17,6 +17,9 @@ from hub.errors import ConfigError
 
 Provider = Literal["deepgram", "assemblyai", "local"]
 
+KEYS = {"deepgram": "DEEPGRAM_API_KEY", "assemblyai": "ASSEMBLYAI_API_KEY"}
+"""Which setting holds a provider's key."""
+
 
 def setting(name: str, default: Any, meaning: str, *, secret: bool = False) -> Any:
     """Declare one setting: its variable, its default, and its line in the README."""
@@ -33,14 +36,39 @@ class Config:
     transcriber: Literal["auto", "deepgram", "assemblyai", "local"] = setting(
         "HUB_TRANSCRIBER", "auto", "auto, deepgram, assemblyai or local; auto takes the one whose key is set, else local"
     )
+    fallback: Literal["", "deepgram", "assemblyai", "local"] = setting(
+        "HUB_FALLBACK", "", "deepgram, assemblyai or local: takes over when the first one refuses for good"
+    )
     keep_minutes: float = setting("HUB_KEEP_MINUTES", 60.0, "how long an ended call can still be read")
     drain_seconds: float = setting("HUB_DRAIN_SECONDS", 30.0, "how long a stopping hub lets live calls go on")
     log: Literal["debug", "info", "warning", "error"] = setting("HUB_LOG_LEVEL", "info", "debug, info, warning or error")
 
+    deepgram_key: str = setting("DEEPGRAM_API_KEY", "", "Deepgram's key", secret=True)
+    deepgram_url: str = setting("DEEPGRAM_URL", "wss://api.deepgram.com", "its address; regional ones keep audio in their region")
+    deepgram_model: str = setting("DEEPGRAM_MODEL", "nova-3", "its model")
+    deepgram_options: str = setting("DEEPGRAM_OPTIONS", "", "more query parameters, as `language=de&keyterm=Acme`")
+    assemblyai_key: str = setting("ASSEMBLYAI_API_KEY", "", "AssemblyAI's key", secret=True)
+    assemblyai_url: str = setting(
+        "ASSEMBLYAI_URL", "wss://streaming.assemblyai.com", "its address; regional ones keep audio in their region"
+    )
+    assemblyai_model: str = setting("ASSEMBLYAI_MODEL", "u3-rt-pro", "its model")
+    assemblyai_options: str = setting("ASSEMBLYAI_OPTIONS", "", "more query parameters, as `max_turn_silence=800`")
+    assemblyai_channels: Literal["separate", "mixed"] = setting(
+        "ASSEMBLYAI_CHANNELS",
+        "separate",
+        "separate: a session for each track, and a bill; mixed: one session, speakers told apart by loudness",
+    )
+
     @property
     def provider(self) -> Provider:
         """The provider that calls use unless they ask for another."""
-        return "local"
+        if self.transcriber != "auto":
+            return self.transcriber
+        return "deepgram" if self.deepgram_key else "assemblyai" if self.assemblyai_key else "local"
+
+    def key(self, provider: str) -> str:
+        """Return a provider's key; empty where it has none or needs none."""
+        return {"deepgram": self.deepgram_key, "assemblyai": self.assemblyai_key}.get(provider, "")
 
 
 def load(environment: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> Config:
@@ -84,6 +112,13 @@ def _check(config: Config) -> None:
     for name, value in (("HUB_KEEP_MINUTES", config.keep_minutes), ("HUB_DRAIN_SECONDS", config.drain_seconds)):
         if not 0 <= value < float("inf"):
             raise ConfigError(name, f"must not be negative, not {value}")
+    for name, url in (("DEEPGRAM_URL", config.deepgram_url), ("ASSEMBLYAI_URL", config.assemblyai_url)):
+        check_url(name, url, ("wss", "ws"))
+    for setting_name, provider in (("HUB_TRANSCRIBER", config.provider), ("HUB_FALLBACK", config.fallback)):
+        if provider in KEYS and not config.key(provider):
+            raise ConfigError(setting_name, f"is {provider}, which needs its key in {KEYS[provider]}")
+    if config.fallback == config.provider:
+        raise ConfigError("HUB_FALLBACK", f"is {config.fallback}, as the first one is: name another, or none")
     if not config.open and not loopback(config.host):
         raise ConfigError(
             "HUB_HOST",

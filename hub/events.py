@@ -6,6 +6,7 @@ providers or sockets. A type or field that a decoder does not know is skipped, s
 """
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import msgspec
@@ -215,7 +216,14 @@ def decode(text: str | bytes) -> Message | None:
 
 def stamped(unix_seconds: float) -> str:
     """Return a moment as events carry it, for example `2026-11-21T10:00:00.123Z`."""
-    return datetime.fromtimestamp(unix_seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    whole = int(unix_seconds)
+    return f"{_second(whole)}.{int((unix_seconds - whole) * 1000):03d}Z"
+
+
+@lru_cache(maxsize=4)
+def _second(unix_seconds: int) -> str:
+    # Every event of a second shares this part, and formatting a date costs as much as encoding the event.
+    return datetime.fromtimestamp(unix_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 KNOWN_TYPES = frozenset(

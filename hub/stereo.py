@@ -5,7 +5,8 @@ one length: the tracks cannot drift apart. Knows no clock, no provider and no Tw
 """
 
 from collections import deque
-from dataclasses import dataclass
+
+import msgspec
 
 from hub import audio
 from hub.audio import BYTES_PER_MS, Track
@@ -35,12 +36,11 @@ _LEAP = LEAP_MS * BYTES_PER_MS
 _CALL = CALL_MS * BYTES_PER_MS
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(msgspec.Struct, frozen=True, gc=False):
     """Both tracks between `start_ms` and `start_ms + len/8`, mu-law 8 kHz, always of one length.
 
     `start_ms` is call time. Blocks follow one another without a hole, except after a leap of the stream's own clock. The last one of a
-    call, or before a leap, may be shorter than BLOCK_MS.
+    call, or before a leap, may be shorter than BLOCK_MS. A struct, as ten are made a second and call.
     """
 
     start_ms: float

@@ -1,7 +1,9 @@
 """Folds what a provider heard into utterances. Pure; does not know which provider spoke."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+import msgspec
 
 from hub.audio import Track
 from hub.events import Final, Interim, Word
@@ -10,8 +12,7 @@ LONG_SECONDS = 30.0
 """An utterance without a pause ends at the next settled piece after this long, so that a monologue still becomes readable finals."""
 
 
-@dataclass(frozen=True, slots=True)
-class HeardWord:
+class HeardWord(msgspec.Struct, frozen=True, gc=False):
     """One word, in seconds of call time."""
 
     text: str
@@ -20,8 +21,7 @@ class HeardWord:
     confidence: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(msgspec.Struct, frozen=True):
     """What a provider says of one track between `start` and `end`, seconds of call time.
 
     The text continues what is settled of the track's open utterance and replaces what was not. `settled`: this piece will not change.
@@ -35,7 +35,7 @@ class Heard:
     settled: bool
     closes: bool
     confidence: float | None = None
-    words: tuple[HeardWord, ...] = field(default=())
+    words: tuple[HeardWord, ...] = ()
     language: str | None = None
 
 

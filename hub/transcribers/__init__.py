@@ -50,8 +50,13 @@ class Transcriber(Protocol):
     in reports are seconds of call time, taken from the blocks' own positions.
     """
 
-    provider: str
-    model: str
+    @property
+    def provider(self) -> str:
+        """Who transcribes: deepgram, assemblyai, local."""
+
+    @property
+    def model(self) -> str:
+        """With which model of theirs."""
 
     def push(self, block: Block) -> None:
         """Take one block, in order. Never waits; what cannot be held is reported as Missed."""
@@ -65,3 +70,6 @@ class Transcriber(Protocol):
         Returns whether the transcript is complete: False when the provider was lost before its last word. Cancelling it closes the
         provider's session at once. Raises nothing that the call must catch, except ProviderError when it could not start at all.
         """
+
+    def unheard(self) -> list[Block]:
+        """Return what it was given and has not settled, with silence where a track was settled: for another to hear after `run` raised."""

@@ -33,6 +33,9 @@ CLOSE_SECONDS = 2.0
 LINGER_SECONDS = 0.05
 """How often a lingering close looks whether the peer has gone."""
 
+TEXT, BINARY = WSMsgType.TEXT, WSMsgType.BINARY
+"""By plain names: looking a member up in its Enum takes longer than parsing a frame's header, and this is done for each."""
+
 STATE = web.AppKey("state", State)
 
 
@@ -78,24 +81,26 @@ class _Frames(WebSocketDataQueue):
     """Hands data frames over where they are parsed; leaves pings, pongs and closes to `receive()`."""
 
     # The compiled base class swallows exceptions here, so `take` must not raise.
-    take: Callable[[WSMsgType, bytes], None]
+    take: Callable[[bytes, bool], None]
 
     def feed_data(self, data: WSMessage, size: int) -> None:  # type: ignore[override]
         kind = data[0]
-        if kind is WSMsgType.TEXT or kind is WSMsgType.BINARY:
-            self.take(kind, data[1])
+        if kind is TEXT:
+            self.take(data[1], True)
+        elif kind is BINARY:
+            self.take(data[1], False)
         else:
             super().feed_data(data, size)
 
 
 class FrameSocket(HubSocket):
-    """A WebSocket that calls `take` for each data frame, within the socket's own read: no queue, no task switch per frame.
+    """A WebSocket that calls `take(payload, is_text)` for each data frame inside the socket's own read: no queue, no task switch.
 
     aiohttp has no public way to do that, and a wake-up of a task per frame costs more than reading, parsing and placing the frame. So this
     swaps the queue that aiohttp's own parser fills; tests hold it to that. `take` must not raise; text arrives as UTF-8 bytes.
     """
 
-    def __init__(self, take: Callable[[WSMsgType, bytes], None], *, max_msg_size: int) -> None:
+    def __init__(self, take: Callable[[bytes, bool], None], *, max_msg_size: int) -> None:
         super().__init__(max_msg_size=max_msg_size, heartbeat=None)  # who sends fifty frames a second needs no pings
         self._take = take
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 
-from aiohttp import WebSocketError, WSMsgType, web
+from aiohttp import WebSocketError, web
 
 from hub.call import Stream
 from hub.errors import HubError, WireError
@@ -21,24 +21,25 @@ class MediaDoor:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self._counters = state.counters
         self._wire = TwilioStream()
         self._stream: Stream | None = None
         self._over = False
         """Whether the socket is to be closed: what still comes is not looked at."""
         self.socket = FrameSocket(self.take, max_msg_size=MAX_MESSAGE_BYTES)
 
-    def take(self, kind: WSMsgType, data: bytes) -> None:
+    def take(self, data: bytes, is_text: bool) -> None:
         """Take one frame, inside the socket's read. Never waits, never raises."""
         if self._over:
             return
         try:
-            if kind is WSMsgType.BINARY:
+            if not is_text:
                 raise WireError("Twilio", "sent a binary message, where Media Streams are text", 1003)
             message = self._wire.receive(data)
             stream = self._stream
             if type(message) is Media and stream is not None:
                 media = message.media
-                self._state.counters.frames += 1
+                self._counters.frames += 1
                 stream.chunk(media.track, media.timestamp, media.payload)
                 return
             match message:
@@ -50,11 +51,11 @@ class MediaDoor:
                     stream.stop()
                     self._end(1000, "stop")
         except WireError as error:
-            self._state.counters.malformed += 1
+            self._counters.malformed += 1
             log.warning("%s; closed with %d", error, error.close_code)
             self._end(error.close_code, error.problem)
         except HubError as error:
-            self._state.counters.refused[f"twilio {error.code}"] += 1
+            self._counters.refused[f"twilio {error.code}"] += 1
             log.warning("a stream was refused: %s", error)
             self._end(1013, str(error))
         except Exception:  # a frame is taken inside aiohttp's parser, which would swallow it
@@ -76,7 +77,7 @@ class MediaDoor:
                 case Interruption(code=code, reason=reason):
                     await self.socket.close(code=code, message=reason.encode()[:123])
                 case WebSocketError() as error:
-                    self._state.counters.malformed += 1
+                    self._counters.malformed += 1
                     log.warning("Twilio broke the WebSocket protocol: %s; closed with %d", error, error.code)
         finally:
             self._over = True
@@ -87,7 +88,7 @@ class MediaDoor:
 
     def _expect_start(self) -> None:
         if self._stream is None and not self._over:
-            self._state.counters.refused["twilio no start"] += 1
+            self._counters.refused["twilio no start"] += 1
             log.warning("a stream was closed: no start within %.0f s", START_SECONDS)
             self._end(1008, f"no start within {START_SECONDS:.0f} s")
 

@@ -139,7 +139,10 @@ class TwilioStream:
 
         Raises: WireError (close code 1002 for a message that is not expected now, 1007 for a malformed one).
         """
-        message = decode(text)
+        try:
+            message: Message | None = _decoder.decode(text)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            message = decode(text)  # says what is wrong, or that it is only unknown
         if type(message) is Media and self.state == "streaming":
             return message
         match message:

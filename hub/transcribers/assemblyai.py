@@ -1,0 +1,203 @@
+"""Transcribes calls with AssemblyAI, which hears one channel a session: one for each track, or one for both mixed."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from hub import audio
+from hub.audio import TRACKS, Track
+from hub.counters import ProviderCounters
+from hub.errors import ProviderError
+from hub.stereo import Block
+from hub.transcribers import Hear
+from hub.transcribers.session import Session, log
+from hub.transcript import Heard, HeardWord
+from hub.wire import assemblyai as wire
+
+LEAST_BYTES = 50 * audio.BYTES_PER_MS
+"""AssemblyAI ends a session whose frames are shorter than 50 ms."""
+
+HEARD_SECONDS = 20.0
+"""Audio this old, with no turn open, had no speech in it: a turn shows itself within a second or two."""
+
+
+class AssemblyAI(Session):
+    """One AssemblyAI session: of one track, or of both mixed when `track` is None. Implements `Transcriber`."""
+
+    provider = "assemblyai"
+    END = wire.TERMINATE
+    KEEP_ALIVE = wire.KEEP_ALIVE
+    SPEAKS_IN_SILENCE = False
+
+    def __init__(self, url: str, key: str, model: str, track: Track | None, clock: Callable[[], float], counters: ProviderCounters) -> None:
+        """`url` is a whole `wire.stream_url()`."""
+        super().__init__(model, TRACKS if track is None else (track,), clock, counters)
+        self._url = url
+        self._key = key
+        self._track = track
+        self._formatted = not wire.always_formats(model) and "format_turns=false" not in url.lower()
+        self._turn: wire.Turn | None = None
+        """The turn that is open; None between turns."""
+        self._turn_track: Track = track or "inbound"
+        """Whose turn it is."""
+        self._ended_turn = -1
+        """The newest turn that is over, of the present connection."""
+        self._speaking = False
+        """Whether somebody speaks, as far as the provider told."""
+        self._levels: dict[Track, list[tuple[float, int]]] = {"inbound": [], "outbound": []}
+        """Loudness by block of call time in ms, when mixed: it tells who spoke."""
+
+    def address(self) -> tuple[str, Mapping[str, str]]:
+        """See Session."""
+        return self._url, wire.headers(self._key)
+
+    def payload(self, block: Block) -> bytes:
+        """See Session."""
+        if self._track is not None:
+            return block.track(self._track)
+        for track in TRACKS:
+            levels = self._levels[track]
+            levels.append((block.start_ms, audio.level(block.track(track))))
+            del levels[:-600]  # a minute of blocks: the longest turn
+        return audio.mixed(block.inbound, block.outbound)
+
+    def padding(self, size_bytes: int) -> int:
+        """See Session."""
+        return max(0, LEAST_BYTES - size_bytes)
+
+    def opened(self) -> None:
+        """See Session. A refusal comes after the 101, so nothing is accepted before Begin."""
+
+    def disconnected(self) -> None:
+        """See Session."""
+        self._turn, self._ended_turn, self._speaking = None, -1, False
+
+    def refused(self, status: int, body: bytes, headers: Mapping[str, str]) -> ProviderError:  # noqa: ARG002
+        """See Session."""
+        return wire.refused(status, body.decode(errors="replace"))
+
+    def closed(self, code: int | None, reason: str) -> ProviderError:
+        """See Session."""
+        return wire.closed(code, reason)
+
+    def receive(self, text: bytes) -> None:
+        """See Session."""
+        match wire.decode(text):
+            case wire.Begin() as begin:
+                if (other := begin.other_model(self.model)) is not None:
+                    log.warning("AssemblyAI uses the model %s instead of %s; check ASSEMBLYAI_MODEL", other, self.model)
+                self.accepted()
+            case wire.Turn() as turn:
+                self._take(turn)
+            case wire.SpeechStarted():
+                self._speaking = True
+            case wire.Termination():
+                self._close_turn()
+                self.last_word()
+            case wire.ErrorMessage(error=error, error_code=code):
+                raise wire.refused(code, error)
+            case wire.WarningMessage() as warning:
+                log.warning("AssemblyAI says: %s", warning)
+            case _:
+                pass
+
+    def calm(self) -> None:
+        """See Session: in silence AssemblyAI settles nothing, so time does."""
+        if self._turn is None and not self._speaking:
+            for track in self.tracks:
+                self.ring.settle(track, self.ring.end_ms - HEARD_SECONDS * 1000)
+
+    def _take(self, turn: wire.Turn) -> None:
+        if turn.turn_order <= self._ended_turn:
+            return  # told already
+        if self._turn is not None and self._turn.turn_order < turn.turn_order:
+            self._close_turn()  # its formatted end never came
+        if self._turn is None and self._track is None:
+            self._turn_track = self._louder(turn)
+        self._turn = turn
+        self._speaking = True
+        if wire.is_last(turn, self.model, self._formatted):
+            self._close_turn()
+        elif turn.so_far:
+            self._report(turn, last=False)
+
+    def _close_turn(self) -> None:
+        """Tell the open turn as its final."""
+        turn, self._turn, self._speaking = self._turn, None, False
+        if turn is not None:
+            self._ended_turn = turn.turn_order
+            self._report(turn, last=True)
+
+    def _report(self, turn: wire.Turn, *, last: bool) -> None:
+        track = self._turn_track
+        words = tuple(
+            HeardWord(word.text, self.call_ms(word.start_ms) / 1000, self.call_ms(word.end_ms, end=True) / 1000, word.confidence)
+            for word in turn.words
+        )
+        new = self.new_words(track, words)
+        text = (turn.transcript if last and turn.transcript else turn.so_far) if len(new) == len(words) else " ".join(w.text for w in new)
+        start, end = (new[0].start, new[-1].end) if new else (self.ring.settled_ms[track] / 1000,) * 2
+        confidences = [word.confidence for word in new if word.confidence is not None]
+        self.report(
+            Heard(
+                track,
+                start=start,
+                end=end,
+                text=text,
+                settled=last,
+                closes=last,
+                confidence=sum(confidences) / len(confidences) if confidences else None,
+                words=new,
+                language=turn.language_code,
+            )
+        )
+        if last and new:
+            for each in self.tracks:
+                self.ring.settle(each, end * 1000)
+
+    def _louder(self, turn: wire.Turn) -> Track:
+        """Return the track with more sound where the turn's first words were spoken."""
+        if not turn.words:
+            return self._turn_track
+        start, end = self.call_ms(turn.words[0].start_ms), self.call_ms(turn.words[-1].end_ms, end=True)
+        sums = {track: sum(level for at, level in self._levels[track] if start - 100 < at < end) for track in TRACKS}
+        return "inbound" if sums["inbound"] >= sums["outbound"] else "outbound"
+
+
+class AssemblyAITracks:
+    """A call's two tracks, each by a session of its own (and a bill of its own). Implements `Transcriber`."""
+
+    provider = AssemblyAI.provider
+
+    def __init__(self, inbound: AssemblyAI, outbound: AssemblyAI) -> None:
+        self.model = inbound.model
+        self.sessions = (inbound, outbound)
+
+    def push(self, block: Block) -> None:
+        """See Transcriber."""
+        for session in self.sessions:
+            session.push(block)
+
+    def finish(self) -> None:
+        """See Transcriber."""
+        for session in self.sessions:
+            session.finish()
+
+    async def run(self, hear: Hear) -> bool:
+        """See Transcriber. Raises: ProviderError of the first session that no retry can help; the other one is closed then."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                runs = [group.create_task(session.run(hear)) for session in self.sessions]
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        return all(run.result() for run in runs)
+
+    def unheard(self) -> list[Block]:
+        """See Transcriber: the two sessions' blocks are the same ones, each settled in its own track."""
+        left, right = ({block.start_ms: block for block in session.unheard()} for session in self.sessions)
+        both = []
+        for start_ms in sorted(left.keys() | right.keys()):
+            size = len((left.get(start_ms) or right[start_ms]).inbound)
+            inbound = left[start_ms].inbound if start_ms in left else audio.silence(size)
+            outbound = right[start_ms].outbound if start_ms in right else audio.silence(size)
+            both.append(Block(start_ms, inbound, outbound))
+        return both
