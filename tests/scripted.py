@@ -50,6 +50,9 @@ class ScriptedTranscriber:
             raise
         return self.complete
 
+    def unheard(self) -> list[Block]:
+        return self.blocks
+
     def audio(self, track: Track) -> bytes:
         """Everything pushed for one track."""
         return b"".join(block.track(track) for block in self.blocks)

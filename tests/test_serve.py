@@ -19,7 +19,7 @@ HIDE_ENGINE = "import sys; sys.modules['moonshine_voice'] = None; from hub.__mai
 
 
 def environment(**settings: str) -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("HUB_")} | settings
+    return {name: value for name, value in os.environ.items() if not name.startswith(("HUB_", "DEEPGRAM_", "ASSEMBLYAI_"))} | settings
 
 
 async def refused(*command: str, **settings: str) -> tuple[int | None, str]:
@@ -53,6 +53,10 @@ async def serving(**settings: str) -> AsyncIterator[tuple[asyncio.subprocess.Pro
         ({"HUB_PORT": "fifty"}, "HUB_PORT must be a number, not 'fifty'"),
         ({"HUB_PROT": "1"}, "HUB_PROT is no setting"),
         ({"HUB_HOST": "0.0.0.0"}, "HUB_OPEN=1"),
+        ({"HUB_TRANSCRIBER": "deepgram"}, "needs its key in DEEPGRAM_API_KEY"),
+        ({"HUB_FALLBACK": "local"}, "HUB_FALLBACK is local, as the first one is"),
+        ({"DEEPGRAM_API_KEY": "k", "DEEPGRAM_OPTIONS": "model=x"}, "DEEPGRAM_OPTIONS cannot set model"),
+        ({"ASSEMBLYAI_URL": "https://example.com"}, "ASSEMBLYAI_URL must be a URL like wss://host"),
         ({"HUB_HOST": "203.0.113.1", "HUB_OPEN": "1"}, "HUB_HOST 203.0.113.1 port 5000 cannot be listened on"),
     ],
 )
