@@ -49,16 +49,19 @@ class Refused(HubError):
         super().__init__(message)
 
 
-async def follow(url: str, call_sid: str, since: Position | None = None, *, interims: bool = True) -> AsyncGenerator[Followed, None]:
+async def follow(
+    url: str, call_sid: str, since: Position | None = None, *, interims: bool = True, token: str | None = None
+) -> AsyncGenerator[Followed, None]:
     """Yield a call's events: every durable one exactly once and in order, across any number of broken connections.
 
     Starts after `since`, or with the call's first event, and ends after `call-ended`. A `Subscribed` is yielded only when it says that
-    something is missing (`whole` is false). Raises: Refused for a call that the hub does not know, or an address that is no hub.
+    something is missing (`whole` is false). `token` is sent as `Authorization: Bearer`. Raises: Refused for a call that the hub does not
+    know, a token that it does not take, or an address that is no hub.
     """
     position, attempt = since, 0
     while True:
         try:
-            async with connect(url, compression=None, max_size=MAX_EVENT_BYTES) as socket:
+            async with connect(url, compression=None, max_size=MAX_EVENT_BYTES, additional_headers=bearer(token)) as socket:
                 await socket.recv()  # the live calls
                 await socket.send(_subscription(call_sid, position, interims))
                 async for text in socket:
@@ -94,20 +97,25 @@ async def follow(url: str, call_sid: str, since: Position | None = None, *, inte
         await asyncio.sleep(_backoff(attempt))
 
 
-async def newest(url: str) -> str:
+async def newest(url: str, token: str | None = None) -> str:
     """Return the callSid of the newest live call, as soon as there is one.
 
     Raises: Refused when there is no hub at that address.
     """
     while True:
         try:
-            async with connect(url, compression=None) as socket:
+            async with connect(url, compression=None, additional_headers=bearer(token)) as socket:
                 calls = await _live(socket)
         except (OSError, InvalidHandshake, InvalidURI, ConnectionClosed) as error:
             raise Refused("unreachable", f"no hub answers at {url}: {error}") from error
         if calls:
             return calls[-1]
         await asyncio.sleep(POLL_SECONDS)
+
+
+def bearer(token: str | None) -> dict[str, str]:
+    """Return the headers that carry a token."""
+    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 async def _live(socket: ClientConnection) -> list[str]:

@@ -1,4 +1,4 @@
-"""The command line: `transcript-hub serve`."""
+"""The command line: `transcript-hub serve`, `token`, `asyncapi`."""
 
 import argparse
 import asyncio
@@ -8,10 +8,14 @@ import sys
 
 import uvloop
 
-from hub import __version__, app, config
+from hub import __version__, app, config, tokens
 from hub.errors import ConfigError
+from hub.web import asyncapi
 
 log = logging.getLogger("hub")
+
+SECRET_CHARACTERS = 32
+"""RFC 7518 section 3.2 wants a key as long as the hash, 256 bits, for HS256."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,9 +24,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"transcript-hub {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("serve", help="run the hub; its settings are HUB_* variables, from the environment or .env")
-    parser.parse_args(arguments)
+    token = commands.add_parser("token", help="mint a token for subscribers, signed with HUB_SECRET")
+    token.add_argument(
+        "calls", nargs="+", metavar="CALL", help="a callSid, a number as +14155550100 (every call from or to it), or '*' for all"
+    )
+    token.add_argument("--hours", type=float, default=12.0, help="how long it is good (default: %(default)s)")
+    commands.add_parser("asyncapi", help="print the AsyncAPI document of /client")
+    options = parser.parse_args(arguments)
     try:
+        if options.command == "asyncapi":
+            print(asyncapi.document().decode())
+            return 0
         settings = config.load()
+        if options.command == "token":
+            return mint(settings, options)
         logging.basicConfig(level=settings.log.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
         return uvloop.run(serve(settings))
     except ConfigError as error:
@@ -30,6 +45,20 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+
+
+def mint(settings: config.Config, options: argparse.Namespace) -> int:
+    """Print a token."""
+    if not settings.secret:
+        raise ConfigError("HUB_SECRET", "is not set, so there is nothing to sign a token with; the hub that checks it needs the same one")
+    if not options.hours > 0:
+        raise ConfigError("--hours", f"must be more than 0, not {options.hours:g}")
+    try:
+        print(tokens.mint(settings.secret, options.calls, options.hours * 3600))
+    except tokens.TokenError as error:
+        print(f"transcript-hub: {error}", file=sys.stderr)
+        return 2
+    return 0
 
 
 async def serve(settings: config.Config) -> int:
@@ -50,6 +79,8 @@ async def serve(settings: config.Config) -> int:
         async with app.running(settings) as (_, port):
             host = f"[{settings.host}]" if ":" in settings.host else settings.host
             log.info("listening on http://%s:%d, transcribing with %s", host, port, settings.provider)
+            if settings.secret and len(settings.secret) < SECRET_CHARACTERS:
+                log.warning("HUB_SECRET is short: whoever guesses it can watch every call; 32 random characters are better")
             await stopping.wait()
     except asyncio.CancelledError:
         return 1

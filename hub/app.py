@@ -22,7 +22,8 @@ from hub.transcribers.assemblyai import AssemblyAI, AssemblyAITracks
 from hub.transcribers.deepgram import Deepgram
 from hub.transcribers.local import LocalEngine, LocalTranscriber
 from hub.transcribers.standby import Refusing, Standby
-from hub.web import calls, client, health, twilio
+from hub.web import asyncapi, calls, client, health, twilio
+from hub.web.server import Runner
 from hub.web.state import STATE, State
 from hub.wire import assemblyai as assemblyai_wire
 from hub.wire import deepgram as deepgram_wire
@@ -108,14 +109,15 @@ async def running(config: Config, open_transcriber: OpenTranscriber | None = Non
         async with asyncio.TaskGroup() as group:
             exchange = Exchange(registry, open_transcriber, group, time.monotonic, counters)
             state = State(config, registry, exchange, rounds, counters)
-            runner = web.AppRunner(application(state), access_log=None, handle_signals=False, shutdown_timeout=GOODBYE_SECONDS)
+            runner = Runner(application(state), goodbye_seconds=GOODBYE_SECONDS)
             await runner.setup()
-            expiry = group.create_task(exchange.expire())
+            chores = [group.create_task(exchange.expire()), group.create_task(runner.expect_requests(time.monotonic))]
             try:
                 yield state, await _listen(runner, config)
                 await exchange.drain(config.drain_seconds)
             finally:
-                expiry.cancel()
+                for chore in chores:
+                    chore.cancel()
                 for socket in list(state.sockets):
                     socket.interrupt(STOPPING, "the hub is stopping: come back with your position")
                 await runner.cleanup()
@@ -135,6 +137,7 @@ def application(state: State) -> web.Application:
     app.router.add_get("/client", client.client)
     app.add_routes(calls.routes)
     app.add_routes(health.routes)
+    app.router.add_get("/asyncapi.json", asyncapi.serve)
     return app
 
 

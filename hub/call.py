@@ -152,6 +152,7 @@ class Call:
             )
         )
         self.record.started = self.record.started or started
+        self._registry.announce(self.record, started)
         if not self._streams[:-1] and self._left_at is not None and hole_ms >= GAP_MS:
             self._go_on_at(base_ms)
         self._log.info("stream %s joined with %s", stream.sid, "+".join(stream.tracks))
@@ -310,6 +311,7 @@ class Call:
             last=True,
         )
         self._registry.close(self.record, ended, self.timeline.end_ms)
+        self._registry.announce(self.record, ended)
         self._log.info("ended: %s, %.1f s, transcript %s", self._reason, ended.duration, ended.transcript)
 
     def _hear(self, report: Report) -> None:
@@ -328,10 +330,14 @@ class Call:
             case Missed(track, start, end, reason):
                 topic.publish(events.Gap(call_sid=sid, track=track, start=round(start, 3), end=round(end, 3), reason=reason))
             case Lost(provider, reason, attempt):
-                topic.publish(events.TranscriberLost(call_sid=sid, provider=provider, reason=reason, attempt=attempt))
+                self._tell(events.TranscriberLost(call_sid=sid, provider=provider, reason=reason, attempt=attempt))
             case Restored(provider, reason, attempt):
-                topic.publish(events.TranscriberRestored(call_sid=sid, provider=provider, reason=reason, attempt=attempt))
+                self._tell(events.TranscriberRestored(call_sid=sid, provider=provider, reason=reason, attempt=attempt))
             case Switched(provider, reason, attempt):
-                topic.publish(events.TranscriberSwitched(call_sid=sid, provider=provider, reason=reason, attempt=attempt))
+                self._tell(events.TranscriberSwitched(call_sid=sid, provider=provider, reason=reason, attempt=attempt))
             case _:
                 assert_never(report)
+
+    def _tell(self, event: events.Durable) -> None:
+        """Publish what concerns the call as a whole."""
+        self._registry.announce(self.record, self.record.topic.publish(event))

@@ -32,6 +32,10 @@ class Config:
 
     host: str = setting("HUB_HOST", "127.0.0.1", "address to listen on")
     port: int = setting("HUB_PORT", 5000, "port to listen on; 0 takes a free one")
+    public_url: str = setting("HUB_PUBLIC_URL", "", "where the hub is reached from outside, as https://hub.example.com")
+    secret: str = setting("HUB_SECRET", "", "signs subscribers' tokens; with it, nobody watches without one", secret=True)
+    origins: str = setting("HUB_ORIGINS", "", "other web origins whose pages may connect, separated by commas")
+    sockets_per_address: int = setting("HUB_SOCKETS_PER_ADDRESS", 10000, "most sockets at /client from one address")
     open: bool = setting("HUB_OPEN", False, "1: run without authentication on an address that others can reach")
     transcriber: Literal["auto", "deepgram", "assemblyai", "local"] = setting(
         "HUB_TRANSCRIBER", "auto", "auto, deepgram, assemblyai or local; auto takes the one whose key is set, else local"
@@ -58,6 +62,11 @@ class Config:
         "separate",
         "separate: a session for each track, and a bill; mixed: one session, speakers told apart by loudness",
     )
+
+    @property
+    def allowed_origins(self) -> tuple[str, ...]:
+        """Web origins, besides the hub's own, whose pages may connect."""
+        return tuple(origin.strip().rstrip("/") for origin in self.origins.split(",") if origin.strip())
 
     @property
     def provider(self) -> Provider:
@@ -119,11 +128,17 @@ def _check(config: Config) -> None:
             raise ConfigError(setting_name, f"is {provider}, which needs its key in {KEYS[provider]}")
     if config.fallback == config.provider:
         raise ConfigError("HUB_FALLBACK", f"is {config.fallback}, as the first one is: name another, or none")
-    if not config.open and not loopback(config.host):
+    if config.public_url:
+        check_url("HUB_PUBLIC_URL", config.public_url, ("https", "http"))
+    for origin in config.allowed_origins:
+        check_url("HUB_ORIGINS", origin, ("https", "http"))
+    if config.sockets_per_address < 1:
+        raise ConfigError("HUB_SOCKETS_PER_ADDRESS", f"must be at least 1, not {config.sockets_per_address}")
+    if not config.secret and not config.open and not loopback(config.host):
         raise ConfigError(
             "HUB_HOST",
-            f"{config.host} can be reached by others, who could then read every call: set HUB_OPEN=1 if that is what you want, "
-            "or listen on 127.0.0.1 behind a proxy that decides who may come in",
+            f"{config.host} can be reached by others, who could then read every call: set HUB_SECRET, so that they need a token, "
+            "or HUB_OPEN=1 if everyone may",
         )
 
 

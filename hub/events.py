@@ -157,15 +157,64 @@ class CallEnded(Durable, frozen=True, kw_only=True, tag="call-ended"):
 
 
 class Subscribed(Event, frozen=True, kw_only=True, tag="subscribed"):
-    """Answer to `subscribe`. `whole` is false when the position asked for is older than the history that is left."""
+    """One call is followed from `offset` on. `whole` is false when the position asked for is older than the history that is left.
+
+    `number` says which subscription brought the call, when it was one by number.
+    """
 
     epoch: str
     offset: int
     whole: bool
+    number: str | None = None
 
 
-class Unsubscribed(Event, frozen=True, kw_only=True, tag="unsubscribed"):
-    """Answer to `unsubscribe`: nothing of this call follows on this socket."""
+class Watching(Part, frozen=True, kw_only=True, tag_field="type", tag="watching"):
+    """Answer to `subscribe` by number: a `subscribed` follows for each call from or to it, now and later."""
+
+    number: str
+    at: str = ""
+
+
+class CallSummary(Part, frozen=True, kw_only=True, omit_defaults=False):
+    """A call in a list. What is not known, or not yet, is null. `duration` is seconds of call time."""
+
+    call_sid: str
+    live: bool
+    started_at: str | None
+    ended_at: str | None
+    from_: str | None
+    to: str | None
+    direction: str | None
+    speakers: dict[Track, str]
+    transcriber: TranscriberName | None
+    utterances: int
+    reason: str | None
+    duration: float | None
+    transcript: str | None
+    epoch: str
+    offset: int
+
+
+class Calls(Part, frozen=True, kw_only=True, tag_field="type", tag="calls"):
+    """Answer to `subscribe` to all calls: those there are; starts, ends and transcribers' troubles of all calls follow."""
+
+    calls: list[CallSummary]
+    at: str = ""
+
+
+class Unsubscribed(Part, frozen=True, kw_only=True, tag_field="type", tag="unsubscribed"):
+    """Answer to `unsubscribe`: nothing of this call, number or list follows on this socket."""
+
+    call_sid: str | None = None
+    number: str | None = None
+    calls: str | None = None
+    at: str = ""
+
+
+class Authenticated(Part, frozen=True, kw_only=True, tag_field="type", tag="authenticated"):
+    """Answer to a new token on an open socket."""
+
+    at: str = ""
 
 
 class Pong(Part, frozen=True, kw_only=True, tag_field="type", tag="pong"):
@@ -185,7 +234,7 @@ class Refusal(Part, frozen=True, kw_only=True, tag_field="type", tag="error"):
 
 DurableEvent: TypeAlias = CallStarted | Final | Gap | TranscriberLost | TranscriberRestored | TranscriberSwitched | Dtmf | CallEnded
 CallEvent: TypeAlias = DurableEvent | Interim
-Message: TypeAlias = CallEvent | Subscribed | Unsubscribed | Pong | Refusal
+Message: TypeAlias = CallEvent | Subscribed | Watching | Calls | Unsubscribed | Authenticated | Pong | Refusal
 
 D = TypeVar("D", bound=Durable)
 
@@ -230,6 +279,6 @@ KNOWN_TYPES = frozenset(
     str(kind.__struct_config__.tag)
     for kind in (
         CallStarted, Final, Gap, TranscriberLost, TranscriberRestored, TranscriberSwitched, Dtmf, CallEnded,
-        Interim, Subscribed, Unsubscribed, Pong, Refusal,
+        Interim, Subscribed, Watching, Calls, Unsubscribed, Authenticated, Pong, Refusal,
     )
 )  # fmt: skip

@@ -2,8 +2,9 @@
 
 import secrets
 from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
-from hub.events import CallEnded, CallStarted, stamped
+from hub.events import CallEnded, CallStarted, CallSummary, Durable, stamped
 from hub.topic import Topic
 from hub.transcript import Transcript
 
@@ -29,6 +30,35 @@ class Record:
         """Whether the call goes on, as far as the hub knows."""
         return self.ended is None
 
+    @property
+    def numbers(self) -> tuple[str | None, str | None]:
+        """From and to, as far as they are known."""
+        return (self.started.from_, self.started.to) if self.started is not None else (None, None)
+
+    def summary(self) -> CallSummary:
+        """Return the call as lists show it."""
+        started, ended = self.started, self.ended
+        return CallSummary(
+            call_sid=self.call_sid,
+            live=self.live,
+            started_at=started.at if started else None,
+            ended_at=ended.at if ended else None,
+            from_=started.from_ if started else None,
+            to=started.to if started else None,
+            direction=started.direction if started else None,
+            speakers=dict(self.transcript.speakers),
+            transcriber=started.transcriber if started else None,
+            utterances=len(self.transcript.finals),
+            reason=ended.reason if ended else None,
+            duration=ended.duration if ended else None,
+            transcript=ended.transcript if ended else None,
+            epoch=self.topic.epoch,
+            offset=self.topic.offset,
+        )
+
+
+Watch: TypeAlias = Callable[[Record, Durable], None]
+
 
 class Registry:
     """All calls this process knows, oldest first."""
@@ -47,6 +77,8 @@ class Registry:
         self._clock = clock
         self._wall = wall
         self._soon = soon
+        self._watchers: dict[Watch, None] = {}
+        """In the order they came."""
 
     def open(self, call_sid: str) -> Record:
         """Return the call's record, made now if there is none: a second stream joins the topic that is there, also after its end."""
@@ -64,6 +96,19 @@ class Registry:
         """Return the present moment as events carry it."""
         return stamped(self._wall())
 
+    def watch(self, watcher: Watch) -> None:
+        """Call `watcher(record, event)` for each event that concerns a call as a whole, right after it was published. It must not raise."""
+        self._watchers[watcher] = None
+
+    def unwatch(self, watcher: Watch) -> None:
+        """Call it no longer; safe to call twice."""
+        self._watchers.pop(watcher, None)
+
+    def announce(self, record: Record, event: Durable) -> None:
+        """Tell the watchers that a call began, ended, or lost, got back or changed its transcriber. Never waits."""
+        for watcher in list(self._watchers):
+            watcher(record, event)
+
     def find(self, call_sid: str) -> Record | None:
         """Return the call's record, or None."""
         return self._records.get(call_sid)
@@ -79,9 +124,11 @@ class Registry:
         return len(self._records)
 
     def expire(self) -> int:
-        """Forget the calls that ended longer ago than the keep time; return how many. Who still reads one keeps its history alive."""
+        """Forget the calls that ended longer ago than the keep time; return how many. Who still reads its replay keeps it alive."""
         before = self._clock() - self._keep_seconds
         gone = [sid for sid, record in self._records.items() if record.ended is not None and record.ended_at <= before]
         for sid in gone:
-            del self._records[sid]
+            topic = self._records.pop(sid).topic
+            for following in [following for following in topic.followings if following.complete]:
+                topic.leave(following)
         return len(gone)

@@ -1,6 +1,7 @@
 """What every door shares, and the sockets they open."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -23,6 +24,8 @@ class State:
     exchange: Exchange
     rounds: Rounds
     counters: Counters
+    addresses: Counter[str] = field(default_factory=Counter)
+    """Open sockets at /client by the peer's address."""
     sockets: "set[HubSocket]" = field(default_factory=set)
     """Every open WebSocket, so that none outlives the hub."""
 

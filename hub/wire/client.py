@@ -21,7 +21,7 @@ STOPPING = 4409
 BAD_TOKEN = 4501
 """Do not come back with this token."""
 FORBIDDEN = 4503
-"""Do not come back: too many, or not allowed."""
+"""Do not come back: not allowed, or too much at once."""
 UNKNOWN_CALL = 4504
 """Do not come back: no such call."""
 
@@ -42,54 +42,78 @@ class Bare(msgspec.Struct, frozen=True):
 
 
 class Subscribe(msgspec.Struct, frozen=True, kw_only=True, tag_field="action", tag="subscribe", rename="camel", forbid_unknown_fields=True):
-    """Follow one call, from the start or after a position."""
+    """Follow one call, from the start or after a position; or every call of a number; or the list of all calls: exactly one of them."""
 
-    call_sid: str
+    call_sid: str | None = None
+    number: str | None = None
+    calls: Literal["all"] | None = None
     after: Position | None = None
     interims: bool = True
 
 
-class Unsubscribe(msgspec.Struct, frozen=True, kw_only=True, tag_field="action", tag="unsubscribe", rename="camel"):
-    """Follow it no longer."""
+class Unsubscribe(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="action", tag="unsubscribe", rename="camel", forbid_unknown_fields=True
+):
+    """Follow it no longer. Exactly one of the three."""
 
-    call_sid: str
+    call_sid: str | None = None
+    number: str | None = None
+    calls: Literal["all"] | None = None
+
+
+class Authenticate(msgspec.Struct, frozen=True, tag_field="action", tag="authenticate"):
+    """Show a token: the first one, or one that replaces it."""
+
+    token: str
 
 
 class Ping(msgspec.Struct, frozen=True, tag_field="action", tag="ping"):
     """Ask for a sign of life."""
 
 
-Request: TypeAlias = Bare | Subscribe | Unsubscribe | Ping
+Request: TypeAlias = Bare | Subscribe | Unsubscribe | Authenticate | Ping
 
-_decoder = msgspec.json.Decoder(Subscribe | Unsubscribe | Ping)
+_decoder = msgspec.json.Decoder(Subscribe | Unsubscribe | Authenticate | Ping)
 _any = msgspec.json.Decoder(Any)
-_ACTIONS: frozenset[object] = frozenset({"subscribe", "unsubscribe", "ping"})
+_ACTIONS: frozenset[object] = frozenset({"subscribe", "unsubscribe", "authenticate", "ping"})
+_JWT = re.compile(r"[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]+")
 
 
 def decode(text: str) -> Request:
-    """Read one message of a subscriber.
+    """Read one message of a subscriber. A bare callSid and a bare token need no JSON.
 
     Raises: WireError that says what would be right; the socket can stay open after it.
     """
     text = text.strip()
     if _BARE.fullmatch(text):
         return Bare(text)
+    if _JWT.fullmatch(text):
+        return Authenticate(text)
     try:
         request: Request = _decoder.decode(text)
     except msgspec.ValidationError as error:
         action = _action(text)
         if action in _ACTIONS:
-            raise WireError("subscriber", f"sent a wrong {action}: {error}") from error
-        raise WireError("subscriber", "sent an action that is none of subscribe, unsubscribe, ping") from error
-    except (msgspec.DecodeError, UnicodeError) as error:
+            # Not the library's own words when a token is involved: they could quote it.
+            raise WireError("subscriber", f"sent a wrong {action}" + ("" if action == "authenticate" else f": {error}")) from error
+        raise WireError("subscriber", "sent an action that is none of subscribe, unsubscribe, authenticate, ping") from error
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise WireError("subscriber", "sent neither a callSid nor JSON with an action") from error
+    match request:
+        case Subscribe(call_sid=sid, number=number, calls=calls) | Unsubscribe(call_sid=sid, number=number, calls=calls):
+            if sum(each is not None for each in (sid, number, calls)) != 1:
+                raise WireError("subscriber", 'must name exactly one of callSid, number and "calls":"all"')
+            if isinstance(request, Subscribe) and request.after is not None and sid is None:
+                raise WireError("subscriber", "sent after without callSid: positions are per call")
+        case _:
+            pass
     return request
 
 
 def _action(text: str) -> object:
     try:
         value = _any.decode(text)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise WireError("subscriber", "sent neither a callSid nor JSON with an action") from error
     return value.get("action") if isinstance(value, dict) and isinstance(value.get("action"), str) else None
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.errors import WireError
-from hub.wire.client import Bare, Ping, Position, Subscribe, Unsubscribe, close_frame, decode, text_frame
+from hub.wire.client import Authenticate, Bare, Ping, Position, Subscribe, Unsubscribe, close_frame, decode, text_frame
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,11 @@ from hub.wire.client import Bare, Ping, Position, Subscribe, Unsubscribe, close_
             Subscribe(call_sid="CA1", after=Position("e", 12), interims=False),
         ),
         ('{"action":"unsubscribe","callSid":"CA1"}', Unsubscribe(call_sid="CA1")),
+        ('{"action":"subscribe","number":"+14155550100"}', Subscribe(number="+14155550100")),
+        ('{"action":"subscribe","calls":"all"}', Subscribe(calls="all")),
+        ('{"action":"unsubscribe","calls":"all"}', Unsubscribe(calls="all")),
+        ('{"action":"authenticate","token":"a.b.c"}', Authenticate("a.b.c")),
+        ("eyJh.eyJj.c2ln", Authenticate("eyJh.eyJj.c2ln")),
         ('{"action":"ping"}', Ping()),
     ],
 )
@@ -36,7 +41,11 @@ def test_requests_are_read(text: str, request_: object) -> None:
         ("{", "neither"),
         ("[]", "none of subscribe"),
         ('{"action":"dance"}', "none of subscribe"),
-        ('{"action":"subscribe"}', "wrong subscribe.*callSid"),
+        ('{"action":"subscribe"}', "exactly one of callSid, number"),
+        ('{"action":"subscribe","callSid":"CA1","number":"+1"}', "exactly one of callSid, number"),
+        ('{"action":"subscribe","calls":"some"}', "wrong subscribe"),
+        ('{"action":"subscribe","number":"+1","after":{"epoch":"e","offset":1}}', "positions are per call"),
+        ('{"action":"authenticate","token":7}', "wrong authenticate$"),
         ('{"action":"subscribe","callSid":"CA1","after":{"epoch":"e"}}', "wrong subscribe.*offset"),
         ('{"action":"subscribe","callSid":"CA1","afterr":1}', "afterr"),
     ],

@@ -1,0 +1,83 @@
+"""Who may watch which calls: tokens that the hub's secret signs. Knows JWT, not where a token was carried."""
+
+import re
+import time
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import jwt
+
+from hub.errors import HubError
+
+ALGORITHM = "HS256"
+"""The only one accepted: a token that names another is refused, whatever it says."""
+
+EVERYTHING = "*"
+
+LEEWAY_SECONDS = 5
+"""Clocks of two machines differ a little."""
+
+_ENTRY = re.compile(r"\*|\+[0-9]{3,20}|[A-Za-z0-9_\-]{1,64}")
+
+
+class TokenError(HubError):
+    """A token is missing, wrong or too old."""
+
+    code = "token"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a token allows: the calls named by callSid, or that are from or to a number; `*` is every call."""
+
+    calls: frozenset[str]
+    expires_at: float | None = None
+    """Unix seconds; None for a grant that needs no token."""
+
+    def allows(self, call_sid: str, *numbers: str | None) -> bool:
+        """Return whether this call may be seen."""
+        return EVERYTHING in self.calls or call_sid in self.calls or any(number in self.calls for number in numbers if number)
+
+    def allows_number(self, number: str) -> bool:
+        """Return whether every call from or to a number may be seen."""
+        return EVERYTHING in self.calls or number in self.calls
+
+
+OPEN = Grant(frozenset({EVERYTHING}))
+"""For a hub without a secret."""
+
+
+def mint(secret: str, calls: Iterable[str], seconds: float, now: float | None = None) -> str:
+    """Return a token for these callSids and numbers (`*`: all) that is good for so many seconds.
+
+    Raises: TokenError for an entry that is neither.
+    """
+    entries = list(dict.fromkeys(calls))
+    for entry in entries:
+        if not _ENTRY.fullmatch(entry):
+            raise TokenError(f"{entry!r} is no callSid, no number in E.164 form (+14155550100), and not *")
+    if not entries:
+        raise TokenError("a token needs at least one callSid, number or *")
+    expires = int((time.time() if now is None else now) + seconds)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about short secrets: Config says that once, at the start
+        return jwt.encode({"calls": entries, "exp": expires}, secret, algorithm=ALGORITHM)
+
+
+def verify(secret: str, token: str) -> Grant:
+    """Return what a token allows. Raises: TokenError that says what is wrong, without repeating the token."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            claims = jwt.decode(token, secret, algorithms=[ALGORITHM], leeway=LEEWAY_SECONDS, options={"require": ["exp"]})
+    except jwt.ExpiredSignatureError as error:
+        raise TokenError("the token has expired") from error
+    except jwt.MissingRequiredClaimError as error:
+        raise TokenError("the token has no exp") from error
+    except (jwt.PyJWTError, ValueError) as error:
+        raise TokenError("the token is not one of this hub's") from error
+    calls = claims.get("calls")
+    if not isinstance(calls, list) or not all(isinstance(call, str) for call in calls):
+        raise TokenError("the token has no list of calls")
+    return Grant(frozenset(calls), float(claims["exp"]))

@@ -1,0 +1,38 @@
+"""What aiohttp leaves out at the front: a deadline for a connection's first request."""
+
+import asyncio
+from collections.abc import Callable
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+REQUEST_SECONDS = 10.0
+"""A connection that has not finished its first request by then is closed: aiohttp itself would keep it for ever."""
+
+KEEP_ALIVE_SECONDS = 30.0
+"""And one that is between requests after so long, or half-way through one."""
+
+LOOK_SECONDS = 1.0
+"""How often connections are looked at. One look for all, because a timer for each would keep those alive that are long gone."""
+
+
+class Runner(web.AppRunner):
+    """An AppRunner that does not wait for ever for a request."""
+
+    def __init__(self, app: web.Application, *, goodbye_seconds: float) -> None:
+        super().__init__(
+            app, access_log=None, handle_signals=False, shutdown_timeout=goodbye_seconds, keepalive_timeout=KEEP_ALIVE_SECONDS
+        )
+
+    async def expect_requests(self, clock: Callable[[], float]) -> None:
+        """Cut off connections that come and ask for nothing, until cancelled. `clock` is monotonic seconds."""
+        since: dict[RequestHandler, float] = {}
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if self.server is None:
+                continue
+            now = clock()
+            since = {each: since.get(each, now) for each in self.server.connections if not each._request_count}
+            for connection, seen_at in since.items():
+                if now - seen_at >= REQUEST_SECONDS - LOOK_SECONDS and connection.transport is not None:
+                    connection.transport.abort()
