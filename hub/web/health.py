@@ -1,12 +1,14 @@
 """`/healthz`, `/readyz`, `/metrics`."""
 
 from collections.abc import Iterator
+from itertools import accumulate
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from hub.counters import Durations
 from hub.web.state import STATE, State
 
 routes = web.RouteTableDef()
@@ -61,3 +63,29 @@ class Numbers(Collector):
         for code, count in counters.closed.items():
             closed.add_metric([str(code)], count)
         yield closed
+        yield from self._providers()
+
+    def _providers(self) -> Iterator[Metric]:
+        labels = ["provider"]
+        sessions = GaugeMetricFamily("hub_provider_sessions", "Connections to providers, open now", labels=labels)
+        sent = CounterMetricFamily("hub_provider_audio_seconds", "Audio sent to providers; stereo counts once", labels=labels)
+        broken = CounterMetricFamily("hub_provider_reconnects", "Connections that broke or could not be made", labels=labels)
+        repeats = CounterMetricFamily("hub_provider_repeats", "Words heard twice and told once", labels=labels)
+        gaps = CounterMetricFamily("hub_provider_gap_seconds", "Audio that nobody transcribed, per track", labels=labels)
+        interim = HistogramMetricFamily("hub_provider_interim_seconds", "From sending audio to an interim that covers it", labels=labels)
+        final = HistogramMetricFamily("hub_provider_final_seconds", "From sending audio to the final that covers it", labels=labels)
+        for name, counters in self._state.counters.providers.items():
+            sessions.add_metric([name], counters.open_sessions)
+            sent.add_metric([name], counters.sent_ms / 1000)
+            broken.add_metric([name], counters.reconnects)
+            repeats.add_metric([name], counters.repeats)
+            gaps.add_metric([name], counters.gap_ms / 1000)
+            interim.add_metric([name], *_buckets(counters.interim_seconds))
+            final.add_metric([name], *_buckets(counters.final_seconds))
+        yield from (sessions, sent, broken, repeats, gaps, interim, final)
+
+
+def _buckets(durations: Durations) -> tuple[list[tuple[str, float]], float]:
+    """Return a histogram as Prometheus wants it: how many were at most each bound, and the sum of all."""
+    names = [str(bound) for bound in Durations.BOUNDS] + ["+Inf"]
+    return list(zip(names, (float(count) for count in accumulate(durations.counts)), strict=True)), durations.total

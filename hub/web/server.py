@@ -20,9 +20,7 @@ class Runner(web.AppRunner):
     """An AppRunner that does not wait for ever for a request."""
 
     def __init__(self, app: web.Application, *, goodbye_seconds: float) -> None:
-        super().__init__(
-            app, access_log=None, handle_signals=False, shutdown_timeout=goodbye_seconds, keepalive_timeout=KEEP_ALIVE_SECONDS
-        )
+        super().__init__(app, access_log=None, handle_signals=False, shutdown_timeout=goodbye_seconds, keepalive_timeout=KEEP_ALIVE_SECONDS)
 
     async def expect_requests(self, clock: Callable[[], float]) -> None:
         """Cut off connections that come and ask for nothing, until cancelled. `clock` is monotonic seconds."""
