@@ -1,9 +1,11 @@
-"""The command line: `transcript-client call`, `tail`, `demo`."""
+"""The command line: `transcript-client call`, `tail`, `board`, `demo`."""
 
 import argparse
+import os
 import sys
 
-from clients import caller, demo, tail
+from clients import board, caller, demo, tail
+from clients.line import Refused
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -13,13 +15,23 @@ def main(arguments: list[str] | None = None) -> int:
     for name, module, purpose in (
         ("call", caller, "play an audio file into a hub as a phone call"),
         ("tail", tail, "follow a call in the terminal"),
+        ("board", board, "watch all calls in the terminal: who, how long, last words"),
         ("demo", demo, "a hub, a sample call and its transcript, all here, with no account"),
     ):
         command = commands.add_parser(name, help=purpose, description=purpose.capitalize() + ".")
         module.add_arguments(command)
         command.set_defaults(run=module.run)
     options = parser.parse_args(arguments)
-    code: int = options.run(options)
+    try:
+        code: int = options.run(options)
+    except Refused as refusal:
+        print(f"transcript-client: {refusal}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader went away; Python would complain while it flushes
+        return 0
+    except KeyboardInterrupt:
+        return 130
     return code
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import sys
 from contextlib import aclosing
 
@@ -9,7 +10,8 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from clients.follow import Followed, Refused, follow, newest
+from clients.follow import Followed, follow, newest
+from clients.line import plain
 from hub import events
 from hub.audio import Track
 
@@ -44,7 +46,10 @@ class Page:
                     self._say(event.start, self._line(event.track, event.speaker, event.text))
             case events.CallStarted():
                 numbers = " → ".join(number for number in (event.from_, event.to) if number)
-                self._note(f"call {event.call_sid} {numbers} transcribed by {event.transcriber.provider} ({event.transcriber.model})")
+                about = ", ".join(
+                    part for part in (numbers, f"transcribed by {event.transcriber.provider} ({event.transcriber.model})") if part
+                )
+                self._note(f"call {event.call_sid}: {about}")
             case events.CallEnded():
                 self._open.clear()
                 self._note(f"call ended: {event.reason}, {clock(event.duration)}, transcript {event.transcript}")
@@ -67,7 +72,7 @@ class Page:
         return Group(*(self._stamped(each.start, self._line(each.track, each.speaker, each.text + " …"), "dim italic") for each in lines))
 
     def _line(self, track: Track, speaker: str, text: str) -> Text:
-        return Text.assemble((f"{speaker}: ", f"bold {COLOURS[track]}"), text)
+        return Text.assemble((f"{plain(speaker)}: ", f"bold {COLOURS[track]}"), plain(text))
 
     def _stamped(self, at: float, line: Text, style: str = "") -> Text:
         stamped = Text.assemble((clock(at) + "  ", "dim"), line)
@@ -78,16 +83,16 @@ class Page:
         self.console.print(self._stamped(at, line))
 
     def _note(self, words: str) -> None:
-        self.console.print(Text(f"— {words}", style="dim"))
+        self.console.print(Text(f"— {plain(words)}", style="dim"))
 
 
-async def tail(url: str, call_sid: str | None, *, json: bool, interims: bool = True) -> None:
+async def tail(url: str, call_sid: str | None, *, json: bool, interims: bool = True, token: str | None = None) -> None:
     """Show a call, or the newest live one, until it ends. Raises: Refused."""
     if call_sid is None:
         if not json:
             Console(stderr=True).print("waiting for a call …", style="dim")
-        call_sid = await newest(url)
-    async with aclosing(follow(url, call_sid, interims=interims)) as followed:
+        call_sid = await newest(url, token)
+    async with aclosing(follow(url, call_sid, interims=interims, token=token)) as followed:
         if json:
             async for event in followed:
                 sys.stdout.buffer.write(events.encode(event) + b"\n")
@@ -104,26 +109,27 @@ async def tail(url: str, call_sid: str | None, *, json: bool, interims: bool = T
                 page.take(event)
 
 
+def add_hub_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare where the hub is and what lets us in."""
+    parser.add_argument("--url", default="ws://127.0.0.1:5000/client", help="the hub's /client (default: %(default)s)")
+    parser.add_argument(
+        "--token",
+        default=os.environ.get("HUB_TOKEN") or None,
+        help="the token for a hub that wants one (default: the variable HUB_TOKEN, which other users of this machine cannot see)",
+    )
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `transcript-client tail`."""
     parser.add_argument(
         "call_sid", nargs="?", metavar="CALLSID", help="the call to follow; without it, the newest live call, once there is one"
     )
-    parser.add_argument("--url", default="ws://127.0.0.1:5000/client", help="the hub's /client (default: %(default)s)")
+    add_hub_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print each event as a line of JSON, for pipes")
     parser.add_argument("--no-interims", action="store_true", help="only what is settled")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run `transcript-client tail`; return its exit code."""
-    try:
-        asyncio.run(tail(options.url, options.call_sid, json=options.json, interims=not options.no_interims))
-    except Refused as refusal:
-        print(f"transcript-client: {refusal}", file=sys.stderr)
-        return 1
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our pipe went away; Python would complain while it flushes
-        return 0
-    except KeyboardInterrupt:
-        return 130
+    """Run `transcript-client tail`; return its exit code. Raises: Refused."""
+    asyncio.run(tail(options.url, options.call_sid, json=options.json, interims=not options.no_interims, token=options.token))
     return 0

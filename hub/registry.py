@@ -131,4 +131,6 @@ class Registry:
             topic = self._records.pop(sid).topic
             for following in [following for following in topic.followings if following.complete]:
                 topic.leave(following)
+            if not topic.followings:
+                topic.clear()  # a subscriber's socket may hold on to its cursor for days
         return len(gone)

@@ -18,6 +18,9 @@ EVERYTHING = "*"
 LEEWAY_SECONDS = 5
 """Clocks of two machines differ a little."""
 
+MOST_SECONDS = 100 * 366 * 86400.0
+"""Longer is a slip of the hand."""
+
 _ENTRY = re.compile(r"\*|\+[0-9]{3,20}|[A-Za-z0-9_\-]{1,64}")
 
 
@@ -51,7 +54,7 @@ OPEN = Grant(frozenset({EVERYTHING}))
 def mint(secret: str, calls: Iterable[str], seconds: float, now: float | None = None) -> str:
     """Return a token for these callSids and numbers (`*`: all) that is good for so many seconds.
 
-    Raises: TokenError for an entry that is neither.
+    Raises: TokenError for an entry that is neither, and for a time that makes no sense.
     """
     entries = list(dict.fromkeys(calls))
     for entry in entries:
@@ -59,6 +62,8 @@ def mint(secret: str, calls: Iterable[str], seconds: float, now: float | None = 
             raise TokenError(f"{entry!r} is no callSid, no number in E.164 form (+14155550100), and not *")
     if not entries:
         raise TokenError("a token needs at least one callSid, number or *")
+    if not 0 < seconds < MOST_SECONDS:
+        raise TokenError("a token must be good for more than no time and less than a hundred years")
     expires = int((time.time() if now is None else now) + seconds)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about short secrets: Config says that once, at the start
@@ -80,4 +85,7 @@ def verify(secret: str, token: str) -> Grant:
     calls = claims.get("calls")
     if not isinstance(calls, list) or not all(isinstance(call, str) for call in calls):
         raise TokenError("the token has no list of calls")
-    return Grant(frozenset(calls), float(claims["exp"]))
+    try:
+        return Grant(frozenset(calls), float(claims["exp"]))
+    except OverflowError as error:  # JSON's integers have no end
+        raise TokenError("the token's exp is no moment in time") from error

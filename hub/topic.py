@@ -43,7 +43,7 @@ class Following:
         """Whether the topic's last event has been handed over."""
 
     def take(self, room_bytes: int) -> bytes:
-        """Return the frames due next, durable ones in order and then the newest interims; about `room_bytes` of them."""
+        """Return the frames due next, durable ones in order and then the newest interims: all, or at least `room_bytes` of them."""
         topic = self.topic
         data = b""
         if self.offset < topic.offset:
@@ -131,7 +131,7 @@ class Topic:
         interims: bool = True,
         on_complete: Callable[[Following], None] | None = None,
     ) -> tuple[Following, bool]:
-        """Put a cursor behind a position, or before everything, and hand over what is due. Never awaits.
+        """Put a cursor behind a position, or before everything. Never awaits. What is due goes out with `outbox.news(following)`.
 
         Returns the following and whether it is whole: False when events after the position are gone or the epoch is another, in which
         case it starts at the oldest event kept. `on_complete` is called, in a later turn, once the topic's last event went out.
@@ -146,21 +146,25 @@ class Topic:
             offset, whole = self._first - 1, False
         following = Following(self, outbox, offset, interims=interims, on_complete=on_complete)
         self.followings[following] = None
-        outbox.sources.append(following)
         return following, whole
 
     def leave(self, following: Following) -> None:
         """Take a cursor away; safe to call twice."""
         if self.followings.pop(following, following) is None:
-            following.outbox.sources.remove(following)
+            following.outbox.discard(following)
+
+    def clear(self) -> None:
+        """Let go of the history: nobody can ask for it any more."""
+        self._frames.clear()
+        self._ends.clear()
+        self._first = self.offset + 1
 
     def frames_after(self, following: Following, room_bytes: int) -> bytes:
         """Return frames behind a cursor, about `room_bytes` of them and at least one, and move it."""
         if following.offset == self.offset - 1:
             following.offset = self.offset
             return self._frames[-1]
-        # A cursor older than the history skips what is gone. It cannot happen to a live one: its lag limit is far below the history's.
-        at = max(following.offset + 1 - self._first, 0)
+        at = following.offset + 1 - self._first
         size, end = 0, at
         while end < len(self._frames) and (size < room_bytes or end == at):
             size += len(self._frames[end])
@@ -187,6 +191,10 @@ class Topic:
         count = max(1, len(self._frames) // 10)
         del self._frames[:count], self._ends[:count]
         self._first += count
+        # Who was still reading that, a long replay on a slow line, must not skip it unawares: it comes back and is told `whole: false`.
+        for following in list(self.followings):
+            if following.offset < self._first - 1:
+                following.outbox.cut_off()
 
     def _serve(self) -> None:
         """Tell every following that there is news: at once to a small audience, in slices over several turns to a large one."""
@@ -195,7 +203,7 @@ class Topic:
             return
         if len(self.followings) <= SLICE:
             for following in list(self.followings):
-                following.outbox.flush()
+                following.outbox.news(following)
             return
         self._serving = True
         self._serve_slice(iter(list(self.followings)))
@@ -203,7 +211,8 @@ class Topic:
     def _serve_slice(self, audience: Iterator[Following]) -> None:
         served = 0
         for following in itertools.islice(audience, SLICE):
-            following.outbox.flush()
+            if following in self.followings:  # it may have left since the slices began
+                following.outbox.news(following)
             served += 1
         if served == SLICE:
             self.soon(lambda: self._serve_slice(audience))

@@ -1,6 +1,7 @@
 """Transcribes calls with AssemblyAI, which hears one channel a session: one for each track, or one for both mixed."""
 
 import asyncio
+import functools
 from collections.abc import Callable, Mapping
 
 from hub import audio
@@ -8,7 +9,8 @@ from hub.audio import TRACKS, Track
 from hub.counters import ProviderCounters
 from hub.errors import ProviderError
 from hub.stereo import Block
-from hub.transcribers import Hear
+from hub.transcribers import Hear, Lost, Report, Restored
+from hub.transcribers.ring import RING_MS
 from hub.transcribers.session import Session, log
 from hub.transcript import Heard, HeardWord
 from hub.wire import assemblyai as wire
@@ -24,14 +26,24 @@ class AssemblyAI(Session):
     """One AssemblyAI session: of one track, or of both mixed when `track` is None. Implements `Transcriber`."""
 
     provider = "assemblyai"
+    NAME = wire.PROVIDER
     END = wire.TERMINATE
     KEEP_ALIVE = wire.KEEP_ALIVE
     SPEAKS_IN_SILENCE = False
 
-    def __init__(self, url: str, key: str, model: str, track: Track | None, clock: Callable[[], float], counters: ProviderCounters) -> None:
-        """`url` is a whole `wire.stream_url()`."""
-        super().__init__(model, TRACKS if track is None else (track,), clock, counters)
-        self._url = url
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        model: str,
+        track: Track | None,
+        clock: Callable[[], float],
+        counters: ProviderCounters,
+        *,
+        ring_ms: float = RING_MS,
+    ) -> None:
+        """`url` is a whole `wire.stream_url()`; `ring_ms` as in Session."""
+        super().__init__(url, model, TRACKS if track is None else (track,), clock, counters, ring_ms)
         self._key = key
         self._track = track
         self._formatted = not wire.always_formats(model) and "format_turns=false" not in url.lower()
@@ -41,14 +53,14 @@ class AssemblyAI(Session):
         """Whose turn it is."""
         self._ended_turn = -1
         """The newest turn that is over, of the present connection."""
-        self._speaking = False
-        """Whether somebody speaks, as far as the provider told."""
+        self._spoke_ms: float | None = None
+        """Where the provider told that somebody began to speak, in its session's time, with no turn so far; None when it did not."""
         self._levels: dict[Track, list[tuple[float, int]]] = {"inbound": [], "outbound": []}
         """Loudness by block of call time in ms, when mixed: it tells who spoke."""
 
-    def address(self) -> tuple[str, Mapping[str, str]]:
+    def headers(self) -> Mapping[str, str]:
         """See Session."""
-        return self._url, wire.headers(self._key)
+        return wire.headers(self._key)
 
     def payload(self, block: Block) -> bytes:
         """See Session."""
@@ -69,7 +81,7 @@ class AssemblyAI(Session):
 
     def disconnected(self) -> None:
         """See Session."""
-        self._turn, self._ended_turn, self._speaking = None, -1, False
+        self._turn, self._ended_turn, self._spoke_ms = None, -1, None
 
     def refused(self, status: int, body: bytes, headers: Mapping[str, str]) -> ProviderError:  # noqa: ARG002
         """See Session."""
@@ -88,8 +100,8 @@ class AssemblyAI(Session):
                 self.accepted()
             case wire.Turn() as turn:
                 self._take(turn)
-            case wire.SpeechStarted():
-                self._speaking = True
+            case wire.SpeechStarted(timestamp_ms=at_ms):
+                self._spoke_ms = at_ms
             case wire.Termination():
                 self._close_turn()
                 self.last_word()
@@ -100,21 +112,25 @@ class AssemblyAI(Session):
             case _:
                 pass
 
-    def calm(self) -> None:
+    def calm(self, heard_ms: float) -> None:
         """See Session: in silence AssemblyAI settles nothing, so time does."""
-        if self._turn is None and not self._speaking:
+        if self._turn is not None and self._turn.words:
+            return
+        silent_ms = heard_ms - HEARD_SECONDS * 1000
+        if silent_ms > 0 and (self._spoke_ms is None or self._spoke_ms < silent_ms):
             for track in self.tracks:
-                self.ring.settle(track, self.ring.end_ms - HEARD_SECONDS * 1000)
+                self.ring.settle(track, self.call_ms(silent_ms, end=True))
 
     def _take(self, turn: wire.Turn) -> None:
         if turn.turn_order <= self._ended_turn:
+            if wire.is_last(turn, self.model, self._formatted):
+                self.repeated(len(turn.words))
             return  # told already
         if self._turn is not None and self._turn.turn_order < turn.turn_order:
             self._close_turn()  # its formatted end never came
-        if self._turn is None and self._track is None:
+        if self._track is None and turn.words and not (self._turn and self._turn.words):
             self._turn_track = self._louder(turn)
         self._turn = turn
-        self._speaking = True
         if wire.is_last(turn, self.model, self._formatted):
             self._close_turn()
         elif turn.so_far:
@@ -122,13 +138,16 @@ class AssemblyAI(Session):
 
     def _close_turn(self) -> None:
         """Tell the open turn as its final."""
-        turn, self._turn, self._speaking = self._turn, None, False
+        turn, self._turn, self._spoke_ms = self._turn, None, None
         if turn is not None:
             self._ended_turn = turn.turn_order
             self._report(turn, last=True)
 
     def _report(self, turn: wire.Turn, *, last: bool) -> None:
         track = self._turn_track
+        for other in self.tracks:
+            if other != track and self._unsettled[other]:
+                self.take_back(other)  # before the connection broke, these words were thought to be the other speaker's
         words = tuple(
             HeardWord(word.text, self.call_ms(word.start_ms) / 1000, self.call_ms(word.end_ms, end=True) / 1000, word.confidence)
             for word in turn.words
@@ -150,8 +169,9 @@ class AssemblyAI(Session):
                 language=turn.language_code,
             )
         )
-        if last and new:
-            for each in self.tracks:
+        if last:
+            self.repeated(len(words) - len(new))
+            for each in self.tracks if new else ():
                 self.ring.settle(each, end * 1000)
 
     def _louder(self, turn: wire.Turn) -> Track:
@@ -184,10 +204,29 @@ class AssemblyAITracks:
 
     async def run(self, hear: Hear) -> bool:
         """See Transcriber. Raises: ProviderError of the first session that no retry can help; the other one is closed then."""
+        away: set[AssemblyAI] = set()
+
+        def hear_of(session: AssemblyAI, report: Report) -> None:
+            """Pass on what one session tells; that the provider is away, or back, is told once for both."""
+            match report:
+                case Lost():
+                    away.add(session)
+                    if len(away) > 1:
+                        return
+                case Restored():
+                    away.discard(session)
+                    if away:
+                        return
+                case _:
+                    pass
+            hear(report)
+
         try:
             async with asyncio.TaskGroup() as group:
-                runs = [group.create_task(session.run(hear)) for session in self.sessions]
+                runs = [group.create_task(session.run(functools.partial(hear_of, session))) for session in self.sessions]
         except BaseExceptionGroup as errors:
+            for session in self.sessions:
+                session.leave()
             raise errors.exceptions[0] from None
         return all(run.result() for run in runs)
 

@@ -6,6 +6,7 @@ from hub.audio import TRACKS, Track
 from hub.counters import ProviderCounters
 from hub.errors import ProviderError
 from hub.stereo import Block
+from hub.transcribers.ring import RING_MS
 from hub.transcribers.session import Session, log
 from hub.transcript import Heard, HeardWord
 from hub.wire import deepgram as wire
@@ -18,24 +19,23 @@ class Deepgram(Session):
     """One call's Deepgram session. Implements `Transcriber`."""
 
     provider = "deepgram"
+    NAME = wire.PROVIDER
     END = wire.CLOSE_STREAM
     KEEP_ALIVE = wire.KEEP_ALIVE
     SPEAKS_IN_SILENCE = True
 
-    def __init__(self, url: str, key: str, model: str, clock: Callable[[], float], counters: ProviderCounters) -> None:
-        """`url` is a whole `wire.listen_url()`."""
-        super().__init__(model, TRACKS, clock, counters)
-        self._url = url
+    def __init__(
+        self, url: str, key: str, model: str, clock: Callable[[], float], counters: ProviderCounters, *, ring_ms: float = RING_MS
+    ) -> None:
+        """`url` is a whole `wire.listen_url()`; `ring_ms` as in Session."""
+        super().__init__(url, model, TRACKS, clock, counters, ring_ms)
         self._key = key
-        self._unsettled: dict[Track, bool] = dict.fromkeys(TRACKS, False)
-        """Whether the newest words of a track may still change."""
-
         self._last_word_ms: dict[Track, float] = dict.fromkeys(TRACKS, 0.0)
         """Where the newest word of a track ended, in call time."""
 
-    def address(self) -> tuple[str, Mapping[str, str]]:
+    def headers(self) -> Mapping[str, str]:
         """See Session."""
-        return self._url, wire.headers(self._key)
+        return wire.headers(self._key)
 
     def payload(self, block: Block) -> bytes:
         """See Session: interleaved mu-law, inbound first."""
@@ -44,10 +44,6 @@ class Deepgram(Session):
     def opened(self) -> None:
         """See Session. Deepgram says nothing on open; its 101 is its word."""
         self.accepted()
-
-    def disconnected(self) -> None:
-        """See Session."""
-        self._unsettled = dict.fromkeys(TRACKS, False)
 
     def refused(self, status: int, body: bytes, headers: Mapping[str, str]) -> ProviderError:
         """See Session."""
@@ -64,33 +60,36 @@ class Deepgram(Session):
                 if results.channel < len(TRACKS):
                     self._results(TRACKS[results.channel], results)
             case wire.UtteranceEnd() as end:
-                if end.channel < len(TRACKS) and not self._unsettled[TRACKS[end.channel]]:
-                    self._close(TRACKS[end.channel])
+                if end.channel < len(TRACKS):
+                    self.end_utterance(TRACKS[end.channel])
             case wire.Metadata():
                 self.last_word()
-                if self._done:
-                    for track in TRACKS:
-                        self._close(track)
             case wire.Error() | wire.Warning() as message:
                 log.warning("Deepgram says: %s", message)
             case _:
                 pass
 
     def _results(self, track: Track, results: wire.Results) -> None:
+        heard_words = results.words
+        if not results.is_final:
+            if heard_words and self.call_ms(heard_words[0].start * 1000) >= self.ring.settled_ms[track]:
+                self._interim(track, results)
+                return
+            if not results.transcript:
+                return  # nobody spoke so far: the window's last result will say so, too
         end_ms = self.call_ms(results.end * 1000, end=True)
         if results.is_final and end_ms <= self.ring.settled_ms[track]:
-            return  # the same window again
-        if not results.is_final and results.words and self.call_ms(results.words[0].start * 1000) >= self.ring.settled_ms[track]:
-            self._interim(track, results)
+            self.repeated(len(heard_words))  # the same window again
             return
         words = self._words(track, results)
-        text = results.transcript if len(words) == len(results.words) else " ".join(word.text for word in words)
+        text = results.transcript if len(words) == len(heard_words) else " ".join(word.text for word in words)
+        if results.is_final:
+            self.repeated(len(heard_words) - len(words))
+        elif not text:
+            return
         if words:
             self._last_word_ms[track] = words[-1].end * 1000
         closes = bool(results.speech_final or results.from_finalize) or (not text and end_ms - self._last_word_ms[track] >= PAUSE_MS)
-        if not text and not results.is_final:
-            return
-        self._unsettled[track] = not results.is_final
         self.report(
             Heard(
                 track,
@@ -98,7 +97,7 @@ class Deepgram(Session):
                 end=words[-1].end if words else end_ms / 1000,
                 text=text,
                 settled=bool(results.is_final),
-                closes=closes,
+                closes=closes and bool(results.is_final),
                 confidence=results.confidence if text else None,
                 words=words,
                 language=results.languages[0] if results.languages else None,
@@ -109,7 +108,6 @@ class Deepgram(Session):
 
     def _interim(self, track: Track, results: wire.Results) -> None:
         """Report words that may change. Nobody is told the times of each, so they are not worked out: most messages are these."""
-        self._unsettled[track] = True
         start_ms, end_ms = self.call_ms(results.words[0].start * 1000), self.call_ms(results.words[-1].end * 1000, end=True)
         heard = Heard(track, start_ms / 1000, end_ms / 1000, results.transcript, settled=False, closes=False, confidence=results.confidence)
         self.report(heard)
@@ -124,7 +122,3 @@ class Deepgram(Session):
                 for word in results.words
             ),
         )
-
-    def _close(self, track: Track) -> None:
-        at = self.ring.settled_ms[track] / 1000
-        self.report(Heard(track, at, at, "", settled=True, closes=True))

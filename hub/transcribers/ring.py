@@ -6,7 +6,7 @@ replayed after a break has silence where a track was settled already, so nothing
 
 from bisect import bisect_left, bisect_right
 from collections import deque
-from itertools import islice
+from typing import TypeAlias
 
 from hub import audio
 from hub.audio import BYTES_PER_MS, Track
@@ -14,6 +14,9 @@ from hub.stereo import Block
 
 RING_MS = 60_000.0
 """What a provider's outage may last without losing a word: 1 MB a call, and only while a provider settles nothing."""
+
+Span: TypeAlias = tuple[float, float]
+"""A stretch of call time in ms."""
 
 
 class Kept:
@@ -31,27 +34,43 @@ class Ring:
     """Blocks in order: those sent and not settled, then those to send. All times are ms of call time."""
 
     def __init__(self, tracks: tuple[Track, ...], bound_ms: float = RING_MS) -> None:
+        """`bound_ms` is of audio, not of call time: a leap of the stream's clock costs no memory."""
         self._bound_ms = bound_ms
         self._kept: deque[Kept] = deque()
+        self._held_ms = 0.0
+        """How much audio is in the ring."""
         self._unsent = 0
         """Index of the first block that was not sent on the present connection."""
+        self._sent_ms = 0.0
+        """Where the newest block ends that was sent on the present connection; 0 when none was."""
         self.settled_ms: dict[Track, float] = dict.fromkeys(tracks, 0.0)
         """Up to where each track needs no hearing again."""
+        self._masked_ms = 0.0
+        """The furthest of them: a block behind it goes out as it came."""
         self.end_ms = 0.0
         """Up to where audio was pushed."""
-        self._out_of_reach: dict[Track, tuple[float, float]] = {}
-        """Per track what was sent, dropped from the ring and not settled: lost if the connection breaks before it is."""
-        self._lost: dict[Track, tuple[float, float]] = {}
+        self._out_of_reach: dict[Track, list[Span]] = {track: [] for track in tracks}
+        """What was sent, dropped from the ring and not settled: lost if the connection breaks before it is."""
+        self._lost: dict[Track, list[Span]] = {track: [] for track in tracks}
+
+    @property
+    def held_ms(self) -> float:
+        """How much audio is kept; never more than the bound."""
+        return self._held_ms
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is left to hear: all that was pushed is settled, or known to be lost."""
+        return not self._kept and not any(self._out_of_reach.values()) and not any(self._lost.values())
 
     def push(self, block: Block) -> None:
         """Keep one block; forget the oldest when that is too much."""
-        if not self._kept and not self.end_ms:
-            for track in self.settled_ms:
-                self.settled_ms[track] = max(self.settled_ms[track], block.start_ms)
         self._kept.append(Kept(block))
-        self.end_ms = block.end_ms
-        while self.end_ms - self._kept[0].block.start_ms > self._bound_ms:
-            self._drop(self._kept.popleft())
+        end_ms = block.end_ms
+        self._held_ms += end_ms - block.start_ms
+        self.end_ms = end_ms
+        while self._held_ms > self._bound_ms:
+            self._drop()
 
     def next(self, now: float) -> Block | None:
         """Return the next block to send and take it for sent; None when all were."""
@@ -60,36 +79,48 @@ class Ring:
         kept = self._kept[self._unsent]
         self._unsent += 1
         kept.sent_at = now
+        self._sent_ms = kept.block.end_ms
         return self._masked(kept.block)
 
     def settle(self, track: Track, until_ms: float) -> None:
-        """Say that a track is transcribed up to there, and forget what every track has behind it."""
+        """Say that a track is transcribed up to there, and forget what every track has behind it.
+
+        Never beyond what was sent: what a provider says of audio that it cannot have heard must not silence that audio.
+        """
+        until_ms = min(until_ms, self._sent_ms)
         if until_ms <= self.settled_ms[track]:
             return
         self.settled_ms[track] = until_ms
-        span = self._out_of_reach.get(track)
-        if span is not None:
-            self._out_of_reach[track] = (max(span[0], until_ms), span[1])
-            if span[1] <= until_ms:
-                del self._out_of_reach[track]
+        self._masked_ms = max(self._masked_ms, until_ms)
+        if self._out_of_reach[track]:
+            self._out_of_reach[track] = [(max(start, until_ms), end) for start, end in self._out_of_reach[track] if end > until_ms]
         settled = min(self.settled_ms.values())
         while self._unsent and self._kept[0].block.end_ms <= settled:
-            self._kept.popleft()
-            self._unsent -= 1
+            self._forget()
 
     def rewind(self) -> None:
         """The connection broke: everything that is not settled has to be sent again."""
         self._unsent = 0
+        self._sent_ms = 0.0
         for kept in self._kept:
             kept.sent_at = None
-        for track, (start, end) in self._out_of_reach.items():
-            self._lose(track, start, end)
-        self._out_of_reach.clear()
+        for track, spans in self._out_of_reach.items():
+            for start, end in spans:
+                _join(self._lost[track], start, end)
+            spans.clear()
 
-    def take_lost(self) -> dict[Track, tuple[float, float]]:
-        """Return, once, what was dropped before anyone heard it: a span per track."""
-        lost, self._lost = self._lost, {}
+    def take_lost(self) -> list[tuple[Track, Span]]:
+        """Return, once, what was dropped before anyone heard it."""
+        lost = [(track, span) for track, spans in self._lost.items() for span in spans]
+        for spans in self._lost.values():
+            spans.clear()
         return lost
+
+    def abandon(self) -> None:
+        """Nobody will hear the rest: it is lost, with what is out of reach."""
+        self.rewind()
+        while self._kept:
+            self._drop()
 
     def unsettled(self) -> list[Block]:
         """Return what nobody has settled, with silence where one track was, for another transcriber to hear."""
@@ -100,33 +131,32 @@ class Ring:
         if not self._kept:
             return None
         # Blocks are nearly all of one length, so the index can be guessed and corrected.
-        guess = int((at_ms - self._kept[0].block.start_ms) / max(1.0, self._kept[0].block.end_ms - self._kept[0].block.start_ms))
-        for kept in islice(self._kept, max(0, min(guess, len(self._kept)) - 2), guess + 3):
+        first = self._kept[0].block
+        guess = int((at_ms - first.start_ms) / max(1.0, first.end_ms - first.start_ms))
+        for index in range(max(0, guess - 1), min(len(self._kept), guess + 2)):
+            kept = self._kept[index]
             if kept.block.start_ms <= at_ms <= kept.block.end_ms:
                 return kept.sent_at
         return None
 
-    def _drop(self, kept: Kept) -> None:
-        sent = self._unsent > 0
-        if sent:
-            self._unsent -= 1
-        for track, settled in self.settled_ms.items():
-            start = max(kept.block.start_ms, settled)
-            if start >= kept.block.end_ms:
-                continue
-            if sent:
-                span = self._out_of_reach.get(track)
-                self._out_of_reach[track] = (span[0] if span else start, kept.block.end_ms)
-            else:
-                self._lose(track, start, kept.block.end_ms)
+    def _forget(self) -> Block:
+        """Take the oldest block out."""
+        block = self._kept.popleft().block
+        self._held_ms -= block.end_ms - block.start_ms
+        self._unsent = max(0, self._unsent - 1)
+        return block
 
-    def _lose(self, track: Track, start: float, end: float) -> None:
-        span = self._lost.get(track)
-        self._lost[track] = (min(span[0], start), max(span[1], end)) if span else (start, end)
-        self.settled_ms[track] = max(self.settled_ms[track], end)
+    def _drop(self) -> None:
+        sent = self._unsent > 0
+        block = self._forget()
+        for track, settled in self.settled_ms.items():
+            start = max(block.start_ms, settled)
+            if start >= block.end_ms:
+                continue
+            _join(self._out_of_reach[track] if sent else self._lost[track], start, block.end_ms)
 
     def _masked(self, block: Block) -> Block:
-        if all(settled <= block.start_ms for settled in self.settled_ms.values()):
+        if block.start_ms >= self._masked_ms:
             return block
         return Block(block.start_ms, self._mask(block, "inbound"), self._mask(block, "outbound"))
 
@@ -136,12 +166,31 @@ class Ring:
         return audio.silence(settled) + data[settled:] if settled else data
 
 
+def _join(spans: list[Span], start: float, end: float) -> None:
+    """Add a span to others in order; those without a hole between them become one.
+
+    Nearly always it is the last. It is not when audio was dropped unsent while the audio before it, sent, still waited for its words.
+    """
+    if spans and spans[-1][1] == start:
+        spans[-1] = (spans[-1][0], end)
+        return
+    ordered = sorted([*spans, (start, end)])
+    spans.clear()
+    for start, end in ordered:
+        if spans and spans[-1][1] >= start:
+            spans[-1] = (spans[-1][0], max(end, spans[-1][1]))
+        else:
+            spans.append((start, end))
+
+
 class AudioClock:
     """Maps a connection's own time, which counts the audio sent on it, to call time."""
 
     def __init__(self) -> None:
         self._sent_ms: list[float] = []
+        """Where on the connection each stretch without a leap begins."""
         self._call_ms: list[float] = []
+        """And where in the call."""
         self.total_ms = 0.0
         """Audio sent on this connection."""
 

@@ -10,18 +10,18 @@ import logging
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import ClassVar
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.asyncio.connection import broadcast
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.exceptions import ConnectionClosed
 
 from hub.audio import Track
 from hub.counters import ProviderCounters
 from hub.errors import ProviderError, WireError
 from hub.stereo import Block
 from hub.transcribers import Hear, Lost, Restored
-from hub.transcribers.ring import AudioClock, Ring
+from hub.transcribers.line import Line, dial, prepare
+from hub.transcribers.ring import RING_MS, Ring
 from hub.transcript import Heard, HeardWord, Missed
 
 log = logging.getLogger(__name__)
@@ -33,10 +33,10 @@ KEEP_ALIVE_SECONDS = 4.0
 """Deepgram asks for a sign of life every 3-5 s while no audio flows."""
 
 LAST_WORDS_SECONDS = 10.0
-"""How long a provider may say nothing between its end message and its terminal one."""
+"""How long a call that is over waits for a provider that says nothing, be it connected or not."""
 
 LAST_WORDS_MOST_SECONDS = 30.0
-"""And how long altogether, also while it still sends words: after a late reconnect it may have some catching up to do."""
+"""And how long altogether, also while words still come: after a late reconnect there may be some catching up to do."""
 
 SILENT_SECONDS = 30.0
 """A provider that says nothing for so long, though it should speak even in silence, is not there any more."""
@@ -44,72 +44,72 @@ SILENT_SECONDS = 30.0
 BACKOFF_SECONDS = (0.25, 8.0)
 """The first wait before a reconnect, and the longest: the ring holds 60 s, so even the longest leaves time for several tries."""
 
-STABLE_SECONDS = 10.0
-"""A connection that lived so long was no part of the trouble before it: the next wait is short again."""
+HURRY_SECONDS = 1.0
+"""The longest wait once the audio is finished."""
 
-PING_SECONDS = 20.0
-"""WebSocket pings find a connection that died without a word."""
+STABLE_SECONDS = 10.0
+"""A connection that lived so long, and spoke, was no part of the trouble before it: the next wait is short again."""
 
 TICK_SECONDS = 1.0
 """How often deadlines are looked at."""
 
-BUFFER_BYTES = 64 * 1024
-"""A socket that has more than this to write gets no more for now: the rest waits in the ring, which is bounded."""
-
-MAX_MESSAGE_BYTES = 4 * 1024 * 1024
-"""A long utterance with all its words is 100 KB."""
-
-
-class Line:
-    """One connection."""
-
-    def __init__(self, connection: ClientConnection, now: float) -> None:
-        self.connection = connection
-        self.clock = AudioClock()
-        self.ready = False
-        """Whether the provider has accepted the session, so that audio may flow."""
-        self.opened_at = now
-        self.written_at = now
-        """When anything was last sent."""
-        self.read_at = now
-        """When anything last came."""
-        self.ended_at: float | None = None
-        """When the end message was sent; None before that."""
+_AWAY = "{} was away for longer than the audio could be kept"
 
 
 class Session(ABC):
     """A Transcriber over a WebSocket. Subclasses say how to dial, what to send and what the answers mean."""
 
     provider: ClassVar[str]
+    NAME: ClassVar[str]
+    """The provider as people write it."""
     END: ClassVar[str]
     """What asks the provider for its last words."""
     KEEP_ALIVE: ClassVar[str]
     SPEAKS_IN_SILENCE: ClassVar[bool]
     """Whether the provider sends results even when nobody speaks."""
 
-    def __init__(self, model: str, tracks: tuple[Track, ...], clock: Callable[[], float], counters: ProviderCounters) -> None:
-        """`clock` is monotonic seconds."""
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        tracks: tuple[Track, ...],
+        clock: Callable[[], float],
+        counters: ProviderCounters,
+        ring_ms: float = RING_MS,
+    ) -> None:
+        """`clock` is monotonic seconds; `ring_ms` is how much audio is kept for a provider that is away."""
         self.model = model
         self.tracks = tracks
-        self.ring = Ring(tracks)
+        self.ring = Ring(tracks, ring_ms)
+        self._url = url
+        prepare(url)
         self._clock = clock
         self._counters = counters
         self._hear: Hear = lambda _: None
         self._line: Line | None = None
         """The present connection; None while there is none."""
-        self._finished = False
+        self._attempt = 0
+        """Tries since a connection last was stable."""
+        self._away = False
+        """Whether it was told that the provider is lost, and not yet that it is back."""
+        self._finished = asyncio.Event()
+        """Set when no audio follows."""
         self._finished_at = 0.0
-        """When the audio was finished; only meaningful with `_finished`."""
+        """When that was; only meaningful with `_finished`."""
+        self._alive_at = 0.0
+        """When the provider last took a connection or said anything."""
         self._done = False
         """Whether the provider has said its last word."""
         self._failure: ProviderError | None = None
         """Why we ended the present connection ourselves; None when we did not."""
+        self._unsettled: dict[Track, bool] = dict.fromkeys(tracks, False)
+        """Whether the newest words told of a track may still change."""
 
     # What a subclass says.
 
     @abstractmethod
-    def address(self) -> tuple[str, Mapping[str, str]]:
-        """Return the URL to dial and the headers to send."""
+    def headers(self) -> Mapping[str, str]:
+        """Return the headers to dial with."""
 
     @abstractmethod
     def payload(self, block: Block) -> bytes:
@@ -135,8 +135,11 @@ class Session(ABC):
         """Return how many bytes of silence to add to a payload of this size."""
         return 0
 
-    def calm(self) -> None:  # noqa: B027  not every provider needs it
-        """Called about once a second while connected: the place to settle what nobody spoke in."""
+    def calm(self, heard_ms: float) -> None:  # noqa: B027  not every provider needs it
+        """Settle what nobody spoke in; called about once a second while connected. `heard_ms`: see Line, in the connection's own time."""
+
+    def disconnected(self) -> None:  # noqa: B027  not every provider needs it
+        """Forget what only the connection knew that is gone."""
 
     # Transcriber.
 
@@ -148,72 +151,89 @@ class Session(ABC):
 
     def finish(self) -> None:
         """See Transcriber."""
-        if not self._finished:
-            self._finished, self._finished_at = True, self._clock()
+        if not self._finished.is_set():
+            self._finished.set()
+            self._finished_at = self._clock()
             if self._line is not None:
                 self._flush(self._line)
 
     async def run(self, hear: Hear) -> bool:
         """See Transcriber. Raises: ProviderError when no retry can help."""
         self._hear = hear
-        attempt = 0
-        while True:
-            began = self._clock()
-            self._failure = None
+        while not self._is_heard() and self._patience() > 0:
             try:
-                await self._converse(attempt)
+                await self._converse()
             except ProviderError as error:
-                self.ring.rewind()
                 self.disconnected()
-                if not error.retryable:
-                    self._tell_lost()
-                    raise
-                if self._line_was_stable(began):
-                    attempt = 0
-                attempt += 1
-                self._counters.reconnects += 1
-                if attempt == 1:
-                    hear(Lost(self.provider, error.problem, attempt))
-                log.warning("%s; attempt %d", error, attempt)
-                if self._finished and self._clock() - self._finished_at >= LAST_WORDS_SECONDS:
+                self.ring.rewind()
+                if self._is_heard():
                     break
-                await asyncio.sleep(self._backoff(attempt))
-            if self._done:
-                break
-        self._tell_lost()
+                if not error.retryable:
+                    self.tell_lost()
+                    raise
+                self._attempt += 1
+                self._counters.reconnects += 1
+                log.warning("%s; attempt %d", error, self._attempt)
+                if not self._away:
+                    self._away = True
+                    hear(Lost(self.provider, error.problem, self._attempt))
+                await self._wait()
+        self._tell_gaps(_AWAY.format(self.NAME))
         if not self._done:
-            for track, settled in self.ring.settled_ms.items():
-                self._missed(track, settled, self.ring.end_ms, f"{self.provider} was lost before its last word")
+            self.ring.abandon()
+            self._tell_gaps(f"{self.NAME} was lost before its last word")
         return self._done
 
     def unheard(self) -> list[Block]:
         """See Transcriber."""
         return self.ring.unsettled()
 
-    def _line_was_stable(self, began: float) -> bool:
-        return self._clock() - began >= STABLE_SECONDS
+    def leave(self) -> None:
+        """Tell what is lost when `run` was cancelled because another transcriber is to take over; then `unheard` is the rest."""
+        self.ring.rewind()
+        self.tell_lost()
 
-    def disconnected(self) -> None:  # noqa: B027  not every provider needs it
-        """The connection is gone: forget what only it knew."""
+    def tell_lost(self) -> None:
+        """Tell what audio is lost while other audio is still to be heard, here or by another transcriber: utterances end there."""
+        self._tell_gaps(_AWAY.format(self.NAME), ends=True)
 
-    def _backoff(self, attempt: int) -> float:
+    def _is_heard(self) -> bool:
+        """Return whether the provider has heard everything, though perhaps it could not say so any more."""
+        if not self._done and self._finished.is_set() and self.ring.is_settled:
+            self._conclude()
+        return self._done
+
+    def _patience(self) -> float:
+        """Return for how many more seconds the last words are waited for."""
+        if not self._finished.is_set():
+            return LAST_WORDS_MOST_SECONDS
+        quiet_from = max(self._finished_at, self._alive_at)
+        return min(quiet_from + LAST_WORDS_SECONDS, self._finished_at + LAST_WORDS_MOST_SECONDS) - self._clock()
+
+    async def _wait(self) -> None:
+        """Wait before the next try; not any longer once the audio is finished, as somebody waits for the last words then."""
         first, longest = BACKOFF_SECONDS
-        wait = min(longest, first * 2.0 ** min(attempt - 1, 10)) * random.uniform(0.5, 1.0)
-        return min(wait, 1.0) if self._finished else wait
+        seconds = min(longest, first * 2.0 ** min(self._attempt - 1, 10)) * random.uniform(0.5, 1.0)
+        if self._finished.is_set():
+            await asyncio.sleep(min(seconds, HURRY_SECONDS))
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._finished.wait()
 
-    async def _converse(self, attempt: int) -> None:
+    async def _converse(self) -> None:
         """Be connected once: until the provider's last word, or until it breaks. Raises: ProviderError."""
-        connection = await self._dial()
-        line = self._line = Line(connection, self._clock())
+        self._failure = None
+        connection = await dial(self.NAME, self._url, self.headers(), min(OPEN_SECONDS, self._patience()), self.refused)
+        self._alive_at = self._clock()
+        line = self._line = Line(connection, self._alive_at)
         self._counters.open_sessions += 1
-        self._attempt = attempt
-        timer = asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick, line)
-        self._timer = timer
+        self._timer = asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick, line)
         try:
             self.opened()
             while not self._done:
-                message = await connection.recv(decode=False)
-                line.read_at = self._clock()
+                message = await line.read()
+                self._alive_at = line.read_at = self._clock()
                 try:
                     self.receive(message)
                 except WireError as error:
@@ -221,93 +241,51 @@ class Session(ABC):
         except ConnectionClosed as error:
             raise self._failure or self.closed(error.rcvd.code if error.rcvd else None, error.rcvd.reason if error.rcvd else "") from error
         finally:
+            if line.read_at > line.opened_at and self._clock() - line.opened_at >= STABLE_SECONDS:
+                self._attempt = 0
             self._line = None
             self._timer.cancel()
             self._counters.open_sessions -= 1
-            self._hang_up(line)
-
-    async def _dial(self) -> ClientConnection:
-        url, headers = self.address()
-        try:
-            return await connect(
-                url,
-                additional_headers=headers,
-                compression=None,
-                max_size=MAX_MESSAGE_BYTES,
-                open_timeout=OPEN_SECONDS,
-                ping_interval=PING_SECONDS,
-                ping_timeout=PING_SECONDS,
-                close_timeout=1,
-                user_agent_header="transcript-hub",
-            )
-        except InvalidStatus as error:
-            raise self.refused(
-                error.response.status_code, bytes(error.response.body or b""), dict(error.response.headers.raw_items())
-            ) from error
-        except InvalidURI as error:
-            raise ProviderError(self.provider, "has an address that is none; check its _URL setting", retryable=False) from error
-        except TimeoutError as error:
-            raise ProviderError(self.provider, f"did not answer the handshake within {OPEN_SECONDS:.0f} s", retryable=True) from error
-        except (OSError, InvalidHandshake, ConnectionClosed, EOFError) as error:
-            said = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            raise ProviderError(self.provider, f"cannot be reached: {said}", retryable=True) from error
-
-    def _hang_up(self, line: Line) -> None:
-        """Close without waiting: the end message first, so that the provider ends its session, and its bill, at once."""
-        connection = line.connection
-        if line.ended_at is None:
-            broadcast((connection,), self.END)
-        if connection.protocol.state.name == "OPEN":
-            connection.protocol.send_close(1000)
-            connection.send_data()
-        connection.transport.close()
+            line.hang_up(self.END)
 
     def _tick(self, line: Line) -> None:
         """Look at what only time can tell."""
         now = self._clock()
         self._timer = asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick, line)
+        line.tick(now)
         if line.ready:
             self._flush(line)
-            self.calm()
+            self.calm(line.heard_ms)
             if now - line.written_at >= KEEP_ALIVE_SECONDS and line.ended_at is None:
-                self._write(line, self.KEEP_ALIVE)
-        quiet = now - max(line.read_at, line.ended_at or 0.0)
-        if line.ended_at is not None:
-            if quiet >= LAST_WORDS_SECONDS or now - line.ended_at >= LAST_WORDS_MOST_SECONDS:
-                self._end_line(line, "did not say its last words in time")
+                line.send(self.KEEP_ALIVE, now)
+        quiet = now - line.read_at
+        if self._patience() <= 0:
+            self._give_up(line, "did not say its last words in time")
         elif not line.ready:
             if quiet >= OPEN_SECONDS:
-                self._end_line(line, f"did not begin the session within {OPEN_SECONDS:.0f} s")
-        elif self.SPEAKS_IN_SILENCE and quiet >= SILENT_SECONDS and line.clock.total_ms > 0 and now - line.written_at < KEEP_ALIVE_SECONDS:
-            self._end_line(line, f"has said nothing for {SILENT_SECONDS:.0f} s")
+                self._give_up(line, f"did not begin the session within {OPEN_SECONDS:.0f} s")
+        elif self.SPEAKS_IN_SILENCE and quiet >= SILENT_SECONDS and (now - line.audio_at < KEEP_ALIVE_SECONDS or not line.has_room):
+            self._give_up(line, f"has said nothing for {SILENT_SECONDS:.0f} s")
 
-    def _end_line(self, line: Line, problem: str) -> None:
-        self._failure = ProviderError(self.provider, problem, retryable=True)
-        line.connection.transport.abort()
+    def _give_up(self, line: Line, problem: str) -> None:
+        self._failure = ProviderError(self.NAME, problem, retryable=True)
+        line.cut()
 
     def _flush(self, line: Line) -> None:
         """Write what is due as far as the socket takes it, then the end message when all was. Never waits."""
         if not line.ready:
             return
-        transport, ring = line.connection.transport, self.ring
         now = self._clock()
-        while transport.get_write_buffer_size() <= BUFFER_BYTES:
-            block = ring.next(now)
+        while line.has_room:
+            block = self.ring.next(now)
             if block is None:
-                if self._finished and line.ended_at is None:
+                if self._finished.is_set() and line.ended_at is None:
                     line.ended_at = now
-                    self._write(line, self.END)
+                    line.send(self.END, now)
                 return
             payload = self.payload(block)
-            padding = self.padding(len(payload))
-            line.clock.sent(block, padding / 8)
-            line.written_at = now
+            line.send_audio(block, payload, self.padding(len(payload)), now)
             self._counters.sent_ms += block.end_ms - block.start_ms
-            broadcast((line.connection,), payload + b"\xff" * padding if padding else payload)
-
-    def _write(self, line: Line, text: str) -> None:
-        line.written_at = self._clock()
-        broadcast((line.connection,), text)
 
     # For subclasses.
 
@@ -316,19 +294,32 @@ class Session(ABC):
         line = self._line
         if line is None or line.ready:
             return
+        line.tick(self._clock())
         line.ready = True
-        if self._attempt:
+        if self._away:
+            self._away = False
             self._counters.restored += 1
             self._hear(Restored(self.provider, "connected again", self._attempt))
-        self._tell_lost()
+        self.tell_lost()
         self._flush(line)
 
     def last_word(self) -> None:
-        """The provider said its terminal message: what is still open is over."""
+        """The provider said its terminal message: it has heard everything."""
         if self._line is not None and self._line.ended_at is not None:
-            self._done = True
             for track in self.tracks:
                 self.ring.settle(track, self.ring.end_ms)
+            self._conclude()
+
+    def end_utterance(self, track: Track) -> None:
+        """The utterance of a track is over, unless its newest words may still change."""
+        if not self._unsettled[track]:
+            at = self.ring.settled_ms[track] / 1000
+            self._hear(Heard(track, at, at, "", settled=True, closes=True))
+
+    def take_back(self, track: Track) -> None:
+        """The words of a track that are not settled do not count: they will be heard again, if they were any."""
+        self._unsettled[track] = False
+        self.end_utterance(track)
 
     def call_ms(self, connection_ms: float, *, end: bool = False) -> float:
         """Translate a time of the present connection into call time."""
@@ -338,20 +329,26 @@ class Session(ABC):
         """Pass on what was heard, and note how long it took."""
         if heard.text and (sent_at := self.ring.sent_at(heard.end * 1000)) is not None:
             (self._counters.final_seconds if heard.settled else self._counters.interim_seconds).add(self._clock() - sent_at)
+        self._unsettled[heard.track] = not heard.settled
         self._hear(heard)
 
     def new_words(self, track: Track, words: tuple[HeardWord, ...]) -> tuple[HeardWord, ...]:
         """Return the words that lie behind what is settled; the others were told already."""
         settled = self.ring.settled_ms[track] / 1000
-        new = tuple(word for word in words if (word.start + word.end) / 2 >= settled)
-        self._counters.repeats += len(words) - len(new)
-        return new
+        return tuple(word for word in words if (word.start + word.end) / 2 >= settled)
 
-    def _tell_lost(self) -> None:
-        for track, (start, end) in self.ring.take_lost().items():
-            self._missed(track, start, end, f"{self.provider} was away for longer than the audio could be kept")
+    def repeated(self, words: int) -> None:
+        """Count words that were said again and are not told again."""
+        self._counters.repeats += words
 
-    def _missed(self, track: Track, start_ms: float, end_ms: float, reason: str) -> None:
-        if end_ms > start_ms:
+    def _conclude(self) -> None:
+        self._done = True
+        for track in self.tracks:
+            self.end_utterance(track)
+
+    def _tell_gaps(self, reason: str, *, ends: bool = False) -> None:
+        for track, (start_ms, end_ms) in self.ring.take_lost():
+            if ends:
+                self.take_back(track)
             self._counters.gap_ms += end_ms - start_ms
             self._hear(Missed(track, start_ms / 1000, end_ms / 1000, reason))

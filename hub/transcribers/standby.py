@@ -13,6 +13,8 @@ from hub.transcript import Missed
 
 log = logging.getLogger(__name__)
 
+SILENCE = bytes([audio.SILENCE_BYTE])
+
 
 class Refusing:
     """Stands for a provider that a call asked for and this hub does not have. Implements `Transcriber` by saying so."""
@@ -53,7 +55,7 @@ class Standby:
         self.provider = first.provider
         self.model = first.model
         self._deaf_from_ms: dict[Track, float] = {}
-        """Per track from where nobody transcribes; empty while somebody does."""
+        """Per track where the first sound is that nobody transcribes; empty while somebody does."""
         self._end_ms = 0.0
         """Up to where audio came."""
         self._finished = asyncio.Event()
@@ -63,6 +65,8 @@ class Standby:
         self._end_ms = block.end_ms
         if self._now is not None:
             self._now.push(block)
+        else:
+            self._miss(block)
 
     def finish(self) -> None:
         """See Transcriber."""
@@ -81,8 +85,7 @@ class Standby:
                 self._give_up(self._now, error, hear)
         await self._finished.wait()
         for track, start_ms in self._deaf_from_ms.items():
-            if start_ms < self._end_ms:
-                hear(Missed(track, start_ms / 1000, self._end_ms / 1000, "no transcriber"))
+            hear(Missed(track, start_ms / 1000, self._end_ms / 1000, "no transcriber"))
         return False
 
     def unheard(self) -> list[Block]:
@@ -93,7 +96,8 @@ class Standby:
         unheard = failed.unheard()
         if self._second is None:
             self._now = None
-            self._deaf_from_ms = {track: self._first_sound_ms(unheard, track) for track in TRACKS}
+            for block in unheard:
+                self._miss(block)
             return
         self._now, self._second = self._second(), None
         self.provider, self.model = self._now.provider, self._now.model
@@ -103,9 +107,8 @@ class Standby:
             self._now.finish()
         hear(Switched(self.provider, error.problem, 0))
 
-    def _first_sound_ms(self, unheard: list[Block], track: Track) -> float:
-        """Return where the first audio begins that nobody heard; what is silent because it was settled is not missed."""
-        for block in unheard:
-            if block.track(track) != audio.silence(len(block.inbound)):
-                return block.start_ms
-        return self._end_ms
+    def _miss(self, block: Block) -> None:
+        """Note where the first sound of a track was that nobody heard: silence, be it settled or nobody's track, is not missed."""
+        for track in TRACKS:
+            if track not in self._deaf_from_ms and (sound := block.track(track).lstrip(SILENCE)):
+                self._deaf_from_ms[track] = block.end_ms - audio.ms(len(sound))

@@ -1,0 +1,148 @@
+"""One connection to a provider: dialled, written to and hung up, the latter two without ever waiting.
+
+Knows sockets and their errors. Does not know what is said on them, nor when to try again.
+"""
+
+import functools
+import logging
+import ssl
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.connection import broadcast
+from websockets.exceptions import InvalidProxy, InvalidStatus, InvalidURI, WebSocketException
+from websockets.protocol import State
+
+from hub.audio import BYTES_PER_MS
+from hub.errors import ProviderError
+from hub.stereo import Block
+from hub.transcribers.ring import AudioClock
+
+_wire_log = logging.getLogger(f"{__name__}.wire")
+_wire_log.setLevel(logging.INFO)
+"""For websockets, which writes every header at DEBUG, and one of them is the key."""
+
+PING_SECONDS = 20.0
+"""WebSocket pings find a connection that died without a word."""
+
+BUFFER_BYTES = 64 * 1024
+"""A socket that has more than this to write gets no more for now: the rest waits in the ring, which is bounded."""
+
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+"""A long utterance with all its words is 100 KB."""
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    """Return the one context of this process: reading the machine's certificates takes 35 ms, in which nobody's audio is taken in."""
+    return ssl.create_default_context()
+
+
+def prepare(url: str) -> None:
+    """Do now what the first `dial` would take long for."""
+    if url.startswith("wss:"):
+        _tls()
+
+
+class Line:
+    """A connection that is open, and what is known of it. Times are on the session's clock, seconds."""
+
+    def __init__(self, connection: ClientConnection, now: float) -> None:
+        self._connection = connection
+        self.clock = AudioClock()
+        self.ready = False
+        """Whether the provider has accepted the session, so that audio may flow."""
+        self.opened_at = now
+        self.written_at = now
+        """When anything was last sent."""
+        self.audio_at = now
+        """When audio was last sent."""
+        self.read_at = now
+        """When anything last came."""
+        self.ended_at: float | None = None
+        """When the end message was sent; None before that."""
+        self.heard_ms = 0.0
+        """How much of the audio sent the provider has surely heard, on `clock`."""
+        self._ticked_at = now
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the socket takes more for now. One that is closing does not, though its buffer may be empty."""
+        transport = self._connection.transport
+        return transport.get_write_buffer_size() <= BUFFER_BYTES and not transport.is_closing()
+
+    def send(self, message: str | bytes, now: float) -> None:
+        """Write a text or an audio message. Nothing happens when the connection is closing: `read` will say so."""
+        self.written_at = now
+        broadcast((self._connection,), message)
+
+    def send_audio(self, block: Block, payload: bytes, padding: int, now: float) -> None:
+        """Write a block as this payload, with so many bytes of silence after it."""
+        self.audio_at = now
+        self.clock.sent(block, padding / BYTES_PER_MS)
+        self.send(payload + b"\xff" * padding if padding else payload, now)
+
+    async def read(self) -> bytes:
+        """Wait for the next message. Raises: ConnectionClosed."""
+        return await self._connection.recv(decode=False)
+
+    def tick(self, now: float) -> None:
+        """Let time pass for `heard_ms`: a provider takes a backlog in at the pace of speech, or faster."""
+        if self.ready:
+            self.heard_ms = min(self.clock.total_ms, self.heard_ms + (now - self._ticked_at) * 1000)
+        self._ticked_at = now
+
+    def cut(self) -> None:
+        """Break the connection: `read` raises ConnectionClosed."""
+        self._connection.transport.abort()
+
+    def hang_up(self, end: str) -> None:
+        """Close, with the end message first if it was not said, so that the provider ends its session, and its bill, at once."""
+        connection = self._connection
+        if connection.protocol.state is State.OPEN:
+            if self.ended_at is None:
+                broadcast((connection,), end)
+            connection.protocol.send_close(1000)
+            connection.send_data()
+        if connection.transport.get_write_buffer_size():
+            connection.transport.abort()  # who takes nothing any more would keep the socket for ever
+        else:
+            connection.transport.close()
+
+
+Refused = Callable[[int, bytes, Mapping[str, str]], ProviderError]
+"""Translates a handshake that was answered by something else than 101."""
+
+
+async def dial(provider: str, url: str, headers: Mapping[str, str], seconds: float, refused: Refused) -> ClientConnection:
+    """Open a connection within so many seconds. `provider` begins the sentences that say why it could not be.
+
+    Safe to cancel. Raises: ProviderError.
+    """
+    tls: dict[str, Any] = {"ssl": _tls(), "ssl_shutdown_timeout": 1.0} if url.startswith("wss:") else {}
+    try:
+        return await connect(
+            url,
+            additional_headers=headers,
+            compression=None,
+            max_size=MAX_MESSAGE_BYTES,
+            open_timeout=seconds,
+            ping_interval=PING_SECONDS,
+            ping_timeout=PING_SECONDS,
+            user_agent_header="transcript-hub",
+            logger=_wire_log,
+            **tls,
+        )
+    except InvalidStatus as error:
+        answer = error.response
+        raise refused(answer.status_code, bytes(answer.body or b""), dict(answer.headers.raw_items())) from error
+    except (InvalidURI, UnicodeError) as error:
+        raise ProviderError(provider, f"has an address that is none; check {provider.upper()}_URL", retryable=False) from error
+    except InvalidProxy as error:
+        raise ProviderError(provider, f"cannot be reached through this machine's proxy: {error}", retryable=False) from error
+    except TimeoutError as error:
+        raise ProviderError(provider, f"did not answer the handshake within {seconds:.0f} s", retryable=True) from error
+    except (OSError, WebSocketException, EOFError) as error:
+        said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise ProviderError(provider, f"cannot be reached: {said}", retryable=True) from error

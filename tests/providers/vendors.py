@@ -1,0 +1,89 @@
+"""Each vendor's transcriber as the hub opens it, pointed at its fake; and the audio of calls whose words are known."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from hub import audio
+from hub.audio import TRACKS, Track
+from hub.counters import ProviderCounters
+from hub.stereo import Block
+from hub.transcribers import Transcriber
+from hub.transcribers.assemblyai import AssemblyAI, AssemblyAITracks
+from hub.transcribers.deepgram import Deepgram
+from hub.transcribers.ring import RING_MS
+from hub.wire import assemblyai, deepgram
+from tests.providers.fake_assemblyai import FakeAssemblyAI
+from tests.providers.fake_deepgram import FakeDeepgram
+from tests.providers.script import FakeProvider, Word, spoken
+
+BLOCK_BYTES = 800
+
+Clock = Callable[[], float]
+
+
+def _deepgram(url: str, counters: ProviderCounters, ring_ms: float, clock: Clock) -> Transcriber:
+    return Deepgram(deepgram.listen_url(url, model="nova-3"), "k", "nova-3", clock, counters, ring_ms=ring_ms)
+
+
+def _session(
+    track: Track | None, url: str, counters: ProviderCounters, ring_ms: float, clock: Clock, model: str = "u3-rt-pro"
+) -> AssemblyAI:
+    return AssemblyAI(assemblyai.stream_url(url, model=model), "k", model, track, clock, counters, ring_ms=ring_ms)
+
+
+def _separate(url: str, counters: ProviderCounters, ring_ms: float, clock: Clock) -> Transcriber:
+    return AssemblyAITracks(*(_session(track, url, counters, ring_ms, clock) for track in TRACKS))
+
+
+def _classic(url: str, counters: ProviderCounters, ring_ms: float, clock: Clock) -> Transcriber:
+    """The family that ends a turn twice."""
+    model = "universal-streaming-english"
+    return AssemblyAITracks(*(_session(track, url, counters, ring_ms, clock, model) for track in TRACKS))
+
+
+def _mixed(url: str, counters: ProviderCounters, ring_ms: float, clock: Clock) -> Transcriber:
+    return _session(None, url, counters, ring_ms, clock)
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """One way to have a call transcribed by somebody else."""
+
+    name: str
+    fake: type[FakeProvider]
+    _open: Callable[[str, ProviderCounters, float, Clock], Transcriber]
+    sessions: int = 1
+    """Connections a call."""
+    mixes: bool = False
+    """Whether both tracks travel as one, so that nobody can be told apart who speaks at the same time."""
+
+    def open(
+        self, url: str, counters: ProviderCounters | None = None, *, ring_ms: float = RING_MS, clock: Clock = time.monotonic
+    ) -> Transcriber:
+        """Open a call's transcriber at the address of a fake."""
+        return self._open(url, counters or ProviderCounters(), ring_ms, clock)
+
+
+DEEPGRAM = Vendor("deepgram", FakeDeepgram, _deepgram)
+SEPARATE = Vendor("assemblyai separate", FakeAssemblyAI, _separate, sessions=2)
+CLASSIC = Vendor("assemblyai classic", FakeAssemblyAI, _classic, sessions=2)
+MIXED = Vendor("assemblyai mixed", FakeAssemblyAI, _mixed, mixes=True)
+
+
+def blocks(inbound: bytes, outbound: bytes, start_ms: float = 0.0) -> list[Block]:
+    """Cut two tracks of one length into blocks of 100 ms; the last one may be shorter."""
+    return [
+        Block(start_ms + audio.ms(at), inbound[at : at + BLOCK_BYTES], outbound[at : at + BLOCK_BYTES])
+        for at in range(0, len(inbound), BLOCK_BYTES)
+    ]
+
+
+def call_of(inbound: Iterable[Word], outbound: Iterable[Word], seconds: float, start_ms: float = 0.0) -> list[Block]:
+    """Return a call in which these words are said; their times count from its start."""
+    return blocks(spoken(inbound, seconds), spoken(outbound, seconds), start_ms)
+
+
+def later(words: Sequence[Word], seconds: float) -> list[Word]:
+    """Return the words said so much later."""
+    return [Word(word.text, word.start + seconds, word.end + seconds) for word in words]

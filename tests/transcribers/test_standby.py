@@ -1,0 +1,172 @@
+"""Who transcribes when the first one cannot: another hears what was not settled, or it is told what nobody heard."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from hub import audio
+from hub.errors import ProviderError
+from hub.stereo import Block
+from hub.transcribers import Hear, Lost, Report, Switched, Transcriber
+from hub.transcribers.standby import Refusing, Standby
+from hub.transcript import Missed
+from tests.scripted import ScriptedTranscriber
+
+SOUND, SILENCE = b"\x01" * 800, audio.silence(800)
+REFUSED = ProviderError("Deepgram", "refused the key (401 INVALID_AUTH): check DEEPGRAM_API_KEY", retryable=False)
+
+
+def block(tenth: int, inbound: bytes = SOUND, outbound: bytes = SOUND) -> Block:
+    return Block(tenth * 100.0, inbound, outbound)
+
+
+class Failing(ScriptedTranscriber):
+    """Fails when told to; what it did not settle is `left`."""
+
+    def __init__(self, provider: str) -> None:
+        super().__init__()
+        self.provider = provider
+        self.fails = asyncio.Event()
+        self.left: list[Block] = []
+
+    async def run(self, hear: Hear) -> bool:
+        self.hear = hear
+        self.started.set()
+        await self.fails.wait()
+        raise REFUSED
+
+    def unheard(self) -> list[Block]:
+        return self.left
+
+
+@asynccontextmanager
+async def running(standby: Standby) -> AsyncIterator[tuple[list[Report], asyncio.Task[bool]]]:
+    reports: list[Report] = []
+    async with asyncio.TaskGroup() as group:
+        yield reports, group.create_task(standby.run(reports.append))
+
+
+def test_it_is_a_transcriber() -> None:
+    transcriber: Transcriber = Standby(ScriptedTranscriber(), None)
+    refusing: Transcriber = Refusing("siri", "is no transcriber of this hub")
+    assert (transcriber.provider, transcriber.model, refusing.provider) == ("scripted", "test", "siri")
+
+
+@pytest.mark.parametrize("complete", [True, False])
+async def test_nothing_happens_while_the_first_one_works(complete: bool) -> None:
+    first = ScriptedTranscriber()
+    first.complete = complete
+    standby = Standby(first, None)
+    standby.push(block(0))
+    async with running(standby) as (reports, run):
+        standby.push(block(1))
+        await first.started.wait()
+        first.final("hello")
+        standby.finish()
+        standby.finish()
+    assert run.result() is complete
+    assert first.blocks == [block(0), block(1)]
+    assert len(reports) == 1
+    assert standby.unheard() == first.blocks
+
+
+async def test_the_second_one_hears_what_the_first_did_not_settle_and_goes_on() -> None:
+    first, second = Failing("deepgram"), ScriptedTranscriber()
+    standby = Standby(first, lambda: second)
+    async with running(standby) as (reports, run):
+        for tenth in range(3):
+            standby.push(block(tenth))
+        first.left = [block(1, inbound=SILENCE), block(2)]
+        first.fails.set()
+        await second.started.wait()
+        assert (standby.provider, standby.model) == ("scripted", "test")
+        standby.push(block(3))
+        second.final("hello")
+        standby.finish()
+    assert run.result() is True
+    assert second.blocks == [block(1, inbound=SILENCE), block(2), block(3)]
+    assert reports[:2] == [Lost("deepgram", REFUSED.problem, 0), Switched("scripted", REFUSED.problem, 0)]
+    assert len(reports) == 3
+
+
+async def test_a_call_that_is_over_is_finished_for_the_second_one_too() -> None:
+    first, second = Failing("deepgram"), ScriptedTranscriber()
+    standby = Standby(first, lambda: second)
+    standby.push(block(0))
+    standby.finish()
+    first.left, first.fails = [block(0)], asyncio.Event()
+    async with running(standby) as (_, run):
+        first.fails.set()
+    assert run.result() is True
+    assert (second.blocks, second.finished.is_set()) == ([block(0)], True)
+
+
+@pytest.mark.parametrize("second", [None, Failing])
+async def test_without_anybody_left_the_reason_is_told_once_and_at_the_end_what_it_cost(second: type[Failing] | None) -> None:
+    first, last = Failing("deepgram"), Failing("assemblyai")
+    standby = Standby(first, (lambda: last) if second else None)
+    async with running(standby) as (reports, run):
+        for tenth in range(3):
+            standby.push(block(tenth))
+        first.left = last.left = [
+            block(1, inbound=SILENCE[:400] + SOUND[:400], outbound=SILENCE),
+            block(2, inbound=SOUND, outbound=SILENCE),
+        ]
+        last.fails.set()
+        first.fails.set()
+        await first.started.wait()
+        await asyncio.sleep(0)
+        standby.push(block(3, outbound=SILENCE))
+        assert standby.unheard() == []
+        standby.finish()
+    assert run.result() is False
+    lost = [report for report in reports if isinstance(report, Lost)]
+    assert [each.provider for each in lost] == (["deepgram", "assemblyai"] if second else ["deepgram"])
+    assert {each.attempt for each in lost} == {0}
+    assert [report for report in reports if isinstance(report, Missed)] == [Missed("inbound", 0.15, 0.4, "no transcriber")]
+
+
+async def test_a_track_that_nobody_is_on_is_not_missed_and_one_that_speaks_later_is_from_then_on() -> None:
+    first = Failing("deepgram")
+    first.fails.set()
+    standby = Standby(first, None)
+    async with running(standby) as (reports, _):
+        await first.started.wait()
+        await asyncio.sleep(0)
+        for tenth in range(5):
+            standby.push(block(tenth, SILENCE, SOUND if tenth > 2 else SILENCE))
+        standby.finish()
+    assert [report for report in reports if isinstance(report, Missed)] == [Missed("outbound", 0.3, 0.5, "no transcriber")]
+
+
+async def test_a_transcriber_this_hub_does_not_have_says_so_and_its_audio_goes_to_the_default() -> None:
+    second = ScriptedTranscriber()
+    standby = Standby(Refusing("siri", "is no transcriber of this hub"), lambda: second)
+    standby.push(block(0))
+    async with running(standby) as (reports, run):
+        await second.started.wait()
+        standby.finish()
+    assert run.result() is True
+    assert second.blocks == [block(0)]
+    assert reports == [Lost("siri", "is no transcriber of this hub", 0), Switched("scripted", "is no transcriber of this hub", 0)]
+
+
+async def test_cancelling_reaches_whoever_transcribes_now() -> None:
+    first, second = Failing("deepgram"), ScriptedTranscriber()
+    first.fails.set()
+    standby = Standby(first, lambda: second)
+    async with running(standby) as (_, run):
+        await second.started.wait()
+        run.cancel()
+    assert second.cancelled
+
+
+async def test_a_bug_is_not_taken_for_a_refusal() -> None:
+    class Broken(ScriptedTranscriber):
+        async def run(self, hear: Hear) -> bool:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await Standby(Broken(), ScriptedTranscriber).run(lambda _: None)
