@@ -12,7 +12,8 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.connection import broadcast
 from websockets.exceptions import InvalidProxy, InvalidStatus, InvalidURI, WebSocketException
-from websockets.protocol import State
+from websockets.frames import Frame, Opcode
+from websockets.protocol import Event, State
 
 from hub.audio import BYTES_PER_MS
 from hub.errors import ProviderError
@@ -45,11 +46,31 @@ def prepare(url: str) -> None:
         _tls()
 
 
+class Wire(ClientConnection):
+    """A connection that hands text messages over where they are parsed: no queue, no task woken for each.
+
+    `websockets` has its subclasses override `process_event`, and takes one by `connect(create_connection=…)`. Most messages are interims,
+    several a second and call, and waking a task for one costs more than reading it.
+    """
+
+    take: Callable[[bytes], None] | None = None
+    """What is called for each whole text message; must not raise. None: `recv()` gets them."""
+
+    def process_event(self, event: Event) -> None:
+        """See websockets.asyncio.connection.Connection."""
+        if self.take is not None and isinstance(event, Frame) and event.opcode is Opcode.TEXT and event.fin:
+            self.take(bytes(event.data))
+        else:
+            super().process_event(event)
+
+
 class Line:
     """A connection that is open, and what is known of it. Times are on the session's clock, seconds."""
 
-    def __init__(self, connection: ClientConnection, now: float) -> None:
+    def __init__(self, connection: Wire, take: Callable[[bytes], None], now: float) -> None:
+        """`take` is called for each text message from here on, whoever waits; it must not raise."""
         self._connection = connection
+        connection.take = take
         self.clock = AudioClock()
         self.ready = False
         """Whether the provider has accepted the session, so that audio may flow."""
@@ -73,7 +94,7 @@ class Line:
         return transport.get_write_buffer_size() <= BUFFER_BYTES and not transport.is_closing()
 
     def send(self, message: str | bytes, now: float) -> None:
-        """Write a text or an audio message. Nothing happens when the connection is closing: `read` will say so."""
+        """Write a text or an audio message. Nothing happens when the connection is closing: `closed` will say so."""
         self.written_at = now
         broadcast((self._connection,), message)
 
@@ -83,9 +104,13 @@ class Line:
         self.clock.sent(block, padding / BYTES_PER_MS)
         self.send(payload + b"\xff" * padding if padding else payload, now)
 
-    async def read(self) -> bytes:
-        """Wait for the next message. Raises: ConnectionClosed."""
-        return await self._connection.recv(decode=False)
+    async def closed(self) -> None:
+        """Wait until the connection is closed, by whoever. Raises: ConnectionClosed, always."""
+        while True:
+            message = await self._connection.recv(decode=False)
+            # Here come only a message from before the line was made, one in pieces, and binary ones, which no provider sends.
+            if self._connection.take is not None:
+                self._connection.take(message)
 
     def tick(self, now: float) -> None:
         """Let time pass for `heard_ms`: a provider takes a backlog in at the pace of speech, or faster."""
@@ -94,7 +119,7 @@ class Line:
         self._ticked_at = now
 
     def cut(self) -> None:
-        """Break the connection: `read` raises ConnectionClosed."""
+        """Break the connection: `closed` raises."""
         self._connection.transport.abort()
 
     def hang_up(self, end: str) -> None:
@@ -115,15 +140,16 @@ Refused = Callable[[int, bytes, Mapping[str, str]], ProviderError]
 """Translates a handshake that was answered by something else than 101."""
 
 
-async def dial(provider: str, url: str, headers: Mapping[str, str], seconds: float, refused: Refused) -> ClientConnection:
+async def dial(provider: str, url: str, headers: Mapping[str, str], seconds: float, refused: Refused) -> Wire:
     """Open a connection within so many seconds. `provider` begins the sentences that say why it could not be.
 
     Safe to cancel. Raises: ProviderError.
     """
     tls: dict[str, Any] = {"ssl": _tls(), "ssl_shutdown_timeout": 1.0} if url.startswith("wss:") else {}
     try:
-        return await connect(
+        connection = await connect(
             url,
+            create_connection=Wire,
             additional_headers=headers,
             compression=None,
             max_size=MAX_MESSAGE_BYTES,
@@ -146,3 +172,5 @@ async def dial(provider: str, url: str, headers: Mapping[str, str], seconds: flo
     except (OSError, WebSocketException, EOFError) as error:
         said = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise ProviderError(provider, f"cannot be reached: {said}", retryable=True) from error
+    assert isinstance(connection, Wire)
+    return connection

@@ -97,7 +97,7 @@ class Session(ABC):
         self._finished_at = 0.0
         """When that was; only meaningful with `_finished`."""
         self._alive_at = 0.0
-        """When the provider last took a connection or said anything."""
+        """When the provider last told what it heard: to take a connection is not enough."""
         self._done = False
         """Whether the provider has said its last word."""
         self._failure: ProviderError | None = None
@@ -225,20 +225,15 @@ class Session(ABC):
         """Be connected once: until the provider's last word, or until it breaks. Raises: ProviderError."""
         self._failure = None
         connection = await dial(self.NAME, self._url, self.headers(), min(OPEN_SECONDS, self._patience()), self.refused)
-        self._alive_at = self._clock()
-        line = self._line = Line(connection, self._alive_at)
+        line = self._line = Line(connection, self._received, self._clock())
         self._counters.open_sessions += 1
         self._timer = asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick, line)
         try:
             self.opened()
-            while not self._done:
-                message = await line.read()
-                self._alive_at = line.read_at = self._clock()
-                try:
-                    self.receive(message)
-                except WireError as error:
-                    log.warning("%s", error)  # one message that cannot be read is no reason to lose the others
+            await line.closed()
         except ConnectionClosed as error:
+            if self._done:
+                return
             raise self._failure or self.closed(error.rcvd.code if error.rcvd else None, error.rcvd.reason if error.rcvd else "") from error
         finally:
             if line.read_at > line.opened_at and self._clock() - line.opened_at >= STABLE_SECONDS:
@@ -246,6 +241,26 @@ class Session(ABC):
             self._line = None
             self._timer.cancel()
             self._counters.open_sessions -= 1
+            line.hang_up(self.END)
+
+    def _received(self, message: bytes) -> None:
+        """Take one message, inside the connection's own read. Never waits, never raises."""
+        line = self._line
+        if line is None or self._done:
+            return
+        line.read_at = self._clock()
+        try:
+            self.receive(message)
+        except WireError as error:
+            log.warning("%s", error)  # one message that cannot be read is no reason to lose the others
+        except ProviderError as error:
+            self._failure = error
+            line.cut()
+        except Exception:
+            log.exception("a message of %s could not be taken", self.NAME)
+            self._failure = ProviderError(self.NAME, "said something that the hub failed on; its log says more", retryable=True)
+            line.cut()
+        if self._done:
             line.hang_up(self.END)
 
     def _tick(self, line: Line) -> None:
@@ -327,8 +342,9 @@ class Session(ABC):
 
     def report(self, heard: Heard) -> None:
         """Pass on what was heard, and note how long it took."""
+        now = self._alive_at = self._clock()
         if heard.text and (sent_at := self.ring.sent_at(heard.end * 1000)) is not None:
-            (self._counters.final_seconds if heard.settled else self._counters.interim_seconds).add(self._clock() - sent_at)
+            (self._counters.final_seconds if heard.settled else self._counters.interim_seconds).add(now - sent_at)
         self._unsettled[heard.track] = not heard.settled
         self._hear(heard)
 

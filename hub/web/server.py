@@ -1,6 +1,7 @@
 """What aiohttp leaves out at the front: a deadline for a connection's first request."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 from aiohttp import web
@@ -20,6 +21,8 @@ class Runner(web.AppRunner):
     """An AppRunner that does not wait for ever for a request."""
 
     def __init__(self, app: web.Application, *, goodbye_seconds: float) -> None:
+        # It writes the subprotocols that a client offers, and some clients carry their token there.
+        logging.getLogger("aiohttp.websocket").setLevel(logging.ERROR)
         super().__init__(app, access_log=None, handle_signals=False, shutdown_timeout=goodbye_seconds, keepalive_timeout=KEEP_ALIVE_SECONDS)
 
     async def expect_requests(self, clock: Callable[[], float]) -> None:

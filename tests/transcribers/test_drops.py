@@ -35,8 +35,8 @@ class TestTheJudge:
         assert judged(script, [good]).wrong == 0
         assert judged(script, [good, good]).doubled == 5
         assert judged(script, []).lost == 5
-        assert judged(script, [Missed("inbound", 0.0, 1.9, "away")]).lost == 1
-        assert judged(script, [Missed("inbound", 0.0, 1.9, "away")]).in_gaps == 4
+        assert judged(script, [Missed("inbound", 0.0, 1.9, "away")]).lost == 2
+        assert judged(script, [Missed("inbound", 0.0, 1.9, "away")]).in_gaps == 3
         assert judged(script, [Missed("outbound", 0.0, 9.0, "away")]).lost == 5
         swapped = Heard("inbound", 1.0, 2.45, "b a", settled=True, closes=True, words=(words[1], words[0]))
         assert judged(script, [swapped]).misplaced == 1
