@@ -89,9 +89,9 @@ class Line:
 
     @property
     def has_room(self) -> bool:
-        """Whether the socket takes more for now. One that is closing does not, though its buffer may be empty."""
+        """Whether the socket takes more for now. A closing one does not; asyncio's TLS one cannot be asked for its buffer then."""
         transport = self._connection.transport
-        return transport.get_write_buffer_size() <= BUFFER_BYTES and not transport.is_closing()
+        return not transport.is_closing() and transport.get_write_buffer_size() <= BUFFER_BYTES
 
     def send(self, message: str | bytes, now: float) -> None:
         """Write a text or an audio message. Nothing happens when the connection is closing: `closed` will say so."""
@@ -130,10 +130,11 @@ class Line:
                 broadcast((connection,), end)
             connection.protocol.send_close(1000)
             connection.send_data()
-        if connection.transport.get_write_buffer_size():
-            connection.transport.abort()  # who takes nothing any more would keep the socket for ever
+        transport = connection.transport
+        if not transport.is_closing() and transport.get_write_buffer_size():
+            transport.abort()  # who takes nothing any more would keep the socket for ever
         else:
-            connection.transport.close()
+            transport.close()
 
 
 Refused = Callable[[int, bytes, Mapping[str, str]], ProviderError]

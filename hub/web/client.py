@@ -29,9 +29,6 @@ TOKEN_SECONDS = 10.0
 SEND_BUFFER_BYTES = 64 * 1024
 """The kernel's own default grows to 4 MB, which hides a stalled reader for thousands of events."""
 
-UNTAKEN_SECONDS = 30.0
-"""Who takes nothing off its own kernel for so long loses its connection, whatever is on the way: a close, a pong, last events."""
-
 ABORT_SECONDS = 1.0
 """What a lagging peer gets to read its close code before the connection is cut: aiohttp's close() never returns on a stalled one."""
 
@@ -88,12 +85,11 @@ class Subscriber:
                 transport.abort()
 
     def _limit_buffers(self) -> None:
-        """Have the kernel keep little for this peer, and give up one that never takes it."""
+        """Have the kernel keep little for this peer."""
         raw = self._transport.get_extra_info("socket")
-        with suppress(OSError, AttributeError):  # the connection may be gone already
-            raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, SEND_BUFFER_BYTES)
-            if (option := getattr(sockets, "TCP_USER_TIMEOUT", None)) is not None:  # Linux, tcp(7)
-                raw.setsockopt(sockets.IPPROTO_TCP, option, round(UNTAKEN_SECONDS * 1000))
+        if raw is not None:
+            with suppress(OSError):  # the connection is gone already
+                raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, SEND_BUFFER_BYTES)
 
     def _greet(self) -> None:
         """Let in who carries a token, or needs none; give others a moment to show it."""

@@ -1,12 +1,15 @@
 """What every door shares, and the sockets they open."""
 
 import asyncio
+import socket
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
+from aiohttp.abc import AbstractStreamWriter
 
 from hub.config import Config
 from hub.counters import Counters
@@ -33,6 +36,9 @@ class State:
 CLOSE_SECONDS = 2.0
 """How long a peer may take to answer a close: it has nothing left to say that we want."""
 
+UNTAKEN_SECONDS = 30.0
+"""Who takes nothing off its own kernel for so long loses its connection, whatever is on the way: a close, a pong, last events."""
+
 LINGER_SECONDS = 0.05
 """How often a lingering close looks whether the peer has gone."""
 
@@ -57,6 +63,16 @@ class HubSocket(web.WebSocketResponse):
     def __init__(self, *, max_msg_size: int, heartbeat: float | None) -> None:
         # Compression would cost 116 KiB and 15 us a message for each connection, and open a way for bombs.
         super().__init__(compress=False, max_msg_size=max_msg_size, heartbeat=heartbeat, timeout=CLOSE_SECONDS)
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter:
+        """Open the socket; have the kernel give up a peer that takes nothing, for whatever we then wait."""
+        writer = await super().prepare(request)
+        raw = request.transport.get_extra_info("socket") if request.transport is not None else None
+        option = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux, tcp(7)
+        if raw is not None and option is not None:
+            with suppress(OSError):  # the connection is gone already
+                raw.setsockopt(socket.IPPROTO_TCP, option, round(UNTAKEN_SECONDS * 1000))
+        return writer
 
     def interrupt(self, code: int, reason: str) -> None:
         """Make the pending or next `receive()` return an ERROR message whose data is the Interruption. Never waits."""
@@ -108,14 +124,14 @@ class FrameSocket(HubSocket):
         self._take = take
 
     def _post_start(self, request: web.BaseRequest, protocol: str | None, writer: object) -> None:
+        early, request.protocol._message_tail = request.protocol._message_tail, b""
         super()._post_start(request, protocol, writer)  # type: ignore[arg-type]
-        early, loop = self._reader, self._loop
-        assert early is not None
+        loop = self._loop
         assert loop is not None
         frames = _Frames(request.protocol, self._max_msg_size, loop=loop)
         frames.take = self._take
         self._reader = frames
         self._parser = WebSocketReader(frames, self._max_msg_size, compress=False, decode_text=False)
         request.protocol._payload_parser = self._parser
-        for message, size in early._buffer:  # a client that did not wait for our 101
-            frames.feed_data(message, size)  # type: ignore[arg-type]
+        if early:
+            self._parser.feed_data(early)  # of a client that did not wait for our 101; it may end within a frame

@@ -3,7 +3,7 @@
 import pytest
 
 from hub.transcript import Heard, HeardWord, Missed
-from tests.bench.drops import CALL_SECONDS, OUTAGE_SECONDS, SMALL_RING_MS, judged, run_calls, table
+from tests.bench.drops import OUTAGE_SECONDS, SMALL_RING_MS, judged, run_calls, table
 from tests.providers.script import said
 from tests.providers.vendors import DEEPGRAM, MIXED, SEPARATE, Vendor
 
@@ -11,7 +11,7 @@ from tests.providers.vendors import DEEPGRAM, MIXED, SEPARATE, Vendor
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("vendor", [pytest.param(each, id=each.name) for each in (DEEPGRAM, SEPARATE, MIXED)])
 async def test_every_word_arrives_exactly_once_whatever_the_connection_does(vendor: Vendor, capsys: pytest.CaptureFixture[str]) -> None:
-    tally = await run_calls(vendor, calls=24)
+    tally = await run_calls(vendor, calls=22)
     with capsys.disabled():
         print("\n" + table({vendor.name: tally}))
     assert tally.wrong == 0
@@ -19,8 +19,8 @@ async def test_every_word_arrives_exactly_once_whatever_the_connection_does(vend
     assert tally.words == tally.heard + tally.in_gaps
     assert tally.repeats > 100, "the fakes did say finals twice"
     least = OUTAGE_SECONDS[1] - OUTAGE_SECONDS[0] - SMALL_RING_MS / 1000
-    outages = 3  # seeds 3, 13 and 23
-    assert outages * 2 * least * 0.9 < tally.gap_seconds < outages * 2 * CALL_SECONDS
+    outages = 2  # seeds 3 and 13
+    assert 0.9 < tally.gap_seconds / (outages * 2 * least) < 2.5, "a gap is what the ring could not hold, not much more"
     assert min(tally.kinds[kind] for kind in ("amid audio", "amid answers", "handshake", "burst", "outage", "refused or hung")) > 5
     assert tally.kinds["before the end"] > 5
 

@@ -4,10 +4,13 @@ import asyncio
 import gc
 import json
 import logging
+import ssl
+import subprocess
 import time
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -69,15 +72,15 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def puppet(play: Callable[[ServerConnection], Awaitable[None]]) -> AsyncIterator[str]:
+async def puppet(play: Callable[[ServerConnection], Awaitable[None]], tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """A provider that does what `play` does with each connection, and keeps it open then."""
 
     async def attend(socket: ServerConnection) -> None:
         await play(socket)
         await socket.wait_closed()
 
-    async with serve(attend, "127.0.0.1", 0, compression=None, close_timeout=0.1) as server:
-        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with serve(attend, "127.0.0.1", 0, compression=None, close_timeout=0.1, ssl=tls) as server:
+        yield f"{'wss' if tls else 'ws'}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
 def results(text: str, start: float, end: float, *, final: bool, channel: int = 0, speech_final: bool = False) -> str:
@@ -537,6 +540,47 @@ class TestSecretsAndAddresses:
             with pytest.raises(ProviderError, match="cannot be reached") as failed:
                 await line.dial("Deepgram", url, {}, 1.0, lambda *_: ProviderError("Deepgram", "", retryable=False))
         assert failed.value.retryable
+
+    async def test_over_tls_connections_break_and_are_cancelled_as_without(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+        command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=test", "-addext"]
+        try:
+            subprocess.run([*command, "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate], check=True, capture_output=True)
+        except FileNotFoundError:
+            pytest.skip("openssl makes the certificate for this test")
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(certificate, key)
+        monkeypatch.setattr(line, "_tls", lambda: ssl.create_default_context(cafile=certificate))
+        visits = 0
+
+        async def break_off(socket: ServerConnection) -> None:
+            nonlocal visits
+            visits += 1
+            await socket.recv()
+            if visits < 3:
+                socket.transport.abort()
+            elif visits == 4:
+                async for message in socket:
+                    if isinstance(message, str):
+                        await socket.send('{"type":"Metadata","request_id":"r"}')
+                        await socket.close()
+
+        async with puppet(break_off, tls) as url:
+            transcriber = DEEPGRAM.open(url)
+            async with running(transcriber) as (reports, run):
+                for block in CALL:
+                    transcriber.push(block)
+                    await asyncio.sleep(0.001)
+                await until(lambda: visits == 3)
+                transcriber.push(CALL[-1])
+                run.cancel()
+            last = DEEPGRAM.open(url)
+            async with running(last) as (_, ended):
+                push(last, CALL)
+                last.finish()
+        assert run.cancelled()
+        assert ended.result() is True
+        assert told(reports, Lost)[0].reason == "lost the connection"
 
     def test_the_machines_certificates_are_read_once(self) -> None:
         line.prepare("wss://api.deepgram.com/v1/listen")
