@@ -4,13 +4,19 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: demo test check format accuracy bench long lock clean
+.PHONY: demo test test-dashboard check format accuracy bench long lock clean
 
 demo: $(VENV)/.runtime
 	@$(BIN)/transcript-client demo $(ARGS)
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -q -m "not long" $(ARGS)
+	$(BIN)/python -m pytest -q -m "not long" --ignore tests/dashboard $(ARGS)
+
+# Needs Debian's chromium, node and npm.
+test-dashboard: $(VENV)/.dev
+	npm ci --silent --prefix tests/dashboard
+	npm test --prefix tests/dashboard
+	$(BIN)/python -m pytest -q -m "not long" tests/dashboard $(ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

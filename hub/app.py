@@ -22,7 +22,7 @@ from hub.transcribers.assemblyai import AssemblyAI, AssemblyAITracks
 from hub.transcribers.deepgram import Deepgram
 from hub.transcribers.local import LocalEngine, LocalTranscriber
 from hub.transcribers.standby import Refusing, Standby
-from hub.web import asyncapi, calls, client, health, twilio
+from hub.web import asyncapi, calls, client, dashboard, health, twilio
 from hub.web.server import Runner
 from hub.web.state import STATE, State
 from hub.wire import assemblyai as assemblyai_wire
@@ -137,6 +137,7 @@ def application(state: State) -> web.Application:
     app.router.add_get("/client", client.client)
     app.add_routes(calls.routes)
     app.add_routes(health.routes)
+    app.add_routes(dashboard.routes)
     app.router.add_get("/asyncapi.json", asyncapi.serve)
     return app
 

@@ -1,0 +1,21 @@
+/**
+ * When to come back to the hub, and when not to. Pure.
+ */
+
+/** The first wait and the longest. Between them it doubles; a supervisor's page should be back within seconds of the hub. */
+const FIRST_MS = 300;
+const LONGEST_MS = 8000;
+
+/** The hub's close code for a wrong or missing token. */
+export const BAD_TOKEN = 4501;
+
+/** How long to wait before attempt 1, 2, 3 … in milliseconds; with jitter, so that a hundred pages do not return in the same moment. */
+export function wait(attempt, random = Math.random) {
+  return Math.round(Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(attempt - 1, 16)) * (0.5 + random() / 2));
+}
+
+/** What a close code asks of us: "token", "refused" (do not come back), or "offline" (come back with your position). */
+export function phase(code) {
+  if (code === BAD_TOKEN) return "token";
+  return code >= 4500 && code <= 4599 ? "refused" : "offline";
+}

@@ -1,0 +1,162 @@
+/**
+ * What the page knows, as a pure function of what it was told: `fold(state, event)`.
+ *
+ * Events are the hub's own (its README has the table) and a few of the page: `socket-opened`, `socket-closed`, `watching`, `tick`.
+ * A state is never changed, so that views see what is new by comparing references. Knows nothing of the document, of sockets or of time;
+ * what one call makes of its events is in call.js.
+ */
+
+import { durable, interim, milliseconds, subscribed, unheard, watched } from "./call.js";
+
+const DURABLE = new Set([
+  "call-started",
+  "final",
+  "gap",
+  "transcriber-lost",
+  "transcriber-restored",
+  "transcriber-switched",
+  "dtmf",
+  "call-ended",
+]);
+
+/** The state before anything was heard. */
+export function nothing() {
+  return {
+    /** The connection: `phase` is connecting, open, offline, token (the hub wants one) or refused (it said no for good). */
+    link: { phase: "connecting", sinceMs: null, retryAtMs: null, code: null, lastMs: null },
+    /** Whether the list of calls has come. */
+    listed: false,
+    /** What the hub would not do that concerns no single call; null when nothing. */
+    refusal: null,
+    /** How often a call came, went, began or ended: the list's order changes with nothing else. */
+    turns: 0,
+    /** By callSid. */
+    calls: new Map(),
+  };
+}
+
+/** The state after one event. */
+export function fold(state, event) {
+  return foldAll(state, [event]);
+}
+
+/** The state after many events: the same as folding them one by one, at the cost of one copy. */
+export function foldAll(state, events) {
+  // Copied already in this batch, and so ours to change: without it a long call's history would be copied once for each of its lines.
+  const batch = { calls: state.calls, turns: state.turns, fresh: new WeakSet() };
+  let next = state;
+  for (const event of events) next = step(next, event, batch);
+  return next.calls === batch.calls ? next : { ...next, calls: batch.calls, turns: batch.turns };
+}
+
+function step(state, event, batch) {
+  switch (event.type) {
+    case "socket-opened":
+      return { ...state, link: { ...state.link, phase: "open", sinceMs: event.atMs, retryAtMs: null, code: null } };
+    case "socket-closed":
+      for (const call of batch.calls.values()) if (call.following) put(batch, { ...call, following: false });
+      return { ...state, link: closed(state.link, event) };
+    case "calls":
+      listed(batch, event.calls);
+      return { ...state, listed: true, refusal: null };
+    case "tick":
+      expire(batch, event.nowMs, event.keepMs);
+      return state;
+    case "watching":
+      put(batch, watched(batch.calls.get(event.callSid) ?? { ...unheard(event.callSid), live: false }, event.depth));
+      return state;
+    case "error":
+      if (!event.callSid) return { ...state, refusal: { code: event.code, message: event.message } };
+      if (event.code === "unknown-call" && batch.calls.has(event.callSid)) {
+        put(batch, { ...batch.calls.get(event.callSid), known: false, live: false, following: false, open: {} });
+      }
+      return state;
+    case "interim":
+      change(batch, event.callSid, (call) => interim(call, event));
+      return state;
+    case "subscribed":
+      change(batch, event.callSid, (call) => subscribed(call, event, batch.fresh));
+      return state;
+    case "unsubscribed":
+      change(batch, event.callSid, (call) => ({ ...call, following: false }));
+      return state;
+    default:
+      if (DURABLE.has(event.type)) {
+        if (event.type === "call-started" && !batch.calls.has(event.callSid)) put(batch, unheard(event.callSid));
+        change(batch, event.callSid, (call) => durable(call, event, batch.fresh));
+      }
+      return state; // a newer hub may say more than we know
+  }
+}
+
+function change(batch, sid, to) {
+  const call = batch.calls.get(sid);
+  if (call === undefined) return;
+  const next = to(call);
+  if (next !== call) put(batch, next);
+}
+
+function put(batch, call) {
+  const before = batch.calls.get(call.sid);
+  if (!before || ["live", "known", "startedAtMs", "endedAtMs"].some((name) => before[name] !== call[name])) batch.turns += 1;
+  own(batch).set(call.sid, call);
+}
+
+function drop(batch, call) {
+  batch.turns += 1;
+  own(batch).delete(call.sid);
+}
+
+function own(batch) {
+  if (!batch.fresh.has(batch.calls)) {
+    batch.calls = new Map(batch.calls);
+    batch.fresh.add(batch.calls);
+  }
+  return batch.calls;
+}
+
+function closed(link, event) {
+  const offlineSince = link.phase === "offline" ? link.sinceMs : event.atMs;
+  return { phase: event.phase, sinceMs: offlineSince, retryAtMs: event.retryAtMs ?? null, code: event.code ?? null, lastMs: event.atMs };
+}
+
+function listed(batch, summaries) {
+  const seen = new Set();
+  for (const summary of summaries) {
+    seen.add(summary.callSid);
+    const call = batch.calls.get(summary.callSid) ?? unheard(summary.callSid);
+    put(batch, {
+      ...call,
+      known: true,
+      live: summary.live,
+      startedAtMs: milliseconds(summary.startedAt) ?? call.startedAtMs,
+      endedAtMs: milliseconds(summary.endedAt),
+      from: summary.from ?? call.from,
+      to: summary.to ?? call.to,
+      direction: summary.direction ?? call.direction,
+      speakers: summary.speakers ?? call.speakers,
+      provider: call.provider ?? summary.transcriber?.provider ?? null,
+      model: call.model ?? summary.transcriber?.model ?? null,
+      reason: summary.reason,
+      duration: summary.duration,
+      transcript: summary.transcript,
+      open: summary.live ? call.open : {},
+      head: { epoch: summary.epoch, offset: summary.offset },
+      lifeOffset: summary.offset,
+      providerOffset: call.head.epoch === summary.epoch ? call.providerOffset : 0,
+      trouble: call.head.epoch === summary.epoch ? call.trouble : null,
+    });
+  }
+  for (const call of [...batch.calls.values()]) {
+    if (seen.has(call.sid)) continue;
+    if (call.depth === "full") put(batch, { ...call, known: false, live: false, open: {} });
+    else drop(batch, call);
+  }
+}
+
+function expire(batch, nowMs, keepMs) {
+  for (const call of [...batch.calls.values()]) {
+    if (call.live || call.depth === "full" || call.endedAtMs === null || nowMs - call.endedAtMs < keepMs) continue;
+    drop(batch, call);
+  }
+}

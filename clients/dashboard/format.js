@@ -1,0 +1,56 @@
+/**
+ * Times, durations and numbers as people read them. Pure. Knows nothing of calls.
+ */
+
+/** Call time for people: `0:07`, `12:34`, `1:02:03`. Takes seconds; a fraction is dropped, as on any clock. */
+export function clock(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  const hours = Math.floor(whole / 3600);
+  const minutes = Math.floor(whole / 60) % 60;
+  const rest = String(whole % 60).padStart(2, "0");
+  return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
+}
+
+/** Call time as the hub's transcript.txt writes it, `03:07.5`, so that a copied line and a downloaded one are the same text. */
+export function stamp(seconds) {
+  const tenths = Math.round(seconds * 10);
+  const hours = Math.floor(tenths / 36_000);
+  const minutes = String(Math.floor(tenths / 600) % 60).padStart(2, "0");
+  const rest = String(Math.floor(tenths / 10) % 60).padStart(2, "0");
+  return `${hours ? `${hours}:` : ""}${minutes}:${rest}.${tenths % 10}`;
+}
+
+/** A duration in words: `12 s`, `3 min 5 s`, `2 h 10 min`. Takes milliseconds. */
+export function lasting(ms) {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return seconds % 60 ? `${minutes} min ${seconds % 60} s` : `${minutes} min`;
+  return minutes % 60 ? `${Math.floor(minutes / 60)} h ${minutes % 60} min` : `${Math.floor(minutes / 60)} h`;
+}
+
+/** A phone number with room to breathe, never broken over two lines. Only the North American plan is grouped; others have rules of their own and stay as they are. */
+export function phone(number) {
+  const match = /^\+1(\d{3})(\d{3})(\d{4})$/.exec(number);
+  return match ? `+1\u00a0${match[1]}\u00a0${match[2]}\u00a0${match[3]}` : number;
+}
+
+/** A callSid short enough for a heading: its first and last characters. */
+export function shortSid(sid) {
+  return sid.length > 14 ? `${sid.slice(0, 6)}…${sid.slice(-4)}` : sid;
+}
+
+/** Wall time as the reader's own locale writes it. Takes Unix milliseconds. */
+export function wallTime(ms, locale = undefined, timeZone = undefined) {
+  return new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit", timeZone }).format(ms);
+}
+
+/** A count and its noun: `1 line`, `3 lines`. */
+export function counted(count, noun) {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/** A share of one as a whole percentage. */
+export function percent(share) {
+  return `${Math.round(share * 100)} %`;
+}

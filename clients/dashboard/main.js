@@ -1,0 +1,247 @@
+/**
+ * Puts the page together: what is heard goes into the store, what the store has goes into the views, what the reader does goes into the
+ * address, and what the page shows is what it asks the hub for.
+ */
+
+import { Connection } from "./connection.js";
+import { copyText, download } from "./files.js";
+import { listenForKeys } from "./keys.js";
+import { CallList } from "./list.js";
+import { Listening } from "./listen.js";
+import { Pane } from "./pane.js";
+import { hash, MAX_PANES, parse, withoutToken } from "./place.js";
+import { connection as connectionSentence, outage } from "./sentences.js";
+import { Store } from "./store.js";
+import { due, wanted } from "./subscriptions.js";
+import { mark, write } from "./template.js";
+import { ask, keep, tokenOf } from "./token.js";
+
+/** How often a call that the hub does not know yet is asked for again, where no list tells that it began. */
+const RETRY_MS = 2000;
+
+/** A pane is worth opening beside another from this width on; below it, a second call replaces the first. */
+const BESIDE = matchMedia("(min-width: 64rem)");
+
+const address = parse(location.search, location.hash);
+const base = location.origin + location.pathname;
+if (address.token) history.replaceState(null, "", location.pathname + withoutToken(location.search) + location.hash);
+document.body.classList.toggle("embedded", address.embedded !== null);
+
+let settings = { listen: false, keepMinutes: 60 };
+let ready = false;
+let asked = new Map();
+/** Open calls, left to right, by callSid. */
+const panes = new Map();
+let active = null;
+
+const store = new Store({ settled: follow, draw });
+const connection = new Connection({
+  url: new URL("client", base.replace(/^http/, "ws")).href,
+  token: tokenOf(address.token),
+  said: (message) => {
+    if (message.type === "calls" || (message.type === "error" && !message.callSid)) ready = true;
+    if (message.type === "error" && message.code === "unknown-call") asked.delete(message.callSid);
+    listening.said(message);
+    if (message.type !== "listening") store.take(message);
+  },
+  sounded: (buffer) => listening.sounded(buffer),
+  changed: connectionChanged,
+});
+const listening = new Listening({
+  worklet: new URL("player-worklet.js", import.meta.url).href,
+  send: (message) => connection.send(message),
+  changed: () => store.soon(),
+  say,
+});
+const list = new CallList({ open, changed: (now) => (now ? draw(store.state) : store.soon()) });
+
+function connectionChanged(event) {
+  store.take(event);
+  if (event.type === "socket-opened") {
+    asked = new Map();
+    ready = address.embedded !== null;
+    if (!ready) connection.send({ action: "subscribe", calls: "all" });
+    listening.again();
+  } else if (event.phase === "token") {
+    keep(null);
+    ask(connection.token !== null, (token) => connection.authenticate(token));
+  }
+}
+
+/** Ask the hub for what the page shows, no more and no less. */
+function follow(state) {
+  if (state.link.phase !== "open" || !ready) return;
+  const open = [...panes.keys()];
+  for (const message of due(state, wanted(state, open, address.embedded ? [] : list.visible()), asked)) connection.send(message);
+}
+
+const hubNow = () => Date.now() - connection.skewMs;
+
+function draw(state) {
+  const online = state.link.phase === "open" || state.link.sinceMs === null;
+  const nowMs = online ? hubNow() : state.link.sinceMs - connection.skewMs; // clocks stand still while nobody tells us anything
+  write(document.getElementById("link"), connectionSentence(state.link));
+  mark(document.getElementById("link"), "data-phase", state.link.phase);
+  const banner = document.getElementById("banner");
+  banner.hidden = state.link.phase !== "offline" && state.link.phase !== "refused";
+  if (!banner.hidden) {
+    write(
+      banner,
+      state.link.phase === "offline"
+        ? outage(state.link, Date.now())
+        : `The hub closed the connection for good (${state.link.code}). Reload the page to try again.`,
+    );
+  }
+  if (!address.embedded) list.draw(state, [...panes.keys()], nowMs);
+  let more = false;
+  for (const [sid, pane] of panes) {
+    const call = state.calls.get(sid);
+    if (call) more = pane.draw(call, nowMs, { online, listening: settings.listen ? (listening.sid ?? "") : null }) || more;
+  }
+  const live = [...state.calls.values()].filter((call) => call.live).length;
+  const name = live ? `${live} live · Transcript Hub` : "Transcript Hub";
+  if (document.title !== name) document.title = name;
+  document.getElementById("panes-empty").hidden = panes.size > 0;
+  mark(document.body, "data-panes", panes.size);
+  follow(state);
+  if (more) store.soon();
+}
+
+/** Open a call, in place of the active one or beside it. */
+function open(sid, beside = false) {
+  const order = [...panes.keys()];
+  if (panes.has(sid)) active = sid;
+  else if (beside && BESIDE.matches && order.length < MAX_PANES) order.push(sid);
+  else if (order.length)
+    order[beside && BESIDE.matches ? order.findLastIndex((each) => each !== active) : Math.max(0, order.indexOf(active))] = sid;
+  else order.push(sid);
+  go(order.map((each) => ({ sid: each, at: null })));
+  active = sid;
+  panes.get(sid).focus();
+}
+
+function close(sid) {
+  go([...panes.keys()].filter((each) => each !== sid).map((each) => ({ sid: each, at: null })));
+  if (panes.size) panes.get(active).focus();
+  else list.focus();
+}
+
+function go(wantedPanes) {
+  const to = hash(wantedPanes);
+  if (to !== location.hash) history.pushState(null, "", to || location.pathname + location.search);
+  show(wantedPanes);
+}
+
+/** Make the panes those that the address names. */
+function show(wantedPanes) {
+  const wantedSids = new Set(wantedPanes.map(({ sid }) => sid));
+  for (const [sid, pane] of panes) {
+    if (wantedSids.has(sid)) continue;
+    if (listening.sid === sid) listening.stop();
+    list.current = sid;
+    pane.close();
+    panes.delete(sid);
+    store.take({ type: "watching", callSid: sid, depth: "tail" });
+  }
+  const root = document.getElementById("panes");
+  const before = new Map(panes);
+  panes.clear();
+  for (const { sid, at } of wantedPanes) {
+    const pane = before.get(sid) ?? new Pane(sid, base, paneDoes);
+    panes.set(sid, pane);
+    root.append(pane.root);
+    if (!before.has(sid)) store.take({ type: "watching", callSid: sid, depth: "full" });
+    if (at !== null) pane.transcript.goTo(at);
+  }
+  if (!panes.has(active)) active = panes.keys().next().value ?? null;
+  mark(document.body, "data-panes", panes.size);
+  store.settle();
+  draw(store.state);
+}
+
+const paneDoes = {
+  close,
+  back: () => close(active),
+  copy: (text, said) =>
+    copyText(text).then(
+      () => say(said),
+      (error) => say(`Nothing was copied: ${error.message}.`),
+    ),
+  download: (sid, kind) =>
+    download(`${base}calls/${encodeURIComponent(sid)}/transcript.${kind}`, `${sid}.${kind}`, connection.token).catch((error) =>
+      say(`Nothing was downloaded: ${error.message}.`),
+    ),
+  listen: (sid) => listening.toggle(sid),
+  draw: () => draw(store.state),
+};
+
+let unsaid = 0;
+
+/** Tell the reader something small. */
+function say(sentence) {
+  const toast = document.getElementById("toast");
+  toast.textContent = sentence;
+  toast.hidden = false;
+  clearTimeout(unsaid);
+  unsaid = setTimeout(() => (toast.hidden = true), 4000);
+}
+
+function activePane() {
+  return panes.get(active);
+}
+
+document.getElementById("panes").addEventListener("focusin", (event) => {
+  active = event.target.closest(".pane")?.dataset.sid ?? active;
+});
+
+listenForKeys({
+  filter: () => document.getElementById("filter").select(),
+  down: () => list.move(1),
+  up: () => list.move(-1),
+  beside: () => (list.current === null ? false : open(list.current, true)),
+  list: () => list.focus(),
+  transcript: () => {
+    const order = [...panes.keys()];
+    if (!order.length) return false;
+    const inside = activePane().root.contains(document.activeElement);
+    panes.get(order[(order.indexOf(active) + (inside ? 1 : 0)) % order.length]).focus();
+    return true;
+  },
+  find: () => activePane()?.openFind() ?? false,
+  latest: () => activePane()?.transcript.toLatest() ?? false,
+  escape: () => {
+    const filter = document.getElementById("filter");
+    if (document.activeElement === filter) {
+      if (!filter.value) return list.focus();
+      filter.value = "";
+      return filter.dispatchEvent(new Event("input"));
+    }
+    if (activePane()?.escape()) return true;
+    return panes.size && !address.embedded ? close(active) : false;
+  },
+});
+
+addEventListener("hashchange", () => address.embedded || show(parse("", location.hash).panes));
+addEventListener("popstate", () => address.embedded || show(parse("", location.hash).panes));
+addEventListener("resize", () => store.soon());
+setInterval(() => store.soon(), 1000);
+setInterval(() => store.take({ type: "tick", nowMs: hubNow(), keepMs: settings.keepMinutes * 60_000 }), 30_000);
+setInterval(() => {
+  for (const sid of panes.keys()) {
+    if (!address.embedded || store.state.calls.get(sid)?.known) continue;
+    connection.send({ action: "subscribe", callSid: sid, interims: true });
+    asked.set(sid, "full");
+  }
+}, RETRY_MS);
+
+fetch(new URL("settings.json", import.meta.url))
+  .then((answer) => answer.json())
+  .then(
+    (told) => (settings = { ...settings, ...told }),
+    () => null,
+  )
+  .then(() => store.soon());
+show(
+  address.embedded ? [{ sid: address.embedded, at: address.panes.find(({ sid }) => sid === address.embedded)?.at ?? null }] : address.panes,
+);
+connection.open();

@@ -1,0 +1,220 @@
+/**
+ * One open call: its heading, its picture and figures, its transcript, and what can be done with it.
+ */
+
+import { lasted } from "./call.js";
+import { clock, percent, phone, shortSid } from "./format.js";
+import { momentLink } from "./place.js";
+import { copied, sentence, title } from "./sentences.js";
+import { Strip } from "./strip.js";
+import { clone, element, mark, write } from "./template.js";
+import { figures } from "./timeline.js";
+import { Transcript } from "./transcript.js";
+
+/** In a call of so many lines, a search waits until the typing pauses: one letter is in all of them. */
+const MANY_LINES = 500;
+const TYPING_MS = 150;
+
+export class Pane {
+  #call = null;
+  #figuresOf = "";
+  #typing = 0;
+
+  /** `does` is what the page does for a pane: `close(sid)`, `back()`, `copy(text, said)`, `download(sid, kind)`, `listen(sid)`, `draw()`. */
+  constructor(sid, base, does) {
+    this.sid = sid;
+    this.does = does;
+    this.base = base;
+    this.root = clone("pane");
+    this.root.dataset.sid = sid;
+    const moment = (seconds) => momentLink(base, sid, seconds);
+    this.transcript = new Transcript(this.root.querySelector(".transcript"), {
+      copy: does.copy,
+      moment,
+      moved: () => this.strip.view(this.transcript.inView()),
+    });
+    this.strip = new Strip(this.root.querySelector(".strip"), (seconds) => this.goTo(seconds));
+    this.find = this.root.querySelector(".find");
+    this.menu = this.root.querySelector(".menu");
+    this.#wire();
+  }
+
+  goTo(seconds) {
+    this.transcript.goTo(seconds);
+    this.does.draw();
+  }
+
+  close() {
+    this.transcript.close();
+    this.root.remove();
+  }
+
+  /** Put the focus where reading goes on. */
+  focus() {
+    this.root.querySelector(".scroll").focus({ preventScroll: true });
+  }
+
+  /** Draw the call. `nowMs` is the hub's clock; `listening` is the callSid listened to, null where that is not allowed. Returns whether there is more to draw. */
+  draw(call, nowMs, { online, listening }) {
+    this.#call = call;
+    const seconds = lasted(call, nowMs);
+    write(this.root.querySelector(".title"), title(call, shortSid));
+    mark(this.root, "aria-label", `Call ${title(call, shortSid)}`);
+    mark(this.find, "aria-label", `Within ${title(call, shortSid)}`);
+    write(this.root.querySelector(".about"), about(call));
+    this.root.classList.toggle("ended", !call.live || !online);
+    write(this.root.querySelector(".lasted-state"), call.live ? (online ? "Live" : "Last seen at") : call.duration === null ? "" : "Ended");
+    write(this.root.querySelector(".lasted-time"), seconds === null ? "" : clock(seconds));
+    this.#drawTrouble(call);
+    this.menu.hidden = !call.known;
+    this.root.querySelector(".overview").hidden = !call.known && call.lines.length === 0;
+    this.#drawListen(call, listening);
+    this.strip.name(call.speakers);
+    const picture = this.strip.draw(call, seconds);
+    if (picture) this.#drawFigures(call, picture);
+    const more = this.transcript.draw(call, nowMs);
+    mark(this.root.querySelector(".scroll"), "aria-label", `Transcript of ${title(call, shortSid)}`);
+    this.strip.view(this.transcript.inView());
+    return more;
+  }
+
+  /** Open the search within the call; true, because there is one. */
+  openFind() {
+    this.find.hidden = false;
+    mark(this.root.querySelector(".find-open"), "aria-expanded", "true");
+    this.#field.select();
+    this.#field.focus();
+    return true;
+  }
+
+  /** Close what is open within the pane; returns whether there was something. */
+  escape() {
+    if (this.menu.open) {
+      this.menu.open = false;
+      this.menu.querySelector("summary").focus();
+      return true;
+    }
+    if (this.find.hidden) return false;
+    this.find.hidden = true;
+    this.#field.value = "";
+    this.transcript.find("", []);
+    mark(this.root.querySelector(".find-open"), "aria-expanded", "false");
+    this.focus();
+    return true;
+  }
+
+  get #field() {
+    return this.find.querySelector("input");
+  }
+
+  #wire() {
+    const on = (selector, does) => this.root.querySelector(selector).addEventListener("click", does);
+    on(".close", () => this.does.close(this.sid));
+    on(".back", () => this.does.back());
+    on(".find-open", () => (this.find.hidden ? this.openFind() : this.escape()));
+    on(".find-close", () => this.escape());
+    on(".previous", () => this.#stepped(-1));
+    on(".copy-all", () => this.does.copy(this.#call.lines.map(copied).join("\n") + "\n", "The transcript is copied."));
+    on(".listen", () => this.does.listen(this.sid));
+    this.#field.addEventListener("input", () => {
+      clearTimeout(this.#typing);
+      this.#typing = setTimeout(() => this.#searched(), (this.#call?.lines.length ?? 0) > MANY_LINES ? TYPING_MS : 0);
+    });
+    this.#field.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || !event.shiftKey) return;
+      event.preventDefault();
+      this.#stepped(-1);
+    });
+    this.find.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#stepped(1);
+    });
+    for (const link of this.menu.querySelectorAll("a")) {
+      link.href = `${this.base}calls/${encodeURIComponent(this.sid)}/transcript.${link.dataset.kind}`;
+      link.addEventListener("click", (event) => {
+        event.preventDefault();
+        this.menu.open = false;
+        this.does.download(this.sid, link.dataset.kind);
+      });
+    }
+    this.menu.addEventListener("focusout", (event) => {
+      if (!this.menu.contains(event.relatedTarget)) this.menu.open = false;
+    });
+  }
+
+  #searched() {
+    const lines = this.#call?.lines ?? [];
+    const count = this.transcript.find(this.#field.value, lines);
+    // The newest match first: what one looks for in a live call was usually said just now.
+    if (count) this.#stepped(-1);
+    else write(this.find.querySelector(".count"), this.#field.value.trim() ? "Not found" : "");
+  }
+
+  #stepped(by) {
+    const at = this.transcript.step(by, this.#call?.lines ?? []);
+    write(this.find.querySelector(".count"), at ? `${at} of ${this.transcript.matches}` : this.#field.value.trim() ? "Not found" : "");
+  }
+
+  #drawTrouble(call) {
+    const trouble = this.root.querySelector(".trouble");
+    const shown = call.live && call.trouble?.kind === "lost"; // a switch is told in the flow and in the list: it is no alarm
+    trouble.hidden = !shown;
+    if (shown) write(trouble, sentence({ ...call.trouble }));
+  }
+
+  #drawListen(call, listening) {
+    const button = this.root.querySelector(".listen");
+    button.hidden = listening === null || !call.live;
+    if (listening === null) return;
+    mark(button, "aria-pressed", listening === this.sid ? "true" : "false");
+    write(button, listening === this.sid ? "Stop listening" : "Listen");
+  }
+
+  #drawFigures(call, picture) {
+    const { share, monologue, interruptions, pace } = figures(call.lines, picture);
+    const { inbound, outbound } = call.speakers;
+    const both = (left, right) => [
+      ["inbound", inbound, left],
+      ["outbound", outbound, right],
+    ];
+    const rows =
+      share === null
+        ? []
+        : [
+            ["Talk", both(percent(share.inbound), percent(share.outbound))],
+            [
+              "Longest monologue",
+              monologue
+                ? [[monologue.track, call.speakers[monologue.track], `${clock(monologue.seconds)} at ${clock(monologue.start)}`]]
+                : [],
+            ],
+            ["Interruptions", both(String(interruptions.inbound), String(interruptions.outbound))],
+            ["Words a minute", both(...["inbound", "outbound"].map((track) => (pace[track] === null ? "–" : String(pace[track]))))],
+          ];
+    const text = JSON.stringify(rows);
+    if (text === this.#figuresOf) return;
+    this.#figuresOf = text;
+    this.root.querySelector(".figures").replaceChildren(
+      ...rows.map(([name, values]) => {
+        const row = element("div");
+        row.append(element("dt", "", name), ...values.map(([track, who, value]) => figure(track, who, value)));
+        return row;
+      }),
+    );
+  }
+}
+
+function figure(track, who, value) {
+  const made = element("dd", track);
+  made.append(element("span", "whose", who), ` ${value}`);
+  return made;
+}
+
+function about(call) {
+  const parts = [];
+  if (call.from && call.to) parts.push(title(call, shortSid) === phone(call.to) ? `from ${phone(call.from)}` : `to ${phone(call.to)}`);
+  parts.push(`${call.speakers.inbound} and ${call.speakers.outbound}`);
+  if (call.provider) parts.push(call.provider);
+  if (call.from || call.to) parts.push(shortSid(call.sid));
+  return parts.join(" · ");
+}

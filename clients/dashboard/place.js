@@ -1,0 +1,70 @@
+/**
+ * What the address bar says: which calls are open, at which moment, and what came with the link. Pure.
+ *
+ *     /#CA…            one call                      /#CA…/t=93         at 93 seconds of call time
+ *     /#CA…,CA…        two calls side by side        /?call=CA…&token=… one call without the list, to embed
+ */
+
+/** As the hub's own protocol allows them. */
+const SID = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** Side by side is two: a third would leave none of them room for a sentence. */
+export const MAX_PANES = 2;
+
+/** Read an address. Takes `location.search` and `location.hash`; what makes no sense is left out. */
+export function parse(search, hash) {
+  const query = new URLSearchParams(search);
+  const sid = query.get("call");
+  return {
+    /** The only call to show, without the list; null on the whole dashboard. */
+    embedded: sid !== null && SID.test(sid) ? sid : null,
+    /** The token that came with the link, to be taken off the address at once; null when none did. */
+    token: query.get("token") || null,
+    panes: panes(hash),
+  };
+}
+
+function panes(hash) {
+  const seen = new Set();
+  const found = [];
+  for (const part of decoded(hash.replace(/^#/, "")).split(",")) {
+    const [sid, moment = ""] = part.split("/", 2);
+    if (!SID.test(sid) || seen.has(sid)) continue;
+    seen.add(sid);
+    const at = /^t=(\d+(?:\.\d+)?)$/.exec(moment);
+    found.push({ sid, at: at ? Number(at[1]) : null });
+  }
+  return found.slice(0, MAX_PANES);
+}
+
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // a stray "%" in a hand-written link
+  }
+}
+
+/** The hash for these panes; empty for none. */
+export function hash(panes) {
+  return panes.length
+    ? `#${panes.map(({ sid, at }) => (at === null || at === undefined ? sid : `${sid}/t=${seconds(at)}`)).join(",")}`
+    : "";
+}
+
+/** The link to a moment of one call, as others can open it. */
+export function momentLink(base, sid, at) {
+  return base + hash([{ sid, at }]);
+}
+
+/** The search part without the token, which must not stay in the address bar, the history or a copied link. */
+export function withoutToken(search) {
+  const query = new URLSearchParams(search);
+  query.delete("token");
+  const rest = query.toString();
+  return rest ? `?${rest}` : "";
+}
+
+function seconds(at) {
+  return String(Math.round(at * 10) / 10);
+}

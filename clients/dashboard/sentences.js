@@ -1,0 +1,108 @@
+/**
+ * What happened in a call, and to the connection, as sentences. Pure.
+ */
+
+import { MAX_LINES } from "./call.js";
+import { clock, counted, lasting, phone, stamp } from "./format.js";
+
+const ENDS = {
+  completed: "The call ended",
+  "stream-lost": "The call's audio stopped coming and the call was given up",
+  "hub-stopping": "The hub was stopped, and the transcript with it,",
+  failed: "The hub failed on this call",
+};
+
+/** A line that nobody spoke, as a sentence. Takes a line of call.js of any kind but `final`. */
+export function sentence(line) {
+  switch (line.kind) {
+    case "started":
+      return begun(line);
+    case "gap":
+      return `${line.speaker} was not transcribed from ${clock(line.start)} to ${clock(line.end)}: ${line.reason}.`;
+    case "dtmf":
+      return `${line.speaker} pressed ${[...line.digits].join(" ")}`;
+    case "lost":
+      return line.attempt
+        ? `Lost ${line.provider}, trying again (${counted(line.attempt, "attempt")} so far): ${line.reason}.`
+        : `${line.provider} stopped, and nobody transcribes this call now: ${line.reason}.`;
+    case "restored":
+      return `${line.provider} transcribes again${line.attempt > 1 ? ` after ${counted(line.attempt, "attempt")}` : ""}.`;
+    case "switched":
+      return `From here on ${line.provider} transcribes: ${line.reason}.`;
+    case "ended":
+      return `${ENDS[line.reason] ?? `The call ended (${line.reason})`} after ${clock(line.duration)}. ${
+        line.transcript === "complete" ? "The transcript is complete." : "Its last words may be missing."
+      }`;
+    case "restarted":
+      return "The hub was restarted. What stands above is from before; it is only on this page now.";
+    case "beginning-lost":
+      return "This call is so long that the hub no longer keeps its beginning.";
+    case "missing":
+      return "Lines are missing here: the hub no longer keeps what was said while this page was away.";
+    default:
+      return "";
+  }
+}
+
+function begun(line) {
+  const who = line.model ? `${line.provider} (${line.model})` : line.provider;
+  if (line.again) return `Another audio stream of this call began; ${who} transcribes.`;
+  const ends = [line.from && `from ${phone(line.from)}`, line.to && `to ${phone(line.to)}`].filter(Boolean).join(" ");
+  const sides = line.tracks.length === 1 ? `, only the ${line.tracks[0]} side` : "";
+  return `Call ${ends ? `${ends} ` : ""}began; ${who} transcribes${sides}.`;
+}
+
+/** A line as it is copied: the very text of the hub's transcript.txt for what was spoken, a sentence in brackets for the rest. */
+export function copied(line) {
+  return line.kind === "final" ? `[${stamp(line.start)}] ${line.speaker}: ${line.text}` : `[${sentence(line)}]`;
+}
+
+/** What the list says about a call's provider; empty when there is nothing to say. */
+export function trouble(call) {
+  if (!call.live || call.trouble === null) return "";
+  const { kind, provider, attempt } = call.trouble;
+  if (kind === "switched") return `now ${provider}`;
+  return attempt ? `${provider} lost, attempt ${attempt}` : `${provider} stopped`;
+}
+
+/** What people call this call: the far party's number, or else its callSid. */
+export function title(call, short) {
+  const number = call.direction === "outbound" || call.direction === "outbound-api" ? (call.to ?? call.from) : (call.from ?? call.to);
+  return number ? phone(number) : short(call.sid);
+}
+
+/** What stands below a call's lines: why there are none, or what they are not; empty when they speak for themselves. */
+export function waiting(call) {
+  const silent = call.lines.length === 0 && Object.keys(call.open).length === 0;
+  if (!call.known) {
+    return silent
+      ? "The hub does not know this call: it has not begun yet, or it ended too long ago to be kept. If it begins, it appears here."
+      : "The hub no longer knows this call: it was restarted, or the call ended too long ago. These lines are only on this page now; copy what you need.";
+  }
+  if (silent && !call.following) return "Fetching the transcript…";
+  if (silent || (call.live && call.latest === null)) return call.live ? "Nobody has spoken yet. Words appear here as they are said." : "";
+  return call.lines.length >= MAX_LINES ? `Only the last ${MAX_LINES} lines are shown here; the download has all of them.` : "";
+}
+
+/** The connection in one sentence that stays the same while nothing changes: it is read out when it does. */
+export function connection(link) {
+  switch (link.phase) {
+    case "open":
+      return "Live";
+    case "connecting":
+      return "Connecting…";
+    case "offline":
+      return link.code === 4408 ? "This page fell behind and is catching up." : "Offline";
+    case "token":
+      return "This hub wants a token.";
+    default:
+      return "The hub does not let this page in.";
+  }
+}
+
+/** How long the page has been offline and when it tries again. */
+export function outage(link, nowMs) {
+  const wait = link.retryAtMs === null ? 0 : Math.ceil((link.retryAtMs - nowMs) / 1000);
+  const next = wait > 0 ? `Trying again in ${wait} s.` : "Trying again now.";
+  return `No connection to the hub for ${lasting(nowMs - link.sinceMs)}. What you see may be out of date. ${next}`;
+}

@@ -1,0 +1,153 @@
+/**
+ * A call as a picture and as figures: who spoke when, overlaps, shares, pace. Pure; all times are seconds of call time.
+ */
+
+/** Words closer together than this are one piece of speech: shorter pauses are breath, not silence. */
+const BREATH_SECONDS = 0.7;
+
+/** "Mhm" and "yes" while the other speaks neither take the word nor end a monologue. */
+const LISTENING_SECONDS = 1;
+
+/** An utterance this close to the beginning or the end of the other's is turn-taking, not an interruption. */
+const TURN_SECONDS = 0.5;
+
+/** Who is silent for so long has stopped speaking, even if nobody else began. */
+const PAUSE_SECONDS = 5;
+
+/** Below this a pace would be a guess. */
+const PACE_SECONDS = 5;
+
+const TRACKS = ["inbound", "outbound"];
+
+/** The other side of the call. */
+export function other(track) {
+  return track === "inbound" ? "outbound" : "inbound";
+}
+
+/**
+ * When each side spoke, from the transcript's own timings.
+ *
+ * Takes a call's lines and its open utterances. Returns for each track `speech` and `unsettled`, lists of `[start, end]`, then `gaps` as
+ * `[start, end]` lists a track, `overlaps`, and `end`, the furthest second of any of them.
+ */
+export function timeline(lines, open = {}) {
+  const picture = {
+    speech: { inbound: [], outbound: [] },
+    unsettled: { inbound: [], outbound: [] },
+    gaps: { inbound: [], outbound: [] },
+    overlaps: [],
+    end: 0,
+  };
+  for (const line of lines) {
+    if (line.past) continue;
+    if (line.kind === "final") picture.speech[line.track].push(...reckoned(line).pieces);
+    else if (line.kind === "gap") picture.gaps[line.track].push([line.start, line.end]);
+    else if (line.kind === "ended") picture.end = Math.max(picture.end, line.duration);
+  }
+  for (const each of Object.values(open)) picture.unsettled[each.track].push([each.start, each.end]);
+  for (const track of TRACKS) {
+    picture.speech[track] = joined(picture.speech[track]);
+    for (const list of [picture.speech[track], picture.unsettled[track], picture.gaps[track]]) {
+      for (const [, end] of list) picture.end = Math.max(picture.end, end);
+    }
+  }
+  picture.overlaps = overlaps(
+    joined([...picture.speech.inbound, ...picture.unsettled.inbound]),
+    joined([...picture.speech.outbound, ...picture.unsettled.outbound]),
+  );
+  return picture;
+}
+
+/** What never changes of a line is reckoned once: a call of hours has thousands, and its picture is drawn anew each second. */
+const RECKONED = new WeakMap();
+
+function reckoned(line) {
+  let known = RECKONED.get(line);
+  if (!known) RECKONED.set(line, (known = { pieces: pieces(line), words: line.text.split(/\s+/).filter(Boolean).length }));
+  return known;
+}
+
+/** An utterance's pieces of speech: by its words where the provider gave them, else as a whole. */
+function pieces(line) {
+  const found = [];
+  for (const { start, end } of line.words) {
+    const last = found.at(-1);
+    if (last && start - last[1] < BREATH_SECONDS) last[1] = Math.max(last[1], end);
+    else found.push([start, end]);
+  }
+  return found.length ? found : [[line.start, line.end]];
+}
+
+function joined(spans) {
+  const result = [];
+  for (const [start, end] of [...spans].sort((a, b) => a[0] - b[0])) {
+    const last = result.at(-1);
+    if (last && start <= last[1]) last[1] = Math.max(last[1], end);
+    else result.push([start, end]); // a new pair: those that came are kept for the next picture
+  }
+  return result;
+}
+
+function overlaps(left, right) {
+  const found = [];
+  let l = 0;
+  let r = 0;
+  while (l < left.length && r < right.length) {
+    const start = Math.max(left[l][0], right[r][0]);
+    const end = Math.min(left[l][1], right[r][1]);
+    if (start < end) found.push([start, end]);
+    if (left[l][1] < right[r][1]) l += 1;
+    else r += 1;
+  }
+  return found;
+}
+
+/** Seconds of a list of spans. */
+export function total(spans) {
+  return spans.reduce((sum, [start, end]) => sum + end - start, 0);
+}
+
+/**
+ * The quiet figures: `share` of all talk a track (null before anybody spoke), `monologue` (the longest: track, start, seconds; or null),
+ * `interruptions` a track (by whom), `pace` in words per minute of one's own speech a track (null when there is too little to tell).
+ */
+export function figures(lines, picture) {
+  const said = lines.filter((line) => line.kind === "final" && !line.past);
+  const talk = { inbound: total(picture.speech.inbound), outbound: total(picture.speech.outbound) };
+  const all = talk.inbound + talk.outbound;
+  const words = { inbound: 0, outbound: 0 };
+  for (const line of said) words[line.track] += reckoned(line).words;
+  const pace = (track) => (talk[track] >= PACE_SECONDS ? Math.round((words[track] * 60) / talk[track]) : null);
+  return {
+    share: all > 0 ? { inbound: talk.inbound / all, outbound: talk.outbound / all } : null,
+    monologue: monologue(said),
+    interruptions: interruptions(said),
+    pace: { inbound: pace("inbound"), outbound: pace("outbound") },
+  };
+}
+
+function monologue(said) {
+  let longest = null;
+  let run = null;
+  for (const line of said) {
+    if (run && line.track === run.track && line.start - run.end < PAUSE_SECONDS) run = { ...run, end: Math.max(run.end, line.end) };
+    else if (run && line.end - line.start < LISTENING_SECONDS && line.end <= run.end + BREATH_SECONDS) continue;
+    else run = { track: line.track, start: line.start, end: line.end };
+    if (longest === null || run.end - run.start > longest.seconds) {
+      longest = { track: run.track, start: run.start, seconds: run.end - run.start };
+    }
+  }
+  return longest;
+}
+
+function interruptions(said) {
+  const count = { inbound: 0, outbound: 0 };
+  const latest = { inbound: null, outbound: null };
+  for (const line of said) {
+    const theirs = latest[other(line.track)];
+    const within = theirs && line.start - theirs.start >= TURN_SECONDS && theirs.end - line.start >= TURN_SECONDS;
+    if (within && line.end - line.start >= LISTENING_SECONDS) count[line.track] += 1;
+    latest[line.track] = line;
+  }
+  return count;
+}

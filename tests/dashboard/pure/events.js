@@ -1,0 +1,90 @@
+/** The hub's events as tests write them, for one call unless told otherwise. */
+
+export const CALL = "CA" + "1".repeat(32);
+export const EPOCH = "epoch-one";
+
+export function at(seconds) {
+  return new Date(Date.UTC(2026, 10, 21, 10, 0, 0) + seconds * 1000).toISOString();
+}
+
+function durable(type, offset, more) {
+  return { type, callSid: CALL, epoch: EPOCH, offset, at: at(offset), ...more };
+}
+
+export const started = (offset = 1, more = {}) =>
+  durable("call-started", offset, {
+    from: "+14155550123",
+    to: "+14155550100",
+    direction: "inbound",
+    tracks: ["inbound", "outbound"],
+    speakers: { inbound: "caller", outbound: "agent" },
+    parameters: {},
+    streamSid: "MZ1",
+    transcriber: { provider: "local", model: "tiny-en" },
+    ...more,
+  });
+
+export const final = (offset, text, start = offset, end = start + 1, track = "inbound", more = {}) =>
+  durable("final", offset, {
+    utterance: `${track}-${offset}`,
+    revision: 9,
+    track,
+    speaker: track === "inbound" ? "caller" : "agent",
+    text,
+    start,
+    end,
+    words: [],
+    ...more,
+  });
+
+export const interim = (utterance, text, start = 0, end = start + 1, track = "inbound", more = {}) => ({
+  type: "interim",
+  callSid: CALL,
+  at: at(end),
+  utterance,
+  revision: 1,
+  track,
+  speaker: "caller",
+  text,
+  start,
+  end,
+  ...more,
+});
+
+export const gap = (offset, start, end) => durable("gap", offset, { track: "inbound", start, end, reason: "no stream" });
+export const dtmf = (offset, digit, more = {}) => durable("dtmf", offset, { digit, track: "inbound", ...more });
+export const lost = (offset, attempt = 1) => durable("transcriber-lost", offset, { provider: "local", reason: "it broke", attempt });
+export const restored = (offset) => durable("transcriber-restored", offset, { provider: "local", reason: "back", attempt: 1 });
+export const switched = (offset) => durable("transcriber-switched", offset, { provider: "deepgram", reason: "a bad key", attempt: 0 });
+export const ended = (offset, more = {}) =>
+  durable("call-ended", offset, { reason: "completed", duration: 60, transcript: "complete", audio: {}, ...more });
+
+export const subscribed = (offset = 0, more = {}) => ({
+  type: "subscribed",
+  callSid: CALL,
+  epoch: EPOCH,
+  offset,
+  whole: true,
+  at: at(0),
+  ...more,
+});
+export const watching = (depth, callSid = CALL) => ({ type: "watching", callSid, depth });
+export const summary = (more = {}) => ({
+  callSid: CALL,
+  live: true,
+  startedAt: at(1),
+  endedAt: null,
+  from: "+14155550123",
+  to: "+14155550100",
+  direction: "inbound",
+  speakers: { inbound: "caller", outbound: "agent" },
+  transcriber: { provider: "local", model: "tiny-en" },
+  utterances: 0,
+  reason: null,
+  duration: null,
+  transcript: null,
+  epoch: EPOCH,
+  offset: 1,
+  ...more,
+});
+export const listed = (...calls) => ({ type: "calls", at: at(0), calls });
