@@ -5,8 +5,9 @@ Knows sockets and their errors. Does not know what is said on them, nor when to 
 
 import functools
 import logging
+import os
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -14,6 +15,11 @@ from websockets.asyncio.connection import broadcast
 from websockets.exceptions import InvalidProxy, InvalidStatus, InvalidURI, WebSocketException
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Event, State
+
+try:
+    from websockets.speedups import apply_mask
+except ImportError:  # a platform for which websockets has no compiled part
+    from websockets.utils import apply_mask
 
 from hub.audio import BYTES_PER_MS
 from hub.errors import ProviderError
@@ -44,6 +50,33 @@ def prepare(url: str) -> None:
     """Do now what the first `dial` would take long for."""
     if url.startswith("wss:"):
         _tls()
+
+
+_MASKS = 4096
+"""Bytes of randomness fetched at once: a system call for each frame's four costs more than masking it."""
+
+
+def _masks() -> Iterator[bytes]:
+    """Yield masking keys, each unpredictable, as RFC 6455 section 5.3 wants."""
+    while True:
+        pool = os.urandom(_MASKS)
+        for at in range(0, _MASKS, 4):
+            yield pool[at : at + 4]
+
+
+_mask = _masks().__next__
+
+
+def _binary_frame(payload: bytes) -> bytes:
+    """Return a whole masked binary message (RFC 6455 section 5.2). No extension is negotiated, so this is all there is to a frame."""
+    size, key = len(payload), _mask()
+    if size < 126:
+        head = bytes((0x82, 0x80 | size))
+    elif size < 65536:
+        head = b"\x82\xfe" + size.to_bytes(2, "big")
+    else:
+        head = b"\x82\xff" + size.to_bytes(8, "big")
+    return head + key + apply_mask(payload, key)
 
 
 class Wire(ClientConnection):
@@ -99,10 +132,11 @@ class Line:
         broadcast((self._connection,), message)
 
     def send_audio(self, block: Block, payload: bytes, padding: int, now: float) -> None:
-        """Write a block as this payload, with so many bytes of silence after it."""
-        self.audio_at = now
+        """Write a block as this payload, with so many bytes of silence after it. As `send`, at a third of its cost."""
+        self.audio_at = self.written_at = now
         self.clock.sent(block, padding / BYTES_PER_MS)
-        self.send(payload + b"\xff" * padding if padding else payload, now)
+        if self._connection.protocol.state is State.OPEN:
+            self._connection.transport.write(_binary_frame(payload + b"\xff" * padding if padding else payload))
 
     async def closed(self) -> None:
         """Wait until the connection is closed, by whoever. Raises: ConnectionClosed, always."""
