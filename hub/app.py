@@ -24,6 +24,7 @@ from hub.transcribers.local import LocalEngine, LocalTranscriber
 from hub.transcribers.standby import Refusing, Standby
 from hub.web import asyncapi, calls, client, dashboard, health, twilio
 from hub.web.server import Runner
+from hub.web.sockets import Rests
 from hub.web.state import STATE, State
 from hub.wire import assemblyai as assemblyai_wire
 from hub.wire import deepgram as deepgram_wire
@@ -108,7 +109,7 @@ async def running(config: Config, open_transcriber: OpenTranscriber | None = Non
     try:
         async with asyncio.TaskGroup() as group:
             exchange = Exchange(registry, open_transcriber, group, time.monotonic, counters)
-            state = State(config, registry, exchange, rounds, counters)
+            state = State(config, registry, exchange, rounds, Rests(loop), counters)
             runner = Runner(application(state), goodbye_seconds=GOODBYE_SECONDS)
             await runner.setup()
             chores = [group.create_task(exchange.expire()), group.create_task(runner.expect_requests(time.monotonic))]

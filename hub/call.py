@@ -49,6 +49,8 @@ class CallLog(logging.LoggerAdapter[logging.Logger]):
 class Stream:
     """One Twilio socket's part in a call."""
 
+    __slots__ = ("base_ms", "call", "heard_at", "on_over", "sid", "superseded", "tracks")
+
     def __init__(self, call: "Call", start: StartBody, base_ms: int, on_over: Callable[[str], None]) -> None:
         self.call = call
         self.sid = start.stream_sid
@@ -61,17 +63,19 @@ class Stream:
         """Frames of tracks that a newer stream carries: heard there, so not heard twice."""
         self.on_over = on_over
 
-    def chunk(self, track: Track, at_ms: int, payload: bytes) -> None:
-        """Take one chunk of mu-law at `at_ms` of the stream's own time. Never waits."""
+    def chunk(self, track: Track, at_ms: int, payload: bytes) -> bool:
+        """Take one chunk of mu-law at `at_ms` of the stream's own time; return whether it completed a block. Never waits."""
         call = self.call
         self.heard_at = call.clock()
         if call.sources.get(track) is not self:
             if track in call.sources:
                 self.superseded += 1
-                return
+                return False
             call.sources[track] = self
         if call.timeline.add(track, self.base_ms + at_ms if at_ms >= 0 else -1, payload):
             call.forward()
+            return True
+        return False
 
     def dtmf(self, digit: str, track: Track) -> None:
         """Tell subscribers about a key press."""

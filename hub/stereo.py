@@ -50,7 +50,7 @@ class Block(msgspec.Struct, frozen=True, gc=False):
     @property
     def end_ms(self) -> float:
         """Call time at which this block ends."""
-        return self.start_ms + audio.ms(len(self.inbound))
+        return self.start_ms + len(self.inbound) / BYTES_PER_MS
 
     def track(self, name: Track) -> bytes:
         """Return one track's mu-law bytes."""
@@ -64,13 +64,15 @@ class Block(msgspec.Struct, frozen=True, gc=False):
 class Lane:
     """One track's audio that has not left yet, and what was counted on the way. Positions are bytes of call time."""
 
-    __slots__ = ("data", "dropped_bytes", "end", "expected", "filled_bytes", "holes", "late_bytes", "left_holes", "max_skew_bytes")
+    __slots__ = ("data", "dropped_bytes", "end", "expected", "filled_bytes", "fresh", "holes", "late_bytes", "left_holes", "max_skew_bytes")
 
     def __init__(self) -> None:
         self.data = bytearray()
         """From the timeline's start; silence where a hole is."""
+        self.fresh: list[bytes] = []
+        """Chunks that follow `data` in sequence: nearly all leave together, joined once, and were never copied before."""
         self.end = 0
-        """Position after the last byte of `data`."""
+        """Position after the last byte."""
         self.expected = False
         """Whether the stream said, or showed, that it carries this track; silence of a track that nobody promised is not counted."""
         self.holes: list[tuple[int, int]] = []
@@ -107,6 +109,7 @@ class Lane:
 
     def fill(self, origin: int, start: int, payload: bytes) -> None:
         """Put audio where holes are; where audio already is, the first to come stays. `origin` is the position of `data[0]`."""
+        self._gather()
         end = start + len(payload)
         kept: list[tuple[int, int]] = []
         for hole_start, hole_end in self.holes:
@@ -125,13 +128,18 @@ class Lane:
         """Add audio at or after the end, with a hole before it where it does not follow."""
         if start > self.end:
             self.holes.append((self.end, start))
-            self.data += audio.silence(start - self.end)
-        self.data += payload
+            self.fresh.append(audio.silence(start - self.end))
+        self.fresh.append(payload)
         self.end = start + len(payload)
 
     def take(self, start: int, size: int) -> bytes:
         """Remove `size` bytes that begin at position `start`, padded with silence to that length."""
         end = start + size
+        if self.end == end and not self.data and not self.holes:
+            taken = b"".join(self.fresh)
+            self.fresh.clear()
+            return taken
+        self._gather()
         while self.holes and self.holes[0][0] < end:
             hole_start, hole_end = self.holes.pop(0)
             self.left_as_silence(hole_start, min(hole_end, end))
@@ -147,9 +155,16 @@ class Lane:
         self.end = end
         return taken
 
+    def _gather(self) -> None:
+        self.data += b"".join(self.fresh)
+        self.fresh.clear()
+
 
 class StereoTimeline:
     """Aligns one call's two tracks. `add()` chunks in any order, then take `blocks()`; `finish()` at the end."""
+
+    # Slots here, and wherever else every frame passes: less memory to touch for each is less time waiting for it.
+    __slots__ = ("_due", "_leap", "_left", "_ready", "_right", "_start", "lanes", "leaps")
 
     def __init__(self) -> None:
         self.lanes: dict[Track, Lane] = {"inbound": Lane(), "outbound": Lane()}
@@ -180,7 +195,7 @@ class StereoTimeline:
         lane = self.lanes[track]
         start = at_ms * BYTES_PER_MS
         if start == lane.end and not self._leap and lane.expected:  # in sequence, as nearly all chunks are
-            lane.data += payload
+            lane.fresh.append(payload)
             lane.end = start + len(payload)
         elif payload:
             self._place(lane, start, payload)

@@ -2,22 +2,27 @@
 
 import asyncio
 import resource
+import signal
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 
-from hub.web import state
+from hub.web import sockets
 
 # A thousand sockets in one process need both ends' descriptors.
 _soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (min(_hard, 20_000), _hard))
 
+# A shell that runs the tests in the background has them ignore Ctrl-C, and so would every program that they start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 @pytest.fixture(autouse=True)
 def impatient_closes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Peers in tests often read nothing any more; do not wait for their goodbye as long as for real ones."""
-    monkeypatch.setattr(state, "CLOSE_SECONDS", 0.3)
+    monkeypatch.setattr(sockets, "CLOSE_SECONDS", 0.3)
 
 
 @pytest_asyncio.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
@@ -23,18 +23,26 @@ class House:
     port: int
     session: aiohttp.ClientSession
     transcribers: list[ScriptedTranscriber]
+    _opened: list[aiohttp.ClientWebSocketResponse] = field(default_factory=list)
 
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.port}{path}"
 
-    async def open(self, path: str) -> aiohttp.ClientWebSocketResponse:
-        return await self.session.ws_connect(self.url(path), compress=0)
+    async def open(self, path: str, **headers: str) -> aiohttp.ClientWebSocketResponse:
+        socket = await self.session.ws_connect(self.url(path), headers=headers, compress=0)
+        self._opened.append(socket)
+        return socket
 
     async def call(self, call: str = CALL, stream: str = STREAM, **more: Any) -> aiohttp.ClientWebSocketResponse:
         socket = await self.open("/twilio")
         await socket.send_str(CONNECTED)
         await socket.send_str(start(call, stream, **more))
         return socket
+
+    async def hang_up(self) -> None:
+        """Close what tests left open: an aiohttp socket that is only forgotten warns whenever it is collected, in some later test."""
+        for socket in self._opened:
+            await socket.close()
 
     async def json(self, path: str) -> Any:
         async with self.session.get(self.url(path)) as answer:
@@ -53,9 +61,21 @@ async def house(
         scripted.append(ScriptedTranscriber(on_block))
         return scripted[-1]
 
+    async with real_house(open_transcriber or opened, **settings) as home:
+        home.transcribers = scripted
+        yield home
+
+
+@asynccontextmanager
+async def real_house(open_transcriber: Callable[[StartBody], Any] | None = None, **settings: Any) -> AsyncIterator[House]:
+    """Run a hub on a free port, with the transcribers that its settings name unless told otherwise."""
     config = Config(port=0, **({"drain_seconds": 0.0} | settings))
-    async with (
-        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
-        running(config, open_transcriber or opened) as (state, port),
-    ):
-        yield House(state, port, session, scripted)
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+        home = None
+        try:
+            async with running(config, open_transcriber) as (state, port):
+                home = House(state, port, session, [])
+                yield home
+        finally:
+            if home is not None:
+                await home.hang_up()

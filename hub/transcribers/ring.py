@@ -22,10 +22,12 @@ Span: TypeAlias = tuple[float, float]
 class Kept:
     """One block in the ring."""
 
-    __slots__ = ("block", "sent_at")
+    __slots__ = ("block", "end_ms", "sent_at")
 
     def __init__(self, block: Block) -> None:
         self.block = block
+        self.end_ms = block.end_ms
+        """Looked at for every block several times, so worked out once."""
         self.sent_at: float | None = None
         """When it was sent on the present connection, on the session's clock; None when it was not."""
 
@@ -59,27 +61,30 @@ class Ring:
         return self._held_ms
 
     @property
+    def has_more(self) -> bool:
+        """Whether there are blocks to send."""
+        return self._unsent < len(self._kept)
+
+    @property
     def is_settled(self) -> bool:
         """Whether nothing is left to hear: all that was pushed is settled, or known to be lost."""
         return not self._kept and not any(self._out_of_reach.values()) and not any(self._lost.values())
 
     def push(self, block: Block) -> None:
         """Keep one block; forget the oldest when that is too much."""
-        self._kept.append(Kept(block))
-        end_ms = block.end_ms
-        self._held_ms += end_ms - block.start_ms
-        self.end_ms = end_ms
+        kept = Kept(block)
+        self._kept.append(kept)
+        self.end_ms = kept.end_ms
+        self._held_ms += kept.end_ms - block.start_ms
         while self._held_ms > self._bound_ms:
             self._drop()
 
-    def next(self, now: float) -> Block | None:
-        """Return the next block to send and take it for sent; None when all were."""
-        if self._unsent == len(self._kept):
-            return None
+    def next(self, now: float) -> Block:
+        """Return the next block to send and take it for sent. Only when `has_more`."""
         kept = self._kept[self._unsent]
         self._unsent += 1
         kept.sent_at = now
-        self._sent_ms = kept.block.end_ms
+        self._sent_ms = kept.end_ms
         return self._masked(kept.block)
 
     def settle(self, track: Track, until_ms: float) -> None:
@@ -95,7 +100,7 @@ class Ring:
         if self._out_of_reach[track]:
             self._out_of_reach[track] = [(max(start, until_ms), end) for start, end in self._out_of_reach[track] if end > until_ms]
         settled = min(self.settled_ms.values())
-        while self._unsent and self._kept[0].block.end_ms <= settled:
+        while self._unsent and self._kept[0].end_ms <= settled:
             self._forget()
 
     def rewind(self) -> None:
@@ -135,7 +140,7 @@ class Ring:
         guess = int((at_ms - first.start_ms) / max(1.0, first.end_ms - first.start_ms))
         for index in range(max(0, guess - 1), min(len(self._kept), guess + 2)):
             kept = self._kept[index]
-            if kept.block.start_ms <= at_ms <= kept.block.end_ms:
+            if kept.block.start_ms <= at_ms <= kept.end_ms:
                 return kept.sent_at
         return None
 

@@ -15,7 +15,7 @@ from typing import ClassVar
 
 from websockets.exceptions import ConnectionClosed
 
-from hub.audio import Track
+from hub.audio import BYTES_PER_MS, Track
 from hub.counters import ProviderCounters
 from hub.errors import ProviderError, WireError
 from hub.stereo import Block
@@ -291,16 +291,17 @@ class Session(ABC):
         if not line.ready:
             return
         now = self._clock()
-        while line.has_room:
-            block = self.ring.next(now)
-            if block is None:
-                if self._finished.is_set() and line.ended_at is None:
-                    line.ended_at = now
-                    line.send(self.END, now)
+        ring = self.ring
+        while ring.has_more:
+            if not line.has_room:
                 return
+            block = ring.next(now)
             payload = self.payload(block)
             line.send_audio(block, payload, self.padding(len(payload)), now)
-            self._counters.sent_ms += block.end_ms - block.start_ms
+            self._counters.sent_ms += len(block.inbound) / BYTES_PER_MS
+        if self._finished.is_set() and line.ended_at is None and line.has_room:
+            line.ended_at = now
+            line.send(self.END, now)
 
     # For subclasses.
 

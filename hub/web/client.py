@@ -14,7 +14,8 @@ from hub.events import Authenticated, Part, Pong, Refusal, encode
 from hub.outbox import IDLE_SECONDS, Outbox
 from hub.tokens import TokenError
 from hub.web.access import carried, check_origin, grant, refusal
-from hub.web.state import STATE, HubSocket, Interruption, State
+from hub.web.sockets import HubSocket, Interruption
+from hub.web.state import STATE, State
 from hub.web.subscriptions import Subscriptions
 from hub.wire import client as wire
 

@@ -7,7 +7,8 @@ from aiohttp import WebSocketError, web
 
 from hub.call import Stream
 from hub.errors import HubError, WireError
-from hub.web.state import STATE, FrameSocket, Interruption, State
+from hub.web.sockets import FrameSocket, Interruption
+from hub.web.state import STATE, State
 from hub.wire.twilio import MAX_MESSAGE_BYTES, Dtmf, Media, Start, Stop, TwilioStream
 
 log = logging.getLogger(__name__)
@@ -18,6 +19,8 @@ START_SECONDS = 10.0
 
 class MediaDoor:
     """One Twilio socket: frames in order, into its call."""
+
+    __slots__ = ("_counters", "_over", "_state", "_stream", "_wire", "socket")
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -40,7 +43,8 @@ class MediaDoor:
             if type(message) is Media and stream is not None:
                 media = message.media
                 self._counters.frames += 1
-                stream.chunk(media.track, media.timestamp, media.payload)
+                if stream.chunk(media.track, media.timestamp, media.payload):
+                    self._state.rests.add(self.socket)  # the next block takes another 100 ms, and nobody waits for parts of it
                 return
             match message:
                 case Start(start):

@@ -131,6 +131,8 @@ def _reason(error: msgspec.ValidationError) -> str:
 class TwilioStream:
     """The order in which one stream's messages may come. `receive()` raises on what is not expected now, and changes nothing then."""
 
+    __slots__ = ("state",)
+
     def __init__(self) -> None:
         self.state: Literal["connecting", "streaming", "stopped"] = "connecting"
 

@@ -31,8 +31,8 @@ def filled(*starts_ms: float, bound_ms: float = 60_000.0) -> Ring:
 def sent(ring: Ring, now: float = 0.0) -> list[Block]:
     """Send all that is due."""
     blocks = []
-    while (each := ring.next(now)) is not None:
-        blocks.append(each)
+    while ring.has_more:
+        blocks.append(ring.next(now))
     return blocks
 
 
@@ -190,9 +190,8 @@ class Account:
         self.at_ms += length * UNIT_MS
 
     def send(self) -> None:
-        each = self.ring.next(0.0)
-        if each is not None:
-            self.on_the_way |= self.audible(each)
+        if self.ring.has_more:
+            self.on_the_way |= self.audible(self.ring.next(0.0))
 
     def settle(self, track: Track, until: int) -> None:
         self.ring.settle(track, until * UNIT_MS)
@@ -252,8 +251,8 @@ def test_any_interleaving_loses_nothing_unannounced_and_replays_nothing_settled(
     account.rewind()
     account.hear_of_losses()
     again: set[Unit] = set()
-    while (each := account.ring.next(0.0)) is not None:
-        again |= account.audible(each)
+    while account.ring.has_more:
+        again |= account.audible(account.ring.next(0.0))
     assert account.settled | account.lost | again == account.pushed
     assert not account.settled & account.lost, "nothing that was transcribed is called lost"
 

@@ -9,10 +9,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from hub.app import running
-from hub.config import Config
 from hub.transcribers import session
-from tests.house import House
+from tests.house import House, real_house
 from tests.media import CALL, STREAM, media, stop
 from tests.providers.fake_assemblyai import FakeAssemblyAI
 from tests.providers.fake_deepgram import FakeDeepgram
@@ -45,12 +43,11 @@ def name_of(fake: FakeProvider) -> str:
 @asynccontextmanager
 async def hub(*fakes: FakeProvider, **others: Any) -> AsyncIterator[House]:
     """A hub with the transcribers that its settings open. No provider session outlives it."""
-    config = Config(port=0, **({"drain_seconds": 0.0} | (settings(*fakes) if fakes else {}) | others))
     try:
-        async with aiohttp.ClientSession() as http, running(config) as (state, port):
-            yield House(state, port, http, [])
+        async with real_house(**((settings(*fakes) if fakes else {}) | others)) as home:
+            yield home
     finally:
-        assert all(counters.open_sessions == 0 for counters in state.counters.providers.values())
+        assert all(counters.open_sessions == 0 for counters in home.state.counters.providers.values())
         for fake in fakes:
             await fake.until(lambda fake=fake: not fake.open_sessions)  # type: ignore[misc]
 

@@ -79,7 +79,7 @@ WRONG = {
 async def connect(home: House, shown: str | None = None, *, query: str = "", **headers: str) -> aiohttp.ClientWebSocketResponse:
     if shown is not None:
         headers["Authorization"] = f"Bearer {shown}"
-    return await home.session.ws_connect(home.url("/client" + query), headers=headers, compress=0)
+    return await home.open("/client" + query, **headers)
 
 
 async def until(socket: aiohttp.ClientWebSocketResponse, kind: str) -> dict[str, Any]:
