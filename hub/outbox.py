@@ -138,10 +138,14 @@ class Outbox:
             return
         if self.closed:
             return
-        if self._sink.get_write_buffer_size() <= FREE_BYTES:
+        sink = self._sink
+        if sink.get_write_buffer_size() <= FREE_BYTES:
             data = source.take(BATCH_BYTES)
             if data:
-                self._put(data)
+                try:
+                    sink.write(data)
+                except RuntimeError:  # see _put, which is not called for what every delivery passes
+                    self.close()
             if len(data) < BATCH_BYTES:
                 return
         self._due[source] = None

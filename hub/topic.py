@@ -24,7 +24,7 @@ SLICE = 128
 class Following:
     """One subscriber's cursor into one topic. An outbox.Source."""
 
-    __slots__ = ("complete", "interims", "joined_bytes", "offset", "on_complete", "outbox", "revision", "topic")
+    __slots__ = ("complete", "interims", "joined_bytes", "left", "offset", "on_complete", "outbox", "revision", "topic")
 
     def __init__(
         self, topic: "Topic", outbox: Outbox, offset: int, *, interims: bool, on_complete: Callable[["Following"], None] | None
@@ -39,6 +39,8 @@ class Following:
         self.joined_bytes = topic.total_bytes
         """How much the topic had ever published when this subscriber came: older bytes are replay, not lag."""
         self.on_complete = on_complete
+        self.left = False
+        """Whether nothing more is to be handed over."""
         self.complete = False
         """Whether the topic's last event has been handed over."""
 
@@ -51,7 +53,10 @@ class Following:
         if self.offset == topic.offset:
             if self.revision != topic.revision:
                 if self.interims:
-                    data += topic.interims_after(self.revision)
+                    if self.revision == topic.revision - 1 and not data:  # nearly always
+                        data = topic.newest_interim
+                    else:
+                        data += topic.interims_after(self.revision)
                 self.revision = topic.revision
             if topic.ended and not self.complete:
                 self.complete = True
@@ -86,7 +91,7 @@ class Topic:
         self._ends: list[int] = []
         """`total_bytes` after each of them."""
         self._first = 1
-        self._newest_interim = b""
+        self.newest_interim = b""
         """The frame of the newest interim, for the cursors that saw all before it."""
         self._open: dict[str, tuple[int, bytes]] = {}
         """Newest interim by utterance: its revision count and frame."""
@@ -109,8 +114,8 @@ class Topic:
         self._ends.append(self.total_bytes)
         if self.total_bytes - self._kept_from() > HISTORY_BYTES:
             self._forget()
-        if closes is not None and (closed := self._open.pop(closes, None)) is not None and closed[1] is self._newest_interim:
-            self._newest_interim = b""  # an interim must not come after its final
+        if closes is not None and (closed := self._open.pop(closes, None)) is not None and closed[1] is self.newest_interim:
+            self.newest_interim = b""  # an interim must not come after its final
         self.ended = last
         self._serve()
         return event
@@ -120,7 +125,7 @@ class Topic:
         frame = text_frame(encode(msgspec.structs.replace(interim, at=stamped(self._clock()))))
         self.revision += 1
         self._open[interim.utterance] = (self.revision, frame)
-        self._newest_interim = frame
+        self.newest_interim = frame
         self._serve()
 
     def follow(
@@ -151,6 +156,7 @@ class Topic:
     def leave(self, following: Following) -> None:
         """Take a cursor away; safe to call twice."""
         if self.followings.pop(following, following) is None:
+            following.left = True
             following.outbox.discard(following)
 
     def clear(self) -> None:
@@ -174,8 +180,6 @@ class Topic:
 
     def interims_after(self, revision: int) -> bytes:
         """Return the newest interim of each open utterance that was revised since."""
-        if revision == self.revision - 1:
-            return self._newest_interim
         return b"".join(frame for revised, frame in self._open.values() if revised > revision)
 
     def bytes_up_to(self, offset: int) -> int:
@@ -211,7 +215,7 @@ class Topic:
     def _serve_slice(self, audience: Iterator[Following]) -> None:
         served = 0
         for following in itertools.islice(audience, SLICE):
-            if following in self.followings:  # it may have left since the slices began
+            if not following.left:  # since the slices began
                 following.outbox.news(following)
             served += 1
         if served == SLICE:
