@@ -20,6 +20,9 @@ Provider = Literal["deepgram", "assemblyai", "local"]
 KEYS = {"deepgram": "DEEPGRAM_API_KEY", "assemblyai": "ASSEMBLYAI_API_KEY"}
 """Which setting holds a provider's key."""
 
+AGENT_MINUTES_MOST = 59.0
+"""OpenAI ends a session at 60; an agent is to leave before it is thrown out."""
+
 
 def setting(name: str, default: Any, meaning: str, *, secret: bool = False) -> Any:
     """Declare one setting: its variable, its default, and its line in the README."""
@@ -62,6 +65,30 @@ class Config:
         "separate",
         "separate: a session for each track, and a bill; mixed: one session, speakers told apart by loudness",
     )
+
+    openai_key: str = setting("OPENAI_API_KEY", "", "OpenAI's key; with it, agents answer calls at /agent", secret=True)
+    openai_url: str = setting("OPENAI_URL", "wss://api.openai.com", "its address")
+    openai_model: str = setting("OPENAI_MODEL", "gpt-realtime-2.1", "its model")
+    openai_voice: str = setting("OPENAI_VOICE", "marin", "the agent's voice")
+    openai_instructions: str = setting(
+        "OPENAI_INSTRUCTIONS", "You answer a phone call. Be friendly and brief: one or two sentences at a time.", "what the agent is to do"
+    )
+    openai_greeting: str = setting("OPENAI_GREETING", "Hello, how can I help you?", "what it says first")
+    openai_language: str = setting("OPENAI_LANGUAGE", "", "what callers speak, as `en`; empty lets the model find out")
+    openai_transcription_model: str = setting("OPENAI_TRANSCRIPTION_MODEL", "gpt-live-transcribe", "writes down what callers say")
+    openai_turn_detection: Literal["server_vad", "semantic_vad"] = setting(
+        "OPENAI_TURN_DETECTION", "server_vad", "server_vad: a caller's turn ends with a pause; semantic_vad: when what was said is whole"
+    )
+    agents: str = setting("HUB_AGENTS", "", "a TOML file of agents, where one is not enough")
+    agent_minutes: float = setting("HUB_AGENT_MINUTES", 30.0, "the longest an agent stays on a call; 59 at most")
+    agent_calls: int = setting("HUB_AGENT_CALLS", 20, "most calls that agents answer at once; each is a session that is paid for")
+    apology: str = setting(
+        "HUB_APOLOGY", "I am sorry, I cannot go on with this call.", "what a caller is told when the agent cannot go on or begin"
+    )
+    dial: str = setting("HUB_DIAL", "", "a number that callers are connected to then; empty ends the call")
+    twilio_account_sid: str = setting("TWILIO_ACCOUNT_SID", "", "Twilio's account, for agents that hang up or transfer")
+    twilio_auth_token: str = setting("TWILIO_AUTH_TOKEN", "", "its primary auth token", secret=True)
+    twilio_url: str = setting("TWILIO_URL", "https://api.twilio.com", "the address of its REST API")
 
     @property
     def allowed_origins(self) -> tuple[str, ...]:
@@ -121,7 +148,7 @@ def _check(config: Config) -> None:
     for name, value in (("HUB_KEEP_MINUTES", config.keep_minutes), ("HUB_DRAIN_SECONDS", config.drain_seconds)):
         if not 0 <= value < float("inf"):
             raise ConfigError(name, f"must not be negative, not {value}")
-    for name, url in (("DEEPGRAM_URL", config.deepgram_url), ("ASSEMBLYAI_URL", config.assemblyai_url)):
+    for name, url in (("DEEPGRAM_URL", config.deepgram_url), ("ASSEMBLYAI_URL", config.assemblyai_url), ("OPENAI_URL", config.openai_url)):
         check_url(name, url, ("wss", "ws"))
     for setting_name, provider in (("HUB_TRANSCRIBER", config.provider), ("HUB_FALLBACK", config.fallback)):
         if provider in KEYS and not config.key(provider):
@@ -132,6 +159,11 @@ def _check(config: Config) -> None:
         check_url("HUB_PUBLIC_URL", config.public_url, ("https", "http"))
     for origin in config.allowed_origins:
         check_url("HUB_ORIGINS", origin, ("https", "http"))
+    check_url("TWILIO_URL", config.twilio_url, ("https", "http"))
+    if not 0 < config.agent_minutes <= AGENT_MINUTES_MOST:
+        raise ConfigError("HUB_AGENT_MINUTES", f"must be more than 0 and at most {AGENT_MINUTES_MOST:g}, not {config.agent_minutes:g}")
+    if config.agent_calls < 1:
+        raise ConfigError("HUB_AGENT_CALLS", f"must be at least 1, not {config.agent_calls}")
     if config.sockets_per_address < 1:
         raise ConfigError("HUB_SOCKETS_PER_ADDRESS", f"must be at least 1, not {config.sockets_per_address}")
     if not config.secret and not config.open and not loopback(config.host):

@@ -67,7 +67,10 @@ class TrackAudio(Part, frozen=True, kw_only=True, omit_defaults=False):
 
 
 class CallStarted(Durable, frozen=True, kw_only=True, tag="call-started"):
-    """A stream of the call began; a second one (re-attached, or a second `<Start>`) is told by another of these."""
+    """A stream of the call began; a second one (re-attached, or a second `<Start>`) is told by another of these.
+
+    `agent`: the voice agent that answers this call, if one does; then `transcriber` is its model.
+    """
 
     from_: str | None = None
     to: str | None = None
@@ -77,6 +80,7 @@ class CallStarted(Durable, frozen=True, kw_only=True, tag="call-started"):
     parameters: dict[str, str]
     stream_sid: str
     transcriber: TranscriberName
+    agent: str | None = None
 
 
 class Interim(Event, frozen=True, kw_only=True, tag="interim"):
@@ -93,7 +97,10 @@ class Interim(Event, frozen=True, kw_only=True, tag="interim"):
 
 
 class Final(Durable, frozen=True, kw_only=True, tag="final"):
-    """An utterance as it will stay. Its text is empty when the provider took its interims back."""
+    """An utterance as it will stay. Its text is empty when the provider took its interims back.
+
+    `interrupted`: an agent was cut short by the caller, and the text is what the caller had heard by then.
+    """
 
     utterance: str
     revision: int
@@ -105,6 +112,7 @@ class Final(Durable, frozen=True, kw_only=True, tag="final"):
     confidence: float | None = None
     words: list[Word]
     language: str | None = None
+    interrupted: bool = False
 
 
 class Gap(Durable, frozen=True, kw_only=True, tag="gap"):
@@ -145,6 +153,37 @@ class Dtmf(Durable, frozen=True, kw_only=True, tag="dtmf"):
 
     digit: str
     track: Track
+
+
+class ToolCalled(Durable, frozen=True, kw_only=True, tag="tool-called"):
+    """An agent uses a tool. `invocation` is the same in its `tool-returned`; `time` is seconds of call time."""
+
+    invocation: str
+    tool: str
+    arguments: Any
+    time: float
+
+
+class ToolReturned(Durable, frozen=True, kw_only=True, tag="tool-returned"):
+    """What came of it, as the agent was told: `outcome` and, in `detail`, the result or why there is none.
+
+    `refused`: the arguments do not fit, or the tool said no. `seconds`: how long it took.
+    """
+
+    invocation: str
+    tool: str
+    outcome: Literal["result", "refused", "failed", "timeout"]
+    detail: str
+    time: float
+    seconds: float
+
+
+class AgentInterrupted(Durable, frozen=True, kw_only=True, tag="agent-interrupted"):
+    """The caller spoke, and the agent fell silent: of `generated` seconds of speech, `heard` had been played. `time` is call time."""
+
+    time: float
+    heard: float
+    generated: float
 
 
 class CallEnded(Durable, frozen=True, kw_only=True, tag="call-ended"):
@@ -232,7 +271,10 @@ class Refusal(Part, frozen=True, kw_only=True, tag_field="type", tag="error"):
     at: str = ""
 
 
-DurableEvent: TypeAlias = CallStarted | Final | Gap | TranscriberLost | TranscriberRestored | TranscriberSwitched | Dtmf | CallEnded
+DurableEvent: TypeAlias = (
+    CallStarted | Final | Gap | TranscriberLost | TranscriberRestored | TranscriberSwitched | Dtmf
+    | ToolCalled | ToolReturned | AgentInterrupted | CallEnded
+)  # fmt: skip
 CallEvent: TypeAlias = DurableEvent | Interim
 Message: TypeAlias = CallEvent | Subscribed | Watching | Calls | Unsubscribed | Authenticated | Pong | Refusal
 
@@ -279,6 +321,6 @@ KNOWN_TYPES = frozenset(
     str(kind.__struct_config__.tag)
     for kind in (
         CallStarted, Final, Gap, TranscriberLost, TranscriberRestored, TranscriberSwitched, Dtmf, CallEnded,
-        Interim, Subscribed, Watching, Calls, Unsubscribed, Authenticated, Pong, Refusal,
+        ToolCalled, ToolReturned, AgentInterrupted, Interim, Subscribed, Watching, Calls, Unsubscribed, Authenticated, Pong, Refusal,
     )
 )  # fmt: skip

@@ -26,6 +26,7 @@ class Heard(msgspec.Struct, frozen=True):
 
     The text continues what is settled of the track's open utterance and replaces what was not. `settled`: this piece will not change.
     `closes`: the utterance is over (a pause); only together with `settled`. An empty text is a fact too: nothing was said there.
+    `interrupted`: there was more to say, and the other side spoke first.
     """
 
     track: Track
@@ -37,6 +38,7 @@ class Heard(msgspec.Struct, frozen=True):
     confidence: float | None = None
     words: tuple[HeardWord, ...] = ()
     language: str | None = None
+    interrupted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,7 @@ class Transcript:
                 for word in piece.words
             ],
             language=next((piece.language for piece in pieces if piece.language), None),
+            interrupted=any(piece.interrupted for piece in pieces),
         )
         if final.text:
             self.finals.append(final)

@@ -1,9 +1,10 @@
-"""Twilio Media Streams: its text frames in, typed messages out. Sans-I/O.
+"""Twilio Media Streams: its text frames in, typed messages out; and what a bidirectional stream is told. Sans-I/O.
 
 Source: twilio.com/docs/voice/media-streams/websocket-messages. Numbers travel as strings there; Twilio-compatible vendors send numbers;
 both are read. The payload's base64 is decoded on the way, by the same pass that reads the JSON.
 """
 
+from binascii import b2a_base64
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -171,3 +172,30 @@ class TwilioStream:
         if (media.encoding, media.sample_rate, media.channels) != ("audio/x-mulaw", 8000, 1):
             encoding = media.encoding[:LOGGED_CHARACTERS]
             raise WireError("Twilio", f"sent {encoding} at {media.sample_rate} Hz, not audio/x-mulaw at 8000 Hz", 1003)
+
+
+class Speech:
+    """What is said to the caller on a bidirectional stream. Each method returns one message, JSON in UTF-8, to be sent as text.
+
+    Twilio buffers audio and plays it in order. No field more than these: it warns about any other (31951).
+    """
+
+    __slots__ = ("_clear", "_mark", "_media")
+
+    def __init__(self, stream_sid: str) -> None:
+        sid = msgspec.json.encode(stream_sid)
+        self._media = b'{"event":"media","streamSid":' + sid + b',"media":{"payload":"'
+        self._mark = b'{"event":"mark","streamSid":' + sid + b',"mark":{"name":'
+        self._clear = b'{"event":"clear","streamSid":' + sid + b"}"
+
+    def media(self, mulaw: bytes) -> bytes:
+        """Play this after what is buffered; any length."""
+        return self._media + b2a_base64(mulaw, newline=False) + b'"}}'
+
+    def mark(self, name: str) -> bytes:
+        """Send this name back when all before it has been played, or was cleared."""
+        return self._mark + msgspec.json.encode(name) + b"}}"
+
+    def clear(self) -> bytes:
+        """Fall silent at once. Every mark that is pending comes back, though its audio was not heard."""
+        return self._clear

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.errors import WireError
-from hub.wire.twilio import Connected, Dtmf, Mark, Media, Start, Stop, TwilioStream, decode
+from hub.wire.twilio import Connected, Dtmf, Mark, Media, Speech, Start, Stop, TwilioStream, decode
 from tests.media import CALL, CONNECTED, STREAM, media, start, stop
 
 
@@ -123,3 +123,15 @@ def test_an_error_repeats_no_payload() -> None:
 def test_any_text_is_a_message_or_nothing_or_a_wire_error(text: str | bytes) -> None:
     with contextlib.suppress(WireError):
         decode(text)
+
+
+def test_what_is_said_to_a_caller_has_the_fields_twilio_takes_and_no_others() -> None:
+    speech = Speech('MZ"1')
+    sound = bytes(range(256))
+    assert json.loads(speech.media(sound)) == {
+        "event": "media",
+        "streamSid": 'MZ"1',
+        "media": {"payload": base64.b64encode(sound).decode()},
+    }
+    assert json.loads(speech.mark("0:160")) == {"event": "mark", "streamSid": 'MZ"1', "mark": {"name": "0:160"}}
+    assert json.loads(speech.clear()) == {"event": "clear", "streamSid": 'MZ"1'}

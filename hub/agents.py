@@ -1,0 +1,232 @@
+"""The voice agents of a hub: who answers which number, how, and with which tools. Reads the agents file (TOML).
+
+Knows what an agent is told to be, and what is wrong with a file. Does not know what a conversation is.
+"""
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import jsonschema
+import msgspec
+
+from hub.config import Config, check_url
+from hub.errors import ConfigError
+from hub.wire.openai import TurnDetection
+
+HANG_UP = "hang_up"
+TRANSFER = "transfer"
+
+TOOL_SECONDS = 10.0
+"""How long a webhook may take unless its tool says otherwise: longer than that, and a caller thinks the line is dead."""
+
+TOOL_SECONDS_MOST = 60.0
+"""More is no tool for a telephone."""
+
+SECRET_CHARACTERS = 16
+"""Least length of a webhook's secret: it is all that tells the hub's requests from anybody's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """Something an agent can do: a webhook, and what it wants to be told."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+    """JSON schema of the arguments."""
+    url: str
+    secret: str
+    """Signs each request."""
+    timeout_seconds: float = TOOL_SECONDS
+    """For one call of the tool, its tries included."""
+
+    def __repr__(self) -> str:
+        """Leave the secret out."""
+        return f"Tool({self.name!r}, {self.url!r})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """One voice agent."""
+
+    name: str
+    numbers: tuple[str, ...] = ()
+    """Called numbers that it answers."""
+    model: str
+    voice: str
+    instructions: str
+    greeting: str = ""
+    """What it says first; empty: it waits for the caller."""
+    language: str = ""
+    transcription_model: str
+    turn_detection: TurnDetection
+    hang_up: bool = False
+    """Whether it may end the call."""
+    transfer: tuple[tuple[str, str], ...] = ()
+    """Places it may transfer to, and their numbers."""
+    tools: tuple[Tool, ...] = ()
+    apology: str
+    """What the caller is told when it cannot go on."""
+    dial: str = ""
+    """Whom the caller is connected to then; empty: the call ends."""
+
+    def tool(self, name: str) -> Tool | None:
+        """Return its tool of that name."""
+        return next((tool for tool in self.tools if tool.name == name), None)
+
+    def declared(self) -> list[dict[str, Any]]:
+        """Return all its tools, built-in ones included, as a model is told of them."""
+        told = [{"name": tool.name, "description": tool.description, "parameters": tool.parameters} for tool in self.tools]
+        if self.hang_up:
+            about = "Ends the phone call. Say goodbye first; the call ends once you have been heard."
+            told.append({"name": HANG_UP, "description": about, "parameters": _object({})})
+        if self.transfer:
+            about = "Connects the caller to a person. Say that you do so first; the call is passed on once you have been heard."
+            place = {"type": "string", "enum": [name for name, _ in self.transfer]}
+            told.append({"name": TRANSFER, "description": about, "parameters": _object({"to": place})})
+        return told
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+class _ToolEntry(msgspec.Struct, forbid_unknown_fields=True):
+    """A tool as the file has it."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+    url: str
+    secret: str
+    timeout_seconds: float = TOOL_SECONDS
+
+
+class _AgentEntry(msgspec.Struct, forbid_unknown_fields=True):
+    """An agent as the file has it; what it leaves out is as the settings say."""
+
+    numbers: list[str] = []
+    model: str = ""
+    voice: str = ""
+    instructions: str = ""
+    greeting: str | None = None
+    language: str | None = None
+    transcription_model: str = ""
+    turn_detection: TurnDetection | None = None
+    hang_up: bool = False
+    transfer: dict[str, str] = {}
+    tools: list[_ToolEntry] = []
+    apology: str = ""
+    dial: str | None = None
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    agents: dict[str, _AgentEntry]
+
+
+class Agents:
+    """All agents of this hub, in the order of the file."""
+
+    def __init__(self, agents: list[Agent]) -> None:
+        self._agents = {agent.name: agent for agent in agents}
+
+    def __len__(self) -> int:
+        return len(self._agents)
+
+    def __iter__(self) -> Iterator[Agent]:
+        return iter(self._agents.values())
+
+    def pick(self, name: str = "", number: str = "") -> Agent | None:
+        """Return the agent of that name; without one, the agent of the called number, or else the first. None for a name that is none."""
+        if name:
+            return self._agents.get(name)
+        for agent in self._agents.values():
+            if number and number in agent.numbers:
+                return agent
+        return next(iter(self._agents.values()), None)
+
+
+def load(config: Config) -> Agents:
+    """Return the agents of the file that the settings name; without one, the agent that the settings describe; none without a key.
+
+    Raises: ConfigError, one sentence that names the setting and the place in the file.
+    """
+    if not config.openai_key:
+        if config.agents:
+            raise ConfigError("HUB_AGENTS", "names agents, which need OpenAI's key in OPENAI_API_KEY")
+        return Agents([])
+    if not config.agents:
+        return Agents([_agent(config, "agent", _AgentEntry())])
+    try:
+        text = Path(config.agents).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        _refuse(config, f"cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}", error)
+    try:
+        file = msgspec.convert(tomllib.loads(text), _File)
+    except tomllib.TOMLDecodeError as error:
+        _refuse(config, f"is no TOML: {error}", error)
+    except msgspec.ValidationError as error:
+        _refuse(config, f"is no agents file: {error}", error)
+    if not file.agents:
+        _refuse(config, "has no agent in it")
+    agents = [_agent(config, name, entry) for name, entry in file.agents.items()]
+    taken: dict[str, str] = {}
+    for agent in agents:
+        for number in agent.numbers:
+            if number in taken:
+                _refuse(config, f"gives {number} to {taken[number]} and to {agent.name}: a number has one agent")
+            taken[number] = agent.name
+    return Agents(agents)
+
+
+def _agent(config: Config, name: str, entry: _AgentEntry) -> Agent:
+    if (entry.hang_up or entry.transfer) and not (config.twilio_account_sid and config.twilio_auth_token):
+        _refuse(config, f"lets {name} hang up or transfer, which needs TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN")
+    names = [tool.name for tool in entry.tools]
+    for tool_name in names:
+        if names.count(tool_name) > 1 or tool_name in {HANG_UP, TRANSFER}:
+            _refuse(config, f"has two tools called {tool_name} for {name}; hang_up and transfer are the hub's own")
+    return Agent(
+        name=name,
+        numbers=tuple(entry.numbers),
+        model=entry.model or config.openai_model,
+        voice=entry.voice or config.openai_voice,
+        instructions=entry.instructions.strip() or config.openai_instructions,
+        greeting=config.openai_greeting if entry.greeting is None else entry.greeting.strip(),
+        language=config.openai_language if entry.language is None else entry.language,
+        transcription_model=entry.transcription_model or config.openai_transcription_model,
+        turn_detection=entry.turn_detection or config.openai_turn_detection,
+        hang_up=entry.hang_up,
+        transfer=tuple(entry.transfer.items()),
+        tools=tuple(_tool(config, name, tool) for tool in entry.tools),
+        apology=entry.apology.strip() or config.apology,
+        dial=config.dial if entry.dial is None else entry.dial,
+    )
+
+
+def _tool(config: Config, agent: str, entry: _ToolEntry) -> Tool:
+    where = f"tool {entry.name!r} of {agent}"
+    if not entry.name.isascii() or not entry.name.replace("_", "").replace("-", "").isalnum() or len(entry.name) > 64:
+        _refuse(config, f"calls a tool of {agent} {entry.name!r}: letters, digits, _ and -, 64 at most")
+    try:
+        check_url("url", entry.url, ("https", "http"))
+    except ConfigError as error:
+        _refuse(config, f"has a wrong {error} for the {where}", error)
+    if len(entry.secret) < SECRET_CHARACTERS:
+        _refuse(config, f"has a short secret for the {where}: {SECRET_CHARACTERS} characters at least, they sign its requests")
+    if not 0 < entry.timeout_seconds <= TOOL_SECONDS_MOST:
+        _refuse(config, f"has a wrong timeout_seconds for the {where}: more than 0, {TOOL_SECONDS_MOST:g} at most")
+    try:
+        jsonschema.Draft202012Validator.check_schema(entry.parameters)
+    except jsonschema.SchemaError as error:
+        _refuse(config, f"has parameters that are no JSON schema for the {where}: {error.message}", error)
+    if entry.parameters.get("type") != "object":
+        _refuse(config, f'has parameters of another type than "object" for the {where}')
+    return Tool(entry.name, entry.description, entry.parameters, entry.url, entry.secret, entry.timeout_seconds)
+
+
+def _refuse(config: Config, problem: str, cause: Exception | None = None) -> NoReturn:
+    raise ConfigError("HUB_AGENTS", f"{config.agents} {problem}" if config.agents else problem) from cause

@@ -1,0 +1,74 @@
+"""Turns are told in the order in which they were said, whenever their words come."""
+
+from collections.abc import Iterator
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub.transcript import Heard, Missed
+from hub.turns import LATE_MS, Turns
+
+
+def finals(reports: Iterator[Heard | Missed]) -> list[str]:
+    return [report.text for report in reports if isinstance(report, Heard) and report.settled]
+
+
+def test_an_agents_answer_waits_for_the_callers_late_question() -> None:
+    turns = Turns()
+    turns.begin("question", "inbound", 1000)
+    turns.end("question", 2000)
+    turns.begin("answer", "outbound", 2500)
+    assert finals(turns.settle("answer", "It is nine.", 4000)) == []
+    assert finals(turns.settle("question", "What time is it?", 4500)) == ["What time is it?", "It is nine."]
+
+
+def test_interims_are_not_held_back_but_a_second_turn_of_a_track_waits() -> None:
+    turns = Turns()
+    turns.begin("question", "inbound", 0)
+    turns.begin("answer", "outbound", 1000)
+    turns.begin("more", "inbound", 1500)
+    assert [each.text for each in turns.revise("answer", "It", 1200) if isinstance(each, Heard)] == ["It"]
+    assert list(turns.extend("more", "And?", 1600)) == []
+    assert finals(turns.settle("question", "When?", 1700)) == ["When?"]
+
+
+def test_a_transcription_that_never_comes_is_given_up_and_told_as_missed() -> None:
+    turns = Turns()
+    turns.begin("question", "inbound", 0)
+    turns.end("question", 1000)
+    turns.begin("answer", "outbound", 1500)
+    assert list(turns.settle("answer", "Nine.", 2000)) == []
+    assert list(turns.due(999 + LATE_MS)) == []
+    missed, nothing, answer = turns.due(1000 + LATE_MS)
+    assert missed == Missed("inbound", 0.0, 1.0, "its transcription did not come")
+    assert isinstance(nothing, Heard)
+    assert nothing.text == ""
+    assert isinstance(answer, Heard)
+    assert answer.text == "Nine."
+
+
+def test_who_still_speaks_is_not_given_up() -> None:
+    turns = Turns()
+    turns.begin("monologue", "inbound", 0)
+    assert list(turns.due(10 * LATE_MS)) == []
+
+
+def test_what_is_open_at_the_end_is_told_with_what_is_known() -> None:
+    turns = Turns()
+    turns.begin("question", "inbound", 0)
+    turns.begin("answer", "outbound", 1000)
+    list(turns.settle("answer", "Nine", 2000, interrupted=True))
+    missed, _, answer = turns.close(3000)
+    assert isinstance(missed, Missed)
+    assert isinstance(answer, Heard)
+    assert (answer.text, answer.interrupted) == ("Nine", True)
+    assert len(turns) == 0
+
+
+@given(st.permutations(range(8)), st.lists(st.booleans(), min_size=8, max_size=8))
+def test_any_order_of_settling_is_told_in_the_order_of_speaking(order: list[int], by_caller: list[bool]) -> None:
+    turns = Turns()
+    for number, caller in enumerate(by_caller):
+        turns.begin(str(number), "inbound" if caller else "outbound", number * 100)
+    told = [text for number in order for text in finals(turns.settle(str(number), str(number), 1000))]
+    assert told == [str(number) for number in range(8)]
