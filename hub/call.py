@@ -5,15 +5,16 @@ Twilio's side only calls `Stream.chunk()`, which never waits. Knows no aiohttp, 
 
 import asyncio
 import logging
-from collections.abc import Callable, MutableMapping
-from typing import Any, Literal, assert_never
+from collections.abc import Callable
+from typing import Literal
 
 from hub import events
-from hub.audio import TRACKS, Track, ms
+from hub.audio import TRACKS, Track
+from hub.chronicle import CallLog, Chronicle
 from hub.errors import ProviderError
 from hub.registry import Record, Registry
 from hub.stereo import StereoTimeline
-from hub.transcribers import Lost, Report, Restored, Switched, Transcriber
+from hub.transcribers import Lost, Report, Transcriber
 from hub.transcript import Heard, Missed
 from hub.wire.twilio import StartBody
 
@@ -28,22 +29,7 @@ GRACE_SECONDS = 5.0
 GAP_MS = 500
 """A pause between two streams shorter than this is their hand-over, not something to tell people about."""
 
-LABELS: dict[str, Track] = {"inboundTrackLabel": "inbound", "outboundTrackLabel": "outbound"}
-"""Stream <Parameter>s that name the speakers, called as Twilio's own Real-Time Transcription calls them."""
-
-SECRET_PARAMETERS = frozenset({"token"})
-"""Parameters that subscribers must not see."""
-
 EndReason = Literal["completed", "stream-lost", "hub-stopping", "failed"]
-
-
-class CallLog(logging.LoggerAdapter[logging.Logger]):
-    """Adds the call, and the stream where there is one, to every line."""
-
-    def process(self, msg: str, kwargs: MutableMapping[str, Any]) -> tuple[str, MutableMapping[str, Any]]:
-        """Put `call=… stream=…` in front of the message."""
-        where = " ".join(f"{name}={value}" for name, value in (self.extra or {}).items())
-        return f"{where} {msg}", kwargs
 
 
 class Stream:
@@ -101,7 +87,7 @@ class Call:
         self.timeline.skip_to(record.call_ms)
         self.sources: dict[Track, Stream] = {}
         """Which stream each track is heard from: the newest that has it."""
-        self._registry = registry
+        self.chronicle = Chronicle(record, registry)
         self._transcriber = transcriber
         self._streams: list[Stream] = []
         """Live ones, in the order they came."""
@@ -133,8 +119,6 @@ class Call:
 
     def join(self, start: StartBody, on_over: Callable[[str], None]) -> Stream:
         """Take in a stream and tell subscribers. `on_over` is called with a sentence if the call ends the stream."""
-        parameters = {name: str(value) for name, value in start.custom_parameters.items() if name not in SECRET_PARAMETERS}
-        self.record.transcript.name({track: parameters[name] for name, track in LABELS.items() if parameters.get(name)})
         base_ms = self._base_ms()
         stream = Stream(self, start, base_ms, on_over)
         hole_ms = base_ms - self.timeline.end_ms
@@ -142,21 +126,8 @@ class Call:
         for track in stream.tracks:
             self.sources[track] = stream
         self._streams.append(stream)
-        started = self.record.topic.publish(
-            events.CallStarted(
-                call_sid=self.record.call_sid,
-                from_=parameters.get("from"),
-                to=parameters.get("to"),
-                direction=parameters.get("direction"),
-                tracks=list(stream.tracks),
-                speakers=dict(self.record.transcript.speakers),
-                parameters=parameters,
-                stream_sid=stream.sid,
-                transcriber=events.TranscriberName(provider=self._transcriber.provider, model=self._transcriber.model),
-            )
-        )
-        self.record.started = self.record.started or started
-        self._registry.announce(self.record, started)
+        name = events.TranscriberName(provider=self._transcriber.provider, model=self._transcriber.model)
+        self.chronicle.began(start, list(stream.tracks), name)
         if not self._streams[:-1] and self._left_at is not None and hole_ms >= GAP_MS:
             self._go_on_at(base_ms)
         self._log.info("stream %s joined with %s", stream.sid, "+".join(stream.tracks))
@@ -285,63 +256,17 @@ class Call:
                         self.left(stream, "stream-lost")
 
     def _end(self, complete: bool) -> None:
-        topic, transcript = self.record.topic, self.record.transcript
         if self._deaf_from_ms is not None and self._deaf_from_ms < self.timeline.end_ms:
             for track in TRACKS:
                 if self.timeline.lanes[track].expected:
                     self._hear(Missed(track, self._deaf_from_ms / 1000, self.timeline.end_ms / 1000, "no transcriber"))
-        for final in transcript.close():
-            topic.publish(final, closes=final.utterance)
-            complete = False
+        complete = not self.chronicle.close_open() and complete
         if self.superseded:
             return
-        ended = topic.publish(
-            events.CallEnded(
-                call_sid=self.record.call_sid,
-                reason=self._reason,
-                duration=round(self.timeline.end_ms / 1000, 3),
-                transcript="complete" if complete else "truncated",
-                audio={
-                    track: events.TrackAudio(
-                        filled_ms=ms(lane.filled_bytes),
-                        late_ms=ms(lane.late_bytes),
-                        dropped_ms=ms(lane.dropped_bytes),
-                        max_skew_ms=ms(lane.max_skew_bytes),
-                    )
-                    for track, lane in self.timeline.lanes.items()
-                    if lane.expected
-                },
-            ),
-            last=True,
-        )
-        self._registry.close(self.record, ended, self.timeline.end_ms)
-        self._registry.announce(self.record, ended)
+        ended = self.chronicle.ended(self._reason, self.timeline, complete=complete)
         self._log.info("ended: %s, %.1f s, transcript %s", self._reason, ended.duration, ended.transcript)
 
     def _hear(self, report: Report) -> None:
         """Turn one report into an event. Never waits, never raises."""
-        topic, sid = self.record.topic, self.record.call_sid
-        match report:
-            case Heard():
-                self._heard = True
-                match self.record.transcript.fold(report):
-                    case events.Interim() as interim:
-                        topic.revise(interim)
-                    case events.Final() as final:
-                        topic.publish(final, closes=final.utterance)
-                    case None:
-                        pass
-            case Missed(track, start, end, reason):
-                topic.publish(events.Gap(call_sid=sid, track=track, start=round(start, 3), end=round(end, 3), reason=reason))
-            case Lost(provider, reason, attempt):
-                self._tell(events.TranscriberLost(call_sid=sid, provider=provider, reason=reason, attempt=attempt))
-            case Restored(provider, reason, attempt):
-                self._tell(events.TranscriberRestored(call_sid=sid, provider=provider, reason=reason, attempt=attempt))
-            case Switched(provider, reason, attempt):
-                self._tell(events.TranscriberSwitched(call_sid=sid, provider=provider, reason=reason, attempt=attempt))
-            case _:
-                assert_never(report)
-
-    def _tell(self, event: events.Durable) -> None:
-        """Publish what concerns the call as a whole."""
-        self._registry.announce(self.record, self.record.topic.publish(event))
+        self._heard = self._heard or isinstance(report, Heard)
+        self.chronicle.hear(report)
