@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from clients import board, caller, demo, tail
+from clients import board, caller, demo, phone, tail
 from clients.line import Refused
 
 
@@ -13,7 +13,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="transcript-client", description="Talk to a transcript hub.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, module, purpose in (
-        ("call", caller, "play an audio file into a hub as a phone call"),
+        ("call", caller, "play an audio file into a hub as a phone call, or talk to an agent"),
         ("tail", tail, "follow a call in the terminal"),
         ("board", board, "watch all calls in the terminal: who, how long, last words"),
         ("demo", demo, "a hub, a sample call and its transcript, all here, with no account"),
@@ -21,6 +21,9 @@ def main(arguments: list[str] | None = None) -> int:
         command = commands.add_parser(name, help=purpose, description=purpose.capitalize() + ".")
         module.add_arguments(command)
         command.set_defaults(run=module.run)
+        if module is caller:
+            phone.add_arguments(command)
+            command.set_defaults(run=_call)
     options = parser.parse_args(arguments)
     try:
         code: int = options.run(options)
@@ -33,6 +36,11 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return code
+
+
+def _call(options: argparse.Namespace) -> int:
+    """Call a hub that listens, or an agent that answers."""
+    return caller.run(options) if options.agent is None else phone.run(options)
 
 
 if __name__ == "__main__":

@@ -159,7 +159,7 @@ class Stream:
             "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1},
             "customParameters": dict(parameters),
         }
-        return self._numbered("start", start)
+        return self.numbered("start", start)
 
     def media(self, frame: Frame) -> bytes:
         """Compose one frame's message. Its numbers are strings, as on Twilio's wire."""
@@ -169,13 +169,13 @@ class Stream:
             "timestamp": str(frame.timestamp_ms),
             "payload": base64.b64encode(frame.payload).decode("ascii"),
         }
-        return self._numbered("media", media)
+        return self.numbered("media", media)
 
     def stop(self) -> bytes:
         """Compose the last message."""
-        return self._numbered("stop", {"accountSid": self.account_sid, "callSid": self.call_sid})
+        return self.numbered("stop", {"accountSid": self.account_sid, "callSid": self.call_sid})
 
-    def _numbered(self, event: str, body: dict[str, Any]) -> bytes:
+    def numbered(self, event: str, body: dict[str, Any]) -> bytes:  # any message but the first
         self._sequence += 1
         message = {"event": event, "sequenceNumber": str(self._sequence), event: body, "streamSid": self.stream_sid}
         return msgspec.json.encode(message)
@@ -202,7 +202,7 @@ async def call(
     sent: dict[Track, int] = {"inbound": 0} if sound.outbound is None else {"inbound": 0, "outbound": 0}
     lost, seconds, cut_short = 0, 0.0, False
     clock = asyncio.get_running_loop().time
-    connection = await _dial(url, headers)
+    connection = await dial(url, headers)
     async with asyncio.TaskGroup() as group:
         group.create_task(_overhear(connection))
         try:
@@ -226,12 +226,12 @@ async def call(
             cut_short = True
         except asyncio.CancelledError:
             with suppress(ConnectionClosed):
-                await _in_time(connection, connection.send(stream.stop(), text=True))
+                await in_time(connection, connection.send(stream.stop(), text=True))
             raise
         finally:
             if faults.no_stop:
                 connection.transport.abort()
-            await _in_time(connection, connection.close())
+            await in_time(connection, connection.close())
     hub_closed = cut_short or connection.protocol.close_rcvd_then_sent
     code, reason = (connection.close_code, connection.close_reason) if hub_closed else (None, None)
     return Played(stream.call_sid, stream.stream_sid, sent, lost, seconds, code, reason, cut_short)
@@ -242,7 +242,8 @@ def new_sid(prefix: str) -> str:
     return prefix + secrets.token_hex(16)
 
 
-async def _dial(url: str, headers: Mapping[str, str] | None) -> ClientConnection:
+async def dial(url: str, headers: Mapping[str, str] | None) -> ClientConnection:
+    """Open a socket to a hub's door for Twilio. Raises: NotAnswered."""
     try:
         # No pings: Twilio is not known to send any. No proxy: a pretend Twilio calls a hub that is near.
         return await connect(
@@ -268,7 +269,7 @@ async def _until(deadline: float, clock: Callable[[], float]) -> None:
     await asyncio.sleep(max(0.0, deadline - clock()))
 
 
-async def _in_time(connection: ClientConnection, goodbye: Coroutine[Any, Any, None]) -> None:
+async def in_time(connection: ClientConnection, goodbye: Coroutine[Any, Any, None]) -> None:
     """Say goodbye, or cut the socket off: to a hub that reads nothing, even `close()` of websockets 17.4 waits for ever."""
     try:
         async with asyncio.timeout(GOODBYE_SECONDS):

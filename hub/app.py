@@ -17,15 +17,17 @@ from hub.errors import ConfigError
 from hub.exchange import Exchange
 from hub.outbox import Rounds
 from hub.registry import Registry
+from hub.switchboard import Switchboard
 from hub.transcribers import Transcriber
 from hub.transcribers.assemblyai import AssemblyAI, AssemblyAITracks
 from hub.transcribers.deepgram import Deepgram
 from hub.transcribers.local import LocalEngine, LocalTranscriber
 from hub.transcribers.standby import Refusing, Standby
-from hub.web import asyncapi, calls, client, dashboard, health, twilio
+from hub.web import agent, asyncapi, calls, client, dashboard, health, twilio
 from hub.web.server import Runner
 from hub.web.sockets import Rests
 from hub.web.state import STATE, State
+from hub.webhooks import Webhooks
 from hub.wire import assemblyai as assemblyai_wire
 from hub.wire import deepgram as deepgram_wire
 from hub.wire.client import STOPPING
@@ -107,9 +109,10 @@ async def running(config: Config, open_transcriber: OpenTranscriber | None = Non
     registry = Registry(keep_seconds=config.keep_minutes * 60, clock=time.monotonic, wall=time.time, soon=loop.call_soon)
     rounds = Rounds(loop.call_later, time.monotonic)
     try:
-        async with asyncio.TaskGroup() as group:
+        async with Webhooks() as webhooks, asyncio.TaskGroup() as group:
             exchange = Exchange(registry, open_transcriber, group, time.monotonic, counters)
-            state = State(config, registry, exchange, rounds, Rests(loop), counters)
+            switchboard = Switchboard(config, exchange, registry, counters, webhooks)
+            state = State(config, registry, exchange, rounds, Rests(loop), counters, switchboard)
             runner = Runner(application(state), goodbye_seconds=GOODBYE_SECONDS)
             await runner.setup()
             chores = [group.create_task(exchange.expire()), group.create_task(runner.expect_requests(time.monotonic))]
@@ -136,6 +139,7 @@ def application(state: State) -> web.Application:
     app[STATE] = state
     app.router.add_get("/twilio", twilio.twilio)
     app.router.add_get("/client", client.client)
+    app.add_routes(agent.routes)
     app.add_routes(calls.routes)
     app.add_routes(health.routes)
     app.add_routes(dashboard.routes)

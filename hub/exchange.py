@@ -4,10 +4,11 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from hub.agent import AgentCall
 from hub.call import Call, Stream
 from hub.counters import Counters
 from hub.errors import HubError
-from hub.registry import Registry
+from hub.registry import Record, Registry
 from hub.transcribers import Transcriber
 from hub.wire.twilio import StartBody
 
@@ -21,6 +22,12 @@ class Draining(HubError):
     """The hub is stopping and takes no new call."""
 
     code = "stopping"
+
+
+class Taken(HubError):
+    """The call is served already, in another way."""
+
+    code = "taken"
 
 
 class Exchange:
@@ -39,7 +46,7 @@ class Exchange:
         self._group = group
         self._clock = clock
         self._counters = counters
-        self._calls: dict[str, Call] = {}
+        self._calls: dict[str, Call | AgentCall] = {}
         self._idle = asyncio.Event()
         """Set while no call is live."""
         self._idle.set()
@@ -53,9 +60,11 @@ class Exchange:
     def join(self, start: StartBody, on_over: Callable[[str], None]) -> Stream:
         """Put a stream into its call, which begins with it if it is the first. Never waits.
 
-        `on_over` is called with a sentence when the call ends the stream. Raises: Draining.
+        `on_over` is called with a sentence when the call ends the stream. Raises: Draining; Taken by an agent.
         """
         call = self._calls.get(start.call_sid)
+        if isinstance(call, AgentCall):
+            raise Taken("an agent answers this call")
         if call is None or not call.accepts:
             if self.draining:
                 raise Draining("the hub is stopping")
@@ -65,16 +74,36 @@ class Exchange:
         self._counters.streams += 1
         return call.join(start, on_over)
 
+    @property
+    def answering(self) -> int:
+        """How many of the live calls agents answer."""
+        return sum(isinstance(call, AgentCall) for call in self._calls.values())
+
+    def answer(self, start: StartBody, open_agent: Callable[[Record], AgentCall]) -> AgentCall:
+        """Have an agent answer a call. Never waits. Raises: Draining, Taken, and what `open_agent` raises."""
+        if self.draining:
+            raise Draining("the hub is stopping")
+        if start.call_sid in self._calls:
+            raise Taken("this call is served already")
+        call = open_agent(self._registry.open(start.call_sid))
+        self._counters.streams += 1
+        self._run_soon(call)
+        call.begin()
+        return call
+
     def _begin(self, start: StartBody) -> Call:
         record = self._registry.open(start.call_sid)
         call = Call(record, self._registry, self._open_transcriber(start), self._clock)
-        self._calls[start.call_sid] = call
+        self._run_soon(call)
+        return call
+
+    def _run_soon(self, call: Call | AgentCall) -> None:
+        self._calls[call.record.call_sid] = call
         self._counters.calls += 1
         self._idle.clear()
         self._group.create_task(self._run(call))
-        return call
 
-    async def _run(self, call: Call) -> None:
+    async def _run(self, call: Call | AgentCall) -> None:
         try:
             await call.run()
         finally:
@@ -92,7 +121,7 @@ class Exchange:
                 await self._idle.wait()
         except TimeoutError:
             for call in list(self._calls.values()):
-                call.stop()
+                call.interrupt() if isinstance(call, AgentCall) else call.stop()
             await self._idle.wait()
 
     async def expire(self) -> None:

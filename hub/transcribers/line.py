@@ -67,15 +67,19 @@ def _masks() -> Iterator[bytes]:
 _mask = _masks().__next__
 
 
-def _binary_frame(payload: bytes) -> bytes:
-    """Return a whole masked binary message (RFC 6455 section 5.2). No extension is negotiated, so this is all there is to a frame."""
+_TEXT, _BINARY = 0x81, 0x82
+"""First bytes of whole messages (RFC 6455 section 5.2)."""
+
+
+def _frame(kind: int, payload: bytes) -> bytes:
+    """Return a whole masked message. No extension is negotiated, so this is all there is to a frame."""
     size, key = len(payload), _mask()
     if size < 126:
-        head = bytes((0x82, 0x80 | size))
+        head = bytes((kind, 0x80 | size))
     elif size < 65536:
-        head = b"\x82\xfe" + size.to_bytes(2, "big")
+        head = bytes((kind, 0xFE)) + size.to_bytes(2, "big")
     else:
-        head = b"\x82\xff" + size.to_bytes(8, "big")
+        head = bytes((kind, 0xFF)) + size.to_bytes(8, "big")
     return head + key + apply_mask(payload, key)
 
 
@@ -136,7 +140,14 @@ class Line:
         self.audio_at = self.written_at = now
         self.clock.sent(block, padding / BYTES_PER_MS)
         if self._connection.protocol.state is State.OPEN:
-            self._connection.transport.write(_binary_frame(payload + b"\xff" * padding if padding else payload))
+            self._connection.transport.write(_frame(_BINARY, payload + b"\xff" * padding if padding else payload))
+
+    def send_text(self, message: bytes) -> bool:
+        """Write a text message that is UTF-8 already; return whether the other side still keeps up. As `send`, at a third of its cost."""
+        connection = self._connection
+        if connection.protocol.state is State.OPEN:
+            connection.transport.write(_frame(_TEXT, message))
+        return connection.transport.get_write_buffer_size() <= BUFFER_BYTES if not connection.transport.is_closing() else False
 
     async def closed(self) -> None:
         """Wait until the connection is closed, by whoever. Raises: ConnectionClosed, always."""
@@ -156,11 +167,11 @@ class Line:
         """Break the connection: `closed` raises."""
         self._connection.transport.abort()
 
-    def hang_up(self, end: str) -> None:
-        """Close, with the end message first if it was not said, so that the provider ends its session, and its bill, at once."""
+    def hang_up(self, end: str | None) -> None:
+        """Close, with the end message first if there is one that was not said, so that the provider ends its session and bill at once."""
         connection = self._connection
         if connection.protocol.state is State.OPEN:
-            if self.ended_at is None:
+            if end is not None and self.ended_at is None:
                 broadcast((connection,), end)
             connection.protocol.send_close(1000)
             connection.send_data()

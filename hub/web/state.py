@@ -10,6 +10,7 @@ from hub.counters import Counters
 from hub.exchange import Exchange
 from hub.outbox import Rounds
 from hub.registry import Registry
+from hub.switchboard import Switchboard
 from hub.web.sockets import HubSocket, Rests
 
 
@@ -23,6 +24,7 @@ class State:
     rounds: Rounds
     rests: Rests
     counters: Counters
+    switchboard: Switchboard
     addresses: Counter[str] = field(default_factory=Counter)
     """Open sockets at /client by the peer's address."""
     sockets: set[HubSocket] = field(default_factory=set)

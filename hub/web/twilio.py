@@ -5,11 +5,12 @@ import logging
 
 from aiohttp import WebSocketError, web
 
+from hub.agent import AgentCall
 from hub.call import Stream
 from hub.errors import HubError, WireError
 from hub.web.sockets import FrameSocket, Interruption
 from hub.web.state import STATE, State
-from hub.wire.twilio import MAX_MESSAGE_BYTES, Dtmf, Media, Start, Stop, TwilioStream
+from hub.wire.twilio import MAX_MESSAGE_BYTES, Dtmf, Mark, Media, Start, StartBody, Stop, TwilioStream
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ class MediaDoor:
         self._state = state
         self._counters = state.counters
         self._wire = TwilioStream()
-        self._stream: Stream | None = None
+        self._stream: Stream | AgentCall | None = None
         self._over = False
         """Whether the socket is to be closed: what still comes is not looked at."""
         self.socket = FrameSocket(self.take, max_msg_size=MAX_MESSAGE_BYTES)
@@ -48,9 +49,11 @@ class MediaDoor:
                 return
             match message:
                 case Start(start):
-                    self._stream = self._state.exchange.join(start, lambda reason: self._end(1000, reason))
+                    self._stream = self._join(start)
                 case Dtmf(dtmf) if stream is not None:
                     stream.dtmf(dtmf.digit, "outbound" if dtmf.track.startswith("outbound") else "inbound")
+                case Mark(mark) if isinstance(stream, AgentCall):
+                    stream.mark(mark.name)
                 case Stop() if stream is not None:
                     stream.stop()
                     self._end(1000, "stop")
@@ -65,6 +68,9 @@ class MediaDoor:
         except Exception:  # a frame is taken inside aiohttp's parser, which would swallow it
             log.exception("a stream failed")
             self._end(1011, "the hub failed on this stream")
+
+    def _join(self, start: StartBody) -> Stream | AgentCall:
+        return self._state.exchange.join(start, lambda reason: self._end(1000, reason))
 
     def _end(self, code: int, reason: str) -> None:
         self._over = True

@@ -286,14 +286,16 @@ def fatal(trouble: Trouble) -> ProviderError | None:
     """Return what an error means if the conversation cannot go on after it; None if it can, as after most."""
     if trouble.code not in _FATAL:
         return None
-    return ProviderError(PROVIDER, f"{_FATAL[trouble.code]} ({trouble.code})", retryable=trouble.code == "rate_limit_exceeded")
+    return ProviderError(PROVIDER, f"{_FATAL[trouble.code]} ({trouble.code})", retryable=False)
 
 
 def failed(response: Response) -> ProviderError:
-    """Return what a response with the status `failed` means."""
+    """Return what a response with the status `failed` means; retryable when asking once more may help."""
     details = response.status_details
     trouble = (details.error if details is not None else None) or Trouble()
-    return fatal(trouble) or ProviderError(PROVIDER, f"could not answer{_quoted(trouble.message or trouble.code or '')}", retryable=True)
+    if (error := fatal(trouble)) is not None:
+        return error
+    return ProviderError(PROVIDER, f"could not answer{_quoted(trouble.message or trouble.code or '')}", retryable=True)
 
 
 class _Refusal(msgspec.Struct, frozen=True):

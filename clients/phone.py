@@ -1,0 +1,289 @@
+"""A pretend Twilio for agent lines: speaks to `/agent` as a caller would, and hears what the caller would hear.
+
+Knows the bidirectional wire of twilio.com/docs/voice/media-streams/websocket-messages from Twilio's side: audio is buffered and played in
+real time, a mark comes back when what was before it has been played, `clear` empties the buffer and sends every mark back. Knows nothing
+of what the hub makes of the call. `Handset` is the pure part, `Phone` the call, `run()` the command line.
+"""
+
+import argparse
+import asyncio
+import wave
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from clients import caller
+from clients.caller import FIRST_TIMESTAMP_MS, FRAME_MS, Frame, NotAnswered, Stream, dial, in_time, new_sid
+from clients.sound import UnreadableSound, read_call
+from hub.audio import BYTES_PER_MS, SAMPLE_RATE_HZ, interleaved, silence, to_pcm
+
+DEFAULT_URL = "ws://127.0.0.1:5000/agent"
+
+FRAME_BYTES = FRAME_MS * BYTES_PER_MS
+
+QUIET_SECONDS = 8.0
+"""Once the caller has said all and the agent has been silent for so long, the caller hangs up."""
+
+
+class BadMessage(ValueError):
+    """What Twilio would warn about (31951): the hub sent something that no bidirectional stream takes."""
+
+
+class _Body(msgspec.Struct, forbid_unknown_fields=True):
+    payload: bytes
+
+
+class _Name(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+
+
+class _Media(msgspec.Struct, tag_field="event", tag="media", rename="camel", forbid_unknown_fields=True):
+    stream_sid: str
+    media: _Body
+
+
+class _Mark(msgspec.Struct, tag_field="event", tag="mark", rename="camel", forbid_unknown_fields=True):
+    stream_sid: str
+    mark: _Name
+
+
+class _Clear(msgspec.Struct, tag_field="event", tag="clear", rename="camel", forbid_unknown_fields=True):
+    stream_sid: str
+
+
+_decoder = msgspec.json.Decoder(_Media | _Mark | _Clear)
+
+
+class Handset:
+    """What Twilio plays to the caller, by its own clock: `play()` is 20 ms of it. Pure."""
+
+    def __init__(self, stream_sid: str) -> None:
+        self.stream_sid = stream_sid
+        self.heard = bytearray()
+        """All that was played, silence included, from the stream's start."""
+        self.clears: list[int] = []
+        """Where in `heard` the buffer was cleared, in bytes."""
+        self.came_ms: list[float] = []
+        """When media came, in ms of this clock."""
+        self.echoes: deque[str] = deque()
+        """Names of marks to send back."""
+        self._buffer: deque[bytes | str] = deque()
+        """Audio and marks, in the order they came."""
+        self._waiting_bytes = 0
+
+    @property
+    def now_ms(self) -> float:
+        """How much was played: the clock."""
+        return len(self.heard) / BYTES_PER_MS
+
+    @property
+    def waiting_ms(self) -> float:
+        """How much is buffered."""
+        return self._waiting_bytes / BYTES_PER_MS
+
+    def receive(self, text: str | bytes) -> None:
+        """Take one message of the hub. Raises: BadMessage."""
+        try:
+            message = _decoder.decode(text)
+        except msgspec.DecodeError as error:
+            raise BadMessage(f"31951: {error}") from error
+        if message.stream_sid != self.stream_sid:
+            raise BadMessage(f"31951: streamSid is {message.stream_sid}")
+        match message:
+            case _Media():
+                self._buffer.append(message.media.payload)
+                self._waiting_bytes += len(message.media.payload)
+                self.came_ms.append(self.now_ms)
+            case _Mark():
+                self._buffer.append(message.mark.name)
+                self._echo()
+            case _Clear():
+                self.clears.append(len(self.heard))
+                self.echoes.extend(each for each in self._buffer if isinstance(each, str))
+                self._buffer.clear()
+                self._waiting_bytes = 0
+
+    def play(self) -> bytes:
+        """Play 20 ms; return what is heard in them."""
+        frame = bytearray()
+        while self._buffer and len(frame) < FRAME_BYTES:
+            piece = self._buffer.popleft()
+            if isinstance(piece, str):
+                self.echoes.append(piece)
+                continue
+            room = FRAME_BYTES - len(frame)
+            frame += piece[:room]
+            self._waiting_bytes -= len(piece[:room])
+            if piece[room:]:
+                self._buffer.appendleft(piece[room:])
+        self._echo()
+        frame += silence(FRAME_BYTES - len(frame))
+        self.heard += frame
+        return bytes(frame)
+
+    def _echo(self) -> None:
+        while self._buffer and isinstance(self._buffer[0], str):
+            self.echoes.append(str(self._buffer.popleft()))
+
+
+class Phone:
+    """One call to an agent. `async with Phone(url) as phone`, then `step()` for each 20 ms."""
+
+    def __init__(self, url: str, *, parameters: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None) -> None:
+        self.stream = Stream(new_sid("CA"), new_sid("MZ"))
+        self.handset = Handset(self.stream.stream_sid)
+        self.said = bytearray()
+        """All that the caller said, silence included, from the stream's start."""
+        self.problem: BadMessage | None = None
+        """The first message that Twilio would not have taken."""
+        self.over = asyncio.Event()
+        """Set when the hub has closed."""
+        self._url, self._parameters, self._headers = url, dict(parameters or {}), headers
+        self._chunk = 0
+
+    @property
+    def close_code(self) -> int | None:
+        """The hub's close code, once it has closed."""
+        return self._connection.close_code
+
+    @property
+    def close_reason(self) -> str | None:
+        """And what it said about it."""
+        return self._connection.close_reason
+
+    async def __aenter__(self) -> "Phone":
+        """Call. Raises: NotAnswered."""
+        self._connection: ClientConnection = await dial(self._url, self._headers)
+        self._group = asyncio.TaskGroup()
+        await self._group.__aenter__()
+        self._listening = self._group.create_task(self._listen())
+        await self._send(self.stream.connected())
+        await self._send(self.stream.start(["inbound"], self._parameters))
+        return self
+
+    async def __aexit__(self, *error: Any) -> None:
+        """Let go of the socket, if `hang_up()` or the hub has not."""
+        await in_time(self._connection, self._connection.close())
+        self._listening.cancel()
+        await self._group.__aexit__(None, None, None)
+
+    async def step(self, mulaw: bytes = b"") -> bytes:
+        """Say 20 ms (silence where nothing is given), hear 20 ms; return what is heard."""
+        payload = mulaw.ljust(FRAME_BYTES, b"\xff")
+        self._chunk += 1
+        timestamp_ms = FIRST_TIMESTAMP_MS + len(self.said) // BYTES_PER_MS
+        self.said += payload
+        await self._send(self.stream.media(Frame(0.0, "inbound", self._chunk, timestamp_ms, payload, 1)))
+        heard = self.handset.play()
+        await self.echo()
+        return heard
+
+    async def echo(self) -> None:
+        """Send the marks back that are due."""
+        while self.handset.echoes:
+            await self._send(self.stream.numbered("mark", {"name": self.handset.echoes.popleft()}))
+
+    async def press(self, digit: str) -> None:
+        """Press a key."""
+        await self._send(self.stream.numbered("dtmf", {"track": "inbound_track", "digit": digit}))
+
+    async def hang_up(self, *, politely: bool = True) -> None:
+        """End the call: with a `stop`, or with the socket only."""
+        if politely:
+            await self._send(self.stream.stop())
+            await in_time(self._connection, self._connection.close())
+        else:
+            self._connection.transport.abort()
+
+    async def _send(self, message: bytes) -> None:
+        with suppress(ConnectionClosed):
+            await self._connection.send(message, text=True)
+
+    async def _listen(self) -> None:
+        with suppress(ConnectionClosed):
+            async for message in self._connection:
+                try:
+                    self.handset.receive(message)
+                except BadMessage as error:
+                    self.problem = self.problem or error
+                await self.echo()
+        self.over.set()
+
+
+async def converse(phone: Phone, mulaw: bytes, *, hang_up_after_ms: int | None = None, speed: float = 1.0) -> None:
+    """Speak to the agent in real time, until the hub closes, the time is up, or all is said and the agent is silent."""
+    clock = asyncio.get_running_loop().time
+    began, quiet_ms, frames = clock(), 0.0, 0
+    while not phone.over.is_set():
+        at_ms = frames * FRAME_MS
+        if hang_up_after_ms is not None and at_ms >= hang_up_after_ms:
+            break
+        heard = await phone.step(mulaw[at_ms * BYTES_PER_MS : (at_ms + FRAME_MS) * BYTES_PER_MS])
+        frames += 1
+        talks = at_ms * BYTES_PER_MS < len(mulaw) or heard.strip(b"\xff")
+        quiet_ms = 0.0 if talks else quiet_ms + FRAME_MS
+        if hang_up_after_ms is None and quiet_ms >= QUIET_SECONDS * 1000:
+            break
+        await asyncio.sleep(max(0.0, began + frames * FRAME_MS / 1000 / speed - clock()))
+    if not phone.over.is_set():
+        await phone.hang_up()
+
+
+def save(path: Path, left: bytes, right: bytes) -> None:
+    """Write two mu-law tracks as a stereo WAV of 16 bits, the shorter one filled up with silence."""
+    length = max(len(left), len(right))
+    stereo = interleaved(left.ljust(length, b"\xff"), right.ljust(length, b"\xff"))
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE_HZ)
+        file.writeframes(to_pcm(stereo))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what `transcript-client call --agent` understands besides what `call` does."""
+    group = parser.add_argument_group("to an agent", "The file's left channel speaks; without a file, the caller is silent.")
+    group.add_argument("--agent", nargs="?", const="", metavar="NAME", help=f"call an agent, at {DEFAULT_URL} unless --url says otherwise")
+    group.add_argument("--save", type=Path, metavar="WAV", help="write the call: the caller left, what the caller would have heard right")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Call an agent; return the exit code: 0 talked, 1 the hub did not answer or did what Twilio would not take, 2 wrong options."""
+    console = Console(stderr=True, quiet=options.quiet, highlight=False)
+    errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+    url = DEFAULT_URL if options.url == caller.DEFAULT_URL else options.url
+    asked = {"from": options.from_, "to": options.to, "agent": options.agent or None} | dict(options.parameter)
+    phone = Phone(url, parameters={name: value for name, value in asked.items() if value is not None})
+    try:
+        sound = read_call(options.file).inbound if options.file is not None else b""
+    except UnreadableSound as problem:
+        errors.print(problem)
+        return 2
+    try:
+        asyncio.run(_call(phone, sound, options))
+    except NotAnswered as problem:
+        errors.print(problem)
+        return 1
+    except KeyboardInterrupt:
+        errors.print("You hung up.")
+    if options.save is not None:
+        save(options.save, bytes(phone.said), bytes(phone.handset.heard))
+    if phone.problem is not None:
+        errors.print(f"Twilio would have warned: {phone.problem}")
+        return 1
+    ended = f"the hub closed with {phone.close_code}: {phone.close_reason}" if phone.over.is_set() and phone.close_reason else "you hung up"
+    where = f" {options.save} has what was heard." if options.save is not None else ""
+    console.print(f"{phone.handset.now_ms / 1000:.1f} s with the agent; {ended}.{where}", soft_wrap=True)
+    return 0
+
+
+async def _call(phone: Phone, sound: bytes, options: argparse.Namespace) -> None:
+    async with phone:
+        await converse(phone, sound, hang_up_after_ms=options.hang_up_after_ms, speed=options.speed or 1.0)

@@ -1,0 +1,80 @@
+"""Puts a call through to the agent that is to answer it: which one, whether there is room, and with what it works.
+
+Knows the agents, the model's address and Twilio's account. Knows no HTTP and no socket.
+"""
+
+import time
+from collections.abc import Callable
+
+from hub import agents
+from hub.agent import AgentCall
+from hub.agents import Agent
+from hub.carrier import Carrier
+from hub.config import Config
+from hub.counters import Counters
+from hub.errors import HubError
+from hub.exchange import Exchange
+from hub.registry import Registry
+from hub.webhooks import Webhooks
+from hub.wire import openai
+from hub.wire.twilio import StartBody
+
+AGENT_PARAMETER = "agent"
+"""The stream's <Parameter> that names the agent."""
+
+
+class NoAgent(HubError):
+    """Nobody answers this call."""
+
+    code = "no-agent"
+
+
+class Switchboard:
+    """The way to the agents of one hub."""
+
+    def __init__(self, config: Config, exchange: Exchange, registry: Registry, counters: Counters, webhooks: Webhooks) -> None:
+        """Raises: ConfigError when the agents file is wrong."""
+        self.agents = agents.load(config)
+        self._config = config
+        self._exchange = exchange
+        self._registry = registry
+        self._counters = counters.providers["openai"] if len(self.agents) else None
+        self._webhooks = webhooks
+        account, token = config.twilio_account_sid, config.twilio_auth_token
+        self._carrier = Carrier(account, token, config.twilio_url) if account and token else None
+
+    def pick(self, name: str, number: str) -> Agent:
+        """Return the agent for a called number, or by its name, if it can take a call now. Raises: NoAgent."""
+        if not len(self.agents):
+            raise NoAgent("no agent is set up on this hub: OPENAI_API_KEY is missing")
+        agent = self.agents.pick(name, number)
+        if agent is None:
+            raise NoAgent("no agent of this hub has that name")
+        if self._exchange.answering >= self._config.agent_calls:
+            raise NoAgent(f"agents answer {self._config.agent_calls} calls already (HUB_AGENT_CALLS)")
+        return agent
+
+    def answer(self, start: StartBody, say: Callable[[bytes, bytes | None], None], on_over: Callable[[str], None]) -> AgentCall:
+        """Put a stream through; see AgentCall. Raises: NoAgent, Draining, Taken."""
+        asked = {name: str(value) for name, value in start.custom_parameters.items()}
+        agent = self.pick(asked.get(AGENT_PARAMETER, ""), asked.get("to", ""))
+        counters = self._counters
+        assert counters is not None
+        return self._exchange.answer(
+            start,
+            lambda record: AgentCall(
+                record,
+                self._registry,
+                agent,
+                start,
+                address=openai.realtime_url(self._config.openai_url, agent.model),
+                key=self._config.openai_key,
+                seconds=self._config.agent_minutes * 60,
+                webhooks=self._webhooks,
+                carrier=self._carrier,
+                say=say,
+                on_over=on_over,
+                clock=time.monotonic,
+                counters=counters,
+            ),
+        )

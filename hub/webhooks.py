@@ -1,0 +1,119 @@
+"""Uses an agent's tools: checks arguments against their schema, posts them to the tool's webhook, and always comes back with an outcome.
+
+Each request is signed as Twilio signs its own JSON webhooks (twilio.com/docs/usage/webhooks/webhooks-security): the body's SHA-256 goes
+into the query as bodySHA256, and HEADER is the HMAC-SHA1 of that URL, so that Twilio's own libraries can check it with the tool's secret.
+"""
+
+import asyncio
+import hashlib
+import logging
+import random
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+from urllib.parse import urlsplit, urlunsplit
+
+import aiohttp
+import jsonschema
+import msgspec
+from twilio.request_validator import RequestValidator
+
+from hub.agents import Tool
+
+log = logging.getLogger(__name__)
+
+HEADER = "X-Hub-Signature"
+
+TRIES = 3
+"""A webhook that answers 5xx, or not at all, is asked so often in all, within the tool's time."""
+
+BACKOFF_SECONDS = 0.25
+"""The wait before the second try; it doubles. Somebody waits on the telephone."""
+
+ANSWER_BYTES = 16 * 1024
+"""More of an answer is not read: a model is told of it, not a program."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a tool: `detail` is the webhook's answer, or one sentence on why there is none."""
+
+    kind: Literal["result", "refused", "failed", "timeout"]
+    detail: str
+
+    def for_model(self) -> str:
+        """Return what the model is told: the result as it is, or what went wrong, so that it can say so."""
+        return self.detail if self.kind == "result" else msgspec.json.encode({"error": self.kind, "message": self.detail}).decode()
+
+
+def read_arguments(schema: dict[str, Any], text: str) -> tuple[Any, str]:
+    """Return a function call's arguments, and what is wrong with them; empty when nothing is."""
+    try:
+        arguments = msgspec.json.decode(text or "{}")
+    except (ValueError, RecursionError):
+        return text[:ANSWER_BYTES], "the arguments are no JSON"
+    checker = jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
+    error = jsonschema.exceptions.best_match(checker.iter_errors(arguments))
+    if error is None:
+        return arguments, ""
+    where = "/".join(str(part) for part in error.absolute_path)
+    return arguments, f"the arguments do not fit{f' at {where}' if where else ''}: {error.message[:200]}"
+
+
+def sign(url: str, body: bytes, secret: str) -> tuple[str, str]:
+    """Return the URL to post to and the signature to send."""
+    parts = urlsplit(url)
+    digest = f"bodySHA256={hashlib.sha256(body).hexdigest()}"
+    signed = urlunsplit(parts._replace(query=f"{parts.query}&{digest}" if parts.query else digest))
+    return signed, str(RequestValidator(secret).compute_signature(signed, {}))
+
+
+class Webhooks:
+    """Posts to webhooks, for all calls. `async with` it."""
+
+    async def __aenter__(self) -> Self:
+        # No proxy of the environment and no cookies: one tool's answer is to have no part in another's request.
+        self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._session.close()
+
+    async def post(self, tool: Tool, key: str, told: dict[str, Any]) -> Outcome:
+        """Post `told` as JSON until the tool's time is up. `key` is the same for each try, so that the webhook can tell. Safe to cancel."""
+        body = msgspec.json.encode(told)
+        url, signature = sign(tool.url, body, tool.secret)
+        headers = {"Content-Type": "application/json", "Idempotency-Key": key, HEADER: signature, "User-Agent": "transcript-hub"}
+        outcome = Outcome("timeout", f"{tool.name} did not answer within {tool.timeout_seconds:g} s")
+        try:
+            async with asyncio.timeout(tool.timeout_seconds):
+                for attempt in range(TRIES):
+                    if attempt:
+                        await asyncio.sleep(BACKOFF_SECONDS * 2 ** (attempt - 1) * random.uniform(0.5, 1.0))
+                    outcome = await self._try(tool, url, headers, body)
+                    if outcome.kind != "failed":
+                        return outcome
+        except TimeoutError:
+            return Outcome("timeout", f"{tool.name} did not answer within {tool.timeout_seconds:g} s")
+        return outcome
+
+    async def _try(self, tool: Tool, url: str, headers: dict[str, str], body: bytes) -> Outcome:
+        try:
+            async with self._session.post(_exact(url), headers=headers, data=body, allow_redirects=False) as answer:
+                text = (await answer.content.read(ANSWER_BYTES)).decode(errors="replace").strip()
+                status = answer.status
+        except aiohttp.ClientError as error:
+            log.warning("tool %s cannot be reached: %s", tool.name, type(error).__name__)
+            return Outcome("failed", f"{tool.name} cannot be reached")
+        if 200 <= status < 300:
+            return Outcome("result", text or "done")
+        log.warning("tool %s answered %d", tool.name, status)
+        if status >= 500:
+            return Outcome("failed", f"{tool.name} failed ({status})")
+        return Outcome("refused", f"{tool.name} refused ({status}){f': {text[:500]}' if text else ''}")
+
+
+def _exact(url: str) -> Any:
+    """Return the URL as it was signed, not as a library would write it."""
+    from yarl import URL
+
+    return URL(url, encoded=True)

@@ -1,0 +1,446 @@
+"""OpenAI's Realtime API as a server on this machine, GA form, mu-law both ways: hears what `spoken()` wrote, speaks the vendor's wire.
+
+After developers.openai.com (guides realtime-websocket, realtime-conversations, realtime-vad), openai 3.54.0 and errors that users quote.
+Its model is a script: one `Reply` for each response, in turn. Its voice is `spoken()` words by default, so that whoever listens to the
+call can hear which of them were played. It detects speech as server_vad does, in the time of the audio it gets, and is strict where the
+vendor is: beta names, audio before the formats are set, a truncate past an item's audio and a response beside another are errors.
+"""
+
+import asyncio
+import base64
+import json
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from openai.types.realtime import RealtimeClientEvent
+from pydantic import TypeAdapter, ValidationError
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Response
+
+from tests.providers.script import BYTES_PER_SECOND, Ear, FakeProvider, Line, Visit, said, spoken
+
+MODELS = {"gpt-realtime-2.1", "gpt-realtime-2.1-mini", "gpt-realtime-2", "gpt-realtime-1.5"}
+
+REFUSALS = {
+    401: (
+        "invalid_request_error",
+        "invalid_api_key",
+        "Incorrect API key provided: k***. You can find your API key at platform.openai.com.",
+    ),
+    403: ("invalid_request_error", "model_not_found", "Project does not have access to model."),
+    404: ("invalid_request_error", "model_not_found", "The model does not exist or you do not have access to it."),
+    429: ("requests", "rate_limit_exceeded", "Rate limit reached for gpt-realtime in organization on requests per min."),
+}
+
+LIMIT = "Your session hit the maximum duration of 60 minutes."
+
+SILENCE = frozenset(b"\xff\x7f")
+
+BETA = {"modalities", "voice", "input_audio_format", "output_audio_format", "input_audio_transcription", "turn_detection", "temperature"}
+
+START_MS, PREFIX_MS, STOP_MS = 60, 300, 500
+"""Sound that makes a speaker, how much before it counts to the turn, and the silence that ends it (the vendor's defaults)."""
+
+judge: TypeAdapter[Any] = TypeAdapter(RealtimeClientEvent)
+
+
+def voiced(text: str) -> bytes:
+    """A voice whose words an Ear finds again: 300 ms a word."""
+    return spoken(said(text, 0.0, word_seconds=0.25, gap_seconds=0.05)) if text else b""
+
+
+def overheard(mulaw: bytes) -> str:
+    """The words in a stretch of audio, as far as they are whole."""
+    ear = Ear(pause_seconds=None, settle_words=1000)
+    return " ".join(word.text for piece in [*ear.feed(mulaw), *ear.end()] if piece.settled for word in piece.words)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function call of the model."""
+
+    name: str
+    arguments: str = "{}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One response: what is said, which functions are called after it, or how it fails (an error code)."""
+
+    text: str = ""
+    calls: Sequence[Call] = ()
+    fails: str = ""
+    silent_after: bool = False  # nothing more comes of it, not even its end, until it is cancelled
+
+
+@dataclass(kw_only=True)
+class Model:
+    """What the model does and how it misbehaves."""
+
+    replies: Sequence[Reply] = ()  # in turn; after the last one: "All right."
+    voice: Callable[[str], bytes] = voiced
+    delta_ms: int = 200  # audio in one delta
+    delta_seconds: float = 0.0  # between two of them
+    transcription_seconds: float = 0.0  # after the caller fell silent
+    transcription: str = "completed"  # completed, failed or never
+    expire_after_ms: int | None = None  # of the caller's audio: the 60-minute limit
+    drop_after_ms: int | None = None  # of the caller's audio: the connection breaks
+    error_on_update: str = ""  # what is wrong with the session's settings
+    unknown: bool = False  # an unknown type before each message, and an unknown field in it
+    greets_late: asyncio.Event | None = None  # session.updated waits for it
+
+
+@dataclass
+class Utterance:
+    """An assistant's item."""
+
+    text: str
+    audio_bytes: int = 0
+    truncated_ms: int | None = None
+
+
+@dataclass
+class Talk:
+    """One session, as the fake saw it."""
+
+    session: dict[str, Any] = field(default_factory=dict)
+    audio: bytearray = field(default_factory=bytearray)  # of the caller
+    items: dict[str, Utterance] = field(default_factory=dict)
+    outputs: dict[str, str] = field(default_factory=dict)  # by call_id
+    instructions: list[str] = field(default_factory=list)  # of each response asked for
+    errors: list[str] = field(default_factory=list)  # codes sent
+    responses: int = 0
+    cancelled: int = 0
+
+
+class FakeOpenAI(FakeProvider):
+    """`async with FakeOpenAI(Model(...)) as fake`; `fake.talks` has one entry for each session."""
+
+    path: ClassVar[str] = "/v1/realtime"
+
+    def __init__(self, model: Model | None = None, **others: Any) -> None:
+        super().__init__(**others)
+        self.model = model or Model()
+        self.talks: list[Talk] = []
+
+    def admit(self, visit: Visit, socket: ServerConnection) -> Response | None:
+        """Refuse as the vendor does: HTTP with a JSON body."""
+        status, text = self.refusal(visit) or self._objection(visit) or (0, "")
+        if not status:
+            return None
+        kind, code, message = REFUSALS.get(status, ("server_error", None, "The server had an error while processing your request."))
+        body = {"error": {"message": text or message, "type": kind, "param": None, "code": code}}
+        response = socket.respond(status, json.dumps(body))
+        del response.headers["Content-Type"]
+        response.headers["Content-Type"] = "application/json"
+        return response
+
+    def _objection(self, visit: Visit) -> tuple[int, str] | None:
+        scheme, _, key = visit.headers.get("Authorization", "").partition(" ")
+        if scheme != "Bearer" or not key or self.key not in {None, key}:
+            return 401, ""
+        return (404, "") if dict(visit.query).get("model") not in MODELS else None
+
+    async def attend(self, line: Line) -> None:
+        """Hold one session, from the first message to the close."""
+        talk = Talk()
+        self.talks.append(talk)
+        if "OpenAI-Beta" in line.visit.headers:
+            line.say({"type": "error", **_error("beta_api_shape_disabled", "The Realtime Beta API is no longer supported.")})
+            await line.close(4000, "invalid_request_error.beta_api_shape_disabled")
+        async with asyncio.TaskGroup() as group:
+            session = _Session(self, line, talk, group)
+            try:
+                session.created()
+                while True:
+                    await session.take(await line.receive())
+                    self._changed()
+            finally:
+                session.stop()
+
+
+def _error(code: str, message: str, event_id: str | None = None) -> dict[str, Any]:
+    return {"error": {"type": "invalid_request_error", "code": code, "message": message, "param": None, "event_id": event_id}}
+
+
+class _Session:
+    """What the vendor's server knows of one session."""
+
+    def __init__(self, fake: FakeOpenAI, line: Line, talk: Talk, group: asyncio.TaskGroup) -> None:
+        self.fake, self.line, self.talk, self.group = fake, line, talk, group
+        self.model = fake.model
+        self.count = 0
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.response: asyncio.Task[None] | None = None
+        self.response_id = ""
+        self.updated = False
+        self.sound_ms = self.silence_ms = 0.0
+        self.spoken_ms: float | None = None  # since when the caller speaks
+        self.caller_item = ""
+        self.ear = Ear(pause_seconds=None, settle_words=1000)
+
+    def name(self, prefix: str) -> str:
+        self.count += 1
+        return f"{prefix}_{self.count:04d}"
+
+    def say(self, kind: str, **fields: Any) -> None:
+        if self.model.unknown:
+            self.line.say({"type": "session.weather", "event_id": self.name("event"), "sky": ["blue"]})
+            fields["weather"] = {"sky": "blue"}
+        self.line.say({"type": kind, "event_id": self.name("event"), **fields})
+
+    def wrong(self, code: str, message: str, event_id: str | None = None) -> None:
+        self.talk.errors.append(code)
+        self.say("error", **_error(code, message, event_id))
+
+    def soon(self, coroutine: Any) -> asyncio.Task[None]:
+        task = self.group.create_task(coroutine)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return task
+
+    def stop(self) -> None:
+        for task in list(self.tasks):
+            task.cancel()
+
+    def told(self) -> dict[str, Any]:
+        return {"type": "realtime", "object": "realtime.session", "id": "sess_1", "model": "gpt-realtime-2.1", **self.talk.session}
+
+    def created(self) -> None:
+        self.say("session.created", session=self.told())
+
+    async def take(self, frame: str | bytes) -> None:
+        if isinstance(frame, bytes):
+            self.wrong("invalid_json", "The server could not parse the message: binary frames are not supported.")
+            return
+        event = json.loads(frame)
+        kind, event_id = event.get("type"), event.get("event_id")
+        if kind != "input_audio_buffer.append":  # fifty a second: the vendor's types are slow
+            try:
+                judge.validate_python(event)
+            except ValidationError as error:
+                self.wrong("invalid_value", str(error)[:300], event_id)
+                return
+        match kind:
+            case "session.update":
+                await self.update(event["session"], event_id)
+            case "input_audio_buffer.append":
+                await self.hear(base64.b64decode(event["audio"], validate=True))
+            case "response.create":
+                self.create(event.get("response", {}).get("instructions", ""), event_id)
+            case "response.cancel":
+                if not self.cancel("client_cancelled"):
+                    self.wrong("response_cancel_not_active", "Cancellation failed: no active response found", event_id)
+            case "conversation.item.create":
+                self.item(event["item"], event_id)
+            case "conversation.item.truncate":
+                self.truncate(event, event_id)
+            case _:
+                pass
+
+    async def update(self, session: dict[str, Any], event_id: str | None) -> None:
+        if session.get("type") != "realtime":
+            self.wrong("missing_required_parameter", "Missing required parameter: 'session.type'.", event_id)
+        elif beta := BETA & set(session):
+            self.wrong("unknown_parameter", f"Unknown parameter: 'session.{min(beta)}'.", event_id)
+        elif self.model.error_on_update:
+            self.wrong("invalid_value", self.model.error_on_update, event_id)
+        else:
+            self.talk.session |= session
+            if self.model.greets_late is not None:
+                await self.model.greets_late.wait()
+            self.updated = True
+            self.say("session.updated", session=self.told())
+
+    # The caller's audio.
+
+    async def hear(self, mulaw: bytes) -> None:
+        if not self.updated or self.talk.session["audio"]["input"]["format"] != {"type": "audio/pcmu"}:
+            self.wrong("invalid_audio", "audio/pcm at 24000 Hz was expected")
+            return
+        talk = self.talk
+        for at in range(0, len(mulaw), 160):
+            piece = mulaw[at : at + 160]
+            talk.audio += piece
+            self._detect(piece)
+        heard_ms = len(talk.audio) * 1000 / BYTES_PER_SECOND
+        if self.model.expire_after_ms is not None and heard_ms >= self.model.expire_after_ms:
+            self.wrong("session_expired", LIMIT)
+            await self.line.close(1001, LIMIT)
+        if self.model.drop_after_ms is not None and heard_ms >= self.model.drop_after_ms:
+            await self.line.cut()
+
+    def _detect(self, piece: bytes) -> None:
+        """Server VAD: what is not silence is a voice."""
+        length_ms = len(piece) * 1000 / BYTES_PER_SECOND
+        now_ms = len(self.talk.audio) * 1000 / BYTES_PER_SECOND
+        self.ear.feed(piece)
+        if set(piece) - SILENCE:
+            self.sound_ms, self.silence_ms = self.sound_ms + length_ms, 0.0
+        else:
+            self.silence_ms += length_ms
+            self.sound_ms = 0.0 if self.silence_ms >= 100 else self.sound_ms
+        if self.spoken_ms is None and self.sound_ms >= START_MS:
+            self.spoken_ms = max(0.0, now_ms - self.sound_ms - PREFIX_MS)
+            self.caller_item = self.name("item")
+            self.say("input_audio_buffer.speech_started", audio_start_ms=int(self.spoken_ms), item_id=self.caller_item)
+            if self.vad("interrupt_response"):
+                self.cancel("turn_detected")
+        elif self.spoken_ms is not None and self.silence_ms >= STOP_MS:
+            item, self.spoken_ms = self.caller_item, None
+            self.say("input_audio_buffer.speech_stopped", audio_end_ms=int(now_ms), item_id=item)
+            self.say("input_audio_buffer.committed", item_id=item, previous_item_id=None)
+            text = " ".join(word.text for heard in self.ear.end() for word in heard.words)
+            self.ear = Ear(pause_seconds=None, settle_words=1000)
+            content = [{"type": "input_audio", "transcript": None}]
+            for kind in ("added", "done"):
+                self.say(f"conversation.item.{kind}", previous_item_id=None, item=_item(item, "user", content))
+            self.soon(self.transcribe(item, text))
+            if self.vad("create_response") and self.response is None:
+                self.respond("")
+
+    def vad(self, name: str) -> bool:
+        return bool(self.talk.session["audio"]["input"]["turn_detection"].get(name, True))
+
+    async def transcribe(self, item: str, text: str) -> None:
+        if self.model.transcription == "never":
+            return
+        await asyncio.sleep(self.model.transcription_seconds)
+        kind = "conversation.item.input_audio_transcription"
+        if self.model.transcription == "failed":
+            problem = {"type": "transcription_error", "code": "audio_unintelligible", "message": "The audio could not be transcribed."}
+            self.say(f"{kind}.failed", item_id=item, content_index=0, error=problem)
+            return
+        for word in text.split():
+            self.say(f"{kind}.delta", item_id=item, content_index=0, delta=word + " ")
+        usage = {"type": "duration", "seconds": 1.0}
+        self.say(f"{kind}.completed", item_id=item, content_index=0, transcript=text, usage=usage)
+
+    # The model's answers.
+
+    def create(self, instructions: str, event_id: str | None) -> None:
+        if self.response is not None:
+            code = "conversation_already_has_active_response"
+            self.wrong(code, f"Conversation already has an active response in progress: {self.response_id}.", event_id)
+            return
+        self.respond(instructions)
+
+    def respond(self, instructions: str) -> None:
+        self.talk.instructions.append(instructions)
+        number, self.talk.responses = self.talk.responses, self.talk.responses + 1
+        reply = self.model.replies[number] if number < len(self.model.replies) else Reply("All right.")
+        self.response_id = self.name("resp")
+        self.response = self.soon(self.answer(self.response_id, reply))
+
+    def cancel(self, reason: str) -> bool:
+        if self.response is None:
+            return False
+        self.response.cancel(reason)
+        self.response = None
+        self.talk.cancelled += 1
+        return True
+
+    async def answer(self, response_id: str, reply: Reply) -> None:
+        output: list[dict[str, Any]] = []
+        self.say("response.created", response=_response(response_id, "in_progress", output))
+        try:
+            if reply.fails:
+                await asyncio.sleep(0)
+                trouble = {"type": "failed", "error": {"type": "server_error", "code": reply.fails, "message": "It failed."}}
+                self.response = None
+                self.say("response.done", response=_response(response_id, "failed", output, trouble))
+                return
+            if reply.text:
+                await self.utter(response_id, reply, output)
+            for call in reply.calls:
+                self.invoke(response_id, call, output)
+            if reply.silent_after:
+                await asyncio.Event().wait()
+            self.response = None
+            self.say("response.done", response=_response(response_id, "completed", output))
+            limits = [{"name": "tokens", "limit": 40000, "remaining": 39000, "reset_seconds": 1.5}]
+            self.say("rate_limits.updated", rate_limits=limits)
+        except asyncio.CancelledError as cancelled:
+            reason = cancelled.args[0] if cancelled.args else ""
+            if not reason:
+                raise
+            for item in output:
+                item["status"] = "incomplete" if item["status"] == "in_progress" else item["status"]
+            with suppress(ConnectionClosed):
+                self.say("response.done", response=_response(response_id, "cancelled", output, {"type": "cancelled", "reason": reason}))
+
+    async def utter(self, response_id: str, reply: Reply, output: list[dict[str, Any]]) -> None:
+        item_id = self.name("item")
+        content: list[dict[str, Any]] = []
+        item = _item(item_id, "assistant", content, "in_progress")
+        at = {"response_id": response_id, "output_index": len(output)}
+        output.append(item)
+        self.say("response.output_item.added", **at, item=dict(item))
+        self.say("conversation.item.added", previous_item_id=None, item=dict(item))
+        at |= {"item_id": item_id, "content_index": 0}
+        self.say("response.content_part.added", **at, part={"type": "audio", "transcript": ""})
+        utterance = self.talk.items[item_id] = Utterance(reply.text)
+        audio, words = self.model.voice(reply.text), reply.text.split(" ")
+        size = self.model.delta_ms * BYTES_PER_SECOND // 1000
+        pieces = [audio[start : start + size] for start in range(0, len(audio), size)]
+        told = 0
+        for number, piece in enumerate(pieces):
+            due = -(-len(words) * (number + 1) // len(pieces))  # its words come with the audio, or before it
+            for word in words[told:due]:
+                self.say("response.output_audio_transcript.delta", **at, delta=word if not told else f" {word}")
+                told += 1
+            utterance.audio_bytes += len(piece)
+            self.say("response.output_audio.delta", **at, delta=base64.b64encode(piece).decode())
+            await asyncio.sleep(self.model.delta_seconds)
+        self.say("response.output_audio.done", **at)
+        self.say("response.output_audio_transcript.done", **at, transcript=reply.text)
+        self.say("response.content_part.done", **at, part={"type": "audio", "transcript": reply.text})
+        content.append({"type": "output_audio", "transcript": reply.text})
+        item["status"] = "completed"
+        del at["item_id"], at["content_index"]
+        self.say("response.output_item.done", **at, item=dict(item))
+        self.say("conversation.item.done", previous_item_id=None, item=dict(item))
+
+    def invoke(self, response_id: str, call: Call, output: list[dict[str, Any]]) -> None:
+        item_id, call_id = self.name("item"), self.name("call")
+        item = {"id": item_id, "object": "realtime.item", "type": "function_call", "status": "completed", "name": call.name}
+        item |= {"call_id": call_id, "arguments": call.arguments}
+        at = {"response_id": response_id, "output_index": len(output)}
+        output.append(item)
+        self.say("response.output_item.added", **at, item=item | {"status": "in_progress", "arguments": ""})
+        named = at | {"item_id": item_id, "call_id": call_id}
+        self.say("response.function_call_arguments.delta", **named, delta=call.arguments)
+        self.say("response.function_call_arguments.done", **named, name=call.name, arguments=call.arguments)
+        self.say("response.output_item.done", **at, item=item)
+
+    def item(self, item: dict[str, Any], event_id: str | None) -> None:
+        if item["type"] == "function_call_output":
+            if item["call_id"] in self.talk.outputs:
+                self.wrong("item_already_exists", "There is an output for this call.", event_id)
+                return
+            self.talk.outputs[item["call_id"]] = item["output"]
+        self.say("conversation.item.added", previous_item_id=None, item=item | {"id": self.name("item"), "object": "realtime.item"})
+
+    def truncate(self, event: dict[str, Any], event_id: str | None) -> None:
+        utterance = self.talk.items.get(event["item_id"])
+        if utterance is None:
+            self.wrong("item_truncate_invalid_item_id", f"Item '{event['item_id']}' does not exist.", event_id)
+            return
+        length_ms = utterance.audio_bytes * 1000 // BYTES_PER_SECOND
+        if event["audio_end_ms"] > length_ms:
+            self.wrong("invalid_value", f"Audio content of {length_ms}ms is already shorter than {event['audio_end_ms']}ms", event_id)
+            return
+        utterance.truncated_ms = event["audio_end_ms"]
+        self.say("conversation.item.truncated", item_id=event["item_id"], content_index=0, audio_end_ms=event["audio_end_ms"])
+
+
+def _item(name: str, role: str, content: list[dict[str, Any]], status: str = "completed") -> dict[str, Any]:
+    return {"id": name, "object": "realtime.item", "type": "message", "role": role, "status": status, "content": content}
+
+
+def _response(name: str, status: str, output: list[dict[str, Any]], details: dict[str, Any] | None = None) -> dict[str, Any]:
+    usage = None if status == "in_progress" else {"total_tokens": 30, "input_tokens": 20, "output_tokens": 10}
+    return {"object": "realtime.response", "id": name, "status": status, "status_details": details, "output": list(output), "usage": usage}
