@@ -50,12 +50,12 @@ class _Http(HttpClient):  # type: ignore[misc]  # an untyped package
     ) -> Response:
         """See twilio.http.HttpClient."""
         where = self._base + url.removeprefix(API)
-        login = aiohttp.BasicAuth(*auth) if auth is not None else None
+        login = {"Authorization": aiohttp.encode_basic_auth(*auth)} if auth is not None else {}
         limit = aiohttp.ClientTimeout(total=timeout or REST_SECONDS)
         async with (
             aiohttp.ClientSession(timeout=limit) as session,
             session.request(
-                method, where, params=params, data=data, headers=headers, auth=login, allow_redirects=allow_redirects
+                method, where, params=params, data=data, headers={**(headers or {}), **login}, allow_redirects=allow_redirects
             ) as answer,
         ):
             return Response(answer.status, await answer.text(), dict(answer.headers))

@@ -1,0 +1,136 @@
+"""A hub with an agent line: the fake model behind it, a pretend Twilio in front of it, a subscriber beside it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from clients.phone import FRAME_BYTES, Phone
+from tests.house import House, real_house
+from tests.providers.fake_openai import FakeOpenAI, Model, Talk
+from tests.providers.script import said, spoken
+
+NUMBERS = {"from": "+14155550123", "to": "+14155550100"}
+
+
+def words(sentence: str) -> bytes:
+    """A caller's sentence, 300 ms a word, and the silence after which it is one."""
+    return spoken(said(sentence, 0.1)) + b"\xff" * 8 * 700
+
+
+@dataclass
+class Lines:
+    """What a test of an agent needs."""
+
+    home: House
+    fake: FakeOpenAI
+
+    @property
+    def talk(self) -> Talk:
+        """The newest session, as the model's side saw it; an empty one while there is none."""
+        return self.fake.talks[-1] if self.fake.talks else Talk()
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.home.port}/agent"
+
+    @asynccontextmanager
+    async def call(self, **parameters: str) -> AsyncIterator[tuple[Phone, "Follower"]]:
+        """Call, and follow the call from its start."""
+        async with Phone(self.url, parameters=NUMBERS | parameters) as phone:
+            follower = Follower(self.home, phone.stream.call_sid)
+            await follower.begin()
+            yield phone, follower
+
+    async def together(self, phone: Phone, mulaw: bytes = b"") -> None:
+        """Speak 20 ms and wait until the model has them: both clocks go alike, however busy this machine is."""
+        before = len(self.talk.audio) if self.fake.talks else 0
+        await phone.step(mulaw)
+        while not phone.over.is_set() and self.fake.talks and self.talk.session and len(self.talk.audio) <= before:
+            if not self.fake.visits[-1].open:
+                return
+            await asyncio.sleep(0.0005)
+        await asyncio.sleep(0.001)
+
+    async def say(self, phone: Phone, mulaw: bytes) -> None:
+        """Speak, in step with the model."""
+        for at in range(0, len(mulaw), FRAME_BYTES):
+            await self.together(phone, mulaw[at : at + FRAME_BYTES])
+
+    async def listen(self, phone: Phone, until: Callable[[], object], most_ms: int = 30_000) -> None:
+        """Be silent until something is so, for so much of the call at most."""
+        start_ms = phone.handset.now_ms
+        while not until() and not phone.over.is_set():
+            assert phone.handset.now_ms - start_ms < most_ms, "it never was"
+            await self.together(phone)
+
+    async def gone(self) -> None:
+        """Wait until no call is live and the model's side knows it."""
+        while self.home.state.exchange.live:
+            await asyncio.sleep(0.002)
+        await self.fake.until(lambda: self.fake.open_sessions == 0)
+        assert self.home.state.counters.providers["openai"].open_sessions == 0
+
+
+class Follower:
+    """A subscriber of one call."""
+
+    def __init__(self, home: House, call_sid: str) -> None:
+        self.home, self.call_sid = home, call_sid
+        self.events: list[dict[str, Any]] = []
+
+    async def begin(self) -> None:
+        while self.home.state.registry.find(self.call_sid) is None:
+            await asyncio.sleep(0.002)
+        self.socket = await self.home.open("/client")
+        await self.socket.receive()
+        await self.socket.send_str(self.call_sid)
+
+    async def all(self) -> list[dict[str, Any]]:
+        """Every durable event, to the call's end."""
+        async for message in self.socket:
+            assert message.type is aiohttp.WSMsgType.TEXT
+            self.events.append(message.json())
+        durable = [event for event in self.events if event["type"] != "interim"]
+        assert [event["offset"] for event in durable] == list(range(1, len(durable) + 1))
+        return durable
+
+
+def read(events: list[dict[str, Any]]) -> list[str]:
+    """A call as one would tell it."""
+    told = []
+    for event in events:
+        match event["type"]:
+            case "final" if event["text"]:
+                told.append(f"{event['speaker']}: {event['text']}" + (" —" if event.get("interrupted") else ""))
+            case "tool-called":
+                told.append(f"uses {event['tool']}")
+            case "tool-returned":
+                told.append(f"{event['tool']}: {event['outcome']}")
+            case "call-started" | "final":
+                pass
+            case "call-ended":
+                told.append(f"ended: {event['reason']}, {event['transcript']}")
+            case kind:
+                told.append(kind)
+    return told
+
+
+@asynccontextmanager
+async def lines(
+    model: Model | None = None, *, file: str = "", tmp_path: Path | None = None, fake: Any = None, **settings: Any
+) -> AsyncIterator[Lines]:
+    """Run a hub whose agents speak by `model`; `file` is an agents file."""
+    if file:
+        assert tmp_path is not None
+        (tmp_path / "agents.toml").write_text(file)
+        settings["agents"] = str(tmp_path / "agents.toml")
+    settings = {"openai_greeting": "Hello there friend.", "openai_key": "k"} | settings
+    async with FakeOpenAI(model, key="k", **(fake or {})) as server:
+        async with real_house(openai_url=server.url, **settings) as home:
+            yield Lines(home, server)
+        assert server.open_sessions == 0

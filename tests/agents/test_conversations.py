@@ -1,0 +1,179 @@
+"""Whole conversations with an agent, from Twilio's side, the model's and a subscriber's."""
+
+import asyncio
+
+import pytest
+
+from tests.agents.lines import Follower, lines, read, words
+from tests.providers.fake_openai import Model, Reply, overheard
+
+
+async def test_a_greeting_a_question_and_an_answer_read_as_they_were_said() -> None:
+    model = Model(replies=[Reply("Hello there friend."), Reply("They come on Friday.")], transcription_seconds=0.05)
+    async with lines(model) as line:
+        async with line.call() as (phone, follower):
+            await line.listen(phone, lambda: phone.handset.now_ms > 500 and phone.handset.waiting_ms == 0)
+            await line.say(phone, words("when will my flowers come"))
+            await line.listen(phone, lambda: line.talk.responses == 2 and len(phone.handset.came_ms) > 8)
+            await line.listen(phone, lambda: phone.handset.waiting_ms == 0)
+            await line.say(phone, b"\xff" * 800)
+            await phone.hang_up()
+            events = await follower.all()
+        await line.gone()
+        assert line.talk.errors == []
+        assert line.talk.instructions[0].endswith("Hello there friend.")
+        assert overheard(bytes(phone.handset.heard)) == "Hello there friend. They come on Friday."
+        # What the model got is what the caller said, to the byte.
+        assert bytes(phone.said).startswith(bytes(line.talk.audio))
+        assert phone.problem is None
+    assert read(events) == [
+        "agent: Hello there friend.",
+        "caller: when will my flowers come",
+        "agent: They come on Friday.",
+        "ended: completed, complete",
+    ]
+    started, ended = events[0], events[-1]
+    assert (started["agent"], started["transcriber"]) == ("agent", {"provider": "openai", "model": "gpt-realtime-2.1"})
+    assert (started["from"], started["to"], started["speakers"]) == (
+        "+14155550123",
+        "+14155550100",
+        {"inbound": "caller", "outbound": "agent"},
+    )
+    assert ended["duration"] == pytest.approx(phone.handset.now_ms / 1000, abs=0.1)
+    greeting, question, answer = (event for event in events if event["type"] == "final")
+    assert greeting["end"] - greeting["start"] == pytest.approx(0.85, abs=0.06)
+    assert greeting["end"] <= question["start"] + 0.31 < question["end"] <= answer["start"] + 0.02
+    assert any(event["type"] == "interim" and event["track"] == "outbound" for event in follower.events)
+
+
+async def test_a_caller_who_speaks_silences_the_agent_at_once_and_everyone_is_told_what_was_heard() -> None:
+    tale = "one two three four five six seven eight nine ten eleven twelve"
+    async with lines(Model(replies=[Reply(tale)])) as line:
+        async with line.call() as (phone, follower):
+            await line.listen(phone, lambda: phone.handset.now_ms >= 1500 and phone.handset.came_ms)
+            assert phone.handset.waiting_ms > 1000
+            await line.say(phone, words("wait a moment please"))
+            assert len(phone.handset.clears) == 1
+            cut = phone.handset.clears[0]
+            told = overheard(bytes(phone.handset.heard[:cut]))
+            # After it, silence: until the answer to what the caller said, at least the 500 ms that make it a question.
+            assert set(phone.handset.heard[cut : cut + 8 * 500]) == {0xFF}
+            (utterance,) = [each for each in line.talk.items.values() if each.text == tale]
+            began_ms = phone.handset.came_ms[0]
+            assert utterance.truncated_ms is not None
+            assert abs(utterance.truncated_ms - (cut / 8 - began_ms)) <= 60
+            await line.listen(phone, lambda: phone.handset.waiting_ms == 0 and line.talk.responses == 2)
+            await line.listen(phone, lambda: phone.handset.waiting_ms == 0, 3000)
+            await line.say(phone, b"\xff" * 4800)
+            await phone.hang_up()
+            events = await follower.all()
+        await line.gone()
+        assert line.talk.errors == []
+        assert line.talk.cancelled == 0  # it had been generated to the end
+    heard = read(events)[0]
+    assert heard.startswith("agent: one two three")
+    assert heard.endswith(" —")
+    assert abs(len(heard.removesuffix(" —").split()) - 1 - len(told.split())) <= 1
+    assert read(events)[1:] == [
+        "agent-interrupted",
+        "caller: wait a moment please",
+        "agent: All right.",
+        "ended: completed, complete",
+    ]
+    interrupted = next(event for event in events if event["type"] == "agent-interrupted")
+    assert interrupted["heard"] * 1000 == pytest.approx(utterance.truncated_ms, abs=1)
+    assert interrupted["generated"] == pytest.approx(3.55, abs=0.06)
+
+
+async def test_what_still_comes_of_an_interrupted_answer_is_not_heard() -> None:
+    tale = " ".join(f"word{number}" for number in range(60))
+    model = Model(replies=[Reply(tale)], delta_seconds=0.01, delta_ms=100)
+    async with lines(model) as line:
+        async with line.call() as (phone, follower):
+            await line.listen(phone, lambda: phone.handset.now_ms >= 600 and phone.handset.came_ms)
+            await line.say(phone, words("stop"))
+            cut = phone.handset.clears[0]
+            came = [at for at in phone.handset.came_ms if at > cut / 8 + 20]
+            await line.listen(phone, lambda: phone.handset.waiting_ms == 0 and line.talk.responses == 2)
+            await phone.hang_up()
+            events = await follower.all()
+        await line.gone()
+        assert line.talk.cancelled == 1
+        assert line.talk.errors == []
+    later = overheard(bytes(phone.handset.heard[cut:]))
+    assert "word" not in later
+    assert came == [] or min(came) - cut / 8 >= 500
+    assert [event["type"] for event in events].count("agent-interrupted") == 1
+
+
+@pytest.mark.parametrize("transcription", ["failed", "never"])
+async def test_a_question_that_is_not_transcribed_is_told_as_a_gap(transcription: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hub import turns
+
+    monkeypatch.setattr(turns, "LATE_MS", 1000.0)
+    model = Model(replies=[Reply("Hi."), Reply("I see.")], transcription=transcription)
+    async with lines(model) as line:
+        async with line.call() as (phone, follower):
+            await line.listen(phone, lambda: phone.handset.now_ms > 600)
+            await line.say(phone, words("mumble mumble"))
+            await line.listen(phone, lambda: phone.handset.now_ms > 4500)
+            await phone.hang_up()
+            events = await follower.all()
+        await line.gone()
+    assert read(events) == ["agent: Hi.", "gap", "agent: I see.", "ended: completed, complete"]
+    gap = next(event for event in events if event["type"] == "gap")
+    assert gap["track"] == "inbound"
+    assert "transcri" in gap["reason"]
+
+
+async def test_two_subscribers_and_the_list_of_calls_follow_an_agents_call_as_any_other() -> None:
+    async with lines(Model(replies=[Reply("Hello.")])) as line, line.call() as (phone, first):
+        watcher = await line.home.open("/client")
+        await watcher.receive()
+        await watcher.send_str('{"action":"subscribe","calls":"all"}')
+        assert (await watcher.receive_json())["calls"][0]["callSid"] == phone.stream.call_sid
+        await line.listen(phone, lambda: phone.handset.now_ms > 900)
+        late = Follower(line.home, phone.stream.call_sid)
+        await late.begin()
+        await phone.hang_up()
+        assert await first.all() == await late.all()
+        assert (await watcher.receive_json())["type"] == "call-ended"
+        transcript = await line.home.json(f"/calls/{phone.stream.call_sid}/transcript.json")
+        assert [each["text"] for each in transcript["utterances"]] == ["Hello."]
+
+
+async def test_unknown_events_and_fields_of_a_newer_model_change_nothing() -> None:
+    async with lines(Model(replies=[Reply("Hello there.")], unknown=True)) as line:
+        async with line.call() as (phone, follower):
+            await line.listen(phone, lambda: phone.handset.now_ms > 1200)
+            await phone.hang_up()
+            assert read(await follower.all()) == ["agent: Hello there.", "ended: completed, complete"]
+        await line.gone()
+
+
+async def test_words_said_before_the_session_is_ready_are_heard() -> None:
+    late = asyncio.Event()
+    model = Model(replies=[Reply("Yes.")], greets_late=late)
+    async with lines(model, openai_greeting="") as line:
+        async with line.call() as (phone, follower):
+            await line.fake.until(lambda: len(line.fake.talks) == 1)
+            for at in range(0, len(words("are you there")), 160):
+                await phone.step(words("are you there")[at : at + 160])
+            late.set()
+            await line.fake.until(lambda: line.talk.responses == 1)
+            await line.listen(phone, lambda: phone.handset.came_ms)
+            await line.listen(phone, lambda: phone.handset.waiting_ms == 0)
+            await line.say(phone, b"\xff" * 480)
+            await phone.hang_up()
+            assert read(await follower.all()) == ["caller: are you there", "agent: Yes.", "ended: completed, complete"]
+        await line.gone()
+
+
+async def test_keys_are_told() -> None:
+    async with lines() as line:
+        async with line.call() as (phone, follower):
+            await line.listen(phone, lambda: phone.handset.now_ms > 100)
+            await phone.press("5")
+            await phone.hang_up()
+            assert ("dtmf", "5") in [(event["type"], event.get("digit")) for event in await follower.all()]
+        await line.gone()

@@ -1,0 +1,85 @@
+"""The TwiML that puts calls through to agents, judged by how Twilio would read it."""
+
+import asyncio
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.agents.lines import lines
+from tests.house import real_house
+
+FILE = """
+[agents.desk]
+numbers = ["+14155550100"]
+greeting = "Desk."
+[agents.night]
+apology = "We are asleep."
+dial = "+14155550199"
+"""
+
+CALL = {"CallSid": "CA1", "From": "+1415555&0123", "To": "+14155550100", "Direction": "inbound", "CallStatus": "ringing"}
+
+
+async def test_a_call_is_connected_to_the_agent_of_its_number_and_apologised_to_after_that(tmp_path: Path) -> None:
+    settings = {"public_url": "https://hub.example.com", "dial": "+14155550198"}
+    async with (
+        lines(file=FILE, tmp_path=tmp_path, **settings) as line,
+        line.home.session.post(line.home.url("/twiml/agent"), data=CALL) as answer,
+    ):
+        assert answer.content_type == "text/xml"
+        response = ElementTree.fromstring(await answer.text())
+    connect, say, dial = response
+    (stream,) = connect
+    assert [each.tag for each in (connect, stream, say, dial)] == ["Connect", "Stream", "Say", "Dial"]
+    assert stream.attrib == {"url": "wss://hub.example.com/agent"}
+    assert {each.attrib["name"]: each.attrib["value"] for each in stream} == {
+        "agent": "desk", "from": "+1415555&0123", "to": "+14155550100", "direction": "inbound",
+    }  # fmt: skip
+    assert say.text == "I am sorry, I cannot go on with this call."
+    assert dial.text == "+14155550198"
+
+
+async def test_an_agent_can_be_named_and_has_an_apology_of_its_own(tmp_path: Path) -> None:
+    async with lines(file=FILE, tmp_path=tmp_path) as line, line.home.session.get(line.home.url("/twiml/agent?agent=night")) as answer:
+        connect, say, dial = ElementTree.fromstring(await answer.text())
+    assert connect[0][0].attrib == {"name": "agent", "value": "night"}
+    assert (say.text, dial.text) == ("We are asleep.", "+14155550199")
+    assert connect[0].attrib["url"].startswith("wss://127.0.0.1:")
+
+
+@pytest.mark.parametrize("query", ["", "?agent=nobody"])
+async def test_without_an_agent_the_caller_is_told_at_once(query: str) -> None:
+    settings = {"openai_key": "k"} if query else {}
+    async with real_house(**settings) as home, home.session.get(home.url(f"/twiml/agent{query}")) as answer:
+        say, hangup = ElementTree.fromstring(await answer.text())
+    assert (say.tag, hangup.tag) == ("Say", "Hangup")
+
+
+async def test_the_stream_is_answered_by_the_agent_that_its_parameter_or_its_number_names(tmp_path: Path) -> None:
+    async with lines(file=FILE, tmp_path=tmp_path) as line:
+        for parameters, name in (({}, "desk"), ({"agent": "night"}, "night"), ({"to": "+14155550111"}, "desk")):
+            async with line.call(**parameters) as (phone, follower):
+                await phone.hang_up()
+                assert (await follower.all())[0]["agent"] == name
+            await line.gone()
+
+
+async def test_a_stream_that_names_no_agent_of_ours_is_closed(tmp_path: Path) -> None:
+    from clients.phone import Phone
+
+    async with lines(file=FILE, tmp_path=tmp_path) as line, Phone(line.url, parameters={"agent": "nobody"}) as phone:
+        await phone.over.wait()
+        assert phone.close_reason == "no agent of this hub has that name"
+        assert line.home.state.exchange.live == 0
+        assert line.fake.visits == []
+
+
+async def test_what_twilio_never_sends_closes_the_stream_and_the_models_session() -> None:
+    async with lines() as line:
+        async with line.call() as (phone, _):
+            await line.fake.until(lambda: line.fake.open_sessions == 1)
+            await phone._send(b"{")
+            await asyncio.wait_for(phone.over.wait(), 5)
+            assert phone.close_code == 1007
+        await line.gone()

@@ -1,0 +1,221 @@
+"""Tools in the middle of conversations: they work, refuse, fail and hang, and the model always hears of it."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.agents.lines import lines, read, words
+from tests.agents.servers import SECRET, Hook, Rest, serving
+from tests.providers.fake_openai import Call, Model, Reply, overheard
+
+ACCOUNT = {"twilio_account_sid": "AC" + "0" * 32, "twilio_auth_token": "t"}
+
+
+def agents(hook: Hook, **more: Any) -> str:
+    lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in more.pop("agent", {}).items())
+    transfer = more.pop("transfer", "")
+    extra = "".join(f"{name} = {json.dumps(value)}\n" for name, value in more.items())
+    return f"""
+[agents.desk]
+greeting = "Hello."
+{lines}
+{transfer}
+[[agents.desk.tools]]
+name = "book"
+description = "Books."
+url = "{hook.url}"
+secret = "{SECRET}"
+{extra}
+[agents.desk.tools.parameters]
+type = "object"
+required = ["day"]
+additionalProperties = false
+[agents.desk.tools.parameters.properties.day]
+type = "string"
+format = "date"
+[agents.desk.tools.parameters.properties.seats]
+type = "integer"
+"""
+
+
+BOOK = Call("book", '{"day":"2026-12-01","seats":2}')
+
+
+async def test_a_tool_that_works_is_told_to_the_model_to_the_webhook_and_to_everyone(tmp_path: Path) -> None:
+    model = Model(replies=[Reply("One moment.", [BOOK]), Reply("It is booked.")])
+    hook = Hook(lambda _: (200, '{"table":7}'))
+    async with serving(hook), lines(model, file=agents(hook), tmp_path=tmp_path) as line:
+        async with line.call() as (phone, follower):
+            await line.listen(phone, lambda: line.talk.responses == 2)
+            await line.listen(phone, lambda: phone.handset.waiting_ms == 0 and phone.handset.now_ms > 1800)
+            await phone.hang_up()
+            events = await follower.all()
+        await line.gone()
+        assert list(line.talk.outputs.values()) == ['{"table":7}']
+        assert line.talk.errors == []
+    (told,) = hook.told
+    assert told == {
+        "callSid": phone.stream.call_sid, "from": "+14155550123", "to": "+14155550100", "agent": "desk", "tool": "book",
+        "invocation": told["invocation"], "arguments": {"day": "2026-12-01", "seats": 2},
+    }  # fmt: skip
+    assert read(events) == [
+        "uses book", "book: result", "desk: One moment.", "desk: It is booked.", "ended: completed, complete",
+    ]  # fmt: skip
+    called, returned = (event for event in events if event["type"].startswith("tool-"))
+    assert called["arguments"] == told["arguments"]
+    assert (returned["invocation"], returned["detail"]) == (called["invocation"], '{"table":7}')
+
+
+@pytest.mark.parametrize(
+    ("call", "answer", "outcome", "says", "requests"),
+    [
+        (Call("book", '{"day":5}'), (200, ""), "refused", "the arguments do not fit at day", 0),
+        (Call("book", '{"day":"soon"}'), (200, ""), "refused", "the arguments do not fit at day", 0),
+        (Call("book", "{"), (200, ""), "refused", "no JSON", 0),
+        (Call("book", '{"day":"2026-12-01","colour":1}'), (200, ""), "refused", "colour", 0),
+        (Call("fly"), (200, ""), "refused", "no tool fly", 0),
+        (BOOK, (409, "that day is full"), "refused", "that day is full", 1),
+        (BOOK, (302, ""), "refused", "refused (302)", 1),
+        (BOOK, (500, "oops"), "failed", "book failed (500)", 3),
+    ],
+)
+async def test_a_tool_that_does_not_work_is_no_dead_air(
+    call: Call, answer: tuple[int, str], outcome: str, says: str, requests: int, tmp_path: Path
+) -> None:
+    hook = Hook(lambda _: answer)
+    model = Model(replies=[Reply("One moment.", [call]), Reply("Sorry.")])
+    async with serving(hook), lines(model, file=agents(hook), tmp_path=tmp_path) as line:
+        async with line.call() as (phone, follower):
+            await line.listen(phone, lambda: line.talk.responses == 2)
+            await phone.hang_up()
+            events = await follower.all()
+        await line.gone()
+        (output,) = line.talk.outputs.values()
+    assert json.loads(output)["error"] == outcome
+    assert says in json.loads(output)["message"]
+    returned = next(event for event in events if event["type"] == "tool-returned")
+    assert (returned["outcome"], says in returned["detail"]) == (outcome, True)
+    assert len(hook.told) == requests
+    assert len(set(hook.keys)) <= 1  # a webhook can tell that it was asked before
+
+
+async def test_a_webhook_that_fails_once_is_asked_again(tmp_path: Path) -> None:
+    hook = Hook(lambda number: (503, "") if number == 1 else (200, "booked"))
+    async with serving(hook), lines(Model(replies=[Reply("", [BOOK])]), file=agents(hook), tmp_path=tmp_path) as line:
+        async with line.call() as (phone, _):
+            await line.listen(phone, lambda: line.talk.responses == 2)
+            await phone.hang_up()
+        await line.gone()
+        assert list(line.talk.outputs.values()) == ["booked"]
+    assert hook.keys[0] == hook.keys[1]
+
+
+async def test_a_webhook_that_is_not_there_has_failed(tmp_path: Path) -> None:
+    hook = Hook(url="http://127.0.0.1:9/hook")
+    async with lines(Model(replies=[Reply("", [BOOK])]), file=agents(hook), tmp_path=tmp_path) as line:
+        async with line.call() as (phone, _):
+            await line.listen(phone, lambda: line.talk.responses == 2)
+            await phone.hang_up()
+        await line.gone()
+        assert "cannot be reached" in next(iter(line.talk.outputs.values()))
+
+
+async def test_a_tool_that_hangs_stalls_nothing_and_runs_out_of_time(tmp_path: Path) -> None:
+    hook = Hook(hang=asyncio.Event())
+    model = Model(replies=[Reply("Let me look that up for you now.", [BOOK]), Reply("Still there."), Reply("It took too long.")])
+    async with serving(hook), lines(model, file=agents(hook, timeout_seconds=1.0), tmp_path=tmp_path) as line:
+        async with line.call() as (phone, follower):
+            await hook.came.wait()
+            await line.listen(phone, lambda: phone.handset.now_ms > 2600 and phone.handset.waiting_ms == 0)
+            # The agent's voice went on, and the caller can talk to it, while the tool hangs.
+            assert overheard(bytes(phone.handset.heard)) == "Let me look that up for you now."
+            await line.listen(phone, lambda: line.talk.outputs)
+            await line.listen(phone, lambda: line.talk.responses == 2)
+            await phone.hang_up()
+            events = await follower.all()
+        await line.gone()
+    assert json.loads(next(iter(line.talk.outputs.values()))) == {"error": "timeout", "message": "book did not answer within 1 s"}
+    assert "book: timeout" in read(events)
+
+
+async def test_several_calls_of_one_response_are_answered_together(tmp_path: Path) -> None:
+    hook = Hook(lambda number: (200, f"booking {number}"))
+    bad = Call("book", '{"day":null}')
+    async with serving(hook), lines(Model(replies=[Reply("", [BOOK, bad, BOOK])]), file=agents(hook), tmp_path=tmp_path) as line:
+        async with line.call() as (phone, _):
+            await line.listen(phone, lambda: line.talk.responses == 2)
+            await line.listen(phone, lambda: phone.handset.waiting_ms == 0 and phone.handset.now_ms > 1000)
+            await phone.hang_up()
+        await line.gone()
+        assert len(line.talk.outputs) == 3
+        assert sum("booking" in output for output in line.talk.outputs.values()) == 2
+        assert line.talk.responses == 2  # asked once, after the last of them
+        assert line.talk.errors == []
+
+
+async def test_a_hang_up_while_a_tool_runs_leaves_nothing_behind(tmp_path: Path) -> None:
+    hook = Hook(hang=asyncio.Event())
+    async with serving(hook), lines(Model(replies=[Reply("Moment.", [BOOK])]), file=agents(hook), tmp_path=tmp_path) as line:
+        async with line.call() as (phone, follower):
+            await hook.came.wait()
+            await phone.hang_up()
+            events = await follower.all()
+        await line.gone()
+    assert read(events)[-1].startswith("ended: completed")
+    assert next(event for event in events if event["type"] == "tool-returned")["detail"] == "the call ended first"
+
+
+async def test_an_agent_hangs_up_once_it_was_heard(tmp_path: Path) -> None:
+    rest = Rest()
+    model = Model(replies=[Reply("Goodbye and thank you.", [Call("hang_up")])])
+    async with (
+        serving(rest=rest),
+        lines(model, file='[agents.desk]\ngreeting="Hi"\nhang_up=true\n', tmp_path=tmp_path, twilio_url=rest.url, **ACCOUNT) as line,
+    ):
+        async with line.call() as (phone, follower):
+            await line.listen(phone, rest.came.is_set)
+            assert overheard(bytes(phone.handset.heard)) == "Goodbye and thank you."
+            await phone.over.wait()
+            events = await follower.all()
+        await line.gone()
+    assert rest.updates == [(phone.stream.call_sid, {"Status": "completed"})]
+    assert (phone.close_code, phone.close_reason) == (1000, "the agent hung up")
+    assert read(events) == ["uses hang_up", "desk: Goodbye and thank you.", "hang_up: result", "ended: agent-hung-up, complete"]
+
+
+async def test_an_agent_transfers_to_numbers_on_its_list_only(tmp_path: Path) -> None:
+    rest = Rest()
+    model = Model(
+        replies=[Reply("Moment.", [Call("transfer", '{"to":"+19005550100"}')]), Reply("So.", [Call("transfer", '{"to":"sales"}')])]
+    )
+    file = '[agents.desk]\ngreeting="Hi"\ntransfer={sales="+14155550177"}\n'
+    async with serving(rest=rest), lines(model, file=file, tmp_path=tmp_path, twilio_url=rest.url, **ACCOUNT) as line:
+        async with line.call() as (phone, follower):
+            await line.listen(phone, rest.came.is_set)
+            await phone.over.wait()
+            events = await follower.all()
+        await line.gone()
+    ((call, update),) = rest.updates
+    assert call == phone.stream.call_sid
+    assert update == {"Twiml": '<?xml version="1.0" encoding="UTF-8"?><Response><Dial>+14155550177</Dial></Response>'}
+    assert "transfer: refused" in read(events)
+    assert read(events)[-1] == "ended: transferred, complete"
+
+
+async def test_a_transfer_that_twilio_refuses_is_told_to_the_model_and_the_call_goes_on(tmp_path: Path) -> None:
+    rest = Rest(status=404)
+    model = Model(replies=[Reply("", [Call("transfer", '{"to":"sales"}')]), Reply("I cannot.")])
+    file = '[agents.desk]\ngreeting="Hi"\ntransfer={sales="+14155550177"}\n'
+    async with serving(rest=rest), lines(model, file=file, tmp_path=tmp_path, twilio_url=rest.url, **ACCOUNT) as line:
+        async with line.call() as (phone, follower):
+            await line.listen(phone, lambda: line.talk.responses == 2)
+            await line.listen(phone, lambda: phone.handset.waiting_ms == 0 and phone.handset.now_ms > 800)
+            await line.say(phone, words("thank you"))
+            await phone.hang_up()
+            events = await follower.all()
+        await line.gone()
+        assert json.loads(next(iter(line.talk.outputs.values()))) == {"error": "failed", "message": "Twilio refused (404)"}
+    assert "desk: I cannot." in read(events)
