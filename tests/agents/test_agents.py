@@ -1,0 +1,103 @@
+"""The agents file: who answers what, and one sentence for what is wrong with it."""
+
+from pathlib import Path
+
+import pytest
+
+from hub.agents import Tool, load
+from hub.config import Config
+from hub.errors import ConfigError
+from hub.webhooks import read_arguments
+
+EXAMPLE = Path(__file__).parents[2] / "clients" / "sample" / "scheduling-agent.toml"
+
+TOOL = """
+[[agents.a.tools]]
+name = "{name}"
+description = "d"
+url = "{url}"
+secret = "{secret}"
+timeout_seconds = {seconds}
+parameters = {parameters}
+"""
+
+
+def tool(
+    name: str = "t",
+    url: str = "https://e.com/t",
+    secret: str = "0123456789abcdef",
+    seconds: str = "5.0",
+    parameters: str = '{type="object"}',
+) -> str:
+    return "[agents.a]\n" + TOOL.format(name=name, url=url, secret=secret, seconds=seconds, parameters=parameters)
+
+
+def config(tmp_path: Path, text: str, **settings: str) -> Config:
+    (tmp_path / "agents.toml").write_text(text)
+    return Config(openai_key="k", agents=str(tmp_path / "agents.toml"), **settings)  # type: ignore[arg-type]
+
+
+def test_without_a_file_the_settings_describe_the_agent() -> None:
+    (agent,) = load(Config(openai_key="k", openai_voice="cedar", dial="+14155550199"))
+    assert (agent.name, agent.voice, agent.model, agent.dial) == ("agent", "cedar", "gpt-realtime-2.1", "+14155550199")
+    assert agent.declared() == []
+
+
+def test_without_a_key_there_is_no_agent() -> None:
+    assert len(load(Config())) == 0
+    with pytest.raises(ConfigError, match="OPENAI_API_KEY"):
+        load(Config(agents="agents.toml"))
+
+
+def test_the_name_decides_then_the_number_then_the_order(tmp_path: Path) -> None:
+    agents = load(config(tmp_path, '[agents.a]\nnumbers=["+1"]\n[agents.b]\nnumbers=["+2"]\nvoice="ash"\ngreeting=""\n'))
+    picked = [agents.pick("", "+2"), agents.pick("a", "+2"), agents.pick("", "+3"), agents.pick(), agents.pick("c", "+1")]
+    assert [agent and agent.name for agent in picked] == ["b", "a", "a", "a", None]
+    (_, b) = agents
+    assert (b.voice, b.greeting) == ("ash", "")
+
+
+def test_the_scheduling_example_is_ready(tmp_path: Path) -> None:
+    (agent,) = load(Config(openai_key="k", agents=str(EXAMPLE)))
+    (declared,) = agent.declared()
+    good = '{"name":"Ann Lee","email":"ann@example.com","starts_at":"2026-12-01T15:30","description":"A check-up."}'
+    assert read_arguments(declared["parameters"], good)[1] == ""
+    assert "email" in read_arguments(declared["parameters"], good.replace("@", " at "))[1]
+    assert "description" in read_arguments(declared["parameters"], '{"name":"Ann"}')[1] or read_arguments(declared["parameters"], "{}")[1]
+
+
+def test_secrets_are_in_no_repr(tmp_path: Path) -> None:
+    agents = load(config(tmp_path, tool(secret="very secret thing")))
+    assert "very secret thing" not in repr(list(agents))
+    assert "very secret" not in repr(Tool("n", "d", {}, "https://e.com", "very secret thing"))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[agents", "is no TOML"),
+        ("", "is no agents file"),
+        ("[agents]", "has no agent in it"),
+        ("[agents.a]\ncolour = 1", "unknown field `colour`"),
+        ('[agents.a]\nturn_detection = "off"', "Invalid enum value 'off'"),
+        ('[agents.a]\nnumbers=["+1"]\n[agents.b]\nnumbers=["+1"]', r"gives \+1 to a and to b"),
+        ("[agents.a]\nhang_up = true", "needs TWILIO_ACCOUNT_SID"),
+        (tool(name="hang_up"), "two tools called hang_up"),
+        (tool(name="say hello"), "letters, digits"),
+        (tool(url="ftp://e.com"), "wrong url must be a URL"),
+        (tool(secret="short"), "16 characters at least"),
+        (tool(seconds="600.0"), "60 at most"),
+        (tool(parameters='{type="objekt"}'), "no JSON schema"),
+        (tool(parameters='{type="string"}'), 'another type than "object"'),
+    ],
+)
+def test_a_wrong_file_is_one_sentence_that_names_the_place(text: str, says: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=says) as error:
+        load(config(tmp_path, text))
+    assert str(error.value).startswith("HUB_AGENTS ")
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_a_file_that_is_not_there_is_one_sentence() -> None:
+    with pytest.raises(ConfigError, match="HUB_AGENTS /nowhere cannot be read: No such file"):
+        load(Config(openai_key="k", agents="/nowhere"))
