@@ -17,7 +17,7 @@ from rich.text import Text
 
 from clients.follow import Position, subscription
 from clients.line import Line, Refused, Request, plain
-from clients.tail import COLOURS, add_hub_arguments
+from clients.tail import COLOURS, OUTCOMES, add_hub_arguments
 from hub import events
 
 KEEP_SECONDS = 30.0
@@ -219,6 +219,12 @@ def told(row: Row, message: events.Message) -> str | None:
             what = f"{speaker}: {text}"
         case events.Gap(track=track, start=start, end=end, reason=reason):
             what = f"{track} from {_clock(start)} to {_clock(end)} was not transcribed: {reason}"
+        case events.ToolCalled(tool=tool):
+            what = f"the agent uses {tool}"
+        case events.ToolReturned(tool=tool, outcome=outcome):
+            what = f"{tool} {OUTCOMES[outcome]}"
+        case events.AgentInterrupted(heard=heard, generated=generated):
+            what = f"the agent was interrupted after {heard:.1f} of {generated:.1f} s"
         case events.TranscriberLost(provider=provider, reason=reason):
             what = f"{provider} lost: {reason}"
         case events.TranscriberRestored(provider=provider):

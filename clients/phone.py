@@ -145,6 +145,8 @@ class Phone:
         """The first message that Twilio would not have taken."""
         self.over = asyncio.Event()
         """Set when the hub has closed."""
+        self.hung_up = False
+        """Whether the caller ended the call."""
         self._url, self._parameters, self._headers = url, dict(parameters or {}), headers
         self._chunk = 0
 
@@ -196,6 +198,7 @@ class Phone:
 
     async def hang_up(self, *, politely: bool = True) -> None:
         """End the call: with a `stop`, or with the socket only."""
+        self.hung_up = True
         if politely:
             await self._send(self.stream.stop())
             await in_time(self._connection, self._connection.close())
@@ -278,7 +281,8 @@ def run(options: argparse.Namespace) -> int:
     if phone.problem is not None:
         errors.print(f"Twilio would have warned: {phone.problem}")
         return 1
-    ended = f"the hub closed with {phone.close_code}: {phone.close_reason}" if phone.over.is_set() and phone.close_reason else "you hung up"
+    closed = phone.over.is_set() and not phone.hung_up
+    ended = f"the hub closed with {phone.close_code}: {phone.close_reason}" if closed else "you hung up"
     where = f" {options.save} has what was heard." if options.save is not None else ""
     console.print(f"{phone.handset.now_ms / 1000:.1f} s with the agent; {ended}.{where}", soft_wrap=True)
     return 0

@@ -5,6 +5,7 @@ import asyncio
 import os
 import sys
 from contextlib import aclosing
+from json import dumps
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -14,6 +15,9 @@ from clients.follow import Followed, follow, newest
 from clients.line import plain
 from hub import events
 from hub.audio import Track
+
+OUTCOMES = {"result": "answered", "refused": "refused", "failed": "failed", "timeout": "took too long"}
+"""What came of a tool, as a verb."""
 
 COLOURS: dict[Track, str] = {"inbound": "cyan", "outbound": "green"}
 
@@ -43,12 +47,11 @@ class Page:
             case events.Final():
                 self._open.pop(event.utterance, None)
                 if event.text:
-                    self._say(event.start, self._line(event.track, event.speaker, event.text))
+                    self._say(event.start, self._line(event.track, event.speaker, event.text + (" —" if event.interrupted else "")))
             case events.CallStarted():
                 numbers = " → ".join(number for number in (event.from_, event.to) if number)
-                about = ", ".join(
-                    part for part in (numbers, f"transcribed by {event.transcriber.provider} ({event.transcriber.model})") if part
-                )
+                work = f"answered by the agent {event.agent}," if event.agent else "transcribed by"
+                about = ", ".join(part for part in (numbers, f"{work} {event.transcriber.provider} ({event.transcriber.model})") if part)
                 self._note(f"call {event.call_sid}: {about}")
             case events.CallEnded():
                 self._open.clear()
@@ -57,6 +60,12 @@ class Page:
                 self._note(f"{event.track} from {clock(event.start)} to {clock(event.end)} was not transcribed: {event.reason}")
             case events.Dtmf():
                 self._note(f"key {event.digit}")
+            case events.ToolCalled():
+                self._note(f"the agent uses {event.tool}: {dumps(event.arguments, ensure_ascii=False)}")
+            case events.ToolReturned():
+                self._note(f"{event.tool} {OUTCOMES[event.outcome]}: {event.detail}")
+            case events.AgentInterrupted():
+                self._note(f"the agent was interrupted after {event.heard:.1f} of {event.generated:.1f} s")
             case events.TranscriberLost():
                 self._note(f"{event.provider} lost: {event.reason}")
             case events.TranscriberRestored():

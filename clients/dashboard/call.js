@@ -25,7 +25,7 @@ const LIFE = new Set(["call-started", "call-ended"]);
 const PROVIDER = new Set(["transcriber-lost", "transcriber-restored", "transcriber-switched"]);
 
 /** What only a call's own subscription tells. */
-const TALK = new Set(["final", "gap", "dtmf"]);
+const TALK = new Set(["final", "gap", "dtmf", "tool-called", "tool-returned", "agent-interrupted"]);
 
 /** A call of which nothing is known but its callSid. */
 export function unheard(sid) {
@@ -178,16 +178,28 @@ function happened(call, event, fresh) {
       const { [event.utterance]: _, ...open } = call.open;
       const heardSeconds = Math.max(call.heardSeconds, event.end);
       if (!event.text) return { ...call, open }; // the provider took its interims back
-      const { track, speaker, text, start, end, confidence = null, words = [] } = event;
+      const { track, speaker, text, start, end, confidence = null, words = [], interrupted = false } = event;
       const recent = `${call.recent} ${text.toLowerCase()}`.slice(-RECENT_CHARACTERS);
       const latest = { track, speaker, text, settled: true, atMs };
-      const line = { ...identity(call, event, "final"), place: start, track, speaker, text, start, end, confidence, words };
+      const line = { ...identity(call, event, "final"), place: start, track, speaker, text, start, end, confidence, words, interrupted };
       return insert({ ...call, open, heardSeconds, recent, latest }, line, fresh);
     }
     case "gap": {
       const { track, start, end, reason } = event;
       const line = { ...identity(call, event, "gap"), place: start, track, speaker: call.speakers[track], start, end, reason };
       return insert({ ...call, heardSeconds: Math.max(call.heardSeconds, end) }, line, fresh);
+    }
+    case "tool-called": {
+      const { tool, time } = event;
+      return insert(call, { ...identity(call, event, "tool-called"), place: time, tool, arguments: event.arguments }, fresh);
+    }
+    case "tool-returned": {
+      const { tool, time, outcome, detail, seconds } = event;
+      return insert(call, { ...identity(call, event, "tool-returned"), place: time, tool, outcome, detail, seconds }, fresh);
+    }
+    case "agent-interrupted": {
+      const { time, heard, generated } = event;
+      return insert(call, { ...identity(call, event, "interrupted"), place: time, heard, generated }, fresh);
     }
     case "dtmf": {
       const last = call.lines.at(-1);
@@ -197,8 +209,8 @@ function happened(call, event, fresh) {
     }
     case "call-started": {
       const again = call.lines.some((line) => line.kind === "started" && !line.past);
-      const { from = null, to = null, transcriber } = event;
-      const line = { ...identity(call, event, "started"), from, to, ...transcriber, tracks: event.tracks ?? [], again };
+      const { from = null, to = null, transcriber, agent = null } = event;
+      const line = { ...identity(call, event, "started"), from, to, ...transcriber, agent, tracks: event.tracks ?? [], again };
       return insert(call, line, fresh);
     }
     case "call-ended": {

@@ -16,6 +16,9 @@ const DURABLE = new Set([
   "transcriber-restored",
   "transcriber-switched",
   "dtmf",
+  "tool-called",
+  "tool-returned",
+  "agent-interrupted",
   "call-ended",
 ]);
 

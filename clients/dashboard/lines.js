@@ -15,7 +15,7 @@ export function lineElement(line, query, moment) {
   made.classList.add(spoken ? line.track : line.kind);
   made.classList.toggle("past", line.past === true);
   const time = made.querySelector(".moment");
-  const timed = spoken || line.kind === "gap" || line.kind === "ended";
+  const timed = spoken || ["gap", "ended", "tool-called", "tool-returned", "interrupted"].includes(line.kind);
   time.textContent = timed ? clock(line.place) : line.atMs === null ? "" : wallTime(line.atMs);
   if (!line.past) {
     time.href = moment(line.place);
@@ -26,6 +26,7 @@ export function lineElement(line, query, moment) {
     return made;
   }
   made.querySelector(".who").textContent = line.speaker;
+  made.classList.toggle("interrupted", line.interrupted === true);
   // A provider that rates no single words may still doubt the whole line.
   const doubted = line.words.length === 0 && line.confidence !== null && line.confidence < UNSURE_BELOW;
   made.classList.toggle("doubted", doubted);

@@ -10,7 +10,13 @@ const ENDS = {
   "stream-lost": "The call's audio stopped coming and the call was given up",
   "hub-stopping": "The hub was stopped, and the transcript with it,",
   failed: "The hub failed on this call",
+  "agent-lost": "The agent was lost and the caller told so",
+  "agent-limit": "The agent's time was up",
+  "agent-hung-up": "The agent hung up",
+  transferred: "The agent passed the caller on",
 };
+
+const OUTCOMES = { result: "answered", refused: "refused", failed: "failed", timeout: "took too long" };
 
 /** A line that nobody spoke, as a sentence. Takes a line of call.js of any kind but `final`. */
 export function sentence(line) {
@@ -21,6 +27,12 @@ export function sentence(line) {
       return `${line.speaker} was not transcribed from ${clock(line.start)} to ${clock(line.end)}: ${line.reason}.`;
     case "dtmf":
       return `${line.speaker} pressed ${[...line.digits].join(" ")}`;
+    case "tool-called":
+      return `The agent uses ${line.tool}${listed(line.arguments)}.`;
+    case "tool-returned":
+      return `${line.tool} ${OUTCOMES[line.outcome] ?? line.outcome} after ${line.seconds.toFixed(1)} s: ${line.detail}`;
+    case "interrupted":
+      return `The agent was interrupted: ${line.heard.toFixed(1)} of ${line.generated.toFixed(1)} s had been heard.`;
     case "lost":
       return line.attempt
         ? `Lost ${line.provider}, trying again (${counted(line.attempt, "attempt")} so far): ${line.reason}.`
@@ -44,8 +56,18 @@ export function sentence(line) {
   }
 }
 
+/** A tool's arguments, as people write them down. */
+function listed(named) {
+  const parts = named !== null && typeof named === "object" ? Object.entries(named) : [];
+  return parts.map(([name, value], at) => `${at ? ", " : ": "}${name} ${typeof value === "string" ? value : JSON.stringify(value)}`).join("");
+}
+
 function begun(line) {
   const who = line.model ? `${line.provider} (${line.model})` : line.provider;
+  if (line.agent) {
+    const numbers = [line.from && `from ${phone(line.from)}`, line.to && `to ${phone(line.to)}`].filter(Boolean).join(" ");
+    return `Call ${numbers ? `${numbers} ` : ""}began; the agent ${line.agent} answers with ${who}.`;
+  }
   if (line.again) return `Another audio stream of this call began; ${who} transcribes.`;
   const ends = [line.from && `from ${phone(line.from)}`, line.to && `to ${phone(line.to)}`].filter(Boolean).join(" ");
   const sides = line.tracks.length === 1 ? `, only the ${line.tracks[0]} side` : "";

@@ -4,11 +4,16 @@ import asyncio
 import json
 import os
 import sys
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
+from clients import board
 from clients.__main__ import main
-from hub import tokens
+from clients.board import Row
+from clients.tail import Page
+from hub import events, tokens
 from tests.house import House, house
 from tests.media import CALL
 from tests.publishing import Publisher
@@ -108,3 +113,34 @@ async def test_codes_in_a_name_do_not_reach_the_terminal() -> None:
             _, lines, _ = await outcome(command)
         assert "\x1b" not in "".join(lines)
         assert "\u202e" not in "".join(lines)
+
+
+async def test_a_call_with_an_agent_reads_as_it_was_in_the_terminal_and_on_the_board() -> None:
+    told = [
+        events.CallStarted(
+            call_sid=CALL, tracks=["inbound", "outbound"], speakers={}, parameters={}, stream_sid="MZ", agent="desk",
+            transcriber=events.TranscriberName(provider="openai", model="m"),
+        ),
+        events.Final(
+            call_sid=CALL, utterance="u", revision=1, track="outbound", speaker="desk", text="It is on", start=0.0, end=1.0, words=[],
+            interrupted=True,
+        ),
+        events.AgentInterrupted(call_sid=CALL, time=1.0, heard=1.24, generated=3.5),
+        events.ToolCalled(call_sid=CALL, invocation="i", tool="book", arguments={"day": "Fr\u00fchling"}, time=2.0),
+        events.ToolReturned(call_sid=CALL, invocation="i", tool="book", outcome="refused", detail="full", time=2.0, seconds=0.4),
+    ]  # fmt: skip
+    console = Console(file=StringIO(), width=120)
+    page, row = Page(console), Row(CALL)
+    for event in told:
+        page.take(event)
+    assert console.file.getvalue().splitlines() == [  # type: ignore[attr-defined]
+        f"\u2014 call {CALL}: answered by the agent desk, openai (m)",
+        "00:00.0  desk: It is on \u2014",
+        "\u2014 the agent was interrupted after 1.2 of 3.5 s",
+        '\u2014 the agent uses book: {"day": "Fr\u00fchling"}',
+        "\u2014 book refused: full",
+    ]
+    lines = [line for event in told if (line := board.told(row, event))]
+    assert [line.partition("| ")[2] for line in lines[2:]] == [
+        "the agent was interrupted after 1.2 of 3.5 s", "the agent uses book", "book refused",
+    ]  # fmt: skip

@@ -56,6 +56,11 @@ export const dtmf = (offset, digit, more = {}) => durable("dtmf", offset, { digi
 export const lost = (offset, attempt = 1) => durable("transcriber-lost", offset, { provider: "local", reason: "it broke", attempt });
 export const restored = (offset) => durable("transcriber-restored", offset, { provider: "local", reason: "back", attempt: 1 });
 export const switched = (offset) => durable("transcriber-switched", offset, { provider: "deepgram", reason: "a bad key", attempt: 0 });
+export const toolCalled = (offset, more = {}) =>
+  durable("tool-called", offset, { invocation: "call_1", tool: "book", arguments: { day: "2026-12-01", seats: 2 }, time: offset, ...more });
+export const toolReturned = (offset, outcome, detail, more = {}) =>
+  durable("tool-returned", offset, { invocation: "call_1", tool: "book", outcome, detail, time: offset, seconds: 0.42, ...more });
+export const interrupted = (offset) => durable("agent-interrupted", offset, { time: offset, heard: 1.24, generated: 3.5 });
 export const ended = (offset, more = {}) =>
   durable("call-ended", offset, { reason: "completed", duration: 60, transcript: "complete", audio: {}, ...more });
 

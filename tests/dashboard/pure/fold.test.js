@@ -3,6 +3,7 @@ import { test } from "node:test";
 
 import { lasted, MAX_LINES, speaking, TAIL_LINES } from "../../../clients/dashboard/call.js";
 import { fold, foldAll, nothing } from "../../../clients/dashboard/fold.js";
+import { sentence } from "../../../clients/dashboard/sentences.js";
 import {
   at,
   CALL,
@@ -12,12 +13,15 @@ import {
   final,
   gap,
   interim,
+  interrupted,
   listed,
   lost,
   restored,
   started,
   subscribed,
   summary,
+  toolCalled,
+  toolReturned,
   switched,
   watching,
 } from "./events.js";
@@ -288,4 +292,27 @@ test("no state is ever changed, and folding many at once is folding one by one",
   let one = frozen(nothing());
   for (const event of events) one = frozen(fold(one, event));
   assert.deepEqual(foldAll(nothing(), events), one);
+});
+
+test("a call with an agent reads as it was: who answers, what it did, where it was cut short", () => {
+  const { lines } = call(
+    after(
+      watching("full"),
+      subscribed(),
+      started(1, { agent: "desk", transcriber: { provider: "openai", model: "gpt-realtime-2.1" } }),
+      final(2, "It is on", 1, 2, "outbound", { interrupted: true }),
+      interrupted(3),
+      toolCalled(4),
+      toolReturned(5, "refused", "that day is full"),
+      ended(6, { reason: "agent-hung-up", duration: 9 }),
+    ),
+  );
+  assert.deepEqual(lines.filter((line) => line.kind !== "final").map(sentence), [
+    "Call from +1 415 555 0123 to +1 415 555 0100 began; the agent desk answers with openai (gpt-realtime-2.1).",
+    "The agent was interrupted: 1.2 of 3.5 s had been heard.",
+    "The agent uses book: day 2026-12-01, seats 2.",
+    "book refused after 0.4 s: that day is full",
+    "The agent hung up after 0:09. The transcript is complete.",
+  ]);
+  assert.equal(lines.find((line) => line.kind === "final").interrupted, true);
 });
