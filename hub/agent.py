@@ -36,6 +36,12 @@ OPEN_SECONDS = 5.0
 QUIET_SECONDS = 60.0
 """A stream without a frame for so long is lost; see hub.call."""
 
+ANSWER_SECONDS = 15.0
+"""How long a model may take to begin a response that it was asked for: a second or two is normal, and somebody listens to nothing."""
+
+LOOK_SECONDS = 5.0
+"""How often it is looked whether anything takes too long."""
+
 LEAVE_SECONDS = 15.0
 """How long an agent that hangs up or transfers may take to say goodbye."""
 
@@ -228,7 +234,7 @@ class AgentCall:
         deadline = loop.time() + self._seconds
         while not self._over.is_set():
             try:
-                async with asyncio.timeout_at(min(deadline, loop.time() + QUIET_SECONDS / 4)):
+                async with asyncio.timeout_at(min(deadline, loop.time() + LOOK_SECONDS)):
                     await self._over.wait()
             except TimeoutError:
                 if loop.time() >= deadline:
@@ -236,6 +242,8 @@ class AgentCall:
                     self._fail("agent-limit", f"the agent's time is up: {self._seconds / 60:g} minutes are the most (HUB_AGENT_MINUTES)")
                 elif self._clock() - self._heard_at >= QUIET_SECONDS:
                     self._end("stream-lost", f"no frame for {QUIET_SECONDS:.0f} s")
+                elif self.dialogue.unanswered_ms >= ANSWER_SECONDS * 1000:
+                    self._lose(ProviderError(openai.PROVIDER, f"did not answer within {ANSWER_SECONDS:.0f} s", retryable=True))
 
     def _finish(self) -> None:
         complete = self.dialogue.finish()
@@ -292,7 +300,8 @@ class AgentCall:
         try:
             message = openai.decode(text)
             if type(message) is openai.Error:
-                self._log.warning("OpenAI says %s: %s", message.error.code, message.error.message[:200])
+                self._log.warning("OpenAI says %s", message.error.code or message.error.type)
+                self._log.debug("OpenAI says %s", message.error.message)  # it may quote what was said
             self.dialogue.take(message)
         except WireError as error:
             self._log.warning("%s", error)

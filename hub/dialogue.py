@@ -92,6 +92,8 @@ class Dialogue:
         """The response that is being made; empty when there is none."""
         self._asked = False
         """Whether a response was asked for that has not begun."""
+        self._asked_ms = 0.0
+        """Since when; only meaningful with `_asked`."""
         self._wanted = False
         """Whether one is to be asked for as soon as that is possible."""
         self._muted = ""
@@ -110,6 +112,11 @@ class Dialogue:
     def quiet(self) -> bool:
         """Whether the agent has said all it has to say, and it was heard."""
         return self.playback.quiet and not self._active and not self._asked and not self._wanted
+
+    @property
+    def unanswered_ms(self) -> float:
+        """How long a response that was asked for has not begun."""
+        return self.now_ms - self._asked_ms if self._asked else 0.0
 
     # The caller's side.
 
@@ -214,7 +221,7 @@ class Dialogue:
             return
         self.ready = True
         if self._agent.greeting:
-            self._asked = True
+            self._asked, self._asked_ms = True, self.now_ms
             self._to_model(openai.response_create(f"Greet the caller. Say exactly this, and nothing else: {self._agent.greeting}"))
         for at_ms, mulaw in self._early:
             self._forward(at_ms, mulaw)
@@ -323,7 +330,7 @@ class Dialogue:
     def _respond(self) -> None:
         """Ask for a response, unless there is one, or the caller speaks: then one follows anyway."""
         if self._wanted and not self._active and not self._asked and not self._caller_speaks:
-            self._wanted, self._asked = False, True
+            self._wanted, self._asked, self._asked_ms = False, True, self.now_ms
             self._to_model(openai.response_create())
 
     def _done(self, response: openai.Response) -> None:

@@ -116,6 +116,27 @@ async def test_a_session_that_never_becomes_ready_is_given_up(monkeypatch: pytes
         await line.gone()
 
 
+async def test_a_model_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agents, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(agents, "ANSWER_SECONDS", 1.0)
+    async with lines(Model(mute=True)) as line:
+        async with line.call() as (phone, follower):
+            while not phone.over.is_set():
+                await line.together(phone)
+            assert "did not answer within 1 s" in (await follower.all())[-2]["reason"]
+        await line.gone()
+
+
+async def test_a_stream_that_goes_quiet_ends_the_call_and_its_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agents, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(agents, "QUIET_SECONDS", 0.2)
+    async with lines() as line:
+        async with line.call() as (phone, follower):
+            await phone.over.wait()
+            assert (await follower.all())[-1]["reason"] == "stream-lost"
+        await line.gone()
+
+
 async def test_agents_answer_only_so_many_calls_at_once() -> None:
     async with lines(agent_calls=1) as line:
         async with line.call() as (phone, _):

@@ -89,6 +89,7 @@ class Model:
     expire_after_ms: int | None = None  # of the caller's audio: the 60-minute limit
     drop_after_ms: int | None = None  # of the caller's audio: the connection breaks
     error_on_update: str = ""  # what is wrong with the session's settings
+    mute: bool = False  # takes all and never begins a response
     unknown: bool = False  # an unknown type before each message, and an unknown field in it
     greets_late: asyncio.Event | None = None  # session.updated waits for it
 
@@ -330,6 +331,8 @@ class _Session:
 
     def respond(self, instructions: str) -> None:
         self.talk.instructions.append(instructions)
+        if self.model.mute:
+            return
         number, self.talk.responses = self.talk.responses, self.talk.responses + 1
         reply = self.model.replies[number] if number < len(self.model.replies) else Reply("All right.")
         self.response_id = self.name("resp")

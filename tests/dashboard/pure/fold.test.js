@@ -3,6 +3,7 @@ import { test } from "node:test";
 
 import { lasted, MAX_LINES, speaking, TAIL_LINES } from "../../../clients/dashboard/call.js";
 import { fold, foldAll, nothing } from "../../../clients/dashboard/fold.js";
+import { phone } from "../../../clients/dashboard/format.js";
 import { sentence } from "../../../clients/dashboard/sentences.js";
 import {
   at,
@@ -308,7 +309,7 @@ test("a call with an agent reads as it was: who answers, what it did, where it w
     ),
   );
   assert.deepEqual(lines.filter((line) => line.kind !== "final").map(sentence), [
-    "Call from +1 415 555 0123 to +1 415 555 0100 began; the agent desk answers with openai (gpt-realtime-2.1).",
+    `Call from ${phone("+14155550123")} to ${phone("+14155550100")} began; the agent desk answers with openai (gpt-realtime-2.1).`,
     "The agent was interrupted: 1.2 of 3.5 s had been heard.",
     "The agent uses book: day 2026-12-01, seats 2.",
     "book refused after 0.4 s: that day is full",

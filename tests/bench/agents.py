@@ -1,0 +1,192 @@
+"""What an agent's call costs the hub, and how much later the caller hears the model because of it.
+
+    python -m tests.bench.agents --calls 50 --seconds 20
+
+Each call is a pretend Twilio that plays in real time, sends its marks back and counts gaps; behind the hub is a stand-in for the Realtime
+API that costs little: it takes the audio and, while it talks, says four seconds of speech every five, four times faster than it is played,
+in deltas of 200 ms. Latency is from the stand-in's write of an answer's first delta to the pretend Twilio's having it, by one clock, in
+one process; the hub is another. CPU is that of the hub's process: first with a silent model (the caller's direction alone), then with one
+that talks; the difference is the agent's direction. Latencies hold what the load generator adds as well, so they are upper bounds; `generator_pace` is 1 where it kept up with real time.
+"""
+
+import argparse
+import asyncio
+import base64
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from typing import Any
+
+import uvloop
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+
+from clients.phone import FRAME_BYTES, Phone
+from tests.bench.load import cpu_seconds, free_port, tree, wait_for
+
+DELTA_BYTES = 1600
+DELTAS = 20
+GAP_SECONDS = 0.05
+EVERY_SECONDS = 5.0
+
+
+class Talker:
+    """The stand-in for the model."""
+
+    def __init__(self) -> None:
+        self.talking = False
+        self.sent_at: dict[int, float] = {}
+        """When the first delta of each answer was written, by its number."""
+        self.deltas = 0
+
+    async def attend(self, socket: ServerConnection) -> None:
+        async with asyncio.TaskGroup() as group:
+            talking = group.create_task(self._talk(socket))
+            try:
+                async for message in socket:
+                    if b"session.update" in (message.encode() if isinstance(message, str) else message)[:40]:
+                        await socket.send('{"type":"session.updated","session":{}}')
+            except ConnectionClosed:
+                pass
+            talking.cancel()
+
+    async def _talk(self, socket: ServerConnection) -> None:
+        await asyncio.sleep(hash(socket.id) % 1000 / 1000 * EVERY_SECONDS)
+        while True:
+            due = time.perf_counter() + EVERY_SECONDS
+            if self.talking:
+                await self._answer(socket)
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+
+    async def _answer(self, socket: ServerConnection) -> None:
+        number = len(self.sent_at) + 1
+        self.sent_at[number] = 0.0
+        name = {"response_id": f"r{number}", "item_id": f"i{number}", "output_index": 0, "content_index": 0}
+        said: list[dict[str, Any]] = [{"type": "response.created", "response": {"id": f"r{number}"}}]
+        audio = base64.b64encode(number.to_bytes(4, "big") + b"\x01" * (DELTA_BYTES - 4)).decode()
+        delta = json.dumps({"type": "response.output_audio.delta", **name, "delta": audio})
+        await socket.send(json.dumps(said[0]))
+        for count in range(DELTAS):
+            if not count:
+                self.sent_at[number] = time.perf_counter()
+            await socket.send(delta)
+            self.deltas += 1
+            await asyncio.sleep(GAP_SECONDS)
+        text = "word " * 10
+        await socket.send(json.dumps({"type": "response.output_audio_transcript.done", **name, "transcript": text}))
+        await socket.send(json.dumps({"type": "response.output_audio.done", **name}))
+        await socket.send(json.dumps({"type": "response.done", "response": {"id": f"r{number}", "status": "completed"}}))
+
+
+class TimedPhone(Phone):
+    """A phone that notes when each answer's first audio came."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.first_at: dict[int, float] = {}
+        """By the answer's number."""
+        self.gaps = 0
+        """Frames in which nothing was heard in the middle of an answer."""
+        self._left = 0
+        inner = self.handset.receive
+
+        def receive(text: str | bytes) -> None:
+            now = time.perf_counter()
+            inner(text)
+            if b'"media"' in (text.encode() if isinstance(text, str) else text)[:20]:
+                number = int.from_bytes(base64.b64decode(json.loads(text)["media"]["payload"][:8])[:4], "big")
+                if number not in self.first_at:
+                    self.first_at[number] = now
+                    self._left = DELTAS * DELTA_BYTES
+
+        self.handset.receive = receive  # type: ignore[method-assign]
+
+    async def step(self, mulaw: bytes = b"") -> bytes:
+        heard = await super().step(mulaw)
+        if self._left > 0:
+            silent = heard.count(b"\xff")
+            self.gaps += silent > 0 and self._left > FRAME_BYTES
+            self._left -= FRAME_BYTES - silent
+        return heard
+
+
+async def hold(phone: TimedPhone, offset: float, done: asyncio.Event) -> None:
+    """Be on the telephone in real time."""
+    began = time.perf_counter() + offset
+    frame, voice = 0, b"\x55" * FRAME_BYTES
+    while not done.is_set() and not phone.over.is_set():
+        await phone.step(voice)
+        frame += 1
+        await asyncio.sleep(max(0.0, began + frame * 0.02 - time.perf_counter()))
+
+
+async def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Run a hub and hold calls with it."""
+    talker = Talker()
+    async with serve(talker.attend, "127.0.0.1", 0, compression=None, ping_interval=None, max_queue=None) as server:
+        port = free_port()
+        settings = {"HUB_PORT": str(port), "HUB_AGENT_CALLS": str(options.calls), "HUB_DRAIN_SECONDS": "0", "HUB_LOG_LEVEL": "error"}
+        settings |= {"OPENAI_API_KEY": "k", "OPENAI_URL": f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}", "OPENAI_GREETING": " "}
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("HUB_", "OPENAI_"))} | settings
+        process = subprocess.Popen([sys.executable, "-m", "hub", "serve"], env=environment)
+        try:
+            await asyncio.to_thread(wait_for, port)
+            return await _hold_all(options, talker, port, process.pid)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(30)
+
+
+async def _hold_all(options: argparse.Namespace, talker: Talker, port: int, pid: int) -> dict[str, Any]:
+    done, phones = asyncio.Event(), [TimedPhone(f"ws://127.0.0.1:{port}/agent") for _ in range(options.calls)]
+    async with asyncio.TaskGroup() as group:
+
+        async def one(at: int, phone: TimedPhone) -> None:
+            async with phone:
+                await hold(phone, 0.02 * at / len(phones), done)
+                await phone.hang_up()
+
+        def frames() -> int:
+            return sum(len(phone.said) for phone in phones) // FRAME_BYTES
+
+        for at, phone in enumerate(phones):
+            group.create_task(one(at, phone))
+        await asyncio.sleep(2)
+        before, heard = cpu_seconds(tree(pid)), frames()
+        await asyncio.sleep(options.seconds / 2)
+        inward_us = (cpu_seconds(tree(pid)) - before) / max(1, frames() - heard) * 1e6
+        talker.talking = True
+        await asyncio.sleep(EVERY_SECONDS)  # until all have begun
+        before, heard, said = cpu_seconds(tree(pid)), frames(), talker.deltas
+        await asyncio.sleep(options.seconds)
+        used, heard, said = cpu_seconds(tree(pid)) - before, frames() - heard, talker.deltas - said
+        talker.talking = False
+        await asyncio.sleep(GAP_SECONDS * DELTAS)
+        done.set()
+    late = sorted((at - talker.sent_at[number]) * 1000 for phone in phones for number, at in phone.first_at.items())
+    outward_frames = said * DELTA_BYTES / FRAME_BYTES
+    return {
+        "calls": options.calls, "answers": len(late), "latency_ms_p50": round(statistics.median(late), 2),
+        "latency_ms_p99": round(late[int(len(late) * 0.99)], 2), "inward_us_per_frame": round(inward_us, 1),
+        "outward_us_per_frame": round((used * 1e6 - inward_us * heard) / outward_frames, 1),
+        "outward_us_per_delta": round((used * 1e6 - inward_us * heard) / said, 1),
+        "hub_cpu_percent_while_talking": round(used / options.seconds * 100, 1), "gaps": sum(phone.gaps for phone in phones),
+        "generator_pace": round(heard / (options.seconds * 50 * options.calls), 3),
+    }  # fmt: skip
+
+
+def main() -> int:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--calls", type=int, default=50)
+    parser.add_argument("--seconds", type=float, default=20)
+    print(json.dumps(uvloop.run(measure(parser.parse_args()))))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
