@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.agents.lines import Follower, lines, read, words
-from tests.providers.fake_openai import Model, Reply, overheard
+from tests.providers.fake_openai import Model, Reply, overheard, recorded
 
 
 async def test_a_greeting_a_question_and_an_answer_read_as_they_were_said() -> None:
@@ -44,6 +44,16 @@ async def test_a_greeting_a_question_and_an_answer_read_as_they_were_said() -> N
     assert greeting["end"] - greeting["start"] == pytest.approx(0.85, abs=0.06)
     assert greeting["end"] <= question["start"] + 0.31 < question["end"] <= answer["start"] + 0.02
     assert any(event["type"] == "interim" and event["track"] == "outbound" for event in follower.events)
+
+
+async def test_a_real_voice_reaches_the_caller_to_the_byte() -> None:
+    async with lines(Model(replies=[Reply("Good morning, this is Maya.")], voice=recorded, delta_ms=333)) as line:
+        async with line.call() as (phone, follower):
+            await line.listen(phone, lambda: phone.handset.now_ms > 3400 and phone.handset.waiting_ms == 0)
+            await phone.hang_up()
+            assert read(await follower.all()) == ["agent: Good morning, this is Maya.", "ended: completed, complete"]
+        await line.gone()
+    assert recorded("") in bytes(phone.handset.heard)
 
 
 async def test_a_caller_who_speaks_silences_the_agent_at_once_and_everyone_is_told_what_was_heard() -> None:

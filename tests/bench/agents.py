@@ -6,7 +6,8 @@ Each call is a pretend Twilio that plays in real time, sends its marks back and 
 API that costs little: it takes the audio and, while it talks, says four seconds of speech every five, four times faster than it is played,
 in deltas of 200 ms. Latency is from the stand-in's write of an answer's first delta to the pretend Twilio's having it, by one clock, in
 one process; the hub is another. CPU is that of the hub's process: first with a silent model (the caller's direction alone), then with one
-that talks; the difference is the agent's direction. Latencies hold what the load generator adds as well, so they are upper bounds; `generator_pace` is 1 where it kept up with real time.
+that talks; the difference is the agent's direction. Latencies hold what the load generator adds as well, so they are upper bounds;
+`generator_pace` is 1 where it kept up with real time.
 """
 
 import argparse

@@ -20,6 +20,8 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Response
 
+from clients.caller import SAMPLE
+from clients.sound import read_call
 from tests.providers.script import BYTES_PER_SECOND, Ear, FakeProvider, Line, Visit, said, spoken
 
 MODELS = {"gpt-realtime-2.1", "gpt-realtime-2.1-mini", "gpt-realtime-2", "gpt-realtime-1.5"}
@@ -50,6 +52,13 @@ judge: TypeAdapter[Any] = TypeAdapter(RealtimeClientEvent)
 def voiced(text: str) -> bytes:
     """A voice whose words an Ear finds again: 300 ms a word."""
     return spoken(said(text, 0.0, word_seconds=0.25, gap_seconds=0.05)) if text else b""
+
+
+def recorded(_: str) -> bytes:
+    """A real voice: the agent of the project's sample call says good morning, whatever the text."""
+    sound = read_call(SAMPLE)
+    assert sound.outbound is not None
+    return sound.outbound[round(0.8 * BYTES_PER_SECOND) : round(3.6 * BYTES_PER_SECOND)]
 
 
 def overheard(mulaw: bytes) -> str:
