@@ -11,7 +11,8 @@ import aiohttp
 
 from clients.phone import FRAME_BYTES, Phone
 from tests.house import House, real_house
-from tests.providers.fake_openai import FakeOpenAI, Model, Talk
+from tests.providers.fake_openai import FakeOpenAI
+from tests.providers.openai_script import Model, Talk
 from tests.providers.script import said, spoken
 
 NUMBERS = {"from": "+14155550123", "to": "+14155550100"}

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.agents.lines import Follower, lines, read, words
-from tests.providers.fake_openai import Model, Reply, overheard, recorded
+from tests.providers.openai_script import Model, Reply, overheard, recorded
 
 
 async def test_a_greeting_a_question_and_an_answer_read_as_they_were_said() -> None:

@@ -10,7 +10,7 @@ from clients.caller import NotAnswered
 from clients.phone import Phone
 from hub import agent as agents
 from tests.agents.lines import Follower, lines, read, words
-from tests.providers.fake_openai import Call, Model, Reply
+from tests.providers.openai_script import Call, Model, Reply
 from tests.providers.script import Script
 
 

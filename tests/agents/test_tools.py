@@ -9,7 +9,7 @@ import pytest
 
 from tests.agents.lines import lines, read, words
 from tests.agents.servers import SECRET, Hook, Rest, serving
-from tests.providers.fake_openai import Call, Model, Reply, overheard
+from tests.providers.openai_script import Call, Model, Reply, overheard
 
 ACCOUNT = {"twilio_account_sid": "AC" + "0" * 32, "twilio_auth_token": "t"}
 

@@ -14,7 +14,7 @@ import pytest
 from clients.phone import BadMessage, Handset
 from hub.wire.twilio import Speech
 from tests.agents.lines import lines
-from tests.providers.fake_openai import Model, Reply, overheard
+from tests.providers.openai_script import Model, Reply, overheard
 
 SPEECH = Speech("MZ1")
 

@@ -11,7 +11,8 @@ from pydantic import TypeAdapter
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.providers.fake_openai import Call, FakeOpenAI, Model, Reply, overheard
+from tests.providers.fake_openai import FakeOpenAI
+from tests.providers.openai_script import Call, Model, Reply, overheard
 from tests.providers.script import Script, said, spoken
 
 judge: TypeAdapter[Any] = TypeAdapter(RealtimeServerEvent)
