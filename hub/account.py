@@ -144,7 +144,10 @@ class Account:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS))
         status, body = 0, b""
         for token in self._config.auth_tokens:
-            options: dict[str, Any] = {"auth": aiohttp.BasicAuth(self._config.twilio_account, token), "data": form}
+            options: dict[str, Any] = {
+                "headers": {"Authorization": aiohttp.encode_basic_auth(self._config.twilio_account, token)},
+                "data": form,
+            }
             try:
                 async with self._session.request(method, self._config.twilio_url.rstrip("/") + path, **options) as answer:
                     status, body = answer.status, await answer.read()
