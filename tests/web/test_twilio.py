@@ -56,6 +56,20 @@ async def closed(socket: aiohttp.ClientWebSocketResponse) -> tuple[object, objec
     return message.data, message.extra
 
 
+async def test_a_socket_rests_after_a_block_and_what_came_meanwhile_is_read_at_once() -> None:
+    async with house() as home:
+        socket = await home.call()
+        await talk(socket, 0, 100)
+        while not home.state.rests.resting:
+            await asyncio.sleep(0.001)
+        assert home.state.counters.frames == 10
+        await talk(socket, 100, 500)
+        await socket.send_str(stop())
+        assert await closed(socket) == (1000, "stop")
+        audio = home.transcribers[0].audio("inbound")
+    assert (home.state.counters.frames, len(audio)) == (50, 500 * 8)
+
+
 async def test_a_call_becomes_events_from_start_to_end() -> None:
     async with house(on_block=talking) as home:
         socket = await home.call(
