@@ -75,7 +75,11 @@ class Stream:
         self.on_over = on_over
 
     def chunk(self, track: Track, at_ms: int, payload: bytes) -> bool:
-        """Take one chunk of mu-law at `at_ms` of the stream's own time; return whether it completed a block. Never waits."""
+        """Take one chunk of mu-law at `at_ms` of the stream's own time. Never waits.
+
+        Returns whether nobody needs more of this stream for the next 100 ms: a block has just left, and all of the call comes by this
+        one socket. Where tracks come by a socket each, one must not be kept from keeping step with the other.
+        """
         call = self.call
         self.heard_at = call.clock()
         if call.sources.get(track) is not self:
@@ -85,7 +89,7 @@ class Stream:
             call.sources[track] = self
         if call.timeline.add(track, self.base_ms + at_ms if at_ms >= 0 else -1, payload):
             call.forward()
-            return True
+            return call.streams == 1
         return False
 
     def dtmf(self, digit: str, track: Track) -> None:

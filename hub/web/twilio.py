@@ -47,7 +47,7 @@ class MediaDoor:
                 media = message.media
                 self._counters.frames += 1
                 if stream.chunk(media.track, media.timestamp, media.payload):
-                    self._state.rests.add(self.socket)  # the next block takes another 100 ms, and nobody waits for parts of it
+                    self._state.rests.add(self.socket)
                 return
             match message:
                 case Start(start):
