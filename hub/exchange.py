@@ -167,6 +167,8 @@ class Exchange:
         if not self.draining:
             log.info("stopping: %d calls are live", self.live)
         self.draining = True
+        if self._account is not None:
+            self._account.listening.clear()
         for _, task in self._left_behind.values():
             task.cancel()
         try:
