@@ -93,7 +93,7 @@ class Journal:
         for line in self._path.read_bytes().splitlines() if self._path.exists() else ():
             try:
                 entry = msgspec.json.decode(line, type=Entry)
-            except msgspec.DecodeError:  # the last line of a process that was killed while it wrote
+            except (msgspec.DecodeError, UnicodeDecodeError):  # the last line of a process that was killed while it wrote
                 continue
             entries.pop(entry.call_sid, None)
             if not entry.over:
