@@ -22,7 +22,7 @@ from hub.transcribers.assemblyai import AssemblyAI, AssemblyAITracks
 from hub.transcribers.deepgram import Deepgram
 from hub.transcribers.local import LocalEngine, LocalTranscriber
 from hub.transcribers.standby import Refusing, Standby
-from hub.web import asyncapi, calls, client, dashboard, health, twilio
+from hub.web import asyncapi, calls, client, dashboard, health, metrics, twilio
 from hub.web.server import Runner
 from hub.web.sockets import Rests
 from hub.web.state import STATE, State
@@ -48,6 +48,7 @@ class Transcribers:
         self._counters = counters
         self._engine = LocalEngine()
         for provider in dict.fromkeys((config.provider, config.fallback or config.provider)):
+            counters.providers[provider]  # shows in the metrics before the first call does
             if provider == "local":
                 self._engine.check()
             else:
@@ -73,7 +74,9 @@ class Transcribers:
         self._engine.close()
 
     def _of(self, provider: str, language: str | None, keyterms: tuple[str, ...]) -> Transcriber:
-        return LocalTranscriber(self._engine) if provider == "local" else self._remote(provider, language, keyterms)
+        if provider == "local":
+            return LocalTranscriber(self._engine, self._counters.providers[provider])
+        return self._remote(provider, language, keyterms)
 
     def _remote(self, provider: str, language: str | None, keyterms: tuple[str, ...]) -> Transcriber:
         config, counters = self._config, self._counters.providers[provider]
@@ -112,7 +115,11 @@ async def running(config: Config, open_transcriber: OpenTranscriber | None = Non
             state = State(config, registry, exchange, rounds, Rests(loop), counters)
             runner = Runner(application(state), goodbye_seconds=GOODBYE_SECONDS)
             await runner.setup()
-            chores = [group.create_task(exchange.expire()), group.create_task(runner.expect_requests(time.monotonic))]
+            chores = [
+                group.create_task(exchange.expire()),
+                group.create_task(runner.expect_requests(time.monotonic)),
+                group.create_task(metrics.feel_lag(counters.lag_seconds, loop.time)),
+            ]
             try:
                 yield state, await _listen(runner, config)
                 await exchange.drain(config.drain_seconds)
@@ -138,6 +145,7 @@ def application(state: State) -> web.Application:
     app.router.add_get("/client", client.client)
     app.add_routes(calls.routes)
     app.add_routes(health.routes)
+    app.add_routes(metrics.routes)
     app.add_routes(dashboard.routes)
     app.router.add_get("/asyncapi.json", asyncapi.serve)
     return app

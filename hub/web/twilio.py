@@ -20,7 +20,7 @@ START_SECONDS = 10.0
 class MediaDoor:
     """One Twilio socket: frames in order, into its call."""
 
-    __slots__ = ("_counters", "_over", "_state", "_stream", "_wire", "socket")
+    __slots__ = ("_close_code", "_counters", "_over", "_state", "_stream", "_wire", "socket")
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -29,6 +29,8 @@ class MediaDoor:
         self._stream: Stream | None = None
         self._over = False
         """Whether the socket is to be closed: what still comes is not looked at."""
+        self._close_code: int | None = None
+        """With what the hub closes; None while it does not. Twilio need not answer, so the socket itself may not know."""
         self.socket = FrameSocket(self.take, max_msg_size=MAX_MESSAGE_BYTES)
 
     def take(self, data: bytes, is_text: bool) -> None:
@@ -67,7 +69,7 @@ class MediaDoor:
             self._end(1011, "the hub failed on this stream")
 
     def _end(self, code: int, reason: str) -> None:
-        self._over = True
+        self._over, self._close_code = True, code
         self.socket.interrupt(code, reason)
 
     async def serve(self, request: web.Request) -> None:
@@ -85,6 +87,7 @@ class MediaDoor:
                     log.warning("Twilio broke the WebSocket protocol: %s; closed with %d", error, error.code)
         finally:
             self._over = True
+            self._counters.streams_closed[self._close_code or self.socket.close_code or 1006] += 1
             impatience.cancel()
             self._state.sockets.discard(self.socket)
             if self._stream is not None:
