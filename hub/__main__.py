@@ -9,7 +9,7 @@ import sys
 
 import uvloop
 
-from hub import __version__, app, config, tokens
+from hub import __version__, app, config, logs, tokens
 from hub.errors import ConfigError
 from hub.web import asyncapi
 
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
         settings = config.load()
         if options.command == "token":
             return mint(settings, options)
-        logging.basicConfig(level=settings.log.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+        logs.set_up(settings.log, settings.log_form, settings.secrets)
         return uvloop.run(serve(settings))
     except ConfigError as error:
         print(f"transcript-hub: {error}", file=sys.stderr)

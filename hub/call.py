@@ -6,12 +6,13 @@ Twilio's side only calls `Stream.chunk()`, which never waits. Knows no aiohttp, 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, MutableMapping
-from typing import Any, Literal, assert_never
+from collections.abc import Callable
+from typing import Literal, assert_never
 
 from hub import events
 from hub.audio import TRACKS, Track, ms
 from hub.errors import ProviderError
+from hub.logs import CallLog
 from hub.registry import Record, Registry
 from hub.stereo import StereoTimeline
 from hub.transcribers import Lost, Report, Restored, Switched, Transcriber
@@ -36,15 +37,6 @@ SECRET_PARAMETERS = frozenset({"token"})
 """Parameters that subscribers must not see."""
 
 EndReason = Literal["completed", "stream-lost", "hub-stopping", "failed"]
-
-
-class CallLog(logging.LoggerAdapter[logging.Logger]):
-    """Adds the call, and the stream where there is one, to every line."""
-
-    def process(self, msg: str, kwargs: MutableMapping[str, Any]) -> tuple[str, MutableMapping[str, Any]]:
-        """Put `call=… stream=…` in front of the message."""
-        where = " ".join(f"{name}={value}" for name, value in (self.extra or {}).items())
-        return f"{where} {msg}", kwargs
 
 
 class Stream:
@@ -169,7 +161,7 @@ class Call:
         self._registry.announce(self.record, started)
         if not self._streams[:-1] and self._left_at is not None and hole_ms >= GAP_MS:
             self._go_on_at(base_ms)
-        self._log.info("stream %s joined with %s", stream.sid, "+".join(stream.tracks))
+        self._stream_log(stream).info("joined with %s", "+".join(stream.tracks))
         self._changed.set()
         return stream
 
@@ -205,7 +197,7 @@ class Call:
                 for other in self._streams:
                     if track in other.tracks:
                         self.sources[track] = other
-        self._log.info("stream %s %s", stream.sid, "stopped" if reason == "completed" else "was lost")
+        self._stream_log(stream).info("stopped" if reason == "completed" else "was lost")
         self._changed.set()
 
     def forward(self) -> None:
@@ -351,6 +343,9 @@ class Call:
                 self._tell(events.TranscriberSwitched(call_sid=sid, provider=provider, reason=reason, attempt=attempt))
             case _:
                 assert_never(report)
+
+    def _stream_log(self, stream: Stream) -> CallLog:
+        return CallLog(log, {"call": self.record.call_sid, "stream": stream.sid})
 
     def _tell(self, event: events.Durable) -> None:
         """Publish what concerns the call as a whole."""

@@ -45,6 +45,7 @@ class Config:
     )
     keep_minutes: float = setting("HUB_KEEP_MINUTES", 60.0, "how long an ended call can still be read")
     drain_seconds: float = setting("HUB_DRAIN_SECONDS", 30.0, "how long a stopping hub lets live calls go on")
+    log_form: Literal["text", "json"] = setting("HUB_LOG", "text", "text, for people, or json: an object a line, with call and stream")
     log: Literal["debug", "info", "warning", "error"] = setting("HUB_LOG_LEVEL", "info", "debug, info, warning or error")
 
     deepgram_key: str = setting("DEEPGRAM_API_KEY", "", "Deepgram's key", secret=True)
@@ -74,6 +75,11 @@ class Config:
         if self.transcriber != "auto":
             return self.transcriber
         return "deepgram" if self.deepgram_key else "assemblyai" if self.assemblyai_key else "local"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Whatever must be in no line of the log."""
+        return tuple(getattr(self, each.name) for each in fields(self) if each.metadata["secret"] and getattr(self, each.name))
 
     def key(self, provider: str) -> str:
         """Return a provider's key; empty where it has none or needs none."""

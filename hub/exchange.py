@@ -5,6 +5,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 
+from hub import logs
 from hub.audio import Track
 from hub.call import Call, Stream
 from hub.counters import Counters
@@ -91,6 +92,7 @@ class Exchange:
         return call
 
     async def _run(self, call: Call) -> None:
+        logs.call.set(call.record.call_sid)  # of this task, and of those that it starts
         try:
             await call.run()
         finally:

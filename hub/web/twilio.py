@@ -7,6 +7,7 @@ from aiohttp import WebSocketError, web
 
 from hub.call import Stream
 from hub.errors import HubError, WireError
+from hub.logs import CallLog
 from hub.web.sockets import FrameSocket, Interruption
 from hub.web.state import STATE, State
 from hub.wire.twilio import MAX_MESSAGE_BYTES, Dtmf, Media, Start, Stop, TwilioStream
@@ -20,13 +21,14 @@ START_SECONDS = 10.0
 class MediaDoor:
     """One Twilio socket: frames in order, into its call."""
 
-    __slots__ = ("_close_code", "_counters", "_over", "_state", "_stream", "_wire", "socket")
+    __slots__ = ("_close_code", "_counters", "_log", "_over", "_state", "_stream", "_wire", "socket")
 
     def __init__(self, state: State) -> None:
         self._state = state
         self._counters = state.counters
         self._wire = TwilioStream()
         self._stream: Stream | None = None
+        self._log = CallLog(log)
         self._over = False
         """Whether the socket is to be closed: what still comes is not looked at."""
         self._close_code: int | None = None
@@ -50,6 +52,7 @@ class MediaDoor:
                 return
             match message:
                 case Start(start):
+                    self._log = CallLog(log, {"call": start.call_sid, "stream": start.stream_sid})
                     self._stream = self._state.exchange.join(start, lambda reason: self._end(1000, reason))
                 case Dtmf(dtmf) if stream is not None:
                     stream.dtmf(dtmf.digit, "outbound" if dtmf.track.startswith("outbound") else "inbound")
@@ -58,14 +61,14 @@ class MediaDoor:
                     self._end(1000, "stop")
         except WireError as error:
             self._counters.malformed += 1
-            log.warning("%s; closed with %d", error, error.close_code)
+            self._log.warning("%s; closed with %d", error, error.close_code)
             self._end(error.close_code, error.problem)
         except HubError as error:
             self._counters.refused[f"twilio {error.code}"] += 1
-            log.warning("a stream was refused: %s", error)
+            self._log.warning("a stream was refused: %s", error)
             self._end(1013, str(error))
-        except Exception:  # a frame is taken inside aiohttp's parser, which would swallow it
-            log.exception("a stream failed")
+        except Exception:  # noqa: BLE001  a frame is taken inside aiohttp's parser, which would swallow it
+            self._log.exception("a stream failed")
             self._end(1011, "the hub failed on this stream")
 
     def _end(self, code: int, reason: str) -> None:
@@ -84,7 +87,7 @@ class MediaDoor:
                     await self.socket.close(code=code, message=reason.encode()[:123])
                 case WebSocketError() as error:
                     self._counters.malformed += 1
-                    log.warning("Twilio broke the WebSocket protocol: %s; closed with %d", error, error.code)
+                    self._log.warning("Twilio broke the WebSocket protocol: %s; closed with %d", error, error.code)
         finally:
             self._over = True
             self._counters.streams_closed[self._close_code or self.socket.close_code or 1006] += 1
