@@ -83,7 +83,8 @@ async def serve(settings: config.Config) -> int:
     try:
         async with app.running(settings) as (_, port):
             host = f"[{settings.host}]" if ":" in settings.host else settings.host
-            log.info("listening on http://%s:%d, transcribing with %s", host, port, settings.provider)
+            scheme = "https" if settings.tls_cert else "http"
+            log.info("listening on %s://%s:%d, transcribing with %s", scheme, host, port, settings.provider)
             if settings.secret and len(settings.secret) < SECRET_CHARACTERS:
                 log.warning("HUB_SECRET is short: whoever guesses it can watch every call; 32 random characters are better")
             await stopping.wait()

@@ -26,6 +26,7 @@ from hub.web import asyncapi, calls, client, dashboard, health, metrics, twilio
 from hub.web.server import Runner
 from hub.web.sockets import Rests
 from hub.web.state import STATE, State
+from hub.web.tls import Certificate
 from hub.wire import assemblyai as assemblyai_wire
 from hub.wire import deepgram as deepgram_wire
 from hub.wire.client import STOPPING
@@ -104,6 +105,7 @@ async def running(config: Config, open_transcriber: OpenTranscriber | None = Non
     """
     loop = asyncio.get_running_loop()
     counters = Counters()
+    certificate = Certificate(config.tls_cert, config.tls_key) if config.tls_cert else None
     transcribers = Transcribers(config, counters) if open_transcriber is None else None
     open_transcriber = open_transcriber or (transcribers.open if transcribers else None)
     assert open_transcriber is not None
@@ -120,8 +122,10 @@ async def running(config: Config, open_transcriber: OpenTranscriber | None = Non
                 group.create_task(runner.expect_requests(time.monotonic)),
                 group.create_task(metrics.feel_lag(counters.lag_seconds, loop.time)),
             ]
+            if certificate is not None:
+                chores.append(group.create_task(certificate.renew()))
             try:
-                yield state, await _listen(runner, config)
+                yield state, await _listen(runner, config, certificate)
                 await exchange.drain(config.drain_seconds)
             finally:
                 for chore in chores:
@@ -151,8 +155,9 @@ def application(state: State) -> web.Application:
     return app
 
 
-async def _listen(runner: web.AppRunner, config: Config) -> int:
-    site = web.TCPSite(runner, config.host, config.port, backlog=1024)
+async def _listen(runner: web.AppRunner, config: Config, certificate: Certificate | None) -> int:
+    tls = certificate.context if certificate is not None else None
+    site = web.TCPSite(runner, config.host, config.port, backlog=1024, ssl_context=tls)
     try:
         await site.start()
     except OSError as error:

@@ -56,7 +56,7 @@ class Text(logging.Formatter):
 
 
 class Json(logging.Formatter):
-    """One object a line: `at` (ISO 8601, UTC), `level`, `logger`, `message`; `call`, `stream` and `error` (a traceback) where there is one."""
+    """One object a line: `at` (ISO 8601, UTC), `level`, `logger`, `message`; where there is one `call`, `stream`, `error` (a traceback)."""
 
     def __init__(self, secrets: Collection[str] = ()) -> None:
         super().__init__()
