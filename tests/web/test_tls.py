@@ -6,8 +6,9 @@ import os
 import shutil
 import ssl
 import subprocess
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -41,10 +42,18 @@ def make(folder: Path, name: str = "hub") -> tuple[str, str]:
     return str(chain), str(key)
 
 
+@dataclass
+class Secure:
+    """A hub with a certificate, and a client that trusts it."""
+
+    state: State
+    port: int
+    session: aiohttp.ClientSession
+    door: Callable[[str], Awaitable[aiohttp.ClientWebSocketResponse]]
+
+
 @asynccontextmanager
-async def secure(
-    folder: Path, transcriber: ScriptedTranscriber, **settings: float
-) -> AsyncIterator[tuple[State, str, aiohttp.ClientSession]]:
+async def secure(folder: Path, transcriber: ScriptedTranscriber) -> AsyncIterator[Secure]:
     """Run a hub over TLS, and a client that trusts its certificate alone."""
     chain, key = make(folder)
 
@@ -52,9 +61,17 @@ async def secure(
         return transcriber
 
     trusting = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=chain))
-    config = Config(port=0, drain_seconds=0.0, tls_cert=chain, tls_key=key, **settings)  # type: ignore[arg-type]
-    async with running(config, opened) as (state, port), aiohttp.ClientSession(connector=trusting) as session:
-        yield state, f"https://127.0.0.1:{port}", session
+    config = Config(port=0, drain_seconds=0.0, tls_cert=chain, tls_key=key)
+    async with (
+        running(config, opened) as (state, port),
+        aiohttp.ClientSession(f"https://127.0.0.1:{port}", connector=trusting) as session,
+        AsyncExitStack() as sockets,
+    ):
+
+        async def door(path: str) -> aiohttp.ClientWebSocketResponse:
+            return await sockets.enter_async_context(session.ws_connect(path, compress=0))
+
+        yield Secure(state, port, session, door)
 
 
 async def play(twilio: aiohttp.ClientWebSocketResponse, frames: int) -> None:
@@ -67,13 +84,13 @@ async def play(twilio: aiohttp.ClientWebSocketResponse, frames: int) -> None:
 
 async def test_a_call_goes_through_both_doors_over_wss(tmp_path: Path) -> None:
     transcriber = ScriptedTranscriber()
-    async with secure(tmp_path, transcriber) as (_, url, session):
-        async with session.get(f"{url}/healthz") as answer:
+    async with secure(tmp_path, transcriber) as home:
+        async with home.session.get("/healthz") as answer:
             assert await answer.text() == "ok\n"
-        twilio = await session.ws_connect(f"{url}/twilio", compress=0)
+        twilio = await home.door("/twilio")
         await play(twilio, 100)
         await transcriber.started.wait()
-        subscriber = await session.ws_connect(f"{url}/client", compress=0)
+        subscriber = await home.door("/client")
         assert await subscriber.receive_json() == [CALL]
         await subscriber.send_str(CALL)
         assert (await subscriber.receive_json())["type"] == "call-started"
@@ -89,9 +106,9 @@ async def test_a_call_goes_through_both_doors_over_wss(tmp_path: Path) -> None:
 async def test_frames_sent_with_the_handshake_are_not_lost(tmp_path: Path) -> None:
     """The parser that takes frames is swapped in during the upgrade: what is there already must reach it through TLS as well."""
     transcriber = ScriptedTranscriber()
-    async with secure(tmp_path, transcriber) as (_, url, _session):
+    async with secure(tmp_path, transcriber) as home:
         trusting = ssl.create_default_context(cafile=tmp_path / "hub.pem")
-        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]), ssl=trusting)
+        reader, writer = await asyncio.open_connection("127.0.0.1", home.port, ssl=trusting)
         head = b"GET /twilio HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
         frames = b""
         for message in (CONNECTED, start(), media("inbound", 0), stop()):
@@ -106,29 +123,29 @@ async def test_frames_sent_with_the_handshake_are_not_lost(tmp_path: Path) -> No
 
 async def test_who_reads_nothing_is_cut_off_through_tls_and_delays_nobody(tmp_path: Path) -> None:
     transcriber = ScriptedTranscriber()
-    async with secure(tmp_path, transcriber) as (state, url, session):
-        twilio = await session.ws_connect(f"{url}/twilio", compress=0)
+    async with secure(tmp_path, transcriber) as home:
+        twilio = await home.door("/twilio")
         await play(twilio, 10)
         await transcriber.started.wait()
-        stalled = await session.ws_connect(f"{url}/client", compress=0)
+        stalled = await home.door("/client")
         await stalled.receive()
         await stalled.send_str(CALL)
         assert (await stalled.receive_json())["type"] == "call-started"
         transport = stalled._response.connection.transport  # type: ignore[union-attr]
         transport.pause_reading()
-        awake = await session.ws_connect(f"{url}/client", compress=0)
+        awake = await home.door("/client")
         await awake.receive()
         await awake.send_str(CALL)
         said = 0
         async with asyncio.timeout(10):
-            while not state.counters.lagged:
+            while not home.state.counters.lagged:
                 transcriber.final("word " * 2000, start=said, end=said + 1)
                 said += 1
                 while (await awake.receive_json())["type"] != "final":
                     pass
-            while state.counters.subscribers > 1:
+            while home.state.counters.subscribers > 1:
                 await asyncio.sleep(0.01)
-        assert state.counters.closed == {4408: 1}
+        assert home.state.counters.closed == {4408: 1}
         transport.resume_reading()
         await twilio.send_str(stop())
         assert [message.json()["type"] async for message in awake][-1] == "call-ended"
@@ -139,13 +156,14 @@ async def test_the_command_serves_over_tls_on_its_own_loop_and_stops_in_order(tm
     trusting = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=chain))
     async with (
         serving(HUB_TLS_CERT=chain, HUB_TLS_KEY=key, HUB_DRAIN_SECONDS="0") as (process, port),
-        aiohttp.ClientSession(connector=trusting) as session,
+        aiohttp.ClientSession(f"https://127.0.0.1:{port}", connector=trusting) as session,
+        session.ws_connect("/twilio", compress=0) as twilio,
+        session.ws_connect("/client", compress=0) as subscriber,
     ):
-        twilio = await session.ws_connect(f"https://127.0.0.1:{port}/twilio", compress=0)
+        assert await subscriber.receive_json() == []
+        await subscriber.send_json({"action": "subscribe", "calls": "all"})
+        assert (await subscriber.receive_json())["type"] == "calls"
         await play(twilio, 20)
-        subscriber = await session.ws_connect(f"https://127.0.0.1:{port}/client", compress=0)
-        assert await subscriber.receive_json() == [CALL]
-        await subscriber.send_str(CALL)
         assert (await subscriber.receive_json())["type"] == "call-started"
         process.terminate()
         assert (await twilio.receive()).data == 1000
