@@ -1,7 +1,8 @@
 FROM python:3.13-slim-bookworm
 WORKDIR /app
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1 HUB_PORT=5000
-RUN groupadd --system --gid 10001 hub && useradd --system --uid 10001 --gid hub --no-create-home --shell /usr/sbin/nologin hub
+RUN groupadd --system --gid 10001 hub && useradd --system --uid 10001 --gid hub --no-create-home --shell /usr/sbin/nologin hub \
+    && install -d -o hub -g hub -m 700 /var/lib/transcript-hub
 COPY requirements.lock pyproject.toml README.md LICENSE ./
 # The lock first: a change of the hub's own code builds in seconds.
 RUN pip install --no-cache-dir --root-user-action=ignore --require-hashes -r requirements.lock

@@ -6,15 +6,18 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import get_args
 
 from aiohttp import web
 
+from hub.account import Account
 from hub.audio import Track
 from hub.config import KEYS, Config, Provider
 from hub.counters import Counters
 from hub.errors import ConfigError
 from hub.exchange import Exchange
+from hub.journal import Journal
 from hub.outbox import Rounds
 from hub.registry import Registry
 from hub.transcribers import Transcriber
@@ -22,7 +25,7 @@ from hub.transcribers.assemblyai import AssemblyAI, AssemblyAITracks
 from hub.transcribers.deepgram import Deepgram
 from hub.transcribers.local import LocalEngine, LocalTranscriber
 from hub.transcribers.standby import Refusing, Standby
-from hub.web import asyncapi, calls, client, dashboard, health, metrics, twilio
+from hub.web import asyncapi, calls, client, dashboard, health, metrics, status, twilio, twiml
 from hub.web.server import Runner
 from hub.web.sockets import Rests
 from hub.web.state import STATE, State
@@ -109,11 +112,13 @@ async def running(config: Config, open_transcriber: OpenTranscriber | None = Non
     transcribers = Transcribers(config, counters) if open_transcriber is None else None
     open_transcriber = open_transcriber or (transcribers.open if transcribers else None)
     assert open_transcriber is not None
+    account = Account(config) if config.twilio_account else None
+    journal = Journal(Path(config.journal), time.time) if config.journal else None
     registry = Registry(keep_seconds=config.keep_minutes * 60, clock=time.monotonic, wall=time.time, soon=loop.call_soon)
     rounds = Rounds(loop.call_later, time.monotonic)
     try:
         async with asyncio.TaskGroup() as group:
-            exchange = Exchange(registry, open_transcriber, group, time.monotonic, counters)
+            exchange = Exchange(registry, open_transcriber, group, time.monotonic, counters, account, journal)
             state = State(config, registry, exchange, rounds, Rests(loop), counters)
             runner = Runner(application(state), goodbye_seconds=GOODBYE_SECONDS)
             await runner.setup()
@@ -125,7 +130,11 @@ async def running(config: Config, open_transcriber: OpenTranscriber | None = Non
             if certificate is not None:
                 chores.append(group.create_task(certificate.renew()))
             try:
-                yield state, await _listen(runner, config, certificate)
+                exchange.recover()
+                port = await _listen(runner, config, certificate)
+                if account is not None:
+                    account.listening.set()
+                yield state, port
                 await exchange.drain(config.drain_seconds)
             finally:
                 for chore in chores:
@@ -137,6 +146,10 @@ async def running(config: Config, open_transcriber: OpenTranscriber | None = Non
         # Calls end by themselves and raise nothing, so what comes out of the group is what the caller's own body, or the start, raised.
         raise errors.exceptions[0] from None
     finally:
+        if account is not None:
+            await account.close()
+        if journal is not None:
+            journal.close()
         if transcribers is not None:
             transcribers.close()
 
@@ -146,6 +159,8 @@ def application(state: State) -> web.Application:
     app = web.Application()
     app[STATE] = state
     app.router.add_get("/twilio", twilio.twilio)
+    app.add_routes(twiml.routes)
+    app.add_routes(status.routes)
     app.router.add_get("/client", client.client)
     app.add_routes(calls.routes)
     app.add_routes(health.routes)

@@ -6,17 +6,22 @@ Twilio's side only calls `Stream.chunk()`, which never waits. Knows no aiohttp, 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
-from typing import Literal, assert_never
+from collections.abc import Callable, Coroutine
+from typing import Any, Literal, assert_never
+
+import msgspec
 
 from hub import events
+from hub.account import Account
 from hub.audio import TRACKS, Track, ms
-from hub.errors import ProviderError
+from hub.errors import AccountError, ProviderError
+from hub.journal import Entry, Journal
 from hub.logs import CallLog
 from hub.registry import Record, Registry
 from hub.stereo import StereoTimeline
 from hub.transcribers import Lost, Report, Restored, Switched, Transcriber
 from hub.transcript import Heard, Missed
+from hub.twiml import TOKEN
 from hub.wire.twilio import StartBody
 
 log = logging.getLogger(__name__)
@@ -25,7 +30,10 @@ QUIET_SECONDS = 60.0
 """A stream without a frame for so long is lost: Twilio sends 50 a second and track, silence included, and no close when a tunnel breaks."""
 
 GRACE_SECONDS = 5.0
-"""How long a call whose stream broke waits for another one before it ends as `stream-lost`: re-attaching takes Twilio about a second."""
+"""How long a call whose stream broke waits for another one before it ends as `stream-lost`, where nobody can be asked for one."""
+
+NOTE_MS = 5000
+"""In a pause the journal is told so often how far the call is: that bounds how much silence a restart counts as lost."""
 
 GAP_MS = 500
 """A pause between two streams shorter than this is their hand-over, not something to tell people about."""
@@ -33,7 +41,7 @@ GAP_MS = 500
 LABELS: dict[str, Track] = {"inboundTrackLabel": "inbound", "outboundTrackLabel": "outbound"}
 """Stream <Parameter>s that name the speakers, called as Twilio's own Real-Time Transcription calls them."""
 
-SECRET_PARAMETERS = frozenset({"token"})
+SECRET_PARAMETERS = frozenset({TOKEN})
 """Parameters that subscribers must not see."""
 
 EndReason = Literal["completed", "stream-lost", "hub-stopping", "failed"]
@@ -42,11 +50,14 @@ EndReason = Literal["completed", "stream-lost", "hub-stopping", "failed"]
 class Stream:
     """One Twilio socket's part in a call."""
 
-    __slots__ = ("base_ms", "call", "heard_at", "on_over", "sid", "superseded", "tracks")
+    __slots__ = ("account_sid", "base_ms", "call", "heard_at", "on_over", "parameters", "sid", "superseded", "tracks")
 
-    def __init__(self, call: "Call", start: StartBody, base_ms: int, on_over: Callable[[str], None]) -> None:
+    def __init__(self, call: "Call", start: StartBody, parameters: dict[str, str], base_ms: int, on_over: Callable[[str], None]) -> None:
         self.call = call
         self.sid = start.stream_sid
+        self.account_sid = start.account_sid
+        self.parameters = parameters
+        """What it brought, without secrets."""
         self.tracks: tuple[Track, ...] = tuple(start.tracks)
         self.base_ms = base_ms
         """Call time at this stream's own zero."""
@@ -57,7 +68,11 @@ class Stream:
         self.on_over = on_over
 
     def chunk(self, track: Track, at_ms: int, payload: bytes) -> bool:
-        """Take one chunk of mu-law at `at_ms` of the stream's own time; return whether it completed a block. Never waits."""
+        """Take one chunk of mu-law at `at_ms` of the stream's own time. Never waits.
+
+        Returns whether nobody needs more of this stream for the next 100 ms: a block has just left, and all of the call comes by this
+        one socket. Where tracks come by a socket each, one must not be kept from keeping step with the other.
+        """
         call = self.call
         self.heard_at = call.clock()
         if call.sources.get(track) is not self:
@@ -67,7 +82,7 @@ class Stream:
             call.sources[track] = self
         if call.timeline.add(track, self.base_ms + at_ms if at_ms >= 0 else -1, payload):
             call.forward()
-            return True
+            return call.streams == 1
         return False
 
     def dtmf(self, digit: str, track: Track) -> None:
@@ -86,8 +101,16 @@ class Stream:
 class Call:
     """One call, from its first stream to its last word."""
 
-    def __init__(self, record: Record, registry: Registry, transcriber: Transcriber, clock: Callable[[], float]) -> None:
-        """`clock` is monotonic seconds."""
+    def __init__(
+        self,
+        record: Record,
+        registry: Registry,
+        transcriber: Transcriber,
+        clock: Callable[[], float],
+        account: Account | None = None,
+        journal: Journal | None = None,
+    ) -> None:
+        """`clock` is monotonic seconds; `account` can bring streams back and knows numbers; `journal` remembers the call."""
         self.record = record
         self.clock = clock
         self.timeline = StereoTimeline()
@@ -96,8 +119,12 @@ class Call:
         """Which stream each track is heard from: the newest that has it."""
         self._registry = registry
         self._transcriber = transcriber
+        self._account = account
+        self._journal = journal
         self._streams: list[Stream] = []
         """Live ones, in the order they came."""
+        self._newest: Stream | None = None
+        """The stream that came last; None before the first."""
         self._changed = asyncio.Event()
         """Set when a stream came or went."""
         self._reason: EndReason = "completed"
@@ -112,6 +139,18 @@ class Call:
         """Whether the transcriber ever reported words."""
         self._deaf_from_ms: float | None = None
         """Call time from which nobody transcribes; None while somebody does."""
+        self._orphan: tuple[Stream, float] | None = None
+        """The stream whose tracks nobody carries since it broke, and the call time at which it did; None while all are carried."""
+        self._orphaned = asyncio.Event()
+        """Set while there is one."""
+        self._came = asyncio.Event()
+        """Set once its tracks are carried again."""
+        self._forsaken = False
+        """Whether no stream will come any more, as far as Twilio says."""
+        self._settled_ms: dict[Track, float] = dict.fromkeys(TRACKS, record.call_ms)
+        """Call time up to which each track's words were told for good."""
+        self._noted_ms = 0.0
+        """Call time at which the journal was told of the call last."""
         self._log = CallLog(log, {"call": record.call_sid})
 
     @property
@@ -138,18 +177,20 @@ class Call:
         parameters = {name: str(value) for name, value in start.custom_parameters.items() if name not in SECRET_PARAMETERS}
         self.record.transcript.name({track: parameters[name] for name, track in LABELS.items() if parameters.get(name)})
         base_ms = self._base_ms()
-        stream = Stream(self, start, base_ms, on_over)
+        stream = Stream(self, start, parameters, base_ms, on_over)
         hole_ms = base_ms - self.timeline.end_ms
         self.timeline.expect(list(stream.tracks))
         for track in stream.tracks:
             self.sources[track] = stream
         self._streams.append(stream)
+        self._newest = stream
+        known = self.record.started
         started = self.record.topic.publish(
             events.CallStarted(
                 call_sid=self.record.call_sid,
-                from_=parameters.get("from"),
-                to=parameters.get("to"),
-                direction=parameters.get("direction"),
+                from_=parameters.get("from") or (known.from_ if known else None),
+                to=parameters.get("to") or (known.to if known else None),
+                direction=parameters.get("direction") or (known.direction if known else None),
                 tracks=list(stream.tracks),
                 speakers=dict(self.record.transcript.speakers),
                 parameters=parameters,
@@ -157,10 +198,12 @@ class Call:
                 transcriber=events.TranscriberName(provider=self._transcriber.provider, model=self._transcriber.model),
             )
         )
-        self.record.started = self.record.started or started
+        self.record.started = msgspec.structs.replace(known or started, from_=started.from_, to=started.to, direction=started.direction)
         self._registry.announce(self.record, started)
-        if not self._streams[:-1] and self._left_at is not None and hole_ms >= GAP_MS:
+        if not self._streams[:-1] and self._left_at is not None and (hole_ms >= GAP_MS or self.record.settled_ms):
             self._go_on_at(base_ms)
+        self._adopt(base_ms)
+        self._note()
         self._stream_log(stream).info("joined with %s", "+".join(stream.tracks))
         self._changed.set()
         return stream
@@ -172,7 +215,23 @@ class Call:
         self.forward()
         for track in TRACKS:
             if self.timeline.lanes[track].expected:
-                self._hear(Missed(track, before_ms / 1000, base_ms / 1000, "no stream"))
+                self._hear(Missed(track, self.record.settled_ms.get(track, before_ms) / 1000, base_ms / 1000, "no stream"))
+        self.record.settled_ms = {}
+        self._orphan = None
+
+    def _adopt(self, base_ms: int) -> None:
+        """See whether the tracks of the stream that broke are carried again; where the call went on without them, tell what was lost."""
+        if self._orphan is not None:
+            stream, broke_ms = self._orphan
+            if not all(track in self.sources for track in stream.tracks):
+                return
+            if base_ms - broke_ms >= GAP_MS:
+                for track in stream.tracks:
+                    self._hear(Missed(track, broke_ms / 1000, base_ms / 1000, "no stream"))
+            self._orphan = None
+        self._orphaned.clear()
+        self._came.set()
+        self._forsaken = False
 
     def _base_ms(self) -> int:
         """Return call time now: the media clock, carried on by the wall clock only over the hole between two streams."""
@@ -188,6 +247,7 @@ class Call:
         """Forget a stream; tracks it carried are heard from an older one if there is one."""
         if stream not in self._streams:
             return
+        now_ms = self.timeline.end_ms
         self._streams.remove(stream)
         self._left_at = stream.heard_at
         self._reason = reason
@@ -197,6 +257,10 @@ class Call:
                 for other in self._streams:
                     if track in other.tracks:
                         self.sources[track] = other
+        if reason == "stream-lost" and not all(track in self.sources for track in stream.tracks):
+            self._orphan = (stream, now_ms)
+            self._came.clear()
+            self._orphaned.set()
         self._stream_log(stream).info("stopped" if reason == "completed" else "was lost")
         self._changed.set()
 
@@ -231,8 +295,11 @@ class Call:
         try:
             async with asyncio.TaskGroup() as group:
                 words = group.create_task(self._words())
+                errands = [group.create_task(errand) for errand in self._errands()]
                 await self._until_over()
                 self._ending = True
+                for errand in errands:
+                    errand.cancel()
                 for block in self.timeline.finish():
                     self._transcriber.push(block)
                 if self.timeline.leaps:
@@ -260,6 +327,44 @@ class Call:
             self._deafened("the hub failed; its log says more")
         return False
 
+    def _errands(self) -> list[Coroutine[Any, Any, None]]:
+        """Return what is asked of Twilio while the call lives."""
+        if self._account is None:
+            return []
+        keeping = [self._keep_streams(self._account)]
+        return keeping if any(self.record.numbers) else [*keeping, self._learn_numbers(self._account)]
+
+    async def _keep_streams(self, account: Account) -> None:
+        """Whenever a stream breaks while the call lives, have Twilio send another."""
+        while True:
+            await self._orphaned.wait()
+            assert self._orphan is not None
+            lost, _ = self._orphan
+            self._log.info("asking Twilio for another stream in place of %s", lost.sid)
+            over = await account.bring_back(lost.account_sid, self.record.call_sid, lost.tracks, lost.parameters, self._came)
+            if over is not None:
+                self._log.info("no stream will come in place of %s", lost.sid)
+                self._orphaned.clear()
+                self._forsaken = True
+                self._changed.set()
+
+    async def _learn_numbers(self, account: Account) -> None:
+        """Ask Twilio, once, who the call is from and to, and tell it as another `call-started` of the stream that is there."""
+        started = self.record.started
+        assert started is not None
+        try:
+            facts = await account.find(self._streams[0].account_sid if self._streams else "", self.record.call_sid)
+        except AccountError as error:
+            self._log.warning("the call's numbers are not known: %s", error)
+            return
+        if facts is None:
+            return
+        # As the call began, so with its moment; what is published gets its own.
+        self.record.started = msgspec.structs.replace(
+            started, from_=facts.from_, to=facts.to, direction=started.direction or facts.direction
+        )
+        self._tell(self.record.started)
+
     def _deafened(self, reason: str) -> None:
         """Tell that nobody transcribes any more; the end of the call says from when."""
         self._deaf_from_ms = self.timeline.end_ms if self._heard else self._began_ms
@@ -269,10 +374,11 @@ class Call:
         """Return when the last stream has stopped, or broke and no other came in time."""
         while True:
             self._changed.clear()
+            wait: float | None
             if self._streams:
                 wait = QUIET_SECONDS / 4
-            elif self._reason == "stream-lost":
-                wait = GRACE_SECONDS
+            elif self._reason == "stream-lost" and not self._forsaken:
+                wait = GRACE_SECONDS if self._account is None else None
             else:
                 return
             try:
@@ -316,6 +422,12 @@ class Call:
             ),
             last=True,
         )
+        if self._journal is not None and self._reason == "hub-stopping":
+            if complete:
+                self._settled_ms = dict.fromkeys(TRACKS, self.timeline.end_ms)
+            self._note()  # the call itself goes on: the next hub takes it up
+        elif self._journal is not None:
+            self._journal.drop(self.record.call_sid)
         self._registry.close(self.record, ended, self.timeline.end_ms)
         self._registry.announce(self.record, ended)
         self._log.info("ended: %s, %.1f s, transcript %s", self._reason, ended.duration, ended.transcript)
@@ -326,7 +438,10 @@ class Call:
         match report:
             case Heard():
                 self._heard = True
-                match self.record.transcript.fold(report):
+                folded = self.record.transcript.fold(report)
+                if self._journal is not None and report.settled:
+                    self._settle(report, told=isinstance(folded, events.Final))
+                match folded:
                     case events.Interim() as interim:
                         topic.revise(interim)
                     case events.Final() as final:
@@ -346,6 +461,35 @@ class Call:
 
     def _stream_log(self, stream: Stream) -> CallLog:
         return CallLog(log, {"call": self.record.call_sid, "stream": stream.sid})
+
+    def _settle(self, heard: Heard, *, told: bool) -> None:
+        """Note how far a track's words are told for good: with each utterance, before it is published, and now and then in a pause."""
+        if self.record.transcript.is_open(heard.track):
+            return
+        self._settled_ms[heard.track] = max(self._settled_ms[heard.track], heard.end * 1000)
+        if told or heard.end * 1000 - self._noted_ms >= NOTE_MS:
+            self._note()
+
+    def _note(self) -> None:
+        """Tell the journal how far the call is."""
+        if self._journal is None or self._newest is None:
+            return
+        started = self.record.started
+        assert started is not None
+        numbers = {"from": started.from_, "to": started.to, "direction": started.direction}
+        self._noted_ms = self.timeline.end_ms
+        self._journal.keep(
+            Entry(
+                call_sid=self.record.call_sid,
+                account_sid=self._newest.account_sid,
+                stream_sid=self._newest.sid,
+                tracks=[track for track in TRACKS if self.timeline.lanes[track].expected],
+                parameters=self._newest.parameters | {name: value for name, value in numbers.items() if value},
+                transcriber=started.transcriber,
+                call_ms=self._base_ms(),
+                settled_ms=dict(self._settled_ms),
+            )
+        )
 
     def _tell(self, event: events.Durable) -> None:
         """Publish what concerns the call as a whole."""

@@ -5,6 +5,7 @@ Knows names, defaults and what is wrong with a value. Does not know what a setti
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -16,9 +17,14 @@ from dotenv import dotenv_values
 from hub.errors import ConfigError
 
 Provider = Literal["deepgram", "assemblyai", "local"]
+Proof = Literal["signature", "token", "none"]
 
 KEYS = {"deepgram": "DEEPGRAM_API_KEY", "assemblyai": "ASSEMBLYAI_API_KEY"}
 """Which setting holds a provider's key."""
+
+
+_ACCOUNT = re.compile(r"AC[0-9a-fA-F]{32}")
+_DIALLED = re.compile(r"\+?[0-9]{3,20}|(sips?|client):\S+")
 
 
 def setting(name: str, default: Any, meaning: str, *, secret: bool = False) -> Any:
@@ -50,6 +56,15 @@ class Config:
     log_form: Literal["text", "json"] = setting("HUB_LOG", "text", "text, for people, or json: an object a line, with call and stream")
     log: Literal["debug", "info", "warning", "error"] = setting("HUB_LOG_LEVEL", "info", "debug, info, warning or error")
 
+    dial: str = setting("HUB_DIAL", "", "whom /twiml connects callers with: a number as +14155550100, `sip:…` or `client:…`")
+    greeting: str = setting("HUB_GREETING", "", "what /twiml has callers told first")
+    journal: str = setting("HUB_JOURNAL", "", "a file that remembers live calls, so that a hub started anew takes them up again")
+    twilio_account: str = setting("TWILIO_ACCOUNT_SID", "", "the account whose calls are asked about; needs its token")
+    twilio_token: str = setting(
+        "TWILIO_AUTH_TOKEN", "", "proves that it is Twilio who calls; old and new, separated by a comma, while it is changed", secret=True
+    )
+    twilio_url: str = setting("TWILIO_API_URL", "https://api.twilio.com", "its REST API; regional ones keep data in their region")
+
     deepgram_key: str = setting("DEEPGRAM_API_KEY", "", "Deepgram's key", secret=True)
     deepgram_url: str = setting("DEEPGRAM_URL", "wss://api.deepgram.com", "its address; regional ones keep audio in their region")
     deepgram_model: str = setting("DEEPGRAM_MODEL", "nova-3", "its model")
@@ -72,6 +87,21 @@ class Config:
         return tuple(origin.strip().rstrip("/") for origin in self.origins.split(",") if origin.strip())
 
     @property
+    def auth_tokens(self) -> tuple[str, ...]:
+        """Twilio's secrets, any of which may have signed a request."""
+        return tuple(token.strip() for token in self.twilio_token.split(",") if token.strip())
+
+    @property
+    def proof(self) -> Proof:
+        """How a stream proves that Twilio sends it.
+
+        `signature`: on the upgrade. `token`: one that this hub signed, in a <Parameter>. `none`: only this machine, or everyone, may call.
+        """
+        if self.auth_tokens:
+            return "signature"
+        return "token" if self.secret and (self.public_url or not loopback(self.host)) else "none"
+
+    @property
     def provider(self) -> Provider:
         """The provider that calls use unless they ask for another."""
         if self.transcriber != "auto":
@@ -81,7 +111,8 @@ class Config:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Whatever must be in no line of the log."""
-        return tuple(getattr(self, each.name) for each in fields(self) if each.metadata["secret"] and getattr(self, each.name))
+        held = [str(getattr(self, each.name)) for each in fields(self) if each.metadata["secret"]]
+        return tuple(part.strip() for each in held for part in (each, *each.split(",")) if part.strip())
 
     def key(self, provider: str) -> str:
         """Return a provider's key; empty where it has none or needs none."""
@@ -124,6 +155,7 @@ def _read(name: str, text: str, kind: Any) -> Any:
 
 
 def _check(config: Config) -> None:
+    _check_twilio(config)
     if not 0 <= config.port <= 65535:
         raise ConfigError("HUB_PORT", f"must be between 0 and 65535, not {config.port}")
     for name, value in (("HUB_KEEP_MINUTES", config.keep_minutes), ("HUB_DRAIN_SECONDS", config.drain_seconds)):
@@ -150,6 +182,22 @@ def _check(config: Config) -> None:
             f"{config.host} can be reached by others, who could then read every call: set HUB_SECRET, so that they need a token, "
             "or HUB_OPEN=1 if everyone may",
         )
+
+
+def _check_twilio(config: Config) -> None:
+    if config.auth_tokens and not config.public_url:
+        raise ConfigError(
+            "HUB_PUBLIC_URL", "is not set, but TWILIO_AUTH_TOKEN is: Twilio signs the address it dials, so the hub must know its own"
+        )
+    if config.twilio_account and not _ACCOUNT.fullmatch(config.twilio_account):
+        raise ConfigError("TWILIO_ACCOUNT_SID", "must be AC and 32 hexadecimal digits")
+    if config.twilio_account and not config.auth_tokens:
+        raise ConfigError("TWILIO_ACCOUNT_SID", "is set, so its token is needed in TWILIO_AUTH_TOKEN")
+    if config.journal and not config.twilio_account:
+        raise ConfigError("HUB_JOURNAL", "is set, but only Twilio can bring calls back: set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN too")
+    if config.dial and not _DIALLED.fullmatch(config.dial):
+        raise ConfigError("HUB_DIAL", "must be a number as +14155550100, sip:… or client:…")
+    check_url("TWILIO_API_URL", config.twilio_url, ("https", "http"))
 
 
 def loopback(host: str) -> bool:

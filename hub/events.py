@@ -140,6 +140,13 @@ class TranscriberSwitched(Durable, frozen=True, kw_only=True, tag="transcriber-s
     attempt: int
 
 
+class StreamFailed(Durable, frozen=True, kw_only=True, tag="stream-error"):
+    """Twilio says that a stream of the call failed; `reason` are its own words."""
+
+    stream_sid: str
+    reason: str
+
+
 class Dtmf(Durable, frozen=True, kw_only=True, tag="dtmf"):
     """A key was pressed."""
 
@@ -232,7 +239,9 @@ class Refusal(Part, frozen=True, kw_only=True, tag_field="type", tag="error"):
     at: str = ""
 
 
-DurableEvent: TypeAlias = CallStarted | Final | Gap | TranscriberLost | TranscriberRestored | TranscriberSwitched | Dtmf | CallEnded
+DurableEvent: TypeAlias = (
+    CallStarted | Final | Gap | TranscriberLost | TranscriberRestored | TranscriberSwitched | StreamFailed | Dtmf | CallEnded
+)
 CallEvent: TypeAlias = DurableEvent | Interim
 Message: TypeAlias = CallEvent | Subscribed | Watching | Calls | Unsubscribed | Authenticated | Pong | Refusal
 
@@ -278,7 +287,7 @@ def _second(unix_seconds: int) -> str:
 KNOWN_TYPES = frozenset(
     str(kind.__struct_config__.tag)
     for kind in (
-        CallStarted, Final, Gap, TranscriberLost, TranscriberRestored, TranscriberSwitched, Dtmf, CallEnded,
+        CallStarted, Final, Gap, TranscriberLost, TranscriberRestored, TranscriberSwitched, StreamFailed, Dtmf, CallEnded,
         Interim, Subscribed, Watching, Calls, Unsubscribed, Authenticated, Pong, Refusal,
     )
 )  # fmt: skip

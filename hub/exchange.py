@@ -5,12 +5,14 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 
-from hub import logs
-from hub.audio import Track
-from hub.call import Call, Stream
+from hub import events, logs
+from hub.account import Account
+from hub.audio import TRACKS, Track
+from hub.call import LABELS, Call, Stream
 from hub.counters import Counters
 from hub.errors import HubError
-from hub.registry import Registry
+from hub.journal import Entry, Journal
+from hub.registry import Record, Registry
 from hub.transcribers import Transcriber
 from hub.wire.twilio import StartBody
 
@@ -36,12 +38,19 @@ class Exchange:
         group: asyncio.TaskGroup,
         clock: Callable[[], float],
         counters: Counters,
+        account: Account | None = None,
+        journal: Journal | None = None,
     ) -> None:
+        """`account` and `journal` are None where calls cannot be brought back."""
         self._registry = registry
         self._open_transcriber = open_transcriber
         self._group = group
         self._clock = clock
         self._counters = counters
+        self._account = account
+        self._journal = journal
+        self._left_behind: dict[str, tuple[asyncio.Event, asyncio.Task[None]]] = {}
+        """Calls of a hub before this one, by callSid, until their stream has come (which sets the event) or will not."""
         self._calls: dict[str, Call] = {}
         self._running: dict[Call, None] = {}
         """These, and the ones that await their last words while another call has taken their topic over."""
@@ -79,11 +88,79 @@ class Exchange:
                 call.superseded = True
             call = self._begin(start)
         self._counters.streams += 1
-        return call.join(start, on_over)
+        stream = call.join(start, on_over)
+        if start.call_sid in self._left_behind:
+            self._left_behind[start.call_sid][0].set()
+        return stream
+
+    def recover(self) -> None:
+        """Take up the calls that a hub before this one left behind: known at once, going on when Twilio sends their streams again."""
+        if self._journal is None or self._account is None:
+            return
+        for entry in self._journal.left:
+            record = self._reopen(entry, self._journal.age_seconds(entry))
+            came = asyncio.Event()
+            self._left_behind[entry.call_sid] = came, self._group.create_task(self._bring_back(record, entry, came, self._account))
+        if self._left_behind:
+            log.info("taking up %d calls that a hub before this one left behind", len(self._left_behind))
+
+    def _reopen(self, entry: Entry, age_seconds: float) -> Record:
+        """Make a call known again, as it was when it was noted last: under a new epoch, for what was told of it is gone."""
+        record = self._registry.open(entry.call_sid)
+        record.ended_at, record.call_ms, record.settled_ms = self._clock() - age_seconds, entry.call_ms, dict(entry.settled_ms)
+        record.transcript.name({track: entry.parameters[name] for name, track in LABELS.items() if entry.parameters.get(name)})
+        record.started = record.topic.publish(
+            events.CallStarted(
+                call_sid=entry.call_sid,
+                from_=entry.parameters.get("from"),
+                to=entry.parameters.get("to"),
+                direction=entry.parameters.get("direction"),
+                tracks=entry.tracks,
+                speakers=dict(record.transcript.speakers),
+                parameters=entry.parameters,
+                stream_sid=entry.stream_sid,
+                transcriber=entry.transcriber,
+            )
+        )
+        return record
+
+    async def _bring_back(self, record: Record, entry: Entry, came: asyncio.Event, account: Account) -> None:
+        try:
+            over = await account.bring_back(entry.account_sid, entry.call_sid, entry.tracks or list(TRACKS), entry.parameters, came)
+        finally:
+            del self._left_behind[entry.call_sid]
+        if over is None or came.is_set() or self._journal is None:
+            return
+        self._journal.drop(entry.call_sid)
+        # It ended while no hub listened. Until when it went on, only Twilio can say; else until it was noted last.
+        end_ms = max(entry.call_ms, entry.call_ms + ((over.ended_at or 0.0) - entry.at) * 1000)
+        for track in entry.tracks:
+            settled_ms = entry.settled_ms.get(track, 0.0)
+            if settled_ms < end_ms:
+                gap = events.Gap(
+                    call_sid=entry.call_sid, track=track, start=round(settled_ms / 1000, 3), end=round(end_ms / 1000, 3), reason="no stream"
+                )
+                record.topic.publish(gap)
+        ended = record.topic.publish(
+            events.CallEnded(
+                call_sid=entry.call_sid, reason="stream-lost", duration=round(end_ms / 1000, 3), transcript="truncated", audio={}
+            ),
+            last=True,
+        )
+        self._registry.close(record, ended, end_ms)
+        self._registry.announce(record, ended)
+        log.info("call=%s ended while no hub listened", entry.call_sid)
+
+    def tell_of_stream(self, call_sid: str, stream_sid: str, reason: str) -> None:
+        """Tell subscribers what Twilio says went wrong with a stream, if its call is live here."""
+        record = self._registry.find(call_sid)
+        if record is not None and record.live:
+            failed = record.topic.publish(events.StreamFailed(call_sid=call_sid, stream_sid=stream_sid, reason=reason))
+            self._registry.announce(record, failed)
 
     def _begin(self, start: StartBody) -> Call:
         record = self._registry.open(start.call_sid)
-        call = Call(record, self._registry, self._open_transcriber(start), self._clock)
+        call = Call(record, self._registry, self._open_transcriber(start), self._clock, self._account, self._journal)
         self._calls[start.call_sid] = call
         self._running[call] = None
         self._counters.calls += 1
@@ -107,8 +184,11 @@ class Exchange:
 
     async def drain(self, seconds: float) -> None:
         """Take no new call, let those that live end for so long, then end them: their transcripts are finished before this returns."""
+        if not self.draining:
+            log.info("stopping: %d calls are live", self.live)
         self.draining = True
-        log.info("stopping: %d calls are live", self.live)
+        for _, task in self._left_behind.values():
+            task.cancel()
         try:
             async with asyncio.timeout(seconds):
                 await self._idle.wait()

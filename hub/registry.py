@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
+from hub.audio import Track
 from hub.events import CallEnded, CallStarted, CallSummary, Durable, stamped
 from hub.topic import Topic
 from hub.transcript import Transcript
@@ -21,9 +22,11 @@ class Record:
         self.ended: CallEnded | None = None
         """The newest `call-ended`; None while the call lives."""
         self.ended_at = 0.0
-        """When, on the registry's clock; only meaningful with `ended`."""
+        """When, on the registry's clock; of a call taken up again, when it was heard last. Of one that never ended, nothing."""
         self.call_ms = 0.0
-        """Call time reached when it ended: where a stream that comes later goes on."""
+        """Call time reached then: where a stream that comes later goes on."""
+        self.settled_ms: dict[Track, float] = {}
+        """Call time up to which a hub before this one told each track's words; empty once that is told, or when there was none."""
 
     @property
     def live(self) -> bool:

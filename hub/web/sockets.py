@@ -126,6 +126,11 @@ class Rests:
         self._rounds: dict[int, list[BaseProtocol]] = {}
         """Who is read from again, by the number of the round."""
 
+    @property
+    def resting(self) -> int:
+        """How many sockets rest now."""
+        return sum(map(len, self._rounds.values()))
+
     def add(self, socket: FrameSocket) -> None:
         """Stop reading for up to REST_SECONDS. Call it when more comes then anyway and nothing else waits for it."""
         request = socket._req

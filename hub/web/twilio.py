@@ -8,9 +8,12 @@ from aiohttp import WebSocketError, web
 from hub.call import Stream
 from hub.errors import HubError, WireError
 from hub.logs import CallLog
+from hub.tokens import TokenError, verify_stream
+from hub.twiml import TOKEN
+from hub.web.signature import check_upgrade
 from hub.web.sockets import FrameSocket, Interruption
 from hub.web.state import STATE, State
-from hub.wire.twilio import MAX_MESSAGE_BYTES, Dtmf, Media, Start, Stop, TwilioStream
+from hub.wire.twilio import MAX_MESSAGE_BYTES, Dtmf, Media, Start, StartBody, Stop, TwilioStream
 
 log = logging.getLogger(__name__)
 
@@ -48,11 +51,12 @@ class MediaDoor:
                 media = message.media
                 self._counters.frames += 1
                 if stream.chunk(media.track, media.timestamp, media.payload):
-                    self._state.rests.add(self.socket)  # the next block takes another 100 ms, and nobody waits for parts of it
+                    self._state.rests.add(self.socket)
                 return
             match message:
                 case Start(start):
                     self._log = CallLog(log, {"call": start.call_sid, "stream": start.stream_sid})
+                    self._check_token(start)
                     self._stream = self._state.exchange.join(start, lambda reason: self._end(1000, reason))
                 case Dtmf(dtmf) if stream is not None:
                     stream.dtmf(dtmf.digit, "outbound" if dtmf.track.startswith("outbound") else "inbound")
@@ -63,6 +67,10 @@ class MediaDoor:
             self._counters.malformed += 1
             self._log.warning("%s; closed with %d", error, error.close_code)
             self._end(error.close_code, error.problem)
+        except TokenError as error:
+            self._counters.refused["twilio token"] += 1
+            self._log.warning("a stream was refused: %s", error)
+            self._end(1008, str(error))
         except HubError as error:
             self._counters.refused[f"twilio {error.code}"] += 1
             self._log.warning("a stream was refused: %s", error)
@@ -70,6 +78,12 @@ class MediaDoor:
         except Exception:  # noqa: BLE001  a frame is taken inside aiohttp's parser, which would swallow it
             self._log.exception("a stream failed")
             self._end(1011, "the hub failed on this stream")
+
+    def _check_token(self, start: StartBody) -> None:
+        """Have the stream prove itself, where its upgrade could not. Raises: TokenError."""
+        config = self._state.config
+        if config.proof == "token":
+            verify_stream(config.secret, str(start.custom_parameters.get(TOKEN, "")), start.call_sid)
 
     def _end(self, code: int, reason: str) -> None:
         self._over, self._close_code = True, code
@@ -104,7 +118,11 @@ class MediaDoor:
 
 
 async def twilio(request: web.Request) -> web.StreamResponse:
-    """Serve one stream; 503 before the upgrade when the hub is stopping, so that Twilio's debugger shows why (31920)."""
+    """Serve one stream. What is refused is refused before the upgrade, so that Twilio's debugger shows it (31920).
+
+    403 for who is not Twilio, where that can be told by now; 503 when the hub is stopping.
+    """
+    check_upgrade(request)
     state = request.app[STATE]
     if state.exchange.draining:
         state.counters.refused["twilio stopping"] += 1

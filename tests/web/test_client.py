@@ -94,6 +94,7 @@ async def test_a_program_follows_two_calls_and_resumes_where_it_was() -> None:
         first, second = await home.call(), await home.call(other, "MZ" + "2" * 32)
         await talk(first, 0, 1000)
         await talk(second, 0, 1000, "MZ" + "2" * 32)
+        await home.frames(200)
         subscriber = await follow(home)
         await subscriber.close()
         subscriber = await home.open("/client")
