@@ -52,7 +52,7 @@ class Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """See logging.Formatter."""
         record.where = "".join(f"{name}={value} " for name, value in _about(record).items())
-        return _without(super().format(record), self._secrets)
+        return without(super().format(record), self._secrets)
 
 
 class Json(logging.Formatter):
@@ -66,9 +66,9 @@ class Json(logging.Formatter):
         """See logging.Formatter."""
         at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
         line = {"at": f"{at}.{int(record.msecs):03d}Z", "level": record.levelname.lower(), "logger": record.name, **_about(record)}
-        line["message"] = _without(record.getMessage(), self._secrets)
+        line["message"] = without(record.getMessage(), self._secrets)
         if record.exc_info:
-            line["error"] = _without(self.formatException(record.exc_info), self._secrets)
+            line["error"] = without(self.formatException(record.exc_info), self._secrets)
         return msgspec.json.encode(line).decode()
 
 
@@ -82,7 +82,8 @@ def _worth_hiding(secrets: Collection[str]) -> list[str]:
     return [secret for secret in secrets if len(secret) >= LEAST_SECRET_CHARACTERS]
 
 
-def _without(text: str, secrets: list[str]) -> str:
+def without(text: str, secrets: Collection[str]) -> str:
+    """Return a text with each secret taken out, wherever it stands."""
     for secret in secrets:
         text = text.replace(secret, "…")
     return text
