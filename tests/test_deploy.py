@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -152,3 +154,31 @@ def test_the_image_runs_as_the_compose_file_says_and_is_looked_after() -> None:
     allowed = set(re.findall(r"^!(.+)", (TOP / ".dockerignore").read_text(), re.MULTILINE))
     assert copied <= allowed
     assert all((TOP / name).exists() for name in copied)
+
+
+README = (TOP / "README.md").read_text()
+
+
+async def test_the_readmes_metrics_are_exported() -> None:
+    named = set(re.findall(r"`(hub_\w+|process_\w+)`", README))
+    assert len(named) > 15
+    known = {name.removesuffix("_bucket") for name in await exported()}
+    assert named <= known, named - known
+
+
+def test_the_readmes_unit_gives_the_hub_its_time_and_only_what_it_needs(tmp_path: Path) -> None:
+    unit = re.search(r"```ini\n(.*?)```", README, re.DOTALL)
+    assert unit is not None
+    stop = re.search(r"^TimeoutStopSec=(\d+)$", unit[1], re.MULTILINE)
+    assert stop is not None
+    assert int(stop[1]) > Config().drain_seconds + LAST_WORDS_MOST_SECONDS + GOODBYE_SECONDS
+    if shutil.which("systemd-analyze") is None:
+        return
+    program = tmp_path / "transcript-hub"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    here = tmp_path / "transcript-hub.service"
+    here.write_text(unit[1].replace("/opt/transcript-hub/bin/transcript-hub", str(program)))
+    verified = subprocess.run(["systemd-analyze", "verify", here], capture_output=True, text=True)
+    ours = [line for line in (verified.stdout + verified.stderr).splitlines() if "transcript-hub" in line]
+    assert ours == []
