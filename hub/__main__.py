@@ -1,4 +1,4 @@
-"""The command line: `transcript-hub serve`, `token`, `twiml`, `asyncapi`."""
+"""The command line: `transcript-hub serve`, `check`, `token`, `twiml`, `asyncapi`."""
 
 import argparse
 import asyncio
@@ -9,7 +9,7 @@ import sys
 
 import uvloop
 
-from hub import __version__, app, config, tokens, twiml
+from hub import __version__, app, check, config, logs, tokens, twiml
 from hub.errors import ConfigError
 from hub.web import asyncapi
 
@@ -25,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"transcript-hub {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("serve", help="run the hub; its settings are HUB_* variables, from the environment or .env")
+    commands.add_parser("check", help="go through everything a call needs, from the settings to the provider, and say what is wrong")
     token = commands.add_parser("token", help="mint a token for subscribers, signed with HUB_SECRET")
     token.add_argument(
         "calls", nargs="+", metavar="CALL", help="a callSid, a number as +14155550100 (every call from or to it), or '*' for all"
@@ -40,12 +41,15 @@ def main(arguments: list[str] | None = None) -> int:
         if options.command == "asyncapi":
             print(asyncapi.document().decode())
             return 0
+        if options.command == "check":
+            logging.disable(logging.CRITICAL)  # what is wrong is said in its own lines
+            return uvloop.run(check.check())
         settings = config.load()
         if options.command == "token":
             return mint(settings, options)
         if options.command == "twiml":
             return print_bin(settings, options.days)
-        logging.basicConfig(level=settings.log.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+        logs.set_up(settings.log, settings.log_form, settings.secrets)
         return uvloop.run(serve(settings))
     except ConfigError as error:
         print(f"transcript-hub: {error}", file=sys.stderr)
@@ -108,7 +112,8 @@ async def serve(settings: config.Config) -> int:
     try:
         async with app.running(settings) as (state, port):
             host = f"[{settings.host}]" if ":" in settings.host else settings.host
-            log.info("listening on http://%s:%d, transcribing with %s", host, port, settings.provider)
+            scheme = "https" if settings.tls_cert else "http"
+            log.info("listening on %s://%s:%d, transcribing with %s", scheme, host, port, settings.provider)
             if settings.secret and len(settings.secret) < SECRET_CHARACTERS:
                 log.warning("HUB_SECRET is short: whoever guesses it can watch every call; 32 random characters are better")
             if settings.proof == "none" and settings.public_url:

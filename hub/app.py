@@ -25,10 +25,11 @@ from hub.transcribers.assemblyai import AssemblyAI, AssemblyAITracks
 from hub.transcribers.deepgram import Deepgram
 from hub.transcribers.local import LocalEngine, LocalTranscriber
 from hub.transcribers.standby import Refusing, Standby
-from hub.web import asyncapi, calls, client, dashboard, health, status, twilio, twiml
+from hub.web import asyncapi, calls, client, dashboard, health, metrics, status, twilio, twiml
 from hub.web.server import Runner
 from hub.web.sockets import Rests
 from hub.web.state import STATE, State
+from hub.web.tls import Certificate
 from hub.wire import assemblyai as assemblyai_wire
 from hub.wire import deepgram as deepgram_wire
 from hub.wire.client import STOPPING
@@ -51,6 +52,7 @@ class Transcribers:
         self._counters = counters
         self._engine = LocalEngine()
         for provider in dict.fromkeys((config.provider, config.fallback or config.provider)):
+            counters.providers[provider]  # shows in the metrics before the first call does
             if provider == "local":
                 self._engine.check()
             else:
@@ -76,7 +78,9 @@ class Transcribers:
         self._engine.close()
 
     def _of(self, provider: str, language: str | None, keyterms: tuple[str, ...]) -> Transcriber:
-        return LocalTranscriber(self._engine) if provider == "local" else self._remote(provider, language, keyterms)
+        if provider == "local":
+            return LocalTranscriber(self._engine, self._counters.providers[provider])
+        return self._remote(provider, language, keyterms)
 
     def _remote(self, provider: str, language: str | None, keyterms: tuple[str, ...]) -> Transcriber:
         config, counters = self._config, self._counters.providers[provider]
@@ -104,6 +108,7 @@ async def running(config: Config, open_transcriber: OpenTranscriber | None = Non
     """
     loop = asyncio.get_running_loop()
     counters = Counters()
+    certificate = Certificate(config.tls_cert, config.tls_key) if config.tls_cert else None
     transcribers = Transcribers(config, counters) if open_transcriber is None else None
     open_transcriber = open_transcriber or (transcribers.open if transcribers else None)
     assert open_transcriber is not None
@@ -117,10 +122,16 @@ async def running(config: Config, open_transcriber: OpenTranscriber | None = Non
             state = State(config, registry, exchange, rounds, Rests(loop), counters)
             runner = Runner(application(state), goodbye_seconds=GOODBYE_SECONDS)
             await runner.setup()
-            chores = [group.create_task(exchange.expire()), group.create_task(runner.expect_requests(time.monotonic))]
+            chores = [
+                group.create_task(exchange.expire()),
+                group.create_task(runner.expect_requests(time.monotonic)),
+                group.create_task(metrics.feel_lag(counters.lag_seconds, loop.time)),
+            ]
+            if certificate is not None:
+                chores.append(group.create_task(certificate.renew()))
             try:
                 exchange.recover()
-                port = await _listen(runner, config)
+                port = await _listen(runner, config, certificate)
                 if account is not None:
                     account.listening.set()
                 yield state, port
@@ -153,13 +164,15 @@ def application(state: State) -> web.Application:
     app.router.add_get("/client", client.client)
     app.add_routes(calls.routes)
     app.add_routes(health.routes)
+    app.add_routes(metrics.routes)
     app.add_routes(dashboard.routes)
     app.router.add_get("/asyncapi.json", asyncapi.serve)
     return app
 
 
-async def _listen(runner: web.AppRunner, config: Config) -> int:
-    site = web.TCPSite(runner, config.host, config.port, backlog=1024)
+async def _listen(runner: web.AppRunner, config: Config, certificate: Certificate | None) -> int:
+    tls = certificate.context if certificate is not None else None
+    site = web.TCPSite(runner, config.host, config.port, backlog=1024, ssl_context=tls)
     try:
         await site.start()
     except OSError as error:

@@ -5,8 +5,9 @@ Twilio's side only calls `Stream.chunk()`, which never waits. Knows no aiohttp, 
 
 import asyncio
 import logging
-from collections.abc import Callable, MutableMapping
-from typing import Any, Literal, assert_never
+from collections import Counter
+from collections.abc import Callable
+from typing import Literal, assert_never
 
 import msgspec
 
@@ -16,6 +17,7 @@ from hub.audio import TRACKS, Track, ms
 from hub.errors import ProviderError
 from hub.journal import Bookmark, Entry, Journal
 from hub.lifeline import Lifeline, Orphan
+from hub.logs import CallLog
 from hub.registry import Record, Registry
 from hub.stereo import StereoTimeline
 from hub.transcribers import Lost, Report, Restored, Switched, Transcriber
@@ -41,15 +43,6 @@ SECRET_PARAMETERS = frozenset({TOKEN})
 """Parameters that subscribers must not see."""
 
 EndReason = Literal["completed", "stream-lost", "hub-stopping", "failed"]
-
-
-class CallLog(logging.LoggerAdapter[logging.Logger]):
-    """Adds the call, and the stream where there is one, to every line."""
-
-    def process(self, msg: str, kwargs: MutableMapping[str, Any]) -> tuple[str, MutableMapping[str, Any]]:
-        """Put `call=… stream=…` in front of the message."""
-        where = " ".join(f"{name}={value}" for name, value in (self.extra or {}).items())
-        return f"{where} {msg}", kwargs
 
 
 class Stream:
@@ -156,6 +149,15 @@ class Call:
         """How many streams are live."""
         return len(self._streams)
 
+    def audio_bytes(self) -> Counter[tuple[Track, str]]:
+        """Return how much of which track was `filled`, `late` or `dropped` so far."""
+        counted: Counter[tuple[Track, str]] = Counter()
+        for track, lane in self.timeline.lanes.items():
+            counted[track, "filled"] = lane.filled_bytes
+            counted[track, "late"] = lane.late_bytes
+            counted[track, "dropped"] = lane.dropped_bytes
+        return counted
+
     def join(self, start: StartBody, on_over: Callable[[str], None]) -> Stream:
         """Take in a stream and tell subscribers. `on_over` is called with a sentence if the call ends the stream."""
         parameters = {name: str(value) for name, value in start.custom_parameters.items() if name not in SECRET_PARAMETERS}
@@ -191,7 +193,7 @@ class Call:
                 for track in orphan.tracks:
                     self._hear(Missed(track, orphan.broke_ms / 1000, base_ms / 1000, "no stream"))
         self._bookmark.begin(self._entry(stream))
-        self._log.info("stream %s joined with %s", stream.sid, "+".join(stream.tracks))
+        self._stream_log(stream).info("joined with %s", "+".join(stream.tracks))
         self._changed.set()
         return stream
 
@@ -232,7 +234,7 @@ class Call:
                         self.sources[track] = other
         if reason == "stream-lost" and not all(track in self.sources for track in stream.tracks):
             self._lifeline.lost(Orphan(stream.sid, stream.account_sid, stream.tracks, stream.parameters, now_ms))
-        self._log.info("stream %s %s", stream.sid, "stopped" if reason == "completed" else "was lost")
+        self._stream_log(stream).info("stopped" if reason == "completed" else "was lost")
         self._changed.set()
 
     def forward(self) -> None:
@@ -404,6 +406,9 @@ class Call:
                 self._tell(events.TranscriberSwitched(call_sid=sid, provider=provider, reason=reason, attempt=attempt))
             case _:
                 assert_never(report)
+
+    def _stream_log(self, stream: Stream) -> CallLog:
+        return CallLog(log, {"call": self.record.call_sid, "stream": stream.sid})
 
     def _entry(self, stream: Stream) -> Entry:
         """Return what the next hub would need to take the call up."""

@@ -39,6 +39,8 @@ class Config:
     host: str = setting("HUB_HOST", "127.0.0.1", "address to listen on")
     port: int = setting("HUB_PORT", 5000, "port to listen on; 0 takes a free one")
     public_url: str = setting("HUB_PUBLIC_URL", "", "where the hub is reached from outside, as https://hub.example.com")
+    tls_cert: str = setting("HUB_TLS_CERT", "", "a file with certificate and chain, PEM: the hub itself speaks https and wss")
+    tls_key: str = setting("HUB_TLS_KEY", "", "the file with its private key, unless that is in the first one")
     secret: str = setting("HUB_SECRET", "", "signs subscribers' tokens; with it, nobody watches without one", secret=True)
     origins: str = setting("HUB_ORIGINS", "", "other web origins whose pages may connect, separated by commas")
     sockets_per_address: int = setting("HUB_SOCKETS_PER_ADDRESS", 10000, "most sockets at /client from one address")
@@ -51,6 +53,7 @@ class Config:
     )
     keep_minutes: float = setting("HUB_KEEP_MINUTES", 60.0, "how long an ended call can still be read")
     drain_seconds: float = setting("HUB_DRAIN_SECONDS", 30.0, "how long a stopping hub lets live calls go on")
+    log_form: Literal["text", "json"] = setting("HUB_LOG", "text", "text, for people, or json: an object a line, with call and stream")
     log: Literal["debug", "info", "warning", "error"] = setting("HUB_LOG_LEVEL", "info", "debug, info, warning or error")
 
     dial: str = setting("HUB_DIAL", "", "whom /twiml connects callers with: a number as +14155550100, `sip:…` or `client:…`")
@@ -104,6 +107,12 @@ class Config:
         if self.transcriber != "auto":
             return self.transcriber
         return "deepgram" if self.deepgram_key else "assemblyai" if self.assemblyai_key else "local"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Whatever must be in no line of the log."""
+        held = [str(getattr(self, each.name)) for each in fields(self) if each.metadata["secret"]]
+        return tuple(part.strip() for each in held for part in (each, *each.split(",")) if part.strip())
 
     def key(self, provider: str) -> str:
         """Return a provider's key; empty where it has none or needs none."""
@@ -159,6 +168,8 @@ def _check(config: Config) -> None:
             raise ConfigError(setting_name, f"is {provider}, which needs its key in {KEYS[provider]}")
     if config.fallback == config.provider:
         raise ConfigError("HUB_FALLBACK", f"is {config.fallback}, as the first one is: name another, or none")
+    if config.tls_key and not config.tls_cert:
+        raise ConfigError("HUB_TLS_KEY", "is set and HUB_TLS_CERT is not: name the file with the certificate, too")
     if config.public_url:
         check_url("HUB_PUBLIC_URL", config.public_url, ("https", "http"))
     for origin in config.allowed_origins:

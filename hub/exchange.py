@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable
 
-from hub import events
+from hub import events, logs
 from hub.account import Account
-from hub.audio import TRACKS
+from hub.audio import TRACKS, Track
 from hub.call import LABELS, Call, Stream
 from hub.counters import Counters
 from hub.errors import HubError
@@ -51,6 +52,10 @@ class Exchange:
         self._left_behind: dict[str, tuple[asyncio.Event, asyncio.Task[None]]] = {}
         """Calls of a hub before this one, by callSid, until their stream has come (which sets the event) or will not."""
         self._calls: dict[str, Call] = {}
+        self._running: dict[Call, None] = {}
+        """These, and the ones that await their last words while another call has taken their topic over."""
+        self._audio_bytes: Counter[tuple[Track, str]] = Counter()
+        """Of calls that are over; see `audio_bytes`."""
         self._idle = asyncio.Event()
         """Set while no call is live."""
         self._idle.set()
@@ -60,6 +65,15 @@ class Exchange:
     def live(self) -> int:
         """How many calls are live, those that await their last words included."""
         return len(self._calls)
+
+    @property
+    def live_streams(self) -> int:
+        """How many Twilio streams are live."""
+        return sum(call.streams for call in self._running)
+
+    def audio_bytes(self) -> Counter[tuple[Track, str]]:
+        """Return how much of which track was `filled`, `late` or `dropped`, of all calls ever. Only grows, and costs no frame."""
+        return sum((call.audio_bytes() for call in self._running), self._audio_bytes)
 
     def join(self, start: StartBody, on_over: Callable[[str], None]) -> Stream:
         """Put a stream into its call, which begins with it if it is the first. Never waits.
@@ -148,15 +162,21 @@ class Exchange:
         record = self._registry.open(start.call_sid)
         call = Call(record, self._registry, self._open_transcriber(start), self._clock, self._account, self._journal)
         self._calls[start.call_sid] = call
+        self._running[call] = None
         self._counters.calls += 1
         self._idle.clear()
         self._group.create_task(self._run(call))
         return call
 
     async def _run(self, call: Call) -> None:
+        logs.call.set(call.record.call_sid)  # of this task, and of those that it starts
         try:
             await call.run()
         finally:
+            del self._running[call]
+            self._audio_bytes += call.audio_bytes()
+            if not call.superseded and (ended := call.record.ended) is not None:
+                self._counters.ended[ended.reason, ended.transcript] += 1
             if self._calls.get(call.record.call_sid) is call:
                 del self._calls[call.record.call_sid]
             if not self._calls:

@@ -69,6 +69,15 @@ class Rounds:
     def __len__(self) -> int:
         return len(self._behind)
 
+    def waiting_bytes(self) -> int:
+        """Return what waits for all who are behind."""
+        return sum(outbox.waiting_bytes() for outbox in self._behind)
+
+    def longest_seconds(self) -> float:
+        """Return for how long the slowest of them has taken nothing."""
+        now = self.clock()
+        return max((now - outbox.taken_at for outbox in self._behind), default=0.0)
+
     def _tick(self) -> None:
         now = self.clock()
         for outbox in list(self._behind):

@@ -82,6 +82,8 @@ class Registry:
         self._soon = soon
         self._watchers: dict[Watch, None] = {}
         """In the order they came."""
+        self._delivered = (0, 0)
+        """What was delivered of calls that are forgotten; see `delivered`."""
 
     def open(self, call_sid: str) -> Record:
         """Return the call's record, made now if there is none: a second stream joins the topic that is there, also after its end."""
@@ -116,6 +118,17 @@ class Registry:
         """Return the call's record, or None."""
         return self._records.get(call_sid)
 
+    @property
+    def delivered(self) -> tuple[int, int]:
+        """How many durable events and interims were delivered to subscribers, of all calls ever."""
+        delivered = [self._delivered, *(record.topic.delivered for record in self._records.values())]
+        return sum(durable for durable, _ in delivered), sum(interims for _, interims in delivered)
+
+    @property
+    def kept_bytes(self) -> int:
+        """The size of all calls' histories."""
+        return sum(record.topic.kept_bytes for record in self._records.values())
+
     def live(self) -> list[str]:
         """Return the callSids of live calls, oldest first."""
         return [sid for sid, record in self._records.items() if record.live]
@@ -134,6 +147,8 @@ class Registry:
             topic = self._records.pop(sid).topic
             for following in [following for following in topic.followings if following.complete]:
                 topic.leave(following)
+            durable, interims = topic.delivered
+            self._delivered = self._delivered[0] + durable, self._delivered[1] + interims
             if not topic.followings:
                 topic.clear()  # a subscriber's socket may hold on to its cursor for days
         return len(gone)

@@ -39,7 +39,7 @@ async def serving(**settings: str) -> AsyncIterator[tuple[asyncio.subprocess.Pro
         sys.executable, "-m", "hub", "serve", stderr=asyncio.subprocess.PIPE, env=environment(HUB_PORT=str(port), **settings)
     )
     assert process.stderr is not None
-    while b"listening" not in (line := await process.stderr.readline()):
+    while b"listening on" not in (line := await process.stderr.readline()):
         assert line, "the hub ended before it listened"
     try:
         yield process, port

@@ -43,7 +43,19 @@ MESSAGES_PER_SECOND, MESSAGES_AT_ONCE = 100.0, 2000.0
 class Subscriber:
     """One socket at /client."""
 
-    __slots__ = ("_allowance", "_counted_at", "_expiry", "_outbox", "_over", "_request", "_state", "_subscriptions", "_transport", "socket")
+    __slots__ = (
+        "_allowance",
+        "_close_code",
+        "_counted_at",
+        "_expiry",
+        "_outbox",
+        "_over",
+        "_request",
+        "_state",
+        "_subscriptions",
+        "_transport",
+        "socket",
+    )
 
     def __init__(self, state: State, request: web.Request) -> None:
         self._state = state
@@ -54,6 +66,8 @@ class Subscriber:
         """When the token runs out, or has to be there; None where neither matters."""
         self._over = False
         """Whether the socket is about to be closed: what still comes is not looked at."""
+        self._close_code: int | None = None
+        """With what the hub closes; None while it does not. A peer that was cut off, or vanished, never answers it."""
         self._allowance = MESSAGES_AT_ONCE
         """Messages the peer may send now."""
         self._counted_at = time.monotonic()
@@ -75,7 +89,7 @@ class Subscriber:
             await self._listen()
         finally:
             self._state.counters.subscribers -= 1
-            self._state.counters.closed[self.socket.close_code or 1006] += 1
+            self._state.counters.closed[self._close_code or self.socket.close_code or 1006] += 1
             self._state.sockets.discard(self.socket)
             if self._expiry is not None:
                 self._expiry.cancel()
@@ -127,7 +141,7 @@ class Subscriber:
 
     def _end(self, code: int, reason: str) -> None:
         """Close the socket with this code, after what was sent so far; what the peer still sends is not looked at."""
-        self._over = True
+        self._over, self._close_code = True, code
         self.socket.interrupt(code, reason)
 
     async def _listen(self) -> None:
@@ -208,7 +222,7 @@ class Subscriber:
     def _lagged(self, lagged: Lagged) -> None:
         self._state.counters.lagged += 1
         log.info("a subscriber was cut off: %s", lagged)
-        self._over = True
+        self._over, self._close_code = True, wire.LAGGED
         # Not by socket.close(): that waits for a drain which a stalled peer never gives. Losing the connection ends receive().
         with suppress(RuntimeError):  # gone already; uvloop says so
             self._transport.write(wire.close_frame(wire.LAGGED, "lagged: come back with your position"))

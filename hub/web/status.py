@@ -5,7 +5,7 @@ import re
 
 from aiohttp import web
 
-from hub.call import CallLog
+from hub.logs import CallLog
 from hub.web.signature import webhook
 from hub.web.state import STATE
 

@@ -7,6 +7,7 @@ from aiohttp import WebSocketError, web
 
 from hub.call import Stream
 from hub.errors import HubError, WireError
+from hub.logs import CallLog
 from hub.tokens import TokenError, verify_stream
 from hub.twiml import TOKEN
 from hub.web.signature import check_upgrade
@@ -23,15 +24,18 @@ START_SECONDS = 10.0
 class MediaDoor:
     """One Twilio socket: frames in order, into its call."""
 
-    __slots__ = ("_counters", "_over", "_state", "_stream", "_wire", "socket")
+    __slots__ = ("_close_code", "_counters", "_log", "_over", "_state", "_stream", "_wire", "socket")
 
     def __init__(self, state: State) -> None:
         self._state = state
         self._counters = state.counters
         self._wire = TwilioStream()
         self._stream: Stream | None = None
+        self._log = CallLog(log)
         self._over = False
         """Whether the socket is to be closed: what still comes is not looked at."""
+        self._close_code: int | None = None
+        """With what the hub closes; None while it does not. Twilio need not answer, so the socket itself may not know."""
         self.socket = FrameSocket(self.take, max_msg_size=MAX_MESSAGE_BYTES)
 
     def take(self, data: bytes, is_text: bool) -> None:
@@ -51,6 +55,7 @@ class MediaDoor:
                 return
             match message:
                 case Start(start):
+                    self._log = CallLog(log, {"call": start.call_sid, "stream": start.stream_sid})
                     self._check_token(start)
                     self._stream = self._state.exchange.join(start, lambda reason: self._end(1000, reason))
                 case Dtmf(dtmf) if stream is not None:
@@ -60,18 +65,18 @@ class MediaDoor:
                     self._end(1000, "stop")
         except WireError as error:
             self._counters.malformed += 1
-            log.warning("%s; closed with %d", error, error.close_code)
+            self._log.warning("%s; closed with %d", error, error.close_code)
             self._end(error.close_code, error.problem)
         except TokenError as error:
             self._counters.refused["twilio token"] += 1
-            log.warning("a stream was refused: %s", error)
+            self._log.warning("a stream was refused: %s", error)
             self._end(1008, str(error))
         except HubError as error:
             self._counters.refused[f"twilio {error.code}"] += 1
-            log.warning("a stream was refused: %s", error)
+            self._log.warning("a stream was refused: %s", error)
             self._end(1013, str(error))
-        except Exception:  # a frame is taken inside aiohttp's parser, which would swallow it
-            log.exception("a stream failed")
+        except Exception:  # noqa: BLE001  a frame is taken inside aiohttp's parser, which would swallow it
+            self._log.exception("a stream failed")
             self._end(1011, "the hub failed on this stream")
 
     def _check_token(self, start: StartBody) -> None:
@@ -81,7 +86,7 @@ class MediaDoor:
             verify_stream(config.secret, str(start.custom_parameters.get(TOKEN, "")), start.call_sid)
 
     def _end(self, code: int, reason: str) -> None:
-        self._over = True
+        self._over, self._close_code = True, code
         self.socket.interrupt(code, reason)
 
     async def serve(self, request: web.Request) -> None:
@@ -96,9 +101,10 @@ class MediaDoor:
                     await self.socket.close(code=code, message=reason.encode()[:123])
                 case WebSocketError() as error:
                     self._counters.malformed += 1
-                    log.warning("Twilio broke the WebSocket protocol: %s; closed with %d", error, error.code)
+                    self._log.warning("Twilio broke the WebSocket protocol: %s; closed with %d", error, error.code)
         finally:
             self._over = True
+            self._counters.streams_closed[self._close_code or self.socket.close_code or 1006] += 1
             impatience.cancel()
             self._state.sockets.discard(self.socket)
             if self._stream is not None:
