@@ -12,7 +12,7 @@ from hub import events
 from hub.audio import TRACKS, Track, ms
 from hub.errors import ProviderError
 from hub.registry import Record, Registry
-from hub.stereo import StereoTimeline
+from hub.stereo import Block, StereoTimeline
 from hub.transcribers import Lost, Report, Restored, Switched, Transcriber
 from hub.transcript import Heard, Missed
 from hub.wire.twilio import StartBody
@@ -101,6 +101,7 @@ class Call:
         self.timeline.skip_to(record.call_ms)
         self.sources: dict[Track, Stream] = {}
         """Which stream each track is heard from: the newest that has it."""
+        self._sound = record.sound
         self._registry = registry
         self._transcriber = transcriber
         self._streams: list[Stream] = []
@@ -199,11 +200,16 @@ class Call:
         self._changed.set()
 
     def forward(self) -> None:
-        """Hand ready blocks to the transcriber. Never waits."""
+        """Hand ready blocks to the transcriber, and to those who listen in. Never waits."""
         for block in self.timeline.blocks():
-            self._transcriber.push(block)
+            self._pass_on(block)
         if self.timeline.leaps:
             self._tell_leaps()
+
+    def _pass_on(self, block: Block) -> None:
+        self._transcriber.push(block)
+        if self._sound.ears:
+            self._sound.play(block)
 
     def _tell_leaps(self) -> None:
         for start, end in self.timeline.leaps:
@@ -232,7 +238,7 @@ class Call:
                 await self._until_over()
                 self._ending = True
                 for block in self.timeline.finish():
-                    self._transcriber.push(block)
+                    self._pass_on(block)
                 if self.timeline.leaps:
                     self._tell_leaps()
                 self._transcriber.finish()

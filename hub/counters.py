@@ -10,7 +10,19 @@ from collections import Counter, defaultdict
 class Counters:
     """Counts since the start of this process."""
 
-    __slots__ = ("calls", "closed", "frames", "lagged", "malformed", "providers", "refused", "streams", "subscribers")
+    __slots__ = (
+        "calls",
+        "closed",
+        "frames",
+        "lagged",
+        "listeners",
+        "malformed",
+        "providers",
+        "refused",
+        "sound_dropped",
+        "streams",
+        "subscribers",
+    )
 
     def __init__(self) -> None:
         self.calls = 0
@@ -25,6 +37,10 @@ class Counters:
         """Sockets turned away, by door and reason."""
         self.subscribers = 0
         """Sockets at /client now."""
+        self.listeners = 0
+        """Calls that subscribers listen to now, counted for each listener."""
+        self.sound_dropped = 0
+        """Blocks of sound that a listener had no room for."""
         self.lagged = 0
         """Subscribers cut off because they were too slow."""
         self.providers: defaultdict[str, ProviderCounters] = defaultdict(ProviderCounters)

@@ -1,4 +1,7 @@
-"""`WS /client`: subscribers, by hand or by program. One socket: its token, its limits, its end. What it follows is in `subscriptions`."""
+"""`WS /client`: subscribers, by hand or by program. One socket: its token, its limits, its end.
+
+What it follows is in `subscriptions`, what it hears in `listening`.
+"""
 
 import asyncio
 import logging
@@ -14,7 +17,8 @@ from hub.events import Authenticated, Part, Pong, Refusal, encode
 from hub.outbox import IDLE_SECONDS, Outbox
 from hub.tokens import TokenError
 from hub.web.access import carried, check_origin, grant, refusal
-from hub.web.sockets import HubSocket, Interruption
+from hub.web.listening import Ears
+from hub.web.sockets import Backlog, HubSocket, Interruption
 from hub.web.state import STATE, State
 from hub.web.subscriptions import Subscriptions
 from hub.wire import client as wire
@@ -43,13 +47,27 @@ MESSAGES_PER_SECOND, MESSAGES_AT_ONCE = 100.0, 2000.0
 class Subscriber:
     """One socket at /client."""
 
-    __slots__ = ("_allowance", "_counted_at", "_expiry", "_outbox", "_over", "_request", "_state", "_subscriptions", "_transport", "socket")
+    __slots__ = (
+        "_allowance",
+        "_counted_at",
+        "_ears",
+        "_expiry",
+        "_outbox",
+        "_over",
+        "_request",
+        "_state",
+        "_subscriptions",
+        "_transport",
+        "socket",
+    )
 
     def __init__(self, state: State, request: web.Request) -> None:
         self._state = state
         self._request = request
         self._subscriptions: Subscriptions | None = None
         """What it follows; None until it has shown a token, where one is wanted."""
+        self._ears: Ears | None = None
+        """What it hears; None for as long."""
         self._expiry: asyncio.TimerHandle | None = None
         """When the token runs out, or has to be there; None where neither matters."""
         self._over = False
@@ -79,6 +97,8 @@ class Subscriber:
             self._state.sockets.discard(self.socket)
             if self._expiry is not None:
                 self._expiry.cancel()
+            if self._ears is not None:
+                self._ears.close()
             if self._subscriptions is not None:
                 self._subscriptions.close()
             self._outbox.close()
@@ -113,11 +133,14 @@ class Subscriber:
         if granted.expires_at is not None:
             left_seconds = max(0.0, granted.expires_at - time.time())
             self._expiry = asyncio.get_running_loop().call_later(left_seconds, self._turn_away, "the token has expired")
-        if self._subscriptions is not None:
+        if self._subscriptions is not None and self._ears is not None:
             self._subscriptions.narrow(granted)
+            self._ears.narrow()
             self._answer(Authenticated(at=self._state.registry.now()))
             return
-        self._subscriptions = Subscriptions(self._state.registry, self._outbox, granted, lambda: self._end(1000, "call ended"))
+        state, backlog = self._state, Backlog(self._transport.get_extra_info("socket"))
+        self._subscriptions = Subscriptions(state.registry, self._outbox, granted, lambda: self._end(1000, "call ended"))
+        self._ears = Ears(state.registry, state.counters, self._outbox, self._subscriptions, backlog)
         self._outbox.answer(wire.text_frame(msgspec.json.encode(self._subscriptions.live())))
 
     def _turn_away(self, reason: str) -> None:
@@ -184,8 +207,8 @@ class Subscriber:
         if isinstance(request, wire.Authenticate):
             self._authenticate(request.token)
             return
-        subscriptions = self._subscriptions
-        if subscriptions is None:
+        subscriptions, ears = self._subscriptions, self._ears
+        if subscriptions is None or ears is None:
             self._turn_away("this hub wants a token first")
             return
         match request:
@@ -196,6 +219,10 @@ class Subscriber:
                 subscriptions.subscribe(request)
             case wire.Unsubscribe():
                 subscriptions.unsubscribe(request)
+            case wire.Listen(call_sid):
+                ears.listen(call_sid, allowed=self._state.config.listen)
+            case wire.Unlisten(call_sid):
+                ears.unlisten(call_sid)
             case wire.Ping():
                 self._answer(Pong(at=self._state.registry.now()))
 

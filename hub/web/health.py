@@ -49,6 +49,8 @@ class Numbers(Collector):
         yield GaugeMetricFamily("hub_known_calls", "Calls that are live or kept after their end", value=len(self._state.registry))
         yield GaugeMetricFamily("hub_subscribers", "Open sockets at /client", value=counters.subscribers)
         yield GaugeMetricFamily("hub_subscribers_behind", "Subscribers whose socket has no room now", value=len(self._state.rounds))
+        yield GaugeMetricFamily("hub_listeners", "Who listens to a call now", value=counters.listeners)
+        yield CounterMetricFamily("hub_sound_dropped", "Blocks of sound that a listener had no room for", value=counters.sound_dropped)
         yield CounterMetricFamily("hub_calls", "Calls begun", value=counters.calls)
         yield CounterMetricFamily("hub_streams", "Twilio streams begun", value=counters.streams)
         yield CounterMetricFamily("hub_frames", "Media messages taken in", value=counters.frames)
