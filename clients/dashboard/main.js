@@ -42,7 +42,7 @@ const connection = new Connection({
     if (message.type === "calls" || (message.type === "error" && !message.callSid)) ready = true;
     if (message.type === "error" && message.code === "unknown-call") asked.delete(message.callSid);
     listening.said(message);
-    if (message.type !== "listening") store.take(message);
+    store.take(message);
   },
   sounded: (buffer) => listening.sounded(buffer),
   changed: connectionChanged,
@@ -208,6 +208,7 @@ listenForKeys({
     return true;
   },
   find: () => activePane()?.openFind() ?? false,
+  listen: () => activePane()?.listen() ?? false,
   latest: () => activePane()?.transcript.toLatest() ?? false,
   escape: () => {
     const filter = document.getElementById("filter");

@@ -87,6 +87,14 @@ export class Pane {
     return true;
   }
 
+  /** Listen in, or stop; returns whether that can be done now. */
+  listen() {
+    const button = this.root.querySelector(".listen");
+    if (button.hidden) return false;
+    button.click();
+    return true;
+  }
+
   /** Close what is open within the pane; returns whether there was something. */
   escape() {
     if (this.menu.open) {
@@ -166,7 +174,7 @@ export class Pane {
     const button = this.root.querySelector(".listen");
     button.hidden = listening === null || !call.live;
     if (listening === null) return;
-    mark(button, "aria-pressed", listening === this.sid ? "true" : "false");
+    button.classList.toggle("on", listening === this.sid);
     write(button, listening === this.sid ? "Stop listening" : "Listen");
   }
 
