@@ -195,7 +195,11 @@ document.getElementById("panes").addEventListener("focusin", (event) => {
 });
 
 listenForKeys({
-  filter: () => document.getElementById("filter").select(),
+  filter: () => {
+    const filter = document.getElementById("filter");
+    filter.focus(); // selecting alone does not in every browser
+    filter.select();
+  },
   down: () => list.move(1),
   up: () => list.move(-1),
   beside: () => (list.current === null ? false : open(list.current, true)),

@@ -1,6 +1,7 @@
 """The dashboard in a real browser, on a real hub, with scripted transcribers where timing matters."""
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,7 +9,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, WebSocketRoute, expect
 
 from hub.app import running
 from hub.config import Config
@@ -359,6 +360,49 @@ async def test_everything_by_keyboard(visit: Visit) -> None:
             await expect(page.locator("#help")).to_be_hidden()
             await keys.press("/")
             await expect(page.locator("#filter")).not_to_be_focused()
+
+
+async def test_a_call_opened_before_its_words_came_is_asked_for_once(visit: Visit) -> None:
+    """Asked for again, its lines came, went and came again, and a reader who was already among them lost the place."""
+    asked: list[str] = []
+    held: list[str | bytes] = []
+    release: list[Any] = []
+
+    async def before(page: Page) -> None:
+        def between(socket: WebSocketRoute) -> None:
+            server = socket.connect_to_server()
+            release.append(socket.send)
+
+            def ask(message: str | bytes) -> None:
+                asked.append(str(message))
+                server.send(message)
+
+            def answer(message: str | bytes) -> None:
+                if held or '"subscribed"' in str(message):
+                    held.append(message)
+                else:
+                    socket.send(message)
+
+            socket.on_message(ask)
+            server.on_message(answer)
+
+        await page.route_web_socket("**/client", between)
+
+    async with house() as hub:
+        _line, script = await talker(hub)
+        script.final("hello")
+        async with visit(hub, before=before) as page:
+            await expect(page.locator(".row")).to_have_count(1)
+            await page.keyboard.press("j")
+            await page.keyboard.press("Enter")
+            await expect(page.locator(".waiting")).to_have_text("Fetching the transcript…")
+            for message in held:
+                release[0](message)
+            held.clear()
+            await expect(spoken(page)).to_have_text(["hello"])
+            assert [each for each in asked if "callSid" in each] == [
+                json.dumps({"action": "subscribe", "callSid": CALL, "interims": True}, separators=(",", ":"))
+            ]
 
 
 async def test_tab_alone_reaches_the_list_the_call_and_its_tools(visit: Visit) -> None:
