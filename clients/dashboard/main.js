@@ -53,7 +53,11 @@ const listening = new Listening({
   changed: () => store.soon(),
   say,
 });
-const list = new CallList({ open, changed: (now) => (now ? draw(store.state) : store.soon()) });
+const list = new CallList({
+  open,
+  changed: (now) => (now ? draw(store.state) : store.soon()),
+  door: new URL("twilio", base.replace(/^http/, "ws")).href,
+});
 
 function connectionChanged(event) {
   store.take(event);

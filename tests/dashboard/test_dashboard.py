@@ -141,7 +141,7 @@ async def test_the_hub_restarts_and_no_line_is_lost_or_doubled(visit: Visit) -> 
         await expect(page.locator("#banner")).to_contain_text("No connection to the hub for")
         await expect(page.locator("#link")).to_have_text("Offline")
         async with hub_at(port) as again:
-            await expect(page.locator("#link")).to_have_text("Live", timeout=12_000)
+            await expect(page.locator("#link")).to_have_text("Connected", timeout=12_000)
             await expect(page.locator("#banner")).to_be_hidden()
             await expect(page.locator(".waiting")).to_contain_text("no longer knows this call")
             _line, script = await talker(again)
@@ -177,7 +177,7 @@ async def test_a_stalled_page_is_cut_off_and_recovers(visit: Visit) -> None:
     async with house() as hub:
         _line, script = await talker(hub)
         async with visit(hub, f"#{CALL}", hub_goes_away=True) as page:
-            await expect(page.locator("#link")).to_have_text("Live")
+            await expect(page.locator("#link")).to_have_text("Connected")
             await expect(page.locator(".happening.started")).to_have_count(1)
             await page.evaluate("setTimeout(() => { const end = Date.now() + 4000; while (Date.now() < end); }, 0)")
             said = 0
