@@ -1,6 +1,7 @@
 """The dashboard in a real browser, on a real hub, with scripted transcribers where timing matters."""
 
 import asyncio
+import html
 import json
 import re
 from collections.abc import AsyncIterator
@@ -9,10 +10,12 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 from playwright.async_api import Page, WebSocketRoute, expect
 
 from hub.app import running
 from hub.config import Config
+from hub.tokens import mint
 from hub.transcribers import Switched
 from tests.dashboard import scenes
 from tests.dashboard.browser import Visit
@@ -445,6 +448,57 @@ async def test_one_calls_page_can_be_embedded(visit: Visit) -> None:
         await expect(page.locator("#calls")).to_be_hidden()
         script.final("again", start=3, end=4)
         await expect(spoken(page)).to_have_text(["hello", "again"])
+
+
+@asynccontextmanager
+async def crm(embedded: str) -> AsyncIterator[str]:
+    """Run another tool, of another site as browsers see it, whose page is the README's; gives its address."""
+    page = (
+        f'<!doctype html><title>CRM</title><link rel="icon" href="data:,"><iframe src="{html.escape(embedded)}" title="The call"></iframe>'
+    )
+
+    async def serve(_: web.Request) -> web.Response:
+        return web.Response(text=page, content_type="text/html")
+
+    app = web.Application()
+    app.router.add_get("/", serve)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://localhost:{runner.addresses[0][1]}/"
+    finally:
+        await runner.cleanup()
+
+
+async def test_another_tools_page_shows_one_call_and_nothing_else(visit: Visit) -> None:
+    secret = "a secret of a test, long enough for anybody"
+    async with house(secret=secret, listen=True) as hub:
+        _line, script = await talker(hub)
+        _other_line, other = await talker(hub, OTHER, OTHER_STREAM)
+        scenes.support(script)
+        other.final("not for this reader")
+        link = f"?call={CALL}&token={mint(secret, [CALL], 60)}"
+        async with crm(hub.url(f"/{link}")) as within, visit(hub, link, within=within) as tool:
+            page = tool.frame_locator("iframe")
+            words = page.locator(".log .line .words")
+            await expect(words).to_have_count(len(scenes.SUPPORT))
+            for hidden in ("#calls", ".bar h1", ".head .close", "#help-open", "#gate"):
+                await expect(page.locator(hidden).first).to_be_hidden()
+            script.final("And one more thing.", start=60, end=62)
+            await expect(words.last).to_have_text("And one more thing.")
+            await page.locator(".copy-all").click()
+            await expect(page.locator("#toast")).to_have_text("The transcript is copied.")
+            await page.locator(".menu summary").click()
+            async with tool.expect_download() as waiting:
+                await page.locator('.menu a[data-kind="txt"]').click()
+            assert "Lisbon" in (await (await waiting.value).path()).read_text()
+            await page.locator(".listen").click()
+            await expect(page.locator(".listen")).to_have_text("Stop listening")
+            while not hub.state.counters.listeners:
+                await asyncio.sleep(0.01)
+            assert "token" not in tool.frames[1].url
+            assert hub.state.counters.refused == {}
 
 
 async def test_a_second_stream_and_ongoing_audio_keep_the_call_alive(visit: Visit) -> None:
