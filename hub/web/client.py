@@ -67,7 +67,7 @@ class Subscriber:
         self._subscriptions: Subscriptions | None = None
         """What it follows; None until it has shown a token, where one is wanted."""
         self._ears: Ears | None = None
-        """What it hears; None for as long."""
+        """What it hears; None until it asks to."""
         self._expiry: asyncio.TimerHandle | None = None
         """When the token runs out, or has to be there; None where neither matters."""
         self._over = False
@@ -133,14 +133,13 @@ class Subscriber:
         if granted.expires_at is not None:
             left_seconds = max(0.0, granted.expires_at - time.time())
             self._expiry = asyncio.get_running_loop().call_later(left_seconds, self._turn_away, "the token has expired")
-        if self._subscriptions is not None and self._ears is not None:
+        if self._subscriptions is not None:
             self._subscriptions.narrow(granted)
-            self._ears.narrow()
+            if self._ears is not None:
+                self._ears.narrow()
             self._answer(Authenticated(at=self._state.registry.now()))
             return
-        state, backlog = self._state, Backlog(self._transport.get_extra_info("socket"))
-        self._subscriptions = Subscriptions(state.registry, self._outbox, granted, lambda: self._end(1000, "call ended"))
-        self._ears = Ears(state.registry, state.counters, self._outbox, self._subscriptions, backlog)
+        self._subscriptions = Subscriptions(self._state.registry, self._outbox, granted, lambda: self._end(1000, "call ended"))
         self._outbox.answer(wire.text_frame(msgspec.json.encode(self._subscriptions.live())))
 
     def _turn_away(self, reason: str) -> None:
@@ -207,8 +206,8 @@ class Subscriber:
         if isinstance(request, wire.Authenticate):
             self._authenticate(request.token)
             return
-        subscriptions, ears = self._subscriptions, self._ears
-        if subscriptions is None or ears is None:
+        subscriptions = self._subscriptions
+        if subscriptions is None:
             self._turn_away("this hub wants a token first")
             return
         match request:
@@ -220,11 +219,17 @@ class Subscriber:
             case wire.Unsubscribe():
                 subscriptions.unsubscribe(request)
             case wire.Listen(call_sid):
-                ears.listen(call_sid, allowed=self._state.config.listen)
+                self._opened_ears(subscriptions).listen(call_sid, allowed=self._state.config.listen)
             case wire.Unlisten(call_sid):
-                ears.unlisten(call_sid)
+                self._opened_ears(subscriptions).unlisten(call_sid)
             case wire.Ping():
                 self._answer(Pong(at=self._state.registry.now()))
+
+    def _opened_ears(self, subscriptions: Subscriptions) -> Ears:
+        if self._ears is None:
+            backlog = Backlog(self._transport.get_extra_info("socket"))
+            self._ears = Ears(self._state.registry, self._state.counters, self._outbox, subscriptions, backlog)
+        return self._ears
 
     def _refuse(self, code: str, message: str) -> None:
         self._answer(Refusal(code=code, message=message, at=self._state.registry.now()))
