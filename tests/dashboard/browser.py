@@ -17,7 +17,6 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--enable-precise-memory-info",
-    "--autoplay-policy=no-user-gesture-required",
 )
 
 UNREACHABLE = ("WebSocket connection to", "net::ERR_CONNECTION_REFUSED")

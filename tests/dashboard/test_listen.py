@@ -114,6 +114,16 @@ async def sounds(page: Page) -> None:
         await asyncio.sleep(0.02)
 
 
+async def newest(page: Page) -> int:
+    """Return the mark that is heard now."""
+    while True:
+        left, right = await heard(page)
+        for code in (LEFT.get(left[-1]), RIGHT.get(right[-1])):
+            if code is not None:
+                return code
+        await asyncio.sleep(0.02)
+
+
 def faithful(left: list[int], right: list[int]) -> bool:
     """Whether both sides are the very samples of consecutive frames, each frame whole, both sides in step."""
     codes = [LEFT.get(value) for value in left]
@@ -135,10 +145,7 @@ async def test_what_is_said_is_what_is_heard_left_and_right_and_less_than_a_seco
         assert hub.state.counters.listeners == 1
         behind_ms = []
         for _ in range(25):
-            left, right = await heard(page)
-            newest = LEFT.get(left[-1], RIGHT.get(right[-1]))
-            if newest is not None:
-                behind_ms.append((telephone.said - newest) % MARKS * FRAME_MS)
+            behind_ms.append((telephone.said - await newest(page)) % MARKS * FRAME_MS)
             await asyncio.sleep(0.04)
         print(f"{median(behind_ms):.0f} ms from the telephone to the ear, at most {max(behind_ms)} ms")
         assert median(behind_ms) <= 1000, behind_ms
@@ -157,9 +164,13 @@ async def test_listening_goes_on_after_a_broken_connection_and_ends_with_the_cal
         await sounds(page)
         for socket in subscribers(hub):
             socket.interrupt(4408, "a test cut this")
-        while (await heard(page))[0][-1] != 0:
+        while hub.state.counters.listeners:
+            await asyncio.sleep(0.01)
+        while not hub.state.counters.listeners:
+            await asyncio.sleep(0.01)
+        back_at = telephone.said
+        while (await newest(page) - back_at) % MARKS > MARKS // 2:  # what was held back may bridge the hole: silence is not certain
             await asyncio.sleep(0.02)
-        await sounds(page)
         await telephone.twilio.send_str(stop())
         await expect(page.locator("#toast")).to_have_text("You no longer hear the call: the call is over.")
         await expect(page.locator(".listen")).to_be_hidden()
