@@ -159,7 +159,7 @@ async def test_what_is_said_is_what_is_heard_left_and_right_and_less_than_a_seco
 
 async def test_listening_goes_on_after_a_broken_connection_and_ends_with_the_call(visit: Visit) -> None:
     async with house(listen=True) as hub, talking(hub) as telephone, visit(hub, f"#{CALL}", before=ears, hub_goes_away=True) as page:
-        await expect(page.locator(".scroll")).to_be_visible()
+        await expect(page.locator(".listen")).to_be_visible()
         await page.keyboard.press("s")
         await sounds(page)
         for socket in subscribers(hub):
