@@ -77,6 +77,7 @@ async def hub(port: int) -> AsyncIterator[None]:
         "HUB_HOST": "127.0.0.1",
         "HUB_PORT": str(port),
         "HUB_TRANSCRIBER": "local",
+        "HUB_LISTEN": "1",  # the sample is nobody's secret
         "HUB_LOG_LEVEL": "warning",
         "HUB_DRAIN_SECONDS": "0",
     }

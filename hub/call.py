@@ -19,7 +19,7 @@ from hub.journal import Bookmark, Entry, Journal
 from hub.lifeline import Lifeline, Orphan
 from hub.logs import CallLog
 from hub.registry import Record, Registry
-from hub.stereo import StereoTimeline
+from hub.stereo import Block, StereoTimeline
 from hub.transcribers import Lost, Report, Restored, Switched, Transcriber
 from hub.transcript import Heard, Missed
 from hub.twiml import TOKEN
@@ -115,6 +115,7 @@ class Call:
         self.timeline.skip_to(record.call_ms)
         self.sources: dict[Track, Stream] = {}
         """Which stream each track is heard from: the newest that has it."""
+        self._sound = record.sound
         self._registry = registry
         self._transcriber = transcriber
         self._streams: list[Stream] = []
@@ -238,11 +239,16 @@ class Call:
         self._changed.set()
 
     def forward(self) -> None:
-        """Hand ready blocks to the transcriber. Never waits."""
+        """Hand ready blocks to the transcriber, and to those who listen in. Never waits."""
         for block in self.timeline.blocks():
-            self._transcriber.push(block)
+            self._pass_on(block)
         if self.timeline.leaps:
             self._tell_leaps()
+
+    def _pass_on(self, block: Block) -> None:
+        self._transcriber.push(block)
+        if self._sound.ears:
+            self._sound.play(block)
 
     def _tell_leaps(self) -> None:
         for start, end in self.timeline.leaps:
@@ -276,7 +282,7 @@ class Call:
                 for errand in errands:
                     errand.cancel()
                 for block in self.timeline.finish():
-                    self._transcriber.push(block)
+                    self._pass_on(block)
                 if self.timeline.leaps:
                     self._tell_leaps()
                 self._transcriber.finish()

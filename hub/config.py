@@ -45,6 +45,9 @@ class Config:
     origins: str = setting("HUB_ORIGINS", "", "other web origins whose pages may connect, separated by commas")
     sockets_per_address: int = setting("HUB_SOCKETS_PER_ADDRESS", 10000, "most sockets at /client from one address")
     open: bool = setting("HUB_OPEN", False, "1: run without authentication on an address that others can reach")
+    listen: bool = setting(
+        "HUB_LISTEN", False, "1: who may watch a call may also listen to it, live; off, nobody hears a call through the hub"
+    )
     transcriber: Literal["auto", "deepgram", "assemblyai", "local"] = setting(
         "HUB_TRANSCRIBER", "auto", "auto, deepgram, assemblyai or local; auto takes the one whose key is set, else local"
     )

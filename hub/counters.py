@@ -27,9 +27,11 @@ class Counters:
         "frames",
         "lag_seconds",
         "lagged",
+        "listeners",
         "malformed",
         "providers",
         "refused",
+        "sound_dropped",
         "streams",
         "streams_closed",
         "subscribers",
@@ -52,6 +54,10 @@ class Counters:
         """Sockets turned away, by door and reason."""
         self.subscribers = 0
         """Sockets at /client now."""
+        self.listeners = 0
+        """Calls that subscribers listen to now, counted for each listener."""
+        self.sound_dropped = 0
+        """Blocks of sound that a listener had no room for."""
         self.lagged = 0
         """Subscribers cut off because they were too slow."""
         self.providers: defaultdict[str, ProviderCounters] = defaultdict(ProviderCounters)

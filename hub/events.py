@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 import msgspec
 
-from hub.audio import Track
+from hub.audio import SAMPLE_RATE_HZ, Track
 
 
 def _camel(name: str) -> str:
@@ -224,6 +224,24 @@ class Authenticated(Part, frozen=True, kw_only=True, tag_field="type", tag="auth
     at: str = ""
 
 
+class Listening(Part, frozen=True, kw_only=True, omit_defaults=False, tag_field="type", tag="listening"):
+    """Answer to `listen`: binary messages with this `id` are the call's sound, from now on."""
+
+    call_sid: str
+    id: int
+    sample_rate: int = SAMPLE_RATE_HZ
+    at: str = ""
+
+
+class Unlistened(Part, frozen=True, kw_only=True, tag_field="type", tag="unlistened"):
+    """The call's sound is over, and why: it was asked for, the call has ended, or the token no longer allows it."""
+
+    call_sid: str
+    id: int
+    reason: str
+    at: str = ""
+
+
 class Pong(Part, frozen=True, kw_only=True, tag_field="type", tag="pong"):
     """Answer to `ping`."""
 
@@ -243,7 +261,7 @@ DurableEvent: TypeAlias = (
     CallStarted | Final | Gap | TranscriberLost | TranscriberRestored | TranscriberSwitched | StreamFailed | Dtmf | CallEnded
 )
 CallEvent: TypeAlias = DurableEvent | Interim
-Message: TypeAlias = CallEvent | Subscribed | Watching | Calls | Unsubscribed | Authenticated | Pong | Refusal
+Message: TypeAlias = CallEvent | Subscribed | Watching | Calls | Unsubscribed | Listening | Unlistened | Authenticated | Pong | Refusal
 
 D = TypeVar("D", bound=Durable)
 
@@ -288,6 +306,6 @@ KNOWN_TYPES = frozenset(
     str(kind.__struct_config__.tag)
     for kind in (
         CallStarted, Final, Gap, TranscriberLost, TranscriberRestored, TranscriberSwitched, StreamFailed, Dtmf, CallEnded,
-        Interim, Subscribed, Watching, Calls, Unsubscribed, Authenticated, Pong, Refusal,
+        Interim, Subscribed, Watching, Calls, Unsubscribed, Listening, Unlistened, Authenticated, Pong, Refusal,
     )
 )  # fmt: skip

@@ -140,6 +140,13 @@ class Outbox:
         if self._answers_bytes + self._sink.get_write_buffer_size() > LIMIT_BYTES + self._excused_bytes:
             self.cut_off()
 
+    def offer(self, frame: bytes) -> bool:
+        """Write what is worth something only now, if there is room; return whether there was. It never waits and makes nothing wait."""
+        if self.closed or self.behind or self._sink.get_write_buffer_size() > FREE_BYTES:
+            return False
+        self._put(frame)
+        return True
+
     def news(self, source: Source) -> None:
         """Hand over what a source has, as far as there is room. Call it whenever it has something new."""
         if self.behind:

@@ -1,11 +1,13 @@
 """callSid -> what is known of that call: open, find, expire. Knows lifetimes, not audio."""
 
+import itertools
 import secrets
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from hub.audio import Track
 from hub.events import CallEnded, CallStarted, CallSummary, Durable, stamped
+from hub.sound import Sound
 from hub.topic import Topic
 from hub.transcript import Transcript
 
@@ -13,9 +15,10 @@ from hub.transcript import Transcript
 class Record:
     """One call, live or kept for a while after its end."""
 
-    def __init__(self, topic: Topic) -> None:
+    def __init__(self, topic: Topic, sound: Sound) -> None:
         self.call_sid = topic.call_sid
         self.topic = topic
+        self.sound = sound
         self.transcript = Transcript(topic.call_sid)
         self.started: CallStarted | None = None
         """The first `call-started`, as sent; None until then."""
@@ -80,6 +83,7 @@ class Registry:
         self._clock = clock
         self._wall = wall
         self._soon = soon
+        self._sounds = itertools.count(1)
         self._watchers: dict[Watch, None] = {}
         """In the order they came."""
         self._delivered = (0, 0)
@@ -89,13 +93,15 @@ class Registry:
         """Return the call's record, made now if there is none: a second stream joins the topic that is there, also after its end."""
         record = self._records.get(call_sid)
         if record is None:
-            record = self._records[call_sid] = Record(Topic(call_sid, secrets.token_hex(6), self._wall, self._soon))
+            topic = Topic(call_sid, secrets.token_hex(6), self._wall, self._soon)
+            record = self._records[call_sid] = Record(topic, Sound(next(self._sounds)))
         record.ended = None
         return record
 
     def close(self, record: Record, ended: CallEnded, call_ms: float) -> None:
         """Say that the call is over; it stays findable for its keep time."""
         record.ended, record.ended_at, record.call_ms = ended, self._clock(), call_ms
+        record.sound.end("the call is over")
 
     def now(self) -> str:
         """Return the present moment as events carry it."""

@@ -1,4 +1,7 @@
-"""`WS /client`: subscribers, by hand or by program. One socket: its token, its limits, its end. What it follows is in `subscriptions`."""
+"""`WS /client`: subscribers, by hand or by program. One socket: its token, its limits, its end.
+
+What it follows is in `subscriptions`, what it hears in `listening`.
+"""
 
 import asyncio
 import logging
@@ -14,7 +17,8 @@ from hub.events import Authenticated, Part, Pong, Refusal, encode
 from hub.outbox import IDLE_SECONDS, Outbox
 from hub.tokens import TokenError
 from hub.web.access import carried, check_origin, grant, refusal
-from hub.web.sockets import HubSocket, Interruption
+from hub.web.listening import Ears
+from hub.web.sockets import Backlog, HubSocket, Interruption
 from hub.web.state import STATE, State
 from hub.web.subscriptions import Subscriptions
 from hub.wire import client as wire
@@ -47,6 +51,7 @@ class Subscriber:
         "_allowance",
         "_close_code",
         "_counted_at",
+        "_ears",
         "_expiry",
         "_outbox",
         "_over",
@@ -62,6 +67,8 @@ class Subscriber:
         self._request = request
         self._subscriptions: Subscriptions | None = None
         """What it follows; None until it has shown a token, where one is wanted."""
+        self._ears: Ears | None = None
+        """What it hears; None until it asks to."""
         self._expiry: asyncio.TimerHandle | None = None
         """When the token runs out, or has to be there; None where neither matters."""
         self._over = False
@@ -93,6 +100,8 @@ class Subscriber:
             self._state.sockets.discard(self.socket)
             if self._expiry is not None:
                 self._expiry.cancel()
+            if self._ears is not None:
+                self._ears.close()
             if self._subscriptions is not None:
                 self._subscriptions.close()
             self._outbox.close()
@@ -129,6 +138,8 @@ class Subscriber:
             self._expiry = asyncio.get_running_loop().call_later(left_seconds, self._turn_away, "the token has expired")
         if self._subscriptions is not None:
             self._subscriptions.narrow(granted)
+            if self._ears is not None:
+                self._ears.narrow()
             self._answer(Authenticated(at=self._state.registry.now()))
             return
         self._subscriptions = Subscriptions(self._state.registry, self._outbox, granted, lambda: self._end(1000, "call ended"))
@@ -210,8 +221,18 @@ class Subscriber:
                 subscriptions.subscribe(request)
             case wire.Unsubscribe():
                 subscriptions.unsubscribe(request)
+            case wire.Listen(call_sid):
+                self._opened_ears(subscriptions).listen(call_sid, allowed=self._state.config.listen)
+            case wire.Unlisten(call_sid):
+                self._opened_ears(subscriptions).unlisten(call_sid)
             case wire.Ping():
                 self._answer(Pong(at=self._state.registry.now()))
+
+    def _opened_ears(self, subscriptions: Subscriptions) -> Ears:
+        if self._ears is None:
+            backlog = Backlog(self._transport.get_extra_info("socket"))
+            self._ears = Ears(self._state.registry, self._state.counters, self._outbox, subscriptions, backlog)
+        return self._ears
 
     def _refuse(self, code: str, message: str) -> None:
         self._answer(Refusal(code=code, message=message, at=self._state.registry.now()))

@@ -106,6 +106,8 @@ class Numbers(Collector):
         yield GaugeMetricFamily("hub_outbox_bytes", "What waits for them", value=rounds.waiting_bytes())
         yield GaugeMetricFamily("hub_outbox_stalled_seconds", "How long the slowest has taken nothing", value=rounds.longest_seconds())
         yield CounterMetricFamily("hub_subscribers_lagged", "Subscribers cut off because they were too slow", value=counters.lagged)
+        yield GaugeMetricFamily("hub_listeners", "Who listens to a call now", value=counters.listeners)
+        yield CounterMetricFamily("hub_sound_dropped", "Blocks of sound that a listener had no room for", value=counters.sound_dropped)
         yield _by_code("hub_subscribers_closed", "Sockets at /client closed", counters.closed)
 
 

@@ -84,7 +84,7 @@ def test_every_close_code_of_the_protocol_is_listed() -> None:
 
 
 def test_every_type_of_the_vocabulary_is_listed() -> None:
-    assert set(names("send")) - {"LiveCalls"} == events.KNOWN_TYPES
+    assert set(names("send")) - {"LiveCalls", "Sound"} == events.KNOWN_TYPES
 
 
 @pytest.mark.parametrize(
@@ -96,6 +96,8 @@ def test_every_type_of_the_vocabulary_is_listed() -> None:
         {"action": "subscribe", "calls": "all"},
         {"action": "unsubscribe", "callSid": CALL},
         {"action": "authenticate", "token": "a.b.c"},
+        {"action": "listen", "callSid": CALL},
+        {"action": "unlisten", "callSid": CALL},
         {"action": "ping"},
     ],
 )
@@ -140,6 +142,8 @@ async def test_everything_that_a_hub_sends_is_as_the_document_says() -> None:
             {"action": "authenticate", "token": mint(SECRET, ["*"], 60)},
             {"action": "ping"},
             {"action": "unsubscribe", "calls": "all"},
+            {"action": "listen", "callSid": CALL},
+            {"action": "unlisten", "callSid": CALL},
             {"action": "nonsense"},
         ):
             await reader.send_json(request)
@@ -153,13 +157,14 @@ async def test_everything_that_a_hub_sends_is_as_the_document_says() -> None:
         ):
             hear(report)
         home.state.exchange.tell_of_stream(CALL, STREAM, "for a test")
+        home.state.exchange.tell_of_stream(CALL, STREAM, "for a test")
         await socket.send_json({"event": "dtmf", "streamSid": STREAM, "dtmf": {"track": "inbound_track", "digit": "5"}})
         await socket.send_str(stop())
         while "call-ended" not in seen:
             seen.add(check(await reader.receive_str(timeout=5)))
         return seen
 
-    async with house(on_block=talking, secret=SECRET) as home:
+    async with house(on_block=talking, secret=SECRET, listen=True) as home:
         seen = await collect(home)
     assert seen == {*events.KNOWN_TYPES, "LiveCalls"}
 
