@@ -106,7 +106,7 @@ async def test_a_hole_in_the_audio_is_told_as_a_gap_on_both_tracks() -> None:
     async with phone() as (twilio, home):
         phone_call, _ = await called(twilio, home)
         subscriber = await follow(home, phone_call.sid)
-        twilio.trouble = [503] * 12  # six tenths of a second at least, by the waits between
+        twilio.trouble = [503] * 20  # more than GAP_MS, by the waits between
         cut(home)
         events = await until(subscriber, "gap")
         events += await until(subscriber, "gap")
