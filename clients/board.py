@@ -219,6 +219,8 @@ def told(row: Row, message: events.Message) -> str | None:
             what = f"{speaker}: {text}"
         case events.Gap(track=track, start=start, end=end, reason=reason):
             what = f"{track} from {_clock(start)} to {_clock(end)} was not transcribed: {reason}"
+        case events.StreamFailed(reason=reason):
+            what = f"Twilio says that a stream failed: {reason}"
         case events.TranscriberLost(provider=provider, reason=reason):
             what = f"{provider} lost: {reason}"
         case events.TranscriberRestored(provider=provider):

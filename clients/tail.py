@@ -57,6 +57,8 @@ class Page:
                 self._note(f"{event.track} from {clock(event.start)} to {clock(event.end)} was not transcribed: {event.reason}")
             case events.Dtmf():
                 self._note(f"key {event.digit}")
+            case events.StreamFailed():
+                self._note(f"Twilio says that a stream failed: {event.reason}")
             case events.TranscriberLost():
                 self._note(f"{event.provider} lost: {event.reason}")
             case events.TranscriberRestored():

@@ -73,7 +73,7 @@ class Account:
         self._session: aiohttp.ClientSession | None = None
         """Made with the first question."""
         self.listening = asyncio.Event()
-        """Set once the hub can be reached: a stream that is asked for comes at once."""
+        """Set while the hub takes streams: one that is asked for comes at once."""
 
     async def find(self, account_sid: str, call_sid: str) -> CallFacts | None:
         """Ask about a call; None when there is none. `account_sid` is the call's own: a subaccount's, perhaps. Raises: AccountError."""
@@ -105,11 +105,11 @@ class Account:
 
         Returns Over when the call is, when Twilio will not, or when nothing helped for GIVE_UP_SECONDS. Safe to cancel.
         """
-        await self.listening.wait()
         try:
             async with asyncio.timeout(GIVE_UP_SECONDS):
                 wait_seconds = TRY_SECONDS[0]
                 while not came.is_set():
+                    await self.listening.wait()
                     try:
                         facts = await self.find(account_sid, call_sid)
                         if facts is None or facts.status in OVER:

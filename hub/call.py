@@ -5,17 +5,17 @@ Twilio's side only calls `Stream.chunk()`, which never waits. Knows no aiohttp, 
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import Callable, Coroutine
-from typing import Any, Literal, assert_never
+from collections.abc import Callable
+from typing import Literal, assert_never
 
 import msgspec
 
 from hub import events
-from hub.account import Account
+from hub.account import Account, CallFacts
 from hub.audio import TRACKS, Track, ms
-from hub.errors import AccountError, ProviderError
-from hub.journal import Entry, Journal
+from hub.errors import ProviderError
+from hub.journal import Bookmark, Entry, Journal
+from hub.lifeline import Lifeline, Orphan
 from hub.logs import CallLog
 from hub.registry import Record, Registry
 from hub.stereo import StereoTimeline
@@ -31,9 +31,6 @@ QUIET_SECONDS = 60.0
 
 GRACE_SECONDS = 5.0
 """How long a call whose stream broke waits for another one before it ends as `stream-lost`, where nobody can be asked for one."""
-
-NOTE_MS = 5000
-"""In a pause the journal is told so often how far the call is: that bounds how much silence a restart counts as lost."""
 
 GAP_MS = 500
 """A pause between two streams shorter than this is their hand-over, not something to tell people about."""
@@ -119,8 +116,6 @@ class Call:
         """Which stream each track is heard from: the newest that has it."""
         self._registry = registry
         self._transcriber = transcriber
-        self._account = account
-        self._journal = journal
         self._streams: list[Stream] = []
         """Live ones, in the order they came."""
         self._newest: Stream | None = None
@@ -139,19 +134,9 @@ class Call:
         """Whether the transcriber ever reported words."""
         self._deaf_from_ms: float | None = None
         """Call time from which nobody transcribes; None while somebody does."""
-        self._orphan: tuple[Stream, float] | None = None
-        """The stream whose tracks nobody carries since it broke, and the call time at which it did; None while all are carried."""
-        self._orphaned = asyncio.Event()
-        """Set while there is one."""
-        self._came = asyncio.Event()
-        """Set once its tracks are carried again."""
-        self._forsaken = False
-        """Whether no stream will come any more, as far as Twilio says."""
-        self._settled_ms: dict[Track, float] = dict.fromkeys(TRACKS, record.call_ms)
-        """Call time up to which each track's words were told for good."""
-        self._noted_ms = 0.0
-        """Call time at which the journal was told of the call last."""
+        self._bookmark = Bookmark(journal, record.call_ms)
         self._log = CallLog(log, {"call": record.call_sid})
+        self._lifeline = Lifeline(record.call_sid, account, self._log)
 
     @property
     def accepts(self) -> bool:
@@ -162,15 +147,6 @@ class Call:
     def streams(self) -> int:
         """How many streams are live."""
         return len(self._streams)
-
-    def audio_bytes(self) -> Counter[tuple[Track, str]]:
-        """Return how much of which track was `filled`, `late` or `dropped` so far."""
-        counted: Counter[tuple[Track, str]] = Counter()
-        for track, lane in self.timeline.lanes.items():
-            counted[track, "filled"] = lane.filled_bytes
-            counted[track, "late"] = lane.late_bytes
-            counted[track, "dropped"] = lane.dropped_bytes
-        return counted
 
     def join(self, start: StartBody, on_over: Callable[[str], None]) -> Stream:
         """Take in a stream and tell subscribers. `on_over` is called with a sentence if the call ends the stream."""
@@ -202,8 +178,11 @@ class Call:
         self._registry.announce(self.record, started)
         if not self._streams[:-1] and self._left_at is not None and (hole_ms >= GAP_MS or self.record.settled_ms):
             self._go_on_at(base_ms)
-        self._adopt(base_ms)
-        self._note()
+        for orphan in self._lifeline.carried(self.sources):
+            if base_ms - orphan.broke_ms >= GAP_MS:  # the other track went on meanwhile
+                for track in orphan.tracks:
+                    self._hear(Missed(track, orphan.broke_ms / 1000, base_ms / 1000, "no stream"))
+        self._bookmark.begin(self._entry(stream))
         self._stream_log(stream).info("joined with %s", "+".join(stream.tracks))
         self._changed.set()
         return stream
@@ -217,21 +196,7 @@ class Call:
             if self.timeline.lanes[track].expected:
                 self._hear(Missed(track, self.record.settled_ms.get(track, before_ms) / 1000, base_ms / 1000, "no stream"))
         self.record.settled_ms = {}
-        self._orphan = None
-
-    def _adopt(self, base_ms: int) -> None:
-        """See whether the tracks of the stream that broke are carried again; where the call went on without them, tell what was lost."""
-        if self._orphan is not None:
-            stream, broke_ms = self._orphan
-            if not all(track in self.sources for track in stream.tracks):
-                return
-            if base_ms - broke_ms >= GAP_MS:
-                for track in stream.tracks:
-                    self._hear(Missed(track, broke_ms / 1000, base_ms / 1000, "no stream"))
-            self._orphan = None
-        self._orphaned.clear()
-        self._came.set()
-        self._forsaken = False
+        self._lifeline.told_up_to(base_ms)
 
     def _base_ms(self) -> int:
         """Return call time now: the media clock, carried on by the wall clock only over the hole between two streams."""
@@ -258,9 +223,7 @@ class Call:
                     if track in other.tracks:
                         self.sources[track] = other
         if reason == "stream-lost" and not all(track in self.sources for track in stream.tracks):
-            self._orphan = (stream, now_ms)
-            self._came.clear()
-            self._orphaned.set()
+            self._lifeline.lost(Orphan(stream.sid, stream.account_sid, stream.tracks, stream.parameters, now_ms))
         self._stream_log(stream).info("stopped" if reason == "completed" else "was lost")
         self._changed.set()
 
@@ -295,7 +258,9 @@ class Call:
         try:
             async with asyncio.TaskGroup() as group:
                 words = group.create_task(self._words())
-                errands = [group.create_task(errand) for errand in self._errands()]
+                errands = [group.create_task(self._lifeline.run(self._changed.set))]
+                if not any(self.record.numbers) and self._newest is not None:
+                    errands.append(group.create_task(self._lifeline.identify(self._newest.account_sid, self._identified)))
                 await self._until_over()
                 self._ending = True
                 for errand in errands:
@@ -327,43 +292,16 @@ class Call:
             self._deafened("the hub failed; its log says more")
         return False
 
-    def _errands(self) -> list[Coroutine[Any, Any, None]]:
-        """Return what is asked of Twilio while the call lives."""
-        if self._account is None:
-            return []
-        keeping = [self._keep_streams(self._account)]
-        return keeping if any(self.record.numbers) else [*keeping, self._learn_numbers(self._account)]
-
-    async def _keep_streams(self, account: Account) -> None:
-        """Whenever a stream breaks while the call lives, have Twilio send another."""
-        while True:
-            await self._orphaned.wait()
-            assert self._orphan is not None
-            lost, _ = self._orphan
-            self._log.info("asking Twilio for another stream in place of %s", lost.sid)
-            over = await account.bring_back(lost.account_sid, self.record.call_sid, lost.tracks, lost.parameters, self._came)
-            if over is not None:
-                self._log.info("no stream will come in place of %s", lost.sid)
-                self._orphaned.clear()
-                self._forsaken = True
-                self._changed.set()
-
-    async def _learn_numbers(self, account: Account) -> None:
-        """Ask Twilio, once, who the call is from and to, and tell it as another `call-started` of the stream that is there."""
+    def _identified(self, facts: CallFacts) -> None:
+        """Tell who the call is from and to, as another `call-started` of the stream that is there."""
         started = self.record.started
         assert started is not None
-        try:
-            facts = await account.find(self._streams[0].account_sid if self._streams else "", self.record.call_sid)
-        except AccountError as error:
-            self._log.warning("the call's numbers are not known: %s", error)
-            return
-        if facts is None:
-            return
+        assert self._newest is not None
         # As the call began, so with its moment; what is published gets its own.
-        self.record.started = msgspec.structs.replace(
-            started, from_=facts.from_, to=facts.to, direction=started.direction or facts.direction
-        )
+        direction = started.direction or facts.direction
+        self.record.started = msgspec.structs.replace(started, from_=facts.from_, to=facts.to, direction=direction)
         self._tell(self.record.started)
+        self._bookmark.begin(self._entry(self._newest))
 
     def _deafened(self, reason: str) -> None:
         """Tell that nobody transcribes any more; the end of the call says from when."""
@@ -377,8 +315,8 @@ class Call:
             wait: float | None
             if self._streams:
                 wait = QUIET_SECONDS / 4
-            elif self._reason == "stream-lost" and not self._forsaken:
-                wait = GRACE_SECONDS if self._account is None else None
+            elif self._reason == "stream-lost" and not self._lifeline.forsaken:
+                wait = None if self._lifeline.can_ask else GRACE_SECONDS
             else:
                 return
             try:
@@ -422,12 +360,10 @@ class Call:
             ),
             last=True,
         )
-        if self._journal is not None and self._reason == "hub-stopping":
-            if complete:
-                self._settled_ms = dict.fromkeys(TRACKS, self.timeline.end_ms)
-            self._note()  # the call itself goes on: the next hub takes it up
-        elif self._journal is not None:
-            self._journal.drop(self.record.call_sid)
+        if self._reason == "hub-stopping":  # the call itself goes on
+            self._bookmark.leave(self._base_ms(), self.timeline.end_ms if complete else None)
+        else:
+            self._bookmark.end()
         self._registry.close(self.record, ended, self.timeline.end_ms)
         self._registry.announce(self.record, ended)
         self._log.info("ended: %s, %.1f s, transcript %s", self._reason, ended.duration, ended.transcript)
@@ -439,8 +375,10 @@ class Call:
             case Heard():
                 self._heard = True
                 folded = self.record.transcript.fold(report)
-                if self._journal is not None and report.settled:
-                    self._settle(report, told=isinstance(folded, events.Final))
+                if report.settled and not self.record.transcript.is_open(report.track):
+                    # Noted before it is told: a subscriber that has a word must not be told by the next hub that it is missing.
+                    told = isinstance(folded, events.Final)
+                    self._bookmark.settle(report.track, report.end * 1000, self._base_ms(), told=told)
                 match folded:
                     case events.Interim() as interim:
                         topic.revise(interim)
@@ -462,33 +400,19 @@ class Call:
     def _stream_log(self, stream: Stream) -> CallLog:
         return CallLog(log, {"call": self.record.call_sid, "stream": stream.sid})
 
-    def _settle(self, heard: Heard, *, told: bool) -> None:
-        """Note how far a track's words are told for good: with each utterance, before it is published, and now and then in a pause."""
-        if self.record.transcript.is_open(heard.track):
-            return
-        self._settled_ms[heard.track] = max(self._settled_ms[heard.track], heard.end * 1000)
-        if told or heard.end * 1000 - self._noted_ms >= NOTE_MS:
-            self._note()
-
-    def _note(self) -> None:
-        """Tell the journal how far the call is."""
-        if self._journal is None or self._newest is None:
-            return
+    def _entry(self, stream: Stream) -> Entry:
+        """Return what the next hub would need to take the call up."""
         started = self.record.started
         assert started is not None
         numbers = {"from": started.from_, "to": started.to, "direction": started.direction}
-        self._noted_ms = self.timeline.end_ms
-        self._journal.keep(
-            Entry(
-                call_sid=self.record.call_sid,
-                account_sid=self._newest.account_sid,
-                stream_sid=self._newest.sid,
-                tracks=[track for track in TRACKS if self.timeline.lanes[track].expected],
-                parameters=self._newest.parameters | {name: value for name, value in numbers.items() if value},
-                transcriber=started.transcriber,
-                call_ms=self._base_ms(),
-                settled_ms=dict(self._settled_ms),
-            )
+        return Entry(
+            call_sid=self.record.call_sid,
+            account_sid=stream.account_sid,
+            stream_sid=stream.sid,
+            tracks=[track for track in TRACKS if self.timeline.lanes[track].expected],
+            parameters=stream.parameters | {name: value for name, value in numbers.items() if value},
+            transcriber=started.transcriber,
+            call_ms=self._base_ms(),
         )
 
     def _tell(self, event: events.Durable) -> None:

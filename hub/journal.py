@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from hub.audio import Track
+from hub.audio import TRACKS, Track
 from hub.errors import ConfigError
 from hub.events import TranscriberName
 
@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 
 OLDEST_SECONDS = 24 * 3600.0
 """No call is longer: Twilio ends one after 4 hours, 24 with a special setting."""
+
+NOTE_MS = 5000
+"""In a pause the journal is told so often how far a call is: that bounds how much silence a restart counts as lost."""
 
 MOST_BYTES = 1024 * 1024
 """Written beyond what the live calls need before the file is written anew: thousands of lines, milliseconds to write."""
@@ -90,7 +93,7 @@ class Journal:
         for line in self._path.read_bytes().splitlines() if self._path.exists() else ():
             try:
                 entry = msgspec.json.decode(line, type=Entry)
-            except msgspec.DecodeError:  # the last line of a process that was killed while it wrote
+            except (msgspec.DecodeError, UnicodeDecodeError):  # the last line of a process that was killed while it wrote
                 continue
             entries.pop(entry.call_sid, None)
             if not entry.over:
@@ -124,3 +127,41 @@ class Journal:
         except OSError as error:
             log.error("the journal cannot be written, so a restart will not find these calls: %s", error.strerror or error)
             self.close()
+
+
+class Bookmark:
+    """How far one call is told. Without a journal it costs nothing and notes nothing."""
+
+    def __init__(self, journal: Journal | None, call_ms: float) -> None:
+        """`call_ms`: the call time at which the call begins, here."""
+        self._journal = journal
+        self._entry: Entry | None = None
+        """As noted last; None before the first stream."""
+        self._settled_ms: dict[Track, float] = dict.fromkeys(TRACKS, call_ms)
+
+    def begin(self, entry: Entry) -> None:
+        """Note what a call was started with, now or anew."""
+        self._entry = entry
+        self._note(entry.call_ms)
+
+    def settle(self, track: Track, end_ms: float, call_ms: float, *, told: bool) -> None:
+        """Take note that a track's words are told up to `end_ms`: at once when some were told, now and then in a pause."""
+        self._settled_ms[track] = max(self._settled_ms[track], end_ms)
+        if self._entry is not None and (told or call_ms - self._entry.call_ms >= NOTE_MS):
+            self._note(call_ms)
+
+    def leave(self, call_ms: float, told_ms: float | None) -> None:
+        """Leave the call to the next hub. `told_ms`: up to where all words are told, where all are; else None."""
+        if told_ms is not None:
+            self._settled_ms = dict.fromkeys(TRACKS, told_ms)
+        self._note(call_ms)
+
+    def end(self) -> None:
+        """Note that the call is over."""
+        if self._journal is not None and self._entry is not None:
+            self._journal.drop(self._entry.call_sid)
+
+    def _note(self, call_ms: float) -> None:
+        if self._journal is not None and self._entry is not None:
+            self._entry = msgspec.structs.replace(self._entry, call_ms=call_ms, settled_ms=dict(self._settled_ms))
+            self._journal.keep(self._entry)

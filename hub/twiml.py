@@ -56,11 +56,12 @@ def invite(config: Config, call_sid: str | None, parameters: Mapping[str, str], 
     public_url = config.public_url.rstrip("/")
     if not public_url:
         raise ConfigError("HUB_PUBLIC_URL", "is not set, so there is no address that Twilio could send a stream to")
-    told = {name: value for name, value in parameters.items() if value and name != TOKEN}
+    # XML has no way to write a control character, and a SIP caller may be called anything.
+    told = {name: "".join(filter(str.isprintable, value)) for name, value in parameters.items() if value and name != TOKEN}
     for name, value in told.items():
         if len(name) + len(value) > PARAMETER_CHARACTERS:
             raise OverlongParameter(name)
-    # Beside a signature the token is a second lock; it can be had wherever there is a secret to sign it, and a call to bind it to.
+    # Beside a signature nobody looks at it; but a hub at this address may have the secret and, still or already, no auth token.
     if config.secret and (call_sid is not None or config.proof == "token"):
         told[TOKEN] = mint_stream(config.secret, call_sid, token_seconds)
     return Invitation(

@@ -1,6 +1,7 @@
 """A stream that breaks while its call lives: Twilio is asked for another, the topic goes on, and what was lost is told."""
 
 import asyncio
+import itertools
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -105,7 +106,7 @@ async def test_a_hole_in_the_audio_is_told_as_a_gap_on_both_tracks() -> None:
     async with phone() as (twilio, home):
         phone_call, _ = await called(twilio, home)
         subscriber = await follow(home, phone_call.sid)
-        twilio.trouble = [503] * 12  # six tenths of a second at least, by the waits between
+        twilio.trouble = [503] * 20  # more than GAP_MS, by the waits between
         cut(home)
         events = await until(subscriber, "gap")
         events += await until(subscriber, "gap")
@@ -165,7 +166,7 @@ async def test_where_one_of_two_streams_breaks_the_other_goes_on_and_the_lost_on
             await asyncio.sleep(0.01)
         live = home.state.exchange._calls[phone_call.sid]
         lost = live._streams[1]
-        twilio.trouble = [503] * 12
+        twilio.trouble = [503] * 30
         lost.lost()
         while len(phone_call.streams) < 3 or live._streams[-1].sid != phone_call.streams[2].sid:
             await asyncio.sleep(0.01)
@@ -175,6 +176,29 @@ async def test_where_one_of_two_streams_breaks_the_other_goes_on_and_the_lost_on
         assert (gap["track"], gap["reason"]) == (lost.tracks[0], "no stream")
         await phone_call.hang_up()
         assert (await until(subscriber, "call-ended"))[-1]["reason"] == "completed"
+
+
+async def test_where_both_of_two_streams_break_both_come_back_and_no_span_is_told_twice() -> None:
+    async with phone() as (twilio, home):
+        phone_call = twilio.ring()
+        phone_call.stream(URL, "inbound_track", PARAMETERS)
+        phone_call.stream(URL, "outbound_track", PARAMETERS)
+        while not (record := home.state.registry.find(phone_call.sid)) or len(record.transcript.finals) < 2:
+            await asyncio.sleep(0.01)
+        subscriber = await follow(home, phone_call.sid)
+        twilio.trouble = [503] * 60  # more than GAP_MS, by the waits between
+        cut(home)
+        live = home.state.exchange._calls[phone_call.sid]
+        while len(phone_call.streams) < 4 or live.streams < 2:
+            await asyncio.sleep(0.01)
+        assert sorted(stream.tracks for stream in phone_call.streams[2:]) == [["inbound"], ["outbound"]]
+        await phone_call.hang_up()
+        events = await until(subscriber, "call-ended")
+        assert events[-1]["reason"] == "completed"
+        for track in ("inbound", "outbound"):
+            gaps = [(event["start"], event["end"]) for event in events if event["type"] == "gap" and event["track"] == track]
+            assert gaps
+            assert all(later >= end for (_, end), (later, _) in itertools.pairwise(gaps)), gaps
 
 
 async def test_a_hub_that_stops_does_not_wait_for_a_stream() -> None:

@@ -210,13 +210,13 @@ async def test_a_hub_without_an_auth_token_gives_no_twiml_where_streams_need_a_t
 @pytest.mark.parametrize(
     ("token", "reason"),
     [
-        (tokens.mint_stream(SECRET, CALL, 60), None),
-        (tokens.mint_stream(SECRET, None, 60), None),
+        (tokens.mint_stream(SECRET, CALL, 3600), None),
+        (tokens.mint_stream(SECRET, None, 3600), None),
         ("", "this hub wants a token in the <Parameter> named token"),
-        (tokens.mint_stream(SECRET, "CA" + "2" * 32, 60), "the token is of another call"),
+        (tokens.mint_stream(SECRET, "CA" + "2" * 32, 3600), "the token is of another call"),
         (tokens.mint_stream(SECRET, CALL, -60), "the token has expired"),
-        (tokens.mint_stream("x" * 32, CALL, 60), "the token is not one of this hub's"),
-        (tokens.mint(SECRET, ["*"], 60), "the token is for subscribers, not for streams"),
+        (tokens.mint_stream("x" * 32, CALL, 3600), "the token is not one of this hub's"),
+        (tokens.mint(SECRET, ["*"], 3600), "the token is for subscribers, not for streams"),
         ("nonsense", "the token is not one of this hub's"),
     ],
 )
