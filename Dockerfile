@@ -8,7 +8,7 @@ COPY requirements.lock pyproject.toml README.md LICENSE ./
 RUN pip install --no-cache-dir --root-user-action=ignore --require-hashes -r requirements.lock
 COPY hub hub
 COPY clients clients
-RUN pip install --no-cache-dir --root-user-action=ignore --no-deps --no-build-isolation . && rm -rf build *.egg-info
+RUN pip install --no-cache-dir --root-user-action=ignore --no-deps --no-build-isolation . && rm -rf build ./*.egg-info
 USER 10001:10001
 EXPOSE 5000
 STOPSIGNAL SIGTERM

@@ -5,7 +5,6 @@ Twilio's side only calls `Stream.chunk()`, which never waits. Knows no aiohttp, 
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Callable
 from typing import Literal, assert_never
 
@@ -149,15 +148,6 @@ class Call:
     def streams(self) -> int:
         """How many streams are live."""
         return len(self._streams)
-
-    def audio_bytes(self) -> Counter[tuple[Track, str]]:
-        """Return how much of which track was `filled`, `late` or `dropped` so far."""
-        counted: Counter[tuple[Track, str]] = Counter()
-        for track, lane in self.timeline.lanes.items():
-            counted[track, "filled"] = lane.filled_bytes
-            counted[track, "late"] = lane.late_bytes
-            counted[track, "dropped"] = lane.dropped_bytes
-        return counted
 
     def join(self, start: StartBody, on_over: Callable[[str], None]) -> Stream:
         """Take in a stream and tell subscribers. `on_over` is called with a sentence if the call ends the stream."""

@@ -54,8 +54,8 @@ class Exchange:
         self._calls: dict[str, Call] = {}
         self._running: dict[Call, None] = {}
         """These, and the ones that await their last words while another call has taken their topic over."""
-        self._audio_bytes: Counter[tuple[Track, str]] = Counter()
-        """Of calls that are over; see `audio_bytes`."""
+        self._amiss_bytes: Counter[tuple[Track, str]] = Counter()
+        """Of calls that are over; see `amiss_bytes`."""
         self._idle = asyncio.Event()
         """Set while no call is live."""
         self._idle.set()
@@ -71,9 +71,9 @@ class Exchange:
         """How many Twilio streams are live."""
         return sum(call.streams for call in self._running)
 
-    def audio_bytes(self) -> Counter[tuple[Track, str]]:
+    def amiss_bytes(self) -> Counter[tuple[Track, str]]:
         """Return how much of which track was `filled`, `late` or `dropped`, of all calls ever. Only grows, and costs no frame."""
-        return sum((call.audio_bytes() for call in self._running), self._audio_bytes)
+        return sum((call.timeline.amiss_bytes() for call in self._running), self._amiss_bytes)
 
     def join(self, start: StartBody, on_over: Callable[[str], None]) -> Stream:
         """Put a stream into its call, which begins with it if it is the first. Never waits.
@@ -174,7 +174,7 @@ class Exchange:
             await call.run()
         finally:
             del self._running[call]
-            self._audio_bytes += call.audio_bytes()
+            self._amiss_bytes += call.timeline.amiss_bytes()
             if not call.superseded and (ended := call.record.ended) is not None:
                 self._counters.ended[ended.reason, ended.transcript] += 1
             if self._calls.get(call.record.call_sid) is call:

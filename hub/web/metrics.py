@@ -88,7 +88,7 @@ class Numbers(Collector):
         yield _by_code("hub_streams_closed", "Sockets at /twilio closed", counters.streams_closed)
         yield CounterMetricFamily("hub_malformed", "Sockets at /twilio closed for breaking the protocol", value=counters.malformed)
         yield CounterMetricFamily("hub_frames", "Media messages taken in", value=counters.frames)
-        lost = exchange.audio_bytes()
+        lost = exchange.amiss_bytes()
         for fate, meaning in (
             ("filled", "Silence put where no audio had come"),
             ("late", "Audio that came when silence had left in its place"),
