@@ -14,8 +14,8 @@ test: $(VENV)/.dev
 
 # Needs Debian's chromium, node and npm.
 test-dashboard: $(VENV)/.dev
-	npm ci --silent --prefix tests/dashboard
-	npm test --prefix tests/dashboard
+	npm ci --no-audit --no-fund --loglevel=error --prefix tests/dashboard
+	npm test --silent --prefix tests/dashboard
 	$(BIN)/python -m pytest -q -m "not long" tests/dashboard $(ARGS)
 
 check: $(VENV)/.dev

@@ -1,10 +1,10 @@
-"""The command line: `transcript-client call`, `tail`, `board`, `demo`."""
+"""The command line: `transcript-client call`, `mic`, `tail`, `board`, `demo`."""
 
 import argparse
 import os
 import sys
 
-from clients import board, caller, demo, phone, tail
+from clients import board, caller, demo, mic, phone, tail
 from clients.line import Refused
 
 
@@ -14,6 +14,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, module, purpose in (
         ("call", caller, "play an audio file into a hub as a phone call, or talk to an agent"),
+        ("mic", mic, "speak into a hub as the caller of a phone call"),
         ("tail", tail, "follow a call in the terminal"),
         ("board", board, "watch all calls in the terminal: who, how long, last words"),
         ("demo", demo, "a hub, a sample call and its transcript, all here, with no account"),

@@ -225,6 +225,8 @@ def told(row: Row, message: events.Message) -> str | None:
             what = f"{tool} {OUTCOMES[outcome]}"
         case events.AgentInterrupted(heard=heard, generated=generated):
             what = f"the agent was interrupted after {heard:.1f} of {generated:.1f} s"
+        case events.StreamFailed(reason=reason):
+            what = f"Twilio says that a stream failed: {reason}"
         case events.TranscriberLost(provider=provider, reason=reason):
             what = f"{provider} lost: {reason}"
         case events.TranscriberRestored(provider=provider):

@@ -204,7 +204,7 @@ async def call(
     clock = asyncio.get_running_loop().time
     connection = await dial(url, headers)
     async with asyncio.TaskGroup() as group:
-        group.create_task(_overhear(connection))
+        group.create_task(overhear(connection))
         try:
             await connection.send(stream.connected(), text=True)
             await connection.send(stream.start(list(sent), parameters or {}), text=True)
@@ -242,8 +242,8 @@ def new_sid(prefix: str) -> str:
     return prefix + secrets.token_hex(16)
 
 
-async def dial(url: str, headers: Mapping[str, str] | None) -> ClientConnection:
-    """Open a socket to a hub's door for Twilio. Raises: NotAnswered."""
+async def dial(url: str, headers: Mapping[str, str] | None = None) -> ClientConnection:
+    """Connect to the hub's door for Twilio, as Twilio does. Raises: NotAnswered."""
     try:
         # No pings: Twilio is not known to send any. No proxy: a pretend Twilio calls a hub that is near.
         return await connect(
@@ -278,7 +278,7 @@ async def in_time(connection: ClientConnection, goodbye: Coroutine[Any, Any, Non
         connection.transport.abort()
 
 
-async def _overhear(connection: ClientConnection) -> None:
+async def overhear(connection: ClientConnection) -> None:
     """Read what the hub says and forget it: unread messages would hide its close frame."""
     with suppress(ConnectionClosed):
         async for _message in connection:
@@ -292,24 +292,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="WAV, FLAC, Ogg, MP3, …; without one, a sample call")
     parser.add_argument("--url", default=DEFAULT_URL, help="the hub's door for Twilio (default: %(default)s)")
-    parser.add_argument("--call-sid", type=_call_sid, metavar="CA…", help="the call's name (default: a random one)")
+    parser.add_argument("--call-sid", type=call_sid, metavar="CA…", help="the call's name (default: a random one)")
     parser.add_argument("--from", dest="from_", metavar="+1…", help="sent as the parameter `from`")
     parser.add_argument("--to", metavar="+1…", help="sent as the parameter `to`")
-    parser.add_argument("--parameter", action="append", default=[], type=_parameter, metavar="NAME=VALUE", help="may be repeated")
+    parser.add_argument("--parameter", action="append", default=[], type=parameter, metavar="NAME=VALUE", help="may be repeated")
     parser.add_argument("--speed", default=1.0, type=_speed, metavar="N", help="2 is twice as fast, `max` as fast as it goes")
     parser.add_argument("--quiet", action="store_true", help="say nothing unless something goes wrong")
     faults = parser.add_argument_group("what may go wrong", "Durations: 3s, 150ms or 1.5 (seconds). Timestamps stay true.")
     faults.add_argument(
-        "--late-outbound", dest="late_outbound_ms", default=0, type=_duration_ms, metavar="3s", help="the callee's track begins this late"
+        "--late-outbound", dest="late_outbound_ms", default=0, type=duration_ms, metavar="3s", help="the callee's track begins this late"
     )
     faults.add_argument("--lose", default=0.0, type=_share, metavar="2%", help="this share of the frames never arrives")
     faults.add_argument(
-        "--jitter", dest="jitter_ms", default=0, type=_duration_ms, metavar="150ms", help="frames come up to this late, out of order"
+        "--jitter", dest="jitter_ms", default=0, type=duration_ms, metavar="150ms", help="frames come up to this late, out of order"
     )
     faults.add_argument("--duplicate", action="store_const", default=0, const=20, help="every 20th frame of a track comes twice")
     faults.add_argument("--one-sided", action="store_true", help="only the caller is heard, though both tracks are announced")
     faults.add_argument("--no-stop", action="store_true", help="the socket is cut off at the end, without a stop")
-    faults.add_argument("--hang-up-after", dest="hang_up_after_ms", type=_duration_ms, metavar="10s", help="the call ends here")
+    faults.add_argument("--hang-up-after", dest="hang_up_after_ms", type=duration_ms, metavar="10s", help="the call ends here")
     faults.add_argument("--seed", default=0, type=int, metavar="N", help="another number, other accidents")
 
 
@@ -362,7 +362,8 @@ def main(argv: list[str] | None = None) -> int:
     return run(parser.parse_args(argv))
 
 
-def _duration_ms(text: str) -> int:
+def duration_ms(text: str) -> int:
+    """Read a duration as people write it. Raises: ArgumentTypeError."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s)?", text)
     if match is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not a duration: write 3s, 150ms or 1.5")
@@ -385,13 +386,15 @@ def _speed(text: str) -> float:
     return float(text)
 
 
-def _call_sid(text: str) -> str:
+def call_sid(text: str) -> str:
+    """Read a callSid. Raises: ArgumentTypeError."""
     if re.fullmatch(r"CA[0-9a-fA-F]{32}", text) is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not a callSid: CA and 32 hexadecimal digits")
     return text
 
 
-def _parameter(text: str) -> tuple[str, str]:
+def parameter(text: str) -> tuple[str, str]:
+    """Read NAME=VALUE. Raises: ArgumentTypeError."""
     name, equals, value = text.partition("=")
     if not name or not equals:
         raise argparse.ArgumentTypeError(f"{text!r} is not a parameter: write NAME=VALUE")

@@ -72,11 +72,12 @@ def _explain(console: Console, base: str, call_sid: str) -> None:
 @asynccontextmanager
 async def hub(port: int) -> AsyncIterator[None]:
     """Run a hub of its own process with the engine on this machine, until this is left. Raises: Refused."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("HUB_", "TWILIO_"))}
     environment |= {
         "HUB_HOST": "127.0.0.1",
         "HUB_PORT": str(port),
         "HUB_TRANSCRIBER": "local",
+        "HUB_LISTEN": "1",  # the sample is nobody's secret
         "HUB_LOG_LEVEL": "warning",
         "HUB_DRAIN_SECONDS": "0",
     }

@@ -95,7 +95,7 @@ def _refuse_crowds(path: Path, channels: int) -> None:
 
 
 def _to_call(path: Path, blocks: Iterator[Any], rate_hz: int, channels: int) -> Sound:
-    tracks = [_Track(rate_hz) for _ in range(channels)]
+    tracks = [Narrowing(rate_hz) for _ in range(channels)]
     for block in blocks:
         for number, track in enumerate(tracks):
             track.take(block[:, number])
@@ -105,7 +105,7 @@ def _to_call(path: Path, blocks: Iterator[Any], rate_hz: int, channels: int) -> 
     return Sound(inbound, others[0] if others else None)
 
 
-class _Track:
+class Narrowing:
     """One channel on its way to 8 kHz mu-law, block by block."""
 
     def __init__(self, rate_hz: int) -> None:
@@ -130,15 +130,23 @@ class _Track:
             pcm, self._resampling = audioop.ratecv(pcm, 2, 1, self._rate_hz, audio.SAMPLE_RATE_HZ, self._resampling)
         self._mulaw += audio.to_mulaw(pcm)
 
+    def ready(self, size_bytes: int) -> bytes | None:
+        """Remove and return so many bytes of what was converted; None while there are fewer."""
+        if len(self._mulaw) < size_bytes:
+            return None
+        ready = bytes(self._mulaw[:size_bytes])
+        del self._mulaw[:size_bytes]
+        return ready
+
     def finish(self) -> bytes:
-        """Return the whole track, the filter's tail included."""
+        """Return the rest, the filter's tail included: the whole track where nothing was removed before."""
         if self._taps is not None:
             self.take(numpy.zeros(len(self._taps) // 2, numpy.float32))
         return bytes(self._mulaw)
 
 
 def _low_pass(rate_hz: int) -> Any:
-    """Return a windowed-sinc filter of odd length, so that it delays by whole samples, which `_Track` takes back."""
+    """Return a windowed-sinc filter of odd length, so that it delays by whole samples, which `Narrowing` takes back."""
     half = max(1, rate_hz * FILTER_MS // 2000)
     position = numpy.arange(-half, half + 1)
     width = 2 * TELEPHONE_BAND_HZ / rate_hz

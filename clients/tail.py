@@ -66,6 +66,8 @@ class Page:
                 self._note(f"{event.tool} {OUTCOMES[event.outcome]}: {event.detail}")
             case events.AgentInterrupted():
                 self._note(f"the agent was interrupted after {event.heard:.1f} of {event.generated:.1f} s")
+            case events.StreamFailed():
+                self._note(f"Twilio says that a stream failed: {event.reason}")
             case events.TranscriberLost():
                 self._note(f"{event.provider} lost: {event.reason}")
             case events.TranscriberRestored():

@@ -1,4 +1,4 @@
-"""The command line: `transcript-hub serve`, `token`, `asyncapi`."""
+"""The command line: `transcript-hub serve`, `check`, `token`, `twiml`, `asyncapi`."""
 
 import argparse
 import asyncio
@@ -9,8 +9,9 @@ import sys
 
 import uvloop
 
-from hub import __version__, app, config, tokens
+from hub import __version__, agents, app, check, config, logs, tokens, twiml
 from hub.errors import ConfigError
+from hub.switchboard import AGENT_PARAMETER
 from hub.web import asyncapi
 
 log = logging.getLogger("hub")
@@ -25,21 +26,34 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"transcript-hub {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("serve", help="run the hub; its settings are HUB_* variables, from the environment or .env")
+    commands.add_parser("check", help="go through everything a call needs, from the settings to the provider, and say what is wrong")
     token = commands.add_parser("token", help="mint a token for subscribers, signed with HUB_SECRET")
     token.add_argument(
         "calls", nargs="+", metavar="CALL", help="a callSid, a number as +14155550100 (every call from or to it), or '*' for all"
     )
     token.add_argument("--hours", type=float, default=12.0, help="how long it is good (default: %(default)s)")
+    bins = commands.add_parser("twiml", help="print the text of a TwiML Bin that streams calls to this hub, ready to paste")
+    bins.add_argument(
+        "--agent", nargs="?", const="", metavar="NAME", help="have an agent answer: this one, or the one of the called number"
+    )
+    bins.add_argument(
+        "--days", type=float, default=365.0, help="how long its token is good, where the hub wants one (default: %(default)g)"
+    )
     commands.add_parser("asyncapi", help="print the AsyncAPI document of /client")
     options = parser.parse_args(arguments)
     try:
         if options.command == "asyncapi":
             print(asyncapi.document().decode())
             return 0
+        if options.command == "check":
+            logging.disable(logging.CRITICAL)  # what is wrong is said in its own lines
+            return uvloop.run(check.check())
         settings = config.load()
         if options.command == "token":
             return mint(settings, options)
-        logging.basicConfig(level=settings.log.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+        if options.command == "twiml":
+            return print_bin(settings, options)
+        logs.set_up(settings.log, settings.log_form, settings.secrets)
         return uvloop.run(serve(settings))
     except ConfigError as error:
         print(f"transcript-hub: {error}", file=sys.stderr)
@@ -62,16 +76,44 @@ def mint(settings: config.Config, options: argparse.Namespace) -> int:
     return 0
 
 
+def print_bin(settings: config.Config, options: argparse.Namespace) -> int:
+    """Print a TwiML Bin's text; what to know about it goes to stderr, so that the text can be piped."""
+    days: float = options.days
+    if not 0 < days * 86400 < tokens.MOST_SECONDS:
+        raise ConfigError("--days", f"must be more than 0 and less than a hundred years, not {days:g}")
+    if options.agent is None:
+        print(twiml.bin_text(settings, days * 86400))
+    else:
+        named = agents.load(settings).pick(options.agent, "")
+        if named is None:
+            raise ConfigError("--agent", "must name an agent of HUB_AGENTS" if settings.openai_key else "needs OPENAI_API_KEY")
+        apology, dial = (named.apology, named.dial) if options.agent else (settings.apology, settings.dial)
+        chosen = {AGENT_PARAMETER: options.agent} if options.agent else {}
+        print(twiml.bin_text_by_agent(settings, days * 86400, chosen, apology, dial))
+    if settings.proof == "token":
+        print(
+            f"The token in it lets any call in for {days:g} days, or until HUB_SECRET changes: keep it as you keep a password. "
+            "With TWILIO_AUTH_TOKEN set, Twilio's signature does, and no token is needed.",
+            file=sys.stderr,
+        )
+    return 0
+
+
 async def serve(settings: config.Config) -> int:
-    """Run until SIGTERM or SIGINT; a second signal ends at once."""
+    """Run until a signal: SIGTERM lets live calls go on for a while, SIGINT (Ctrl-C) ends them now; a second one ends everything at once.
+
+    Whatever the first signal was, transcripts are finished and subscribers are told. Returns the exit code.
+    """
     # What was imported stays: the collector need not look through it while calls wait. And most of what a frame makes is gone with it.
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
+    received: list[signal.Signals] = []
 
-    def stop() -> None:
+    def stop(number: signal.Signals) -> None:
+        received.append(number)
         if stopping.is_set():
             log.warning("stopping at once")
             for task in asyncio.all_tasks():
@@ -79,14 +121,19 @@ async def serve(settings: config.Config) -> int:
         stopping.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
+        loop.add_signal_handler(number, stop, number)
     try:
-        async with app.running(settings) as (_, port):
+        async with app.running(settings) as (state, port):
             host = f"[{settings.host}]" if ":" in settings.host else settings.host
-            log.info("listening on http://%s:%d, transcribing with %s", host, port, settings.provider)
+            scheme = "https" if settings.tls_cert else "http"
+            log.info("listening on %s://%s:%d, transcribing with %s", scheme, host, port, settings.provider)
             if settings.secret and len(settings.secret) < SECRET_CHARACTERS:
                 log.warning("HUB_SECRET is short: whoever guesses it can watch every call; 32 random characters are better")
+            if settings.proof == "none" and settings.public_url:
+                log.warning("anyone who finds %s/twilio can bring calls: set TWILIO_AUTH_TOKEN or HUB_SECRET", settings.public_url)
             await stopping.wait()
+            if received[0] == signal.SIGINT:
+                await state.exchange.drain(0.0)  # somebody sits at the terminal
     except asyncio.CancelledError:
         return 1
     return 0

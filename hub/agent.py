@@ -7,24 +7,27 @@ done. Knows no aiohttp and no subscriber.
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal, TypeAlias
 
 from websockets.exceptions import ConnectionClosed
 
 from hub import events
-from hub.agents import HANG_UP, TRANSFER, Agent
+from hub.account import Account
+from hub.agents import Agent
 from hub.audio import BYTES_PER_MS, Track
-from hub.carrier import Carrier, NotDone
-from hub.chronicle import CallLog, Chronicle
-from hub.counters import ProviderCounters
+from hub.chronicle import Chronicle, brought, fared
+from hub.counters import Counters
 from hub.dialogue import Dialogue
 from hub.errors import ProviderError, WireError
+from hub.logs import CallLog
 from hub.registry import Record, Registry
-from hub.stereo import StereoTimeline
+from hub.stereo import Block, StereoTimeline
+from hub.toolbox import Leave, Toolbox
 from hub.transcribers import Lost
 from hub.transcribers.line import Line, dial
-from hub.webhooks import Outcome, Webhooks, read_arguments
+from hub.webhooks import Webhooks
 from hub.wire import openai
 from hub.wire.twilio import Speech, StartBody
 
@@ -51,7 +54,7 @@ STALLED_SECONDS = 5.0
 JITTER_MS = 250
 """Played audio follows what was played before it, unless the clock says that it was this much later: then there was a pause."""
 
-EndReason = Literal["completed", "stream-lost", "hub-stopping", "failed", "agent-lost", "agent-limit", "agent-hung-up", "transferred"]
+EndReason: TypeAlias = Literal["completed", "stream-lost", "hub-stopping", "failed", "agent-lost", "agent-limit"] | Leave
 
 END_SENTENCES: dict[str, str] = {"agent-limit": "the agent's time is up", "agent-lost": "the agent was lost"}
 """How a socket is closed whose call goes on without the agent."""
@@ -71,11 +74,11 @@ class AgentCall:
         key: str,
         seconds: float,
         webhooks: Webhooks,
-        carrier: Carrier | None,
+        account: Account | None,
         say: Callable[[bytes, bytes | None], None],
         on_over: Callable[[str], None],
         clock: Callable[[], float],
-        counters: ProviderCounters,
+        counters: Counters,
     ) -> None:
         """`address` and `key` are the model's; the agent stays for `seconds` at most. `clock` is monotonic seconds.
 
@@ -87,21 +90,24 @@ class AgentCall:
         self.timeline = StereoTimeline()
         self.timeline.skip_to(record.call_ms)
         self.timeline.expect(["inbound", "outbound"])
+        self.superseded = False
+        """Never, as long as it lives; see hub.call."""
         self._start = start
         self._address = address
         self._key = key
         self._seconds = seconds
-        self._webhooks = webhooks
-        self._carrier = carrier
         self._on_over = on_over
         self._clock = clock
-        self._counters = counters
+        self._counters = counters.agents
+        self._sessions = counters.providers["openai"]
         self._base_ms = round(self.timeline.end_ms)
         """Call time at the stream's own zero."""
         self._heard_at = clock()
         """When the last frame came."""
         self._line: Line | None = None
         """The model's connection; None while there is none."""
+        self._dialled_at: float | None = None
+        """Since when its session is being opened; None before and after that."""
         self._stalled_at: float | None = None
         """Since when it takes nothing; None while it does."""
         self._tools: asyncio.TaskGroup | None = None
@@ -117,16 +123,32 @@ class AgentCall:
         """Played bytes that do not fill a millisecond."""
         self.dialogue = Dialogue(
             agent, Speech(start.stream_sid), to_model=self._to_model, to_caller=say, hear=self.chronicle.hear, played=self._was_played,
-            interrupted=self._was_interrupted, use=self._use,
+            interrupted=self._was_interrupted, answered=self._answered, use=self._use,
         )  # fmt: skip
         self.dialogue.now_ms = float(self._base_ms)
-        self._log = CallLog(log, {"call": record.call_sid, "agent": agent.name})
+        self._toolbox = Toolbox(
+            agent, record, start.account_sid, webhooks=webhooks, account=account, counters=counters.agents, clock=clock, now=self._now,
+            heard=self._was_heard, leave=self._end,
+        )  # fmt: skip
+        self._log = CallLog(log, {"call": record.call_sid, "stream": start.stream_sid})
 
     def begin(self) -> None:
         """Tell subscribers that the call began."""
         name = events.TranscriberName(provider="openai", model=self.agent.model)
-        self.chronicle.began(self._start, ["inbound", "outbound"], name, agent=self.agent.name, speakers={"outbound": self.agent.name})
-        self._log.info("answers with %s", self.agent.model)
+        speakers: dict[Track, str] = {"outbound": self.agent.name}
+        self.chronicle.began(
+            self._start.stream_sid, brought(self._start), ["inbound", "outbound"], name, agent=self.agent.name, speakers=speakers
+        )
+        self._log.info("the agent %s answers with %s", self.agent.name, self.agent.model)
+
+    @property
+    def streams(self) -> int:
+        """How many streams are live; see hub.call."""
+        return 0 if self._over.is_set() else 1
+
+    def amiss_bytes(self) -> Counter[tuple[Track, str]]:
+        """Return how much of the caller's audio was `filled`, `late` or `dropped`. Where the agent says nothing, nothing is missing."""
+        return Counter({what: count for what, count in self.timeline.amiss_bytes().items() if what[0] == "inbound"})
 
     # Twilio's side.
 
@@ -139,7 +161,7 @@ class AgentCall:
         before = lane.end
         self.timeline.add(track, self._base_ms + at_ms if at_ms >= 0 else -1, payload)
         if lane.end > before:  # not a repeat, not late, and not of a time that cannot be true: those would move the model's clock
-            self._counters.sent_ms += len(payload) / BYTES_PER_MS
+            self._sessions.sent_ms += len(payload) / BYTES_PER_MS
             self.dialogue.frame(self._base_ms + at_ms, payload)
         self._forward()
         if self._leaving and self.dialogue.quiet:
@@ -180,9 +202,14 @@ class AgentCall:
             self._on_over(sentence)
 
     def _forward(self) -> None:
-        for _block in self.timeline.blocks():
-            pass  # to those who listen in
+        for block in self.timeline.blocks():
+            self._play(block)
         self.timeline.leaps.clear()
+
+    def _play(self, block: Block) -> None:
+        """Let those who listen in hear it. The model does not: the caller's frames went to it as they came."""
+        if self.record.sound.ears:
+            self.record.sound.play(block)
 
     def _was_played(self, start_ms: float, mulaw: bytes) -> None:
         """Put what the caller heard of the agent where it was heard. Marks jitter; speech does not, so it is joined as it was sent."""
@@ -196,7 +223,11 @@ class AgentCall:
             self.timeline.add("outbound", self._played_bytes // BYTES_PER_MS, mulaw[:whole])
             self._played_bytes += whole
 
+    def _answered(self, waited_ms: float) -> None:
+        self._counters.answer_seconds.add(waited_ms / 1000)
+
     def _was_interrupted(self, heard_ms: float, generated_ms: float) -> None:
+        self._counters.interruptions += 1
         self.record.topic.publish(
             events.AgentInterrupted(
                 call_sid=self.record.call_sid,
@@ -247,10 +278,10 @@ class AgentCall:
 
     def _finish(self) -> None:
         complete = self.dialogue.finish()
-        for _block in self.timeline.finish():
-            pass
+        for block in self.timeline.finish():
+            self._play(block)
         complete = not self.chronicle.close_open() and complete
-        ended = self.chronicle.ended(self._reason, self.timeline, complete=complete)
+        ended = self.chronicle.ended(self._reason, self.timeline.end_ms, fared(self.timeline), complete=complete)
         self._log.info("ended: %s, %.1f s, transcript %s", self._reason, ended.duration, ended.transcript)
 
     def _fail(self, reason: EndReason, problem: str) -> None:
@@ -263,13 +294,15 @@ class AgentCall:
 
     async def _converse(self) -> None:
         """Hold the session, and run tools, until cancelled or lost."""
+        self._dialled_at = self._clock()
         try:
             connection = await dial(openai.PROVIDER, self._address, openai.headers(self._key), OPEN_SECONDS, openai.refused)
         except ProviderError as error:
             self._lose(error)
             return
         line = self._line = Line(connection, self._received, self._clock())
-        self._counters.open_sessions += 1
+        self._sessions.open_sessions += 1
+        self._sessions.sessions += 1
         ready = asyncio.get_running_loop().call_later(OPEN_SECONDS, self._expect_ready)
         try:
             self.dialogue.opened()
@@ -281,7 +314,7 @@ class AgentCall:
         finally:
             ready.cancel()
             self._tools = self._line = None
-            self._counters.open_sessions -= 1
+            self._sessions.open_sessions -= 1
             line.hang_up(None)
 
     def _expect_ready(self) -> None:
@@ -290,6 +323,7 @@ class AgentCall:
 
     def _lose(self, error: ProviderError) -> None:
         if not self._over.is_set():
+            self._sessions.refused += 1
             self._log.error("%s", error)
             self._fail("agent-lost", error.problem)
 
@@ -303,6 +337,9 @@ class AgentCall:
                 self._log.warning("OpenAI says %s", message.error.code or message.error.type)
                 self._log.debug("OpenAI says %s", message.error.message)  # it may quote what was said
             self.dialogue.take(message)
+            if type(message) is openai.SessionUpdated and self._dialled_at is not None:
+                self._sessions.handshake_seconds.add(self._clock() - self._dialled_at)
+                self._dialled_at = None
         except WireError as error:
             self._log.warning("%s", error)
         except ProviderError as error:
@@ -328,47 +365,11 @@ class AgentCall:
             self._tools.create_task(self._run_tool(item.call_id or "", item.name or "", item.arguments or ""))
 
     async def _run_tool(self, invocation: str, name: str, text: str) -> None:
-        """Run one function call: its outcome reaches the model and the topic, whatever it is."""
-        began = self._clock()
-        outcome = Outcome("failed", "the call ended first")
-        schema: dict[str, Any] = next((declared["parameters"] for declared in self.agent.declared() if declared["name"] == name), {})
-        arguments, problem = read_arguments(schema, text)
-        topic, sid = self.record.topic, self.record.call_sid
-        topic.publish(events.ToolCalled(call_sid=sid, invocation=invocation, tool=name, arguments=arguments, time=self._now()))
-        try:
-            if problem:
-                outcome = Outcome("refused", problem)
-            elif name in {HANG_UP, TRANSFER}:
-                outcome = await self._leave(name, arguments)
-            else:
-                outcome = await self._post(invocation, name, arguments)
-        except Exception:  # noqa: BLE001  a tool is a unit: the model is told, the call goes on
-            self._log.exception("tool %s failed", name)
-            outcome = Outcome("failed", "the hub failed on this tool")
-        finally:
-            topic.publish(
-                events.ToolReturned(
-                    call_sid=sid, invocation=invocation, tool=name, outcome=outcome.kind, detail=outcome.detail, time=self._now(),
-                    seconds=round(self._clock() - began, 3),
-                )
-            )  # fmt: skip
+        outcome = await self._toolbox.use(invocation, name, text)
         self.dialogue.returned(invocation, outcome.for_model())
 
-    async def _post(self, invocation: str, name: str, arguments: Any) -> Outcome:
-        tool = self.agent.tool(name)
-        if tool is None:
-            return Outcome("refused", f"there is no tool {name[:64]}")
-        caller, called = self.record.numbers
-        told = {
-            "callSid": self.record.call_sid, "from": caller, "to": called, "agent": self.agent.name, "tool": name,
-            "invocation": invocation, "arguments": arguments,
-        }  # fmt: skip
-        return await self._webhooks.post(tool, f"{self.record.call_sid}-{invocation}", told)
-
-    async def _leave(self, name: str, arguments: Any) -> Outcome:
-        """End the call or pass it on, once the agent has been heard to the end."""
-        if self._carrier is None:
-            return Outcome("refused", "this hub has no Twilio account")
+    async def _was_heard(self) -> None:
+        """Wait until the agent has been heard to the end, but not for ever."""
         self._leaving = True
         try:
             async with asyncio.timeout(LEAVE_SECONDS):
@@ -378,13 +379,3 @@ class AgentCall:
             pass  # the caller has heard enough
         finally:
             self._leaving = False
-        try:
-            if name == HANG_UP:
-                await self._carrier.hang_up(self.record.call_sid)
-                self._end("agent-hung-up", "the agent hung up")
-                return Outcome("result", "the call was ended")
-            await self._carrier.connect(self.record.call_sid, dict(self.agent.transfer)[arguments["to"]])
-            self._end("transferred", "the call was transferred")
-            return Outcome("result", f"the caller was connected to {arguments['to']}")
-        except NotDone as error:
-            return Outcome("failed", str(error))

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import jsonschema
 import msgspec
 
-from hub.config import Config, check_url
+from hub.config import Config, check_url, dialled
 from hub.errors import ConfigError
 from hub.wire.openai import TurnDetection
 
@@ -183,8 +183,11 @@ def load(config: Config) -> Agents:
 
 
 def _agent(config: Config, name: str, entry: _AgentEntry) -> Agent:
-    if (entry.hang_up or entry.transfer) and not (config.twilio_account_sid and config.twilio_auth_token):
+    if (entry.hang_up or entry.transfer) and not config.twilio_account:
         _refuse(config, f"lets {name} hang up or transfer, which needs TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN")
+    for whom in (*entry.transfer.values(), entry.dial):
+        if whom and not dialled(whom):
+            _refuse(config, f"has nobody to call in {whom!r} for {name}: a number as +14155550100, sip:… or client:…")
     names = [tool.name for tool in entry.tools]
     for tool_name in names:
         if names.count(tool_name) > 1 or tool_name in {HANG_UP, TRANSFER}:

@@ -6,15 +6,18 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import get_args
 
 from aiohttp import web
 
+from hub.account import Account
 from hub.audio import Track
 from hub.config import KEYS, Config, Provider
 from hub.counters import Counters
 from hub.errors import ConfigError
 from hub.exchange import Exchange
+from hub.journal import Journal
 from hub.outbox import Rounds
 from hub.registry import Registry
 from hub.switchboard import Switchboard
@@ -23,10 +26,11 @@ from hub.transcribers.assemblyai import AssemblyAI, AssemblyAITracks
 from hub.transcribers.deepgram import Deepgram
 from hub.transcribers.local import LocalEngine, LocalTranscriber
 from hub.transcribers.standby import Refusing, Standby
-from hub.web import agent, asyncapi, calls, client, dashboard, health, twilio
+from hub.web import agent, asyncapi, calls, client, dashboard, health, metrics, status, twilio, twiml
 from hub.web.server import Runner
 from hub.web.sockets import Rests
 from hub.web.state import STATE, State
+from hub.web.tls import Certificate
 from hub.webhooks import Webhooks
 from hub.wire import assemblyai as assemblyai_wire
 from hub.wire import deepgram as deepgram_wire
@@ -50,6 +54,7 @@ class Transcribers:
         self._counters = counters
         self._engine = LocalEngine()
         for provider in dict.fromkeys((config.provider, config.fallback or config.provider)):
+            counters.providers[provider]  # shows in the metrics before the first call does
             if provider == "local":
                 self._engine.check()
             else:
@@ -75,7 +80,9 @@ class Transcribers:
         self._engine.close()
 
     def _of(self, provider: str, language: str | None, keyterms: tuple[str, ...]) -> Transcriber:
-        return LocalTranscriber(self._engine) if provider == "local" else self._remote(provider, language, keyterms)
+        if provider == "local":
+            return LocalTranscriber(self._engine, self._counters.providers[provider])
+        return self._remote(provider, language, keyterms)
 
     def _remote(self, provider: str, language: str | None, keyterms: tuple[str, ...]) -> Transcriber:
         config, counters = self._config, self._counters.providers[provider]
@@ -103,21 +110,34 @@ async def running(config: Config, open_transcriber: OpenTranscriber | None = Non
     """
     loop = asyncio.get_running_loop()
     counters = Counters()
+    certificate = Certificate(config.tls_cert, config.tls_key) if config.tls_cert else None
     transcribers = Transcribers(config, counters) if open_transcriber is None else None
     open_transcriber = open_transcriber or (transcribers.open if transcribers else None)
     assert open_transcriber is not None
+    account = Account(config) if config.twilio_account else None
+    journal = Journal(Path(config.journal), time.time) if config.journal else None
     registry = Registry(keep_seconds=config.keep_minutes * 60, clock=time.monotonic, wall=time.time, soon=loop.call_soon)
     rounds = Rounds(loop.call_later, time.monotonic)
     try:
         async with Webhooks() as webhooks, asyncio.TaskGroup() as group:
-            exchange = Exchange(registry, open_transcriber, group, time.monotonic, counters)
-            switchboard = Switchboard(config, exchange, registry, counters, webhooks)
+            exchange = Exchange(registry, open_transcriber, group, time.monotonic, counters, account, journal)
+            switchboard = Switchboard(config, exchange, registry, counters, webhooks, account)
             state = State(config, registry, exchange, rounds, Rests(loop), counters, switchboard)
             runner = Runner(application(state), goodbye_seconds=GOODBYE_SECONDS)
             await runner.setup()
-            chores = [group.create_task(exchange.expire()), group.create_task(runner.expect_requests(time.monotonic))]
+            chores = [
+                group.create_task(exchange.expire()),
+                group.create_task(runner.expect_requests(time.monotonic)),
+                group.create_task(metrics.feel_lag(counters.lag_seconds, loop.time)),
+            ]
+            if certificate is not None:
+                chores.append(group.create_task(certificate.renew()))
             try:
-                yield state, await _listen(runner, config)
+                exchange.recover()
+                port = await _listen(runner, config, certificate)
+                if account is not None:
+                    account.listening.set()
+                yield state, port
                 await exchange.drain(config.drain_seconds)
             finally:
                 for chore in chores:
@@ -129,6 +149,10 @@ async def running(config: Config, open_transcriber: OpenTranscriber | None = Non
         # Calls end by themselves and raise nothing, so what comes out of the group is what the caller's own body, or the start, raised.
         raise errors.exceptions[0] from None
     finally:
+        if account is not None:
+            await account.close()
+        if journal is not None:
+            journal.close()
         if transcribers is not None:
             transcribers.close()
 
@@ -138,17 +162,21 @@ def application(state: State) -> web.Application:
     app = web.Application()
     app[STATE] = state
     app.router.add_get("/twilio", twilio.twilio)
+    app.add_routes(twiml.routes)
+    app.add_routes(status.routes)
     app.router.add_get("/client", client.client)
     app.add_routes(agent.routes)
     app.add_routes(calls.routes)
     app.add_routes(health.routes)
+    app.add_routes(metrics.routes)
     app.add_routes(dashboard.routes)
     app.router.add_get("/asyncapi.json", asyncapi.serve)
     return app
 
 
-async def _listen(runner: web.AppRunner, config: Config) -> int:
-    site = web.TCPSite(runner, config.host, config.port, backlog=1024)
+async def _listen(runner: web.AppRunner, config: Config, certificate: Certificate | None) -> int:
+    tls = certificate.context if certificate is not None else None
+    site = web.TCPSite(runner, config.host, config.port, backlog=1024, ssl_context=tls)
     try:
         await site.start()
     except OSError as error:

@@ -5,15 +5,20 @@ Twilio's side only calls `Stream.chunk()`, which never waits. Knows no aiohttp, 
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable
 from typing import Literal
 
 from hub import events
+from hub.account import Account, CallFacts
 from hub.audio import TRACKS, Track
-from hub.chronicle import CallLog, Chronicle
+from hub.chronicle import Chronicle, brought, fared
 from hub.errors import ProviderError
+from hub.journal import Bookmark, Entry, Journal
+from hub.lifeline import Lifeline, Orphan
+from hub.logs import CallLog
 from hub.registry import Record, Registry
-from hub.stereo import StereoTimeline
+from hub.stereo import Block, StereoTimeline
 from hub.transcribers import Lost, Report, Transcriber
 from hub.transcript import Heard, Missed
 from hub.wire.twilio import StartBody
@@ -24,7 +29,7 @@ QUIET_SECONDS = 60.0
 """A stream without a frame for so long is lost: Twilio sends 50 a second and track, silence included, and no close when a tunnel breaks."""
 
 GRACE_SECONDS = 5.0
-"""How long a call whose stream broke waits for another one before it ends as `stream-lost`: re-attaching takes Twilio about a second."""
+"""How long a call whose stream broke waits for another one before it ends as `stream-lost`, where nobody can be asked for one."""
 
 GAP_MS = 500
 """A pause between two streams shorter than this is their hand-over, not something to tell people about."""
@@ -35,11 +40,14 @@ EndReason = Literal["completed", "stream-lost", "hub-stopping", "failed"]
 class Stream:
     """One Twilio socket's part in a call."""
 
-    __slots__ = ("base_ms", "call", "heard_at", "on_over", "sid", "superseded", "tracks")
+    __slots__ = ("account_sid", "base_ms", "call", "heard_at", "on_over", "parameters", "sid", "superseded", "tracks")
 
     def __init__(self, call: "Call", start: StartBody, base_ms: int, on_over: Callable[[str], None]) -> None:
         self.call = call
         self.sid = start.stream_sid
+        self.account_sid = start.account_sid
+        self.parameters = brought(start)
+        """What it brought, without secrets."""
         self.tracks: tuple[Track, ...] = tuple(start.tracks)
         self.base_ms = base_ms
         """Call time at this stream's own zero."""
@@ -50,7 +58,11 @@ class Stream:
         self.on_over = on_over
 
     def chunk(self, track: Track, at_ms: int, payload: bytes) -> bool:
-        """Take one chunk of mu-law at `at_ms` of the stream's own time; return whether it completed a block. Never waits."""
+        """Take one chunk of mu-law at `at_ms` of the stream's own time. Never waits.
+
+        Returns whether nobody needs more of this stream for the next 100 ms: a block has just left, and all of the call comes by this
+        one socket. Where tracks come by a socket each, one must not be kept from keeping step with the other.
+        """
         call = self.call
         self.heard_at = call.clock()
         if call.sources.get(track) is not self:
@@ -60,7 +72,7 @@ class Stream:
             call.sources[track] = self
         if call.timeline.add(track, self.base_ms + at_ms if at_ms >= 0 else -1, payload):
             call.forward()
-            return True
+            return call.streams == 1
         return False
 
     def dtmf(self, digit: str, track: Track) -> None:
@@ -79,18 +91,29 @@ class Stream:
 class Call:
     """One call, from its first stream to its last word."""
 
-    def __init__(self, record: Record, registry: Registry, transcriber: Transcriber, clock: Callable[[], float]) -> None:
-        """`clock` is monotonic seconds."""
+    def __init__(
+        self,
+        record: Record,
+        registry: Registry,
+        transcriber: Transcriber,
+        clock: Callable[[], float],
+        account: Account | None = None,
+        journal: Journal | None = None,
+    ) -> None:
+        """`clock` is monotonic seconds; `account` can bring streams back and knows numbers; `journal` remembers the call."""
         self.record = record
         self.clock = clock
         self.timeline = StereoTimeline()
         self.timeline.skip_to(record.call_ms)
         self.sources: dict[Track, Stream] = {}
         """Which stream each track is heard from: the newest that has it."""
-        self.chronicle = Chronicle(record, registry)
+        self._sound = record.sound
+        self._chronicle = Chronicle(record, registry, self._settled)
         self._transcriber = transcriber
         self._streams: list[Stream] = []
         """Live ones, in the order they came."""
+        self._newest: Stream | None = None
+        """The stream that came last; None before the first."""
         self._changed = asyncio.Event()
         """Set when a stream came or went."""
         self._reason: EndReason = "completed"
@@ -105,7 +128,9 @@ class Call:
         """Whether the transcriber ever reported words."""
         self._deaf_from_ms: float | None = None
         """Call time from which nobody transcribes; None while somebody does."""
+        self._bookmark = Bookmark(journal, record.call_ms)
         self._log = CallLog(log, {"call": record.call_sid})
+        self._lifeline = Lifeline(record.call_sid, account, self._log)
 
     @property
     def accepts(self) -> bool:
@@ -117,6 +142,10 @@ class Call:
         """How many streams are live."""
         return len(self._streams)
 
+    def amiss_bytes(self) -> Counter[tuple[Track, str]]:
+        """Return how much of which track was `filled`, `late` or `dropped`."""
+        return self.timeline.amiss_bytes()
+
     def join(self, start: StartBody, on_over: Callable[[str], None]) -> Stream:
         """Take in a stream and tell subscribers. `on_over` is called with a sentence if the call ends the stream."""
         base_ms = self._base_ms()
@@ -126,11 +155,17 @@ class Call:
         for track in stream.tracks:
             self.sources[track] = stream
         self._streams.append(stream)
+        self._newest = stream
         name = events.TranscriberName(provider=self._transcriber.provider, model=self._transcriber.model)
-        self.chronicle.began(start, list(stream.tracks), name)
-        if not self._streams[:-1] and self._left_at is not None and hole_ms >= GAP_MS:
+        self._chronicle.began(stream.sid, stream.parameters, list(stream.tracks), name)
+        if not self._streams[:-1] and self._left_at is not None and (hole_ms >= GAP_MS or self.record.settled_ms):
             self._go_on_at(base_ms)
-        self._log.info("stream %s joined with %s", stream.sid, "+".join(stream.tracks))
+        for orphan in self._lifeline.carried(self.sources):
+            if base_ms - orphan.broke_ms >= GAP_MS:  # the other track went on meanwhile
+                for track in orphan.tracks:
+                    self._hear(Missed(track, orphan.broke_ms / 1000, base_ms / 1000, "no stream"))
+        self._bookmark.begin(self._entry(stream))
+        self._stream_log(stream).info("joined with %s", "+".join(stream.tracks))
         self._changed.set()
         return stream
 
@@ -141,7 +176,9 @@ class Call:
         self.forward()
         for track in TRACKS:
             if self.timeline.lanes[track].expected:
-                self._hear(Missed(track, before_ms / 1000, base_ms / 1000, "no stream"))
+                self._hear(Missed(track, self.record.settled_ms.get(track, before_ms) / 1000, base_ms / 1000, "no stream"))
+        self.record.settled_ms = {}
+        self._lifeline.told_up_to(base_ms)
 
     def _base_ms(self) -> int:
         """Return call time now: the media clock, carried on by the wall clock only over the hole between two streams."""
@@ -157,6 +194,7 @@ class Call:
         """Forget a stream; tracks it carried are heard from an older one if there is one."""
         if stream not in self._streams:
             return
+        now_ms = self.timeline.end_ms
         self._streams.remove(stream)
         self._left_at = stream.heard_at
         self._reason = reason
@@ -166,15 +204,22 @@ class Call:
                 for other in self._streams:
                     if track in other.tracks:
                         self.sources[track] = other
-        self._log.info("stream %s %s", stream.sid, "stopped" if reason == "completed" else "was lost")
+        if reason == "stream-lost" and not all(track in self.sources for track in stream.tracks):
+            self._lifeline.lost(Orphan(stream.sid, stream.account_sid, stream.tracks, stream.parameters, now_ms))
+        self._stream_log(stream).info("stopped" if reason == "completed" else "was lost")
         self._changed.set()
 
     def forward(self) -> None:
-        """Hand ready blocks to the transcriber. Never waits."""
+        """Hand ready blocks to the transcriber, and to those who listen in. Never waits."""
         for block in self.timeline.blocks():
-            self._transcriber.push(block)
+            self._pass_on(block)
         if self.timeline.leaps:
             self._tell_leaps()
+
+    def _pass_on(self, block: Block) -> None:
+        self._transcriber.push(block)
+        if self._sound.ears:
+            self._sound.play(block)
 
     def _tell_leaps(self) -> None:
         for start, end in self.timeline.leaps:
@@ -200,10 +245,15 @@ class Call:
         try:
             async with asyncio.TaskGroup() as group:
                 words = group.create_task(self._words())
+                errands = [group.create_task(self._lifeline.run(self._changed.set))]
+                if not any(self.record.numbers) and self._newest is not None:
+                    errands.append(group.create_task(self._lifeline.identify(self._newest.account_sid, self._identified)))
                 await self._until_over()
                 self._ending = True
+                for errand in errands:
+                    errand.cancel()
                 for block in self.timeline.finish():
-                    self._transcriber.push(block)
+                    self._pass_on(block)
                 if self.timeline.leaps:
                     self._tell_leaps()
                 self._transcriber.finish()
@@ -229,6 +279,12 @@ class Call:
             self._deafened("the hub failed; its log says more")
         return False
 
+    def _identified(self, facts: CallFacts) -> None:
+        """Tell who the call is from and to, and have the next hub know it too."""
+        assert self._newest is not None
+        self._chronicle.identified(facts)
+        self._bookmark.begin(self._entry(self._newest))
+
     def _deafened(self, reason: str) -> None:
         """Tell that nobody transcribes any more; the end of the call says from when."""
         self._deaf_from_ms = self.timeline.end_ms if self._heard else self._began_ms
@@ -238,10 +294,11 @@ class Call:
         """Return when the last stream has stopped, or broke and no other came in time."""
         while True:
             self._changed.clear()
+            wait: float | None
             if self._streams:
                 wait = QUIET_SECONDS / 4
-            elif self._reason == "stream-lost":
-                wait = GRACE_SECONDS
+            elif self._reason == "stream-lost" and not self._lifeline.forsaken:
+                wait = None if self._lifeline.can_ask else GRACE_SECONDS
             else:
                 return
             try:
@@ -260,13 +317,38 @@ class Call:
             for track in TRACKS:
                 if self.timeline.lanes[track].expected:
                     self._hear(Missed(track, self._deaf_from_ms / 1000, self.timeline.end_ms / 1000, "no transcriber"))
-        complete = not self.chronicle.close_open() and complete
+        complete = not self._chronicle.close_open() and complete
         if self.superseded:
             return
-        ended = self.chronicle.ended(self._reason, self.timeline, complete=complete)
+        ended = self._chronicle.ended(self._reason, self.timeline.end_ms, fared(self.timeline), complete=complete)
+        if self._reason == "hub-stopping":  # the call itself goes on
+            self._bookmark.leave(self._base_ms(), self.timeline.end_ms if complete else None)
+        else:
+            self._bookmark.end()
         self._log.info("ended: %s, %.1f s, transcript %s", self._reason, ended.duration, ended.transcript)
 
     def _hear(self, report: Report) -> None:
         """Turn one report into an event. Never waits, never raises."""
         self._heard = self._heard or isinstance(report, Heard)
-        self.chronicle.hear(report)
+        self._chronicle.hear(report)
+
+    def _settled(self, track: Track, end_ms: float, told: bool) -> None:
+        self._bookmark.settle(track, end_ms, self._base_ms(), told=told)
+
+    def _stream_log(self, stream: Stream) -> CallLog:
+        return CallLog(log, {"call": self.record.call_sid, "stream": stream.sid})
+
+    def _entry(self, stream: Stream) -> Entry:
+        """Return what the next hub would need to take the call up."""
+        started = self.record.started
+        assert started is not None
+        numbers = {"from": started.from_, "to": started.to, "direction": started.direction}
+        return Entry(
+            call_sid=self.record.call_sid,
+            account_sid=stream.account_sid,
+            stream_sid=stream.sid,
+            tracks=[track for track in TRACKS if self.timeline.lanes[track].expected],
+            parameters=stream.parameters | {name: value for name, value in numbers.items() if value},
+            transcriber=started.transcriber,
+            call_ms=self._base_ms(),
+        )

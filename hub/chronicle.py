@@ -1,46 +1,46 @@
 """Tells subscribers what happens in a call: its start, its words, its troubles, its end. Knows events, not where they come from.
 
-Shared by calls that the hub only hears and calls that an agent answers. Nothing here waits.
+Shared by calls that the hub only hears, calls that an agent answers, and calls that a hub before this one left behind. Nothing here waits.
 """
 
-import logging
-from collections.abc import Mapping, MutableMapping
-from typing import Any, assert_never
+from collections.abc import Callable, Mapping
+from typing import TypeAlias, assert_never
+
+import msgspec
 
 from hub import events
-from hub.audio import TRACKS, Track, ms
+from hub.account import CallFacts
+from hub.audio import Track, ms
 from hub.registry import Record, Registry
 from hub.stereo import StereoTimeline
 from hub.transcribers import Lost, Report, Restored, Switched
 from hub.transcript import Heard, Missed
+from hub.twiml import TOKEN
 from hub.wire.twilio import StartBody
 
 LABELS: dict[str, Track] = {"inboundTrackLabel": "inbound", "outboundTrackLabel": "outbound"}
 """Stream <Parameter>s that name the speakers, called as Twilio's own Real-Time Transcription calls them."""
 
-SECRET_PARAMETERS = frozenset({"token"})
+SECRET_PARAMETERS = frozenset({TOKEN})
 """Parameters that subscribers must not see."""
 
-
-class CallLog(logging.LoggerAdapter[logging.Logger]):
-    """Adds the call, and the stream where there is one, to every line."""
-
-    def process(self, msg: str, kwargs: MutableMapping[str, Any]) -> tuple[str, MutableMapping[str, Any]]:
-        """Put `call=… stream=…` in front of the message."""
-        where = " ".join(f"{name}={value}" for name, value in (self.extra or {}).items())
-        return f"{where} {msg}", kwargs
+Settled: TypeAlias = Callable[[Track, float, bool], None]
+"""Takes a track, until when (ms of the call) its words are told for good, and whether a final is told now."""
 
 
 class Chronicle:
     """One call's events."""
 
-    def __init__(self, record: Record, registry: Registry) -> None:
+    def __init__(self, record: Record, registry: Registry, settled: Settled | None = None) -> None:
+        """`settled` is called right before it is so: a subscriber that has a word must not be told by the next hub that it is missing."""
         self.record = record
         self._registry = registry
+        self._settled = settled
 
     def began(
         self,
-        start: StartBody,
+        stream_sid: str,
+        parameters: dict[str, str],
         tracks: list[Track],
         transcriber: events.TranscriberName,
         *,
@@ -48,39 +48,41 @@ class Chronicle:
         speakers: Mapping[Track, str] | None = None,
     ) -> None:
         """Tell that a stream of the call began. `speakers` are labels that the stream's own parameters may replace."""
-        record = self.record
-        parameters = {name: str(value) for name, value in start.custom_parameters.items() if name not in SECRET_PARAMETERS}
+        record, known = self.record, self.record.started
         labels = {track: parameters[name] for name, track in LABELS.items() if parameters.get(name)}
         record.transcript.name({**(speakers or {}), **labels})
         started = record.topic.publish(
             events.CallStarted(
                 call_sid=record.call_sid,
-                from_=parameters.get("from"),
-                to=parameters.get("to"),
-                direction=parameters.get("direction"),
+                from_=parameters.get("from") or (known.from_ if known else None),
+                to=parameters.get("to") or (known.to if known else None),
+                direction=parameters.get("direction") or (known.direction if known else None),
                 tracks=tracks,
                 speakers=dict(record.transcript.speakers),
                 parameters=parameters,
-                stream_sid=start.stream_sid,
+                stream_sid=stream_sid,
                 transcriber=transcriber,
                 agent=agent,
             )
         )
-        record.started = record.started or started
+        record.started = msgspec.structs.replace(known or started, from_=started.from_, to=started.to, direction=started.direction)
         self._registry.announce(record, started)
+
+    def identified(self, facts: CallFacts) -> None:
+        """Tell who the call is from and to, as another `call-started` of the stream that is there."""
+        started = self.record.started
+        assert started is not None
+        # As the call began, so with its moment; what is published gets its own.
+        direction = started.direction or facts.direction
+        self.record.started = msgspec.structs.replace(started, from_=facts.from_, to=facts.to, direction=direction)
+        self._tell(self.record.started)
 
     def hear(self, report: Report) -> None:
         """Turn one report into an event. Never raises."""
         topic, sid = self.record.topic, self.record.call_sid
         match report:
             case Heard():
-                match self.record.transcript.fold(report):
-                    case events.Interim() as interim:
-                        topic.revise(interim)
-                    case events.Final() as final:
-                        topic.publish(final, closes=final.utterance)
-                    case None:
-                        pass
+                self._fold(report)
             case Missed(track, start, end, reason):
                 topic.publish(events.Gap(call_sid=sid, track=track, start=round(start, 3), end=round(end, 3), reason=reason))
             case Lost(provider, reason, attempt):
@@ -92,6 +94,19 @@ class Chronicle:
             case _:
                 assert_never(report)
 
+    def _fold(self, heard: Heard) -> None:
+        topic, transcript = self.record.topic, self.record.transcript
+        folded = transcript.fold(heard)
+        if self._settled is not None and heard.settled and not transcript.is_open(heard.track):
+            self._settled(heard.track, heard.end * 1000, isinstance(folded, events.Final))
+        match folded:
+            case events.Interim() as interim:
+                topic.revise(interim)
+            case events.Final() as final:
+                topic.publish(final, closes=final.utterance)
+            case None:
+                pass
+
     def close_open(self) -> bool:
         """Tell what is still open with the words known so far; return whether there was any."""
         finals = self.record.transcript.close()
@@ -99,31 +114,41 @@ class Chronicle:
             self.record.topic.publish(final, closes=final.utterance)
         return bool(finals)
 
-    def ended(self, reason: str, timeline: StereoTimeline, *, complete: bool) -> events.CallEnded:
+    def ended(self, reason: str, end_ms: float, audio: dict[Track, events.TrackAudio], *, complete: bool) -> events.CallEnded:
         """Tell the end, and how the audio fared."""
         ended = self.record.topic.publish(
             events.CallEnded(
                 call_sid=self.record.call_sid,
                 reason=reason,
-                duration=round(timeline.end_ms / 1000, 3),
+                duration=round(end_ms / 1000, 3),
                 transcript="complete" if complete else "truncated",
-                audio={
-                    track: events.TrackAudio(
-                        filled_ms=ms(timeline.lanes[track].filled_bytes),
-                        late_ms=ms(timeline.lanes[track].late_bytes),
-                        dropped_ms=ms(timeline.lanes[track].dropped_bytes),
-                        max_skew_ms=ms(timeline.lanes[track].max_skew_bytes),
-                    )
-                    for track in TRACKS
-                    if timeline.lanes[track].expected
-                },
+                audio=audio,
             ),
             last=True,
         )
-        self._registry.close(self.record, ended, timeline.end_ms)
+        self._registry.close(self.record, ended, end_ms)
         self._registry.announce(self.record, ended)
         return ended
 
     def _tell(self, event: events.Durable) -> None:
         """Publish what concerns the call as a whole."""
         self._registry.announce(self.record, self.record.topic.publish(event))
+
+
+def brought(start: StartBody) -> dict[str, str]:
+    """Return a stream's <Parameter>s, without secrets."""
+    return {name: str(value) for name, value in start.custom_parameters.items() if name not in SECRET_PARAMETERS}
+
+
+def fared(timeline: StereoTimeline) -> dict[Track, events.TrackAudio]:
+    """Return how each track's audio fared, as `call-ended` tells it."""
+    return {
+        track: events.TrackAudio(
+            filled_ms=ms(lane.filled_bytes),
+            late_ms=ms(lane.late_bytes),
+            dropped_ms=ms(lane.dropped_bytes),
+            max_skew_ms=ms(lane.max_skew_bytes),
+        )
+        for track, lane in timeline.lanes.items()
+        if lane.expected
+    }

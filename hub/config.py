@@ -5,6 +5,7 @@ Knows names, defaults and what is wrong with a value. Does not know what a setti
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -16,12 +17,16 @@ from dotenv import dotenv_values
 from hub.errors import ConfigError
 
 Provider = Literal["deepgram", "assemblyai", "local"]
+Proof = Literal["signature", "token", "none"]
 
 KEYS = {"deepgram": "DEEPGRAM_API_KEY", "assemblyai": "ASSEMBLYAI_API_KEY"}
 """Which setting holds a provider's key."""
 
 AGENT_MINUTES_MOST = 59.0
 """OpenAI ends a session at 60; an agent is to leave before it is thrown out."""
+
+_ACCOUNT = re.compile(r"AC[0-9a-fA-F]{32}")
+_DIALLED = re.compile(r"\+?[0-9]{3,20}|(sips?|client):\S+")
 
 
 def setting(name: str, default: Any, meaning: str, *, secret: bool = False) -> Any:
@@ -36,10 +41,15 @@ class Config:
     host: str = setting("HUB_HOST", "127.0.0.1", "address to listen on")
     port: int = setting("HUB_PORT", 5000, "port to listen on; 0 takes a free one")
     public_url: str = setting("HUB_PUBLIC_URL", "", "where the hub is reached from outside, as https://hub.example.com")
+    tls_cert: str = setting("HUB_TLS_CERT", "", "a file with certificate and chain, PEM: the hub itself speaks https and wss")
+    tls_key: str = setting("HUB_TLS_KEY", "", "the file with its private key, unless that is in the first one")
     secret: str = setting("HUB_SECRET", "", "signs subscribers' tokens; with it, nobody watches without one", secret=True)
     origins: str = setting("HUB_ORIGINS", "", "other web origins whose pages may connect, separated by commas")
     sockets_per_address: int = setting("HUB_SOCKETS_PER_ADDRESS", 10000, "most sockets at /client from one address")
     open: bool = setting("HUB_OPEN", False, "1: run without authentication on an address that others can reach")
+    listen: bool = setting(
+        "HUB_LISTEN", False, "1: who may watch a call may also listen to it, live; off, nobody hears a call through the hub"
+    )
     transcriber: Literal["auto", "deepgram", "assemblyai", "local"] = setting(
         "HUB_TRANSCRIBER", "auto", "auto, deepgram, assemblyai or local; auto takes the one whose key is set, else local"
     )
@@ -48,7 +58,21 @@ class Config:
     )
     keep_minutes: float = setting("HUB_KEEP_MINUTES", 60.0, "how long an ended call can still be read")
     drain_seconds: float = setting("HUB_DRAIN_SECONDS", 30.0, "how long a stopping hub lets live calls go on")
+    log_form: Literal["text", "json"] = setting("HUB_LOG", "text", "text, for people, or json: an object a line, with call and stream")
     log: Literal["debug", "info", "warning", "error"] = setting("HUB_LOG_LEVEL", "info", "debug, info, warning or error")
+
+    dial: str = setting(
+        "HUB_DIAL", "", "whom callers are connected with, by /twiml or after an agent: a number as +14155550100, `sip:…` or `client:…`"
+    )
+    greeting: str = setting("HUB_GREETING", "", "what /twiml has callers told first")
+    journal: str = setting("HUB_JOURNAL", "", "a file that remembers live calls, so that a hub started anew takes them up again")
+    twilio_account: str = setting(
+        "TWILIO_ACCOUNT_SID", "", "the account whose calls are asked about, ended and transferred; needs its token"
+    )
+    twilio_token: str = setting(
+        "TWILIO_AUTH_TOKEN", "", "proves that it is Twilio who calls; old and new, separated by a comma, while it is changed", secret=True
+    )
+    twilio_url: str = setting("TWILIO_API_URL", "https://api.twilio.com", "its REST API; regional ones keep data in their region")
 
     deepgram_key: str = setting("DEEPGRAM_API_KEY", "", "Deepgram's key", secret=True)
     deepgram_url: str = setting("DEEPGRAM_URL", "wss://api.deepgram.com", "its address; regional ones keep audio in their region")
@@ -85,10 +109,6 @@ class Config:
     apology: str = setting(
         "HUB_APOLOGY", "I am sorry, I cannot go on with this call.", "what a caller is told when the agent cannot go on or begin"
     )
-    dial: str = setting("HUB_DIAL", "", "a number that callers are connected to then; empty ends the call")
-    twilio_account_sid: str = setting("TWILIO_ACCOUNT_SID", "", "Twilio's account, for agents that hang up or transfer")
-    twilio_auth_token: str = setting("TWILIO_AUTH_TOKEN", "", "its primary auth token", secret=True)
-    twilio_url: str = setting("TWILIO_URL", "https://api.twilio.com", "the address of its REST API")
 
     @property
     def allowed_origins(self) -> tuple[str, ...]:
@@ -96,11 +116,32 @@ class Config:
         return tuple(origin.strip().rstrip("/") for origin in self.origins.split(",") if origin.strip())
 
     @property
+    def auth_tokens(self) -> tuple[str, ...]:
+        """Twilio's secrets, any of which may have signed a request."""
+        return tuple(token.strip() for token in self.twilio_token.split(",") if token.strip())
+
+    @property
+    def proof(self) -> Proof:
+        """How a stream proves that Twilio sends it.
+
+        `signature`: on the upgrade. `token`: one that this hub signed, in a <Parameter>. `none`: only this machine, or everyone, may call.
+        """
+        if self.auth_tokens:
+            return "signature"
+        return "token" if self.secret and (self.public_url or not loopback(self.host)) else "none"
+
+    @property
     def provider(self) -> Provider:
         """The provider that calls use unless they ask for another."""
         if self.transcriber != "auto":
             return self.transcriber
         return "deepgram" if self.deepgram_key else "assemblyai" if self.assemblyai_key else "local"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Whatever must be in no line of the log."""
+        held = [str(getattr(self, each.name)) for each in fields(self) if each.metadata["secret"]]
+        return tuple(part.strip() for each in held for part in (each, *each.split(",")) if part.strip())
 
     def key(self, provider: str) -> str:
         """Return a provider's key; empty where it has none or needs none."""
@@ -143,6 +184,7 @@ def _read(name: str, text: str, kind: Any) -> Any:
 
 
 def _check(config: Config) -> None:
+    _check_twilio(config)
     if not 0 <= config.port <= 65535:
         raise ConfigError("HUB_PORT", f"must be between 0 and 65535, not {config.port}")
     for name, value in (("HUB_KEEP_MINUTES", config.keep_minutes), ("HUB_DRAIN_SECONDS", config.drain_seconds)):
@@ -155,11 +197,12 @@ def _check(config: Config) -> None:
             raise ConfigError(setting_name, f"is {provider}, which needs its key in {KEYS[provider]}")
     if config.fallback == config.provider:
         raise ConfigError("HUB_FALLBACK", f"is {config.fallback}, as the first one is: name another, or none")
+    if config.tls_key and not config.tls_cert:
+        raise ConfigError("HUB_TLS_KEY", "is set and HUB_TLS_CERT is not: name the file with the certificate, too")
     if config.public_url:
         check_url("HUB_PUBLIC_URL", config.public_url, ("https", "http"))
     for origin in config.allowed_origins:
         check_url("HUB_ORIGINS", origin, ("https", "http"))
-    check_url("TWILIO_URL", config.twilio_url, ("https", "http"))
     if not 0 < config.agent_minutes <= AGENT_MINUTES_MOST:
         raise ConfigError("HUB_AGENT_MINUTES", f"must be more than 0 and at most {AGENT_MINUTES_MOST:g}, not {config.agent_minutes:g}")
     if config.agent_calls < 1:
@@ -172,6 +215,27 @@ def _check(config: Config) -> None:
             f"{config.host} can be reached by others, who could then read every call: set HUB_SECRET, so that they need a token, "
             "or HUB_OPEN=1 if everyone may",
         )
+
+
+def _check_twilio(config: Config) -> None:
+    if config.auth_tokens and not config.public_url:
+        raise ConfigError(
+            "HUB_PUBLIC_URL", "is not set, but TWILIO_AUTH_TOKEN is: Twilio signs the address it dials, so the hub must know its own"
+        )
+    if config.twilio_account and not _ACCOUNT.fullmatch(config.twilio_account):
+        raise ConfigError("TWILIO_ACCOUNT_SID", "must be AC and 32 hexadecimal digits")
+    if config.twilio_account and not config.auth_tokens:
+        raise ConfigError("TWILIO_ACCOUNT_SID", "is set, so its token is needed in TWILIO_AUTH_TOKEN")
+    if config.journal and not config.twilio_account:
+        raise ConfigError("HUB_JOURNAL", "is set, but only Twilio can bring calls back: set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN too")
+    if config.dial and not dialled(config.dial):
+        raise ConfigError("HUB_DIAL", "must be a number as +14155550100, sip:… or client:…")
+    check_url("TWILIO_API_URL", config.twilio_url, ("https", "http"))
+
+
+def dialled(whom: str) -> bool:
+    """Return whether Twilio can call this: a number, a SIP address or a client."""
+    return _DIALLED.fullmatch(whom) is not None
 
 
 def loopback(host: str) -> bool:

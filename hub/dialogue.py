@@ -59,12 +59,14 @@ class Dialogue:
         hear: Callable[[Heard | Missed], None],
         played: Callable[[float, bytes], None],
         interrupted: Callable[[float, float], None],
+        answered: Callable[[float], None],
         use: Callable[[openai.Item], None],
     ) -> None:
         """Each callable is called in order and at once, and must not raise.
 
         `to_model` sends a message, `to_caller` one or two in one write; `hear` gets words; `played` the agent's audio as it is played: from
-        when, mu-law; `interrupted` ms heard and ms generated of what was cut short; `use` a function call, to be answered by `returned()`.
+        when, mu-law; `interrupted` ms heard and ms generated of what was cut short; `answered` ms from
+        the caller's silence to the first sound in answer; `use` a function call, to be answered by `returned()`.
         """
         self._agent = agent
         self._speech = speech
@@ -73,6 +75,7 @@ class Dialogue:
         self._hear = hear
         self._played_sink = played
         self._interrupted_sink = interrupted
+        self._answered = answered
         self._use = use
         self.playback = Playback()
         self.turns = Turns()
@@ -101,6 +104,8 @@ class Dialogue:
         self._unheard: dict[str, bool] = {}
         """Items of that response; whether the model must still be told that nothing was heard of one."""
         self._caller_speaks = False
+        self._silent_ms: float | None = None
+        """Since when the caller waits for an answer; None while he does not."""
         self._awaited: dict[str, str] = {}
         """Function calls that run, and the response that made each."""
         self._returned_ms = 0.0
@@ -189,12 +194,12 @@ class Dialogue:
                     self._utterance(response_id, item_id).audio_done = True
                     self._settle(item_id)
             case openai.SpeechStarted(audio_start_ms, item_id):
-                self._caller_speaks = True
+                self._caller_speaks, self._silent_ms = True, None
                 self.turns.begin(item_id, "inbound", min(self._call_ms(audio_start_ms), self.now_ms))
                 self.interrupt()
             case openai.SpeechStopped(audio_end_ms, item_id):
-                self._caller_speaks = False
-                self.turns.end(item_id, min(self._call_ms(audio_end_ms), self.now_ms))
+                self._caller_speaks, self._silent_ms = False, min(self._call_ms(audio_end_ms), self.now_ms)
+                self.turns.end(item_id, self._silent_ms)
                 if self._wanted and self.now_ms - self._returned_ms >= TAKEN_UP_MS:
                     self._wanted = False
             case openai.CallerWords(item_id, delta):
@@ -241,6 +246,9 @@ class Dialogue:
         self._utterance(response_id, item_id)
         mark = self.playback.add(item_id, mulaw, self.now_ms)
         self._to_caller(self._speech.media(mulaw), self._speech.mark(mark))
+        if self._silent_ms is not None:
+            self._answered(self.now_ms - self._silent_ms)
+            self._silent_ms = None
 
     def _was_played(self, pieces: Iterable[Played]) -> None:
         for piece in pieces:

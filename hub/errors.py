@@ -3,6 +3,7 @@
     HubError
     ├── ConfigError      a setting is wrong; the hub does not start
     ├── WireError        the other side broke its protocol; its connection ends
+    ├── AccountError     Twilio's REST API refused or did not answer; `retryable` says whether asking again can help
     ├── ProviderError    a transcription provider failed; `retryable` says whether trying again can help
     └── Lagged           a subscriber fell too far behind and must come back with its position
 
@@ -39,6 +40,18 @@ class WireError(HubError):
         self.problem = problem
         self.close_code = close_code
         super().__init__(f"{peer} {problem}")
+
+
+class AccountError(HubError):
+    """Twilio's REST API refused or did not answer. `status` is HTTP's, 0 when there was no answer."""
+
+    code = "account"
+
+    def __init__(self, problem: str, *, retryable: bool, status: int = 0) -> None:
+        self.problem = problem
+        self.retryable = retryable
+        self.status = status
+        super().__init__(f"Twilio's REST API {problem}")
 
 
 class ProviderError(HubError):

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 import msgspec
 
-from hub.audio import Track
+from hub.audio import SAMPLE_RATE_HZ, Track
 
 
 def _camel(name: str) -> str:
@@ -148,6 +148,13 @@ class TranscriberSwitched(Durable, frozen=True, kw_only=True, tag="transcriber-s
     attempt: int
 
 
+class StreamFailed(Durable, frozen=True, kw_only=True, tag="stream-error"):
+    """Twilio says that a stream of the call failed; `reason` are its own words."""
+
+    stream_sid: str
+    reason: str
+
+
 class Dtmf(Durable, frozen=True, kw_only=True, tag="dtmf"):
     """A key was pressed."""
 
@@ -256,6 +263,24 @@ class Authenticated(Part, frozen=True, kw_only=True, tag_field="type", tag="auth
     at: str = ""
 
 
+class Listening(Part, frozen=True, kw_only=True, omit_defaults=False, tag_field="type", tag="listening"):
+    """Answer to `listen`: binary messages with this `id` are the call's sound, from now on."""
+
+    call_sid: str
+    id: int
+    sample_rate: int = SAMPLE_RATE_HZ
+    at: str = ""
+
+
+class Unlistened(Part, frozen=True, kw_only=True, tag_field="type", tag="unlistened"):
+    """The call's sound is over, and why: it was asked for, the call has ended, or the token no longer allows it."""
+
+    call_sid: str
+    id: int
+    reason: str
+    at: str = ""
+
+
 class Pong(Part, frozen=True, kw_only=True, tag_field="type", tag="pong"):
     """Answer to `ping`."""
 
@@ -272,11 +297,11 @@ class Refusal(Part, frozen=True, kw_only=True, tag_field="type", tag="error"):
 
 
 DurableEvent: TypeAlias = (
-    CallStarted | Final | Gap | TranscriberLost | TranscriberRestored | TranscriberSwitched | Dtmf
+    CallStarted | Final | Gap | TranscriberLost | TranscriberRestored | TranscriberSwitched | StreamFailed | Dtmf
     | ToolCalled | ToolReturned | AgentInterrupted | CallEnded
 )  # fmt: skip
 CallEvent: TypeAlias = DurableEvent | Interim
-Message: TypeAlias = CallEvent | Subscribed | Watching | Calls | Unsubscribed | Authenticated | Pong | Refusal
+Message: TypeAlias = CallEvent | Subscribed | Watching | Calls | Unsubscribed | Listening | Unlistened | Authenticated | Pong | Refusal
 
 D = TypeVar("D", bound=Durable)
 
@@ -320,7 +345,8 @@ def _second(unix_seconds: int) -> str:
 KNOWN_TYPES = frozenset(
     str(kind.__struct_config__.tag)
     for kind in (
-        CallStarted, Final, Gap, TranscriberLost, TranscriberRestored, TranscriberSwitched, Dtmf, CallEnded,
-        ToolCalled, ToolReturned, AgentInterrupted, Interim, Subscribed, Watching, Calls, Unsubscribed, Authenticated, Pong, Refusal,
+        CallStarted, Final, Gap, TranscriberLost, TranscriberRestored, TranscriberSwitched, StreamFailed, Dtmf, ToolCalled, ToolReturned,
+        AgentInterrupted, CallEnded, Interim, Subscribed, Watching, Calls, Unsubscribed, Listening, Unlistened, Authenticated, Pong,
+        Refusal,
     )
 )  # fmt: skip

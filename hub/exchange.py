@@ -2,12 +2,18 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable
 
+from hub import events, logs
+from hub.account import Account
 from hub.agent import AgentCall
+from hub.audio import TRACKS, Track
 from hub.call import Call, Stream
+from hub.chronicle import Chronicle
 from hub.counters import Counters
 from hub.errors import HubError
+from hub.journal import Entry, Journal
 from hub.registry import Record, Registry
 from hub.transcribers import Transcriber
 from hub.wire.twilio import StartBody
@@ -40,13 +46,24 @@ class Exchange:
         group: asyncio.TaskGroup,
         clock: Callable[[], float],
         counters: Counters,
+        account: Account | None = None,
+        journal: Journal | None = None,
     ) -> None:
+        """`account` and `journal` are None where calls cannot be brought back."""
         self._registry = registry
         self._open_transcriber = open_transcriber
         self._group = group
         self._clock = clock
         self._counters = counters
+        self._account = account
+        self._journal = journal
+        self._left_behind: dict[str, tuple[asyncio.Event, asyncio.Task[None]]] = {}
+        """Calls of a hub before this one, by callSid, until their stream has come (which sets the event) or will not."""
         self._calls: dict[str, Call | AgentCall] = {}
+        self._running: dict[Call | AgentCall, None] = {}
+        """These, and the ones that await their last words while another call has taken their topic over."""
+        self._amiss_bytes: Counter[tuple[Track, str]] = Counter()
+        """Of calls that are over; see `amiss_bytes`."""
         self._idle = asyncio.Event()
         """Set while no call is live."""
         self._idle.set()
@@ -56,6 +73,20 @@ class Exchange:
     def live(self) -> int:
         """How many calls are live, those that await their last words included."""
         return len(self._calls)
+
+    @property
+    def live_streams(self) -> int:
+        """How many Twilio streams are live."""
+        return sum(call.streams for call in self._running)
+
+    def amiss_bytes(self) -> Counter[tuple[Track, str]]:
+        """Return how much of which track was `filled`, `late` or `dropped`, of all calls ever. Only grows, and costs no frame."""
+        return sum((call.amiss_bytes() for call in self._running), self._amiss_bytes)
+
+    @property
+    def answering(self) -> int:
+        """How many of the live calls agents answer."""
+        return sum(isinstance(call, AgentCall) for call in self._calls.values())
 
     def join(self, start: StartBody, on_over: Callable[[str], None]) -> Stream:
         """Put a stream into its call, which begins with it if it is the first. Never waits.
@@ -72,12 +103,10 @@ class Exchange:
                 call.superseded = True
             call = self._begin(start)
         self._counters.streams += 1
-        return call.join(start, on_over)
-
-    @property
-    def answering(self) -> int:
-        """How many of the live calls agents answer."""
-        return sum(isinstance(call, AgentCall) for call in self._calls.values())
+        stream = call.join(start, on_over)
+        if start.call_sid in self._left_behind:
+            self._left_behind[start.call_sid][0].set()
+        return stream
 
     def answer(self, start: StartBody, open_agent: Callable[[Record], AgentCall]) -> AgentCall:
         """Have an agent answer a call. Never waits. Raises: Draining, Taken, and what `open_agent` raises."""
@@ -86,27 +115,80 @@ class Exchange:
         if start.call_sid in self._calls:
             raise Taken("this call is served already")
         call = open_agent(self._registry.open(start.call_sid))
+        if start.call_sid in self._left_behind:
+            self._left_behind[start.call_sid][0].set()
         self._counters.streams += 1
         self._run_soon(call)
         call.begin()
         return call
 
+    def recover(self) -> None:
+        """Take up the calls that a hub before this one left behind: known at once, going on when Twilio sends their streams again."""
+        if self._journal is None or self._account is None:
+            return
+        for entry in self._journal.left:
+            record = self._reopen(entry, self._journal.age_seconds(entry))
+            came = asyncio.Event()
+            self._left_behind[entry.call_sid] = came, self._group.create_task(self._bring_back(record, entry, came, self._account))
+        if self._left_behind:
+            log.info("taking up %d calls that a hub before this one left behind", len(self._left_behind))
+
+    def _reopen(self, entry: Entry, age_seconds: float) -> Record:
+        """Make a call known again, as it was when it was noted last: under a new epoch, for what was told of it is gone."""
+        record = self._registry.open(entry.call_sid)
+        record.ended_at, record.call_ms, record.settled_ms = self._clock() - age_seconds, entry.call_ms, dict(entry.settled_ms)
+        Chronicle(record, self._registry).began(entry.stream_sid, entry.parameters, entry.tracks, entry.transcriber)
+        return record
+
+    async def _bring_back(self, record: Record, entry: Entry, came: asyncio.Event, account: Account) -> None:
+        try:
+            over = await account.bring_back(entry.account_sid, entry.call_sid, entry.tracks or list(TRACKS), entry.parameters, came)
+        finally:
+            del self._left_behind[entry.call_sid]
+        if over is None or came.is_set() or self._journal is None:
+            return
+        self._journal.drop(entry.call_sid)
+        # It ended while no hub listened. Until when it went on, only Twilio can say; else until it was noted last.
+        end_ms = max(entry.call_ms, entry.call_ms + ((over.ended_at or 0.0) - entry.at) * 1000)
+        for track in entry.tracks:
+            settled_ms = entry.settled_ms.get(track, 0.0)
+            if settled_ms < end_ms:
+                gap = events.Gap(
+                    call_sid=entry.call_sid, track=track, start=round(settled_ms / 1000, 3), end=round(end_ms / 1000, 3), reason="no stream"
+                )
+                record.topic.publish(gap)
+        Chronicle(record, self._registry).ended("stream-lost", end_ms, {}, complete=False)
+        log.info("call=%s ended while no hub listened", entry.call_sid)
+
+    def tell_of_stream(self, call_sid: str, stream_sid: str, reason: str) -> None:
+        """Tell subscribers what Twilio says went wrong with a stream, if its call is live here."""
+        record = self._registry.find(call_sid)
+        if record is not None and record.live:
+            failed = record.topic.publish(events.StreamFailed(call_sid=call_sid, stream_sid=stream_sid, reason=reason))
+            self._registry.announce(record, failed)
+
     def _begin(self, start: StartBody) -> Call:
         record = self._registry.open(start.call_sid)
-        call = Call(record, self._registry, self._open_transcriber(start), self._clock)
+        call = Call(record, self._registry, self._open_transcriber(start), self._clock, self._account, self._journal)
         self._run_soon(call)
         return call
 
     def _run_soon(self, call: Call | AgentCall) -> None:
         self._calls[call.record.call_sid] = call
+        self._running[call] = None
         self._counters.calls += 1
         self._idle.clear()
         self._group.create_task(self._run(call))
 
     async def _run(self, call: Call | AgentCall) -> None:
+        logs.call.set(call.record.call_sid)  # of this task, and of those that it starts
         try:
             await call.run()
         finally:
+            del self._running[call]
+            self._amiss_bytes += call.amiss_bytes()
+            if not call.superseded and (ended := call.record.ended) is not None:
+                self._counters.ended[ended.reason, ended.transcript] += 1
             if self._calls.get(call.record.call_sid) is call:
                 del self._calls[call.record.call_sid]
             if not self._calls:
@@ -114,8 +196,13 @@ class Exchange:
 
     async def drain(self, seconds: float) -> None:
         """Take no new call, let those that live end for so long, then end them: their transcripts are finished before this returns."""
+        if not self.draining:
+            log.info("stopping: %d calls are live", self.live)
         self.draining = True
-        log.info("stopping: %d calls are live", self.live)
+        if self._account is not None:
+            self._account.listening.clear()
+        for _, task in self._left_behind.values():
+            task.cancel()
         try:
             async with asyncio.timeout(seconds):
                 await self._idle.wait()

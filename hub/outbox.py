@@ -69,6 +69,15 @@ class Rounds:
     def __len__(self) -> int:
         return len(self._behind)
 
+    def waiting_bytes(self) -> int:
+        """Return what waits for all who are behind."""
+        return sum(outbox.waiting_bytes() for outbox in self._behind)
+
+    def longest_seconds(self) -> float:
+        """Return for how long the slowest of them has taken nothing."""
+        now = self.clock()
+        return max((now - outbox.taken_at for outbox in self._behind), default=0.0)
+
     def _tick(self) -> None:
         now = self.clock()
         for outbox in list(self._behind):
@@ -130,6 +139,13 @@ class Outbox:
         # Not left to the next visit: thousands of requests can be answered before it.
         if self._answers_bytes + self._sink.get_write_buffer_size() > LIMIT_BYTES + self._excused_bytes:
             self.cut_off()
+
+    def offer(self, frame: bytes) -> bool:
+        """Write what is worth something only now, if there is room; return whether there was. It never waits and makes nothing wait."""
+        if self.closed or self.behind or self._sink.get_write_buffer_size() > FREE_BYTES:
+            return False
+        self._put(frame)
+        return True
 
     def news(self, source: Source) -> None:
         """Hand over what a source has, as far as there is room. Call it whenever it has something new."""

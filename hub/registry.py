@@ -1,10 +1,13 @@
 """callSid -> what is known of that call: open, find, expire. Knows lifetimes, not audio."""
 
+import itertools
 import secrets
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
+from hub.audio import Track
 from hub.events import CallEnded, CallStarted, CallSummary, Durable, stamped
+from hub.sound import Sound
 from hub.topic import Topic
 from hub.transcript import Transcript
 
@@ -12,18 +15,21 @@ from hub.transcript import Transcript
 class Record:
     """One call, live or kept for a while after its end."""
 
-    def __init__(self, topic: Topic) -> None:
+    def __init__(self, topic: Topic, sound: Sound) -> None:
         self.call_sid = topic.call_sid
         self.topic = topic
+        self.sound = sound
         self.transcript = Transcript(topic.call_sid)
         self.started: CallStarted | None = None
         """The first `call-started`, as sent; None until then."""
         self.ended: CallEnded | None = None
         """The newest `call-ended`; None while the call lives."""
         self.ended_at = 0.0
-        """When, on the registry's clock; only meaningful with `ended`."""
+        """When, on the registry's clock; of a call taken up again, when it was heard last. Of one that never ended, nothing."""
         self.call_ms = 0.0
-        """Call time reached when it ended: where a stream that comes later goes on."""
+        """Call time reached then: where a stream that comes later goes on."""
+        self.settled_ms: dict[Track, float] = {}
+        """Call time up to which a hub before this one told each track's words; empty once that is told, or when there was none."""
 
     @property
     def live(self) -> bool:
@@ -77,20 +83,25 @@ class Registry:
         self._clock = clock
         self._wall = wall
         self._soon = soon
+        self._sounds = itertools.count(1)
         self._watchers: dict[Watch, None] = {}
         """In the order they came."""
+        self._delivered = (0, 0)
+        """What was delivered of calls that are forgotten; see `delivered`."""
 
     def open(self, call_sid: str) -> Record:
         """Return the call's record, made now if there is none: a second stream joins the topic that is there, also after its end."""
         record = self._records.get(call_sid)
         if record is None:
-            record = self._records[call_sid] = Record(Topic(call_sid, secrets.token_hex(6), self._wall, self._soon))
+            topic = Topic(call_sid, secrets.token_hex(6), self._wall, self._soon)
+            record = self._records[call_sid] = Record(topic, Sound(next(self._sounds)))
         record.ended = None
         return record
 
     def close(self, record: Record, ended: CallEnded, call_ms: float) -> None:
         """Say that the call is over; it stays findable for its keep time."""
         record.ended, record.ended_at, record.call_ms = ended, self._clock(), call_ms
+        record.sound.end("the call is over")
 
     def now(self) -> str:
         """Return the present moment as events carry it."""
@@ -113,6 +124,17 @@ class Registry:
         """Return the call's record, or None."""
         return self._records.get(call_sid)
 
+    @property
+    def delivered(self) -> tuple[int, int]:
+        """How many durable events and interims were delivered to subscribers, of all calls ever."""
+        delivered = [self._delivered, *(record.topic.delivered for record in self._records.values())]
+        return sum(durable for durable, _ in delivered), sum(interims for _, interims in delivered)
+
+    @property
+    def kept_bytes(self) -> int:
+        """The size of all calls' histories."""
+        return sum(record.topic.kept_bytes for record in self._records.values())
+
     def live(self) -> list[str]:
         """Return the callSids of live calls, oldest first."""
         return [sid for sid, record in self._records.items() if record.live]
@@ -131,6 +153,8 @@ class Registry:
             topic = self._records.pop(sid).topic
             for following in [following for following in topic.followings if following.complete]:
                 topic.leave(following)
+            durable, interims = topic.delivered
+            self._delivered = self._delivered[0] + durable, self._delivered[1] + interims
             if not topic.followings:
                 topic.clear()  # a subscriber's socket may hold on to its cursor for days
         return len(gone)

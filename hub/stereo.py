@@ -4,7 +4,7 @@ Chunks are placed by their timestamp (8 bytes a millisecond), what is missing is
 one length: the tracks cannot drift apart. Knows no clock, no provider and no Twilio message.
 """
 
-from collections import deque
+from collections import Counter, deque
 
 import msgspec
 
@@ -184,6 +184,15 @@ class StereoTimeline:
     def end_ms(self) -> float:
         """Call time up to which any track has been heard."""
         return max(self._left.end, self._right.end) / BYTES_PER_MS
+
+    def amiss_bytes(self) -> Counter[tuple[Track, str]]:
+        """Return how much of which track was `filled`, `late` or `dropped` so far."""
+        counted: Counter[tuple[Track, str]] = Counter()
+        for track, lane in self.lanes.items():
+            counted[track, "filled"] = lane.filled_bytes
+            counted[track, "late"] = lane.late_bytes
+            counted[track, "dropped"] = lane.dropped_bytes
+        return counted
 
     def expect(self, tracks: list[Track]) -> None:
         """Say which tracks a stream carries: a block does not wait for one that nobody promised."""

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 
 from hub import agents
+from hub.account import Account
 from hub.agent import AgentCall
 from hub.agents import Agent
-from hub.carrier import Carrier
 from hub.config import Config
 from hub.counters import Counters
 from hub.errors import HubError
@@ -32,16 +32,19 @@ class NoAgent(HubError):
 class Switchboard:
     """The way to the agents of one hub."""
 
-    def __init__(self, config: Config, exchange: Exchange, registry: Registry, counters: Counters, webhooks: Webhooks) -> None:
-        """Raises: ConfigError when the agents file is wrong."""
+    def __init__(
+        self, config: Config, exchange: Exchange, registry: Registry, counters: Counters, webhooks: Webhooks, account: Account | None
+    ) -> None:
+        """`account` is None where no agent can hang up or transfer. Raises: ConfigError when the agents file is wrong."""
         self.agents = agents.load(config)
         self._config = config
         self._exchange = exchange
         self._registry = registry
-        self._counters = counters.providers["openai"] if len(self.agents) else None
+        self._counters = counters
+        if len(self.agents):
+            counters.providers["openai"]  # shows in the metrics before the first call does
         self._webhooks = webhooks
-        account, token = config.twilio_account_sid, config.twilio_auth_token
-        self._carrier = Carrier(account, token, config.twilio_url) if account and token else None
+        self._account = account
 
     def pick(self, name: str, number: str) -> Agent:
         """Return the agent for a called number, or by its name, if it can take a call now. Raises: NoAgent."""
@@ -58,8 +61,6 @@ class Switchboard:
         """Put a stream through; see AgentCall. Raises: NoAgent, Draining, Taken."""
         asked = {name: str(value) for name, value in start.custom_parameters.items()}
         agent = self.pick(asked.get(AGENT_PARAMETER, ""), asked.get("to", ""))
-        counters = self._counters
-        assert counters is not None
         return self._exchange.answer(
             start,
             lambda record: AgentCall(
@@ -71,10 +72,10 @@ class Switchboard:
                 key=self._config.openai_key,
                 seconds=self._config.agent_minutes * 60,
                 webhooks=self._webhooks,
-                carrier=self._carrier,
+                account=self._account,
                 say=say,
                 on_over=on_over,
                 clock=time.monotonic,
-                counters=counters,
+                counters=self._counters,
             ),
         )

@@ -1,10 +1,11 @@
-"""Who may watch which calls: tokens that the hub's secret signs. Knows JWT, not where a token was carried."""
+"""Who may watch which calls, and who may bring one: tokens that the hub's secret signs. Knows JWT, not where a token was carried."""
 
 import re
 import time
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import jwt
 
@@ -14,6 +15,9 @@ ALGORITHM = "HS256"
 """The only one accepted: a token that names another is refused, whatever it says."""
 
 EVERYTHING = "*"
+
+STREAM_AUDIENCE = "stream"
+"""Of tokens that let a stream in. Subscribers' tokens have no audience, so neither passes for the other."""
 
 LEEWAY_SECONDS = 5
 """Clocks of two machines differ a little."""
@@ -64,24 +68,12 @@ def mint(secret: str, calls: Iterable[str], seconds: float, now: float | None = 
         raise TokenError("a token needs at least one callSid, number or *")
     if not 0 < seconds < MOST_SECONDS:
         raise TokenError("a token must be good for more than no time and less than a hundred years")
-    expires = int((time.time() if now is None else now) + seconds)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about short secrets: Config says that once, at the start
-        return jwt.encode({"calls": entries, "exp": expires}, secret, algorithm=ALGORITHM)
+    return _signed(secret, {"calls": entries}, seconds, now)
 
 
 def verify(secret: str, token: str) -> Grant:
     """Return what a token allows. Raises: TokenError that says what is wrong, without repeating the token."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            claims = jwt.decode(token, secret, algorithms=[ALGORITHM], leeway=LEEWAY_SECONDS, options={"require": ["exp"]})
-    except jwt.ExpiredSignatureError as error:
-        raise TokenError("the token has expired") from error
-    except jwt.MissingRequiredClaimError as error:
-        raise TokenError("the token has no exp") from error
-    except (jwt.PyJWTError, ValueError) as error:
-        raise TokenError("the token is not one of this hub's") from error
+    claims = _claims(secret, token, None)
     calls = claims.get("calls")
     if not isinstance(calls, list) or not all(isinstance(call, str) for call in calls):
         raise TokenError("the token has no list of calls")
@@ -89,3 +81,43 @@ def verify(secret: str, token: str) -> Grant:
         return Grant(frozenset(calls), float(claims["exp"]))
     except OverflowError as error:  # JSON's integers have no end
         raise TokenError("the token's exp is no moment in time") from error
+
+
+def mint_stream(secret: str, call_sid: str | None, seconds: float, now: float | None = None) -> str:
+    """Return a token that lets in a stream of this call, or of any call where it is None (a TwiML Bin cannot compute one)."""
+    return _signed(secret, {"aud": STREAM_AUDIENCE, "sub": call_sid or EVERYTHING}, seconds, now)
+
+
+def verify_stream(secret: str, token: str, call_sid: str) -> None:
+    """Check that a token lets in a stream of this call. Raises: TokenError that says what is wrong, without repeating the token."""
+    if not token:
+        raise TokenError("this hub wants a token in the <Parameter> named token")
+    if _claims(secret, token, STREAM_AUDIENCE).get("sub") not in {call_sid, EVERYTHING}:
+        raise TokenError("the token is of another call")
+
+
+def _signed(secret: str, claims: dict[str, object], seconds: float, now: float | None) -> str:
+    expires = int((time.time() if now is None else now) + seconds)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about short secrets: Config says that once, at the start
+        return jwt.encode({**claims, "exp": expires}, secret, algorithm=ALGORITHM)
+
+
+def _claims(secret: str, token: str, audience: str | None) -> dict[str, Any]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            claims: dict[str, Any] = jwt.decode(
+                token, secret, algorithms=[ALGORITHM], audience=audience, leeway=LEEWAY_SECONDS, options={"require": ["exp"]}
+            )
+    except jwt.ExpiredSignatureError as error:
+        raise TokenError("the token has expired") from error
+    except jwt.MissingRequiredClaimError as error:
+        if error.claim == "exp":
+            raise TokenError("the token has no exp") from error
+        raise TokenError("the token is for subscribers, not for streams") from error
+    except jwt.InvalidAudienceError as error:
+        raise TokenError("the token is for something else") from error
+    except (jwt.PyJWTError, ValueError) as error:
+        raise TokenError("the token is not one of this hub's") from error
+    return claims

@@ -24,7 +24,18 @@ SLICE = 128
 class Following:
     """One subscriber's cursor into one topic. An outbox.Source."""
 
-    __slots__ = ("complete", "interims", "joined_bytes", "left", "offset", "on_complete", "outbox", "revision", "topic")
+    __slots__ = (
+        "complete",
+        "interims",
+        "joined",
+        "joined_bytes",
+        "left",
+        "offset",
+        "on_complete",
+        "outbox",
+        "revision",
+        "topic",
+    )
 
     def __init__(
         self, topic: "Topic", outbox: Outbox, offset: int, *, interims: bool, on_complete: Callable[["Following"], None] | None
@@ -36,6 +47,8 @@ class Following:
         self.interims = interims
         self.revision = 0
         """The topic's revision count up to which interims were handed over."""
+        self.joined = (offset, topic.revision - topic.open_interims)
+        """Offset and revision from which on it is served."""
         self.joined_bytes = topic.total_bytes
         """How much the topic had ever published when this subscriber came: older bytes are replay, not lag."""
         self.on_complete = on_complete
@@ -68,6 +81,12 @@ class Following:
         """Return how many bytes of durable events wait that were published after this subscriber came."""
         return self.topic.total_bytes - max(self.joined_bytes, self.topic.bytes_up_to(self.offset))
 
+    @property
+    def delivered(self) -> tuple[int, int]:
+        """How many durable events were handed over, and how many interims it is up to date with, merged ones included."""
+        offset, revision = self.joined
+        return self.offset - offset, max(0, self.revision - revision) if self.interims else 0
+
 
 class Topic:
     """The pub/sub stream of one call. One writer; any number of followings."""
@@ -97,6 +116,8 @@ class Topic:
         """Newest interim by utterance: its revision count and frame."""
         self.followings: dict[Following, None] = {}
         """In the order they came."""
+        self._delivered = (0, 0)
+        """What those got who left since, as `delivered`."""
         self._serving = False
         """Whether a slice of the audience is being served, so that news waits for its turn."""
         self._again = False
@@ -112,7 +133,7 @@ class Topic:
         self.total_bytes += len(frame)
         self._frames.append(frame)
         self._ends.append(self.total_bytes)
-        if self.total_bytes - self._kept_from() > HISTORY_BYTES:
+        if self.kept_bytes > HISTORY_BYTES:
             self._forget()
         if closes is not None and (closed := self._open.pop(closes, None)) is not None and closed[1] is self.newest_interim:
             self.newest_interim = b""  # an interim must not come after its final
@@ -157,7 +178,29 @@ class Topic:
         """Take a cursor away; safe to call twice."""
         if self.followings.pop(following, following) is None:
             following.left = True
+            durable, interims = following.delivered
+            self._delivered = self._delivered[0] + durable, self._delivered[1] + interims
             following.outbox.discard(following)
+
+    @property
+    def delivered(self) -> tuple[int, int]:
+        """How many durable events and interims all followings were handed. Read from the cursors, so it costs no delivery."""
+        durable, interims = self._delivered
+        for following in self.followings:
+            more_durable, more_interims = following.delivered
+            durable += more_durable
+            interims += more_interims
+        return durable, interims
+
+    @property
+    def open_interims(self) -> int:
+        """How many utterances are open."""
+        return len(self._open)
+
+    @property
+    def kept_bytes(self) -> int:
+        """The size of the history."""
+        return self.total_bytes - self._kept_from()
 
     def clear(self) -> None:
         """Let go of the history: nobody can ask for it any more."""

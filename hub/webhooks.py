@@ -9,7 +9,7 @@ import hashlib
 import logging
 import random
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeAlias
 from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
@@ -33,11 +33,15 @@ ANSWER_BYTES = 16 * 1024
 """More of an answer is not read: a model is told of it, not a program."""
 
 
+Came: TypeAlias = Literal["result", "refused", "failed", "timeout"]
+"""What can come of a tool."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of a tool: `detail` is the webhook's answer, or one sentence on why there is none."""
 
-    kind: Literal["result", "refused", "failed", "timeout"]
+    kind: Came
     detail: str
 
     def for_model(self) -> str:

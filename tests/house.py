@@ -1,5 +1,6 @@
 """A running hub inside the test's own event loop: real sockets, scripted transcribers."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ class House:
 
     async def open(self, path: str, **headers: str) -> aiohttp.ClientWebSocketResponse:
         socket = await self.session.ws_connect(self.url(path), headers=headers, compress=0)
+        self._opened = [each for each in self._opened if not each.closed]
         self._opened.append(socket)
         return socket
 
@@ -39,10 +41,18 @@ class House:
         await socket.send_str(start(call, stream, **more))
         return socket
 
-    async def hang_up(self) -> None:
-        """Close what tests left open: an aiohttp socket that is only forgotten warns whenever it is collected, in some later test."""
+    async def frames(self, count: int) -> None:
+        """Wait until the hub has read so many of Twilio's frames: it rests between blocks."""
+        while self.state.counters.frames < count:
+            await asyncio.sleep(0.005)
+
+    def hang_up(self) -> None:
+        """Break off what tests left open: an aiohttp socket that is only forgotten warns whenever it is collected, in some later test.
+
+        What it had received can still be read.
+        """
         for socket in self._opened:
-            await socket.close()
+            socket._response.close()
 
     async def json(self, path: str) -> Any:
         async with self.session.get(self.url(path)) as answer:
@@ -78,4 +88,4 @@ async def real_house(open_transcriber: Callable[[StartBody], Any] | None = None,
                 yield home
         finally:
             if home is not None:
-                await home.hang_up()
+                home.hang_up()

@@ -43,5 +43,30 @@ def test_a_wrong_setting_is_named_in_one_sentence(name: str, value: str, says: s
     assert "\n" not in str(error.value)
 
 
+SID = "AC" + "0" * 32
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"TWILIO_AUTH_TOKEN": "t"}, "HUB_PUBLIC_URL is not set, but TWILIO_AUTH_TOKEN is"),
+        ({"TWILIO_ACCOUNT_SID": SID}, "TWILIO_ACCOUNT_SID is set, so its token is needed"),
+        ({"TWILIO_ACCOUNT_SID": "12", "TWILIO_AUTH_TOKEN": "t", "HUB_PUBLIC_URL": "https://h"}, "TWILIO_ACCOUNT_SID must be AC"),
+        ({"HUB_JOURNAL": "calls"}, "HUB_JOURNAL is set, but only Twilio can bring calls back"),
+        ({"HUB_DIAL": "the desk"}, "HUB_DIAL must be a number"),
+        ({"TWILIO_API_URL": "api.twilio.com"}, "TWILIO_API_URL must be a URL like https://host"),
+    ],
+)
+def test_settings_that_need_one_another_say_so(given: dict[str, str], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        load(given, None)
+
+
+def test_old_and_new_token_are_both_taken_and_neither_is_shown() -> None:
+    config = load({"TWILIO_AUTH_TOKEN": "old-one, new-one", "HUB_PUBLIC_URL": "https://hub.example.com"}, None)
+    assert config.auth_tokens == ("old-one", "new-one")
+    assert "-one" not in repr(config)
+
+
 def test_a_public_address_is_served_when_asked_for() -> None:
     assert load({"HUB_HOST": "0.0.0.0", "HUB_OPEN": "1"}, None).open

@@ -22,6 +22,7 @@ class Room:
         self.heard: list[Heard | Missed] = []
         self.played = bytearray()
         self.cuts: list[tuple[float, float]] = []
+        self.waits: list[float] = []
         self.used: list[openai.Item] = []
         agent = Agent(
             name="a", model="m", voice="v", instructions="i", greeting=greeting, transcription_model="t", turn_detection="server_vad",
@@ -30,7 +31,7 @@ class Room:
         self.dialogue = Dialogue(
             agent, Speech("MZ"), to_model=lambda message: self.model.append(json.loads(message)), to_caller=self._to_caller,
             hear=self.heard.append, played=lambda _, mulaw: self.played.extend(mulaw), interrupted=lambda *cut: self.cuts.append(cut),
-            use=self.used.append,
+            answered=self.waits.append, use=self.used.append,
         )  # fmt: skip
         self.dialogue.opened()
         self.at_ms = 0
@@ -199,3 +200,15 @@ def test_at_the_end_what_was_heard_is_told_and_what_is_missing() -> None:
     assert room.dialogue.finish() is False
     assert room.finals() == ["Yes"]
     assert any(isinstance(each, Missed) for each in room.heard)
+
+
+def test_how_long_a_caller_waits_for_an_answer_is_told_once_for_each() -> None:
+    room = Room()
+    room.take(
+        created(), sound(100), openai.AudioDone("r1", "i1"), openai.AgentSaid("r1", "i1", "Hi."), done()
+    )  # a greeting answers nothing
+    room.wait(2000)
+    room.take(openai.SpeechStarted(400, "q"), openai.SpeechStopped(1200, "q"))
+    room.wait(400)
+    room.take(created("r2"), sound(100, "r2", "i2"), sound(100, "r2", "i2"))
+    assert room.waits == [1200.0]

@@ -19,7 +19,9 @@ HIDE_ENGINE = "import sys; sys.modules['moonshine_voice'] = None; from hub.__mai
 
 
 def environment(**settings: str) -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith(("HUB_", "DEEPGRAM_", "ASSEMBLYAI_"))} | settings
+    return {
+        name: value for name, value in os.environ.items() if not name.startswith(("HUB_", "DEEPGRAM_", "ASSEMBLYAI_", "TWILIO_"))
+    } | settings
 
 
 async def refused(*command: str, **settings: str) -> tuple[int | None, str]:
@@ -32,12 +34,12 @@ async def refused(*command: str, **settings: str) -> tuple[int | None, str]:
 
 @asynccontextmanager
 async def serving(**settings: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
-    port = free_port(0)
+    port = int(settings.pop("HUB_PORT", 0)) or free_port(0)
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "hub", "serve", stderr=asyncio.subprocess.PIPE, env=environment(HUB_PORT=str(port), **settings)
     )
     assert process.stderr is not None
-    while b"listening" not in (line := await process.stderr.readline()):
+    while b"listening on" not in (line := await process.stderr.readline()):
         assert line, "the hub ended before it listened"
     try:
         yield process, port

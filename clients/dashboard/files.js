@@ -4,11 +4,12 @@
 
 /** Put text on the clipboard. Raises when the browser does not let us. */
 export async function copyText(text) {
-  if (navigator.clipboard && isSecureContext) {
+  if (navigator.clipboard && isSecureContext && window === window.top) {
     await navigator.clipboard.writeText(text);
     return;
   }
-  // A hub on a plain-http address in the office has no clipboard interface; a selection can still be copied.
+  // A hub on a plain-http address in the office has no clipboard interface, and another tool's page may not let us use it; a selection can
+  // still be copied.
   const field = document.createElement("textarea");
   const focused = document.activeElement;
   field.value = text;

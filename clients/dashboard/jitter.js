@@ -5,8 +5,11 @@
 /** Held back before anything plays. Blocks come every 100 ms; two of them ride out what a busy network does. */
 const TARGET_MS = 200;
 
-/** More than this and the listener would no longer hear the call as it is: skip to the target. With the way here it stays below a second. */
-const MOST_MS = 600;
+/**
+ * More than this and the listener would no longer hear the call as it is: skip to the target. The hub takes up to 400 ms (a block, its
+ * wait for a side that is silent, a rest of its socket), so that even then it is less than a second from the telephone to the ear.
+ */
+const MOST_MS = 500;
 
 /** Stereo samples waiting to be played, placed by their call time. */
 export class JitterBuffer {

@@ -16,6 +16,7 @@ const KEYS = [
   ["l", "list", "Go to the list"],
   ["t", "transcript", "Go to the transcript; again: the other one"],
   ["f", "find", "Find in the call"],
+  ["s", "listen", "Listen to the call, where the hub allows it; again: stop"],
   ["e", "latest", "Jump to latest"],
   ["c", null, "Copy the line"],
   ["y", null, "Copy the link to the line's moment"],

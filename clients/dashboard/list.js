@@ -14,6 +14,9 @@ const SPARE_ROWS = 4;
 /** About what fits into a row beside a name. */
 const SHOWN_CHARACTERS = 34;
 
+/** Where `transcript-client call` plays to unless told otherwise. */
+const DEFAULT_DOOR = "ws://127.0.0.1:5000/twilio";
+
 /** How often a filter looks at new words. */
 const FILTER_MS = 500;
 
@@ -24,12 +27,14 @@ export class CallList {
   #calls = 0;
   #orderOf = { turns: -1, query: "", atMs: 0 };
   #query = "";
+  #emptyOf = "";
   #rowPx = 0;
   #headingPx = 0;
 
-  /** `open(sid, beside)` shows a call, `changed()` asks for a drawing. */
-  constructor({ open, changed }) {
+  /** `open(sid, beside)` shows a call, `changed()` asks for a drawing; `door` is where a call comes in. */
+  constructor({ open, changed, door }) {
     this.open = open;
+    this.elsewhere = door === DEFAULT_DOOR ? "" : ` --url ${door}`;
     this.changed = changed;
     this.scroller = document.getElementById("rows-scroll");
     this.rows = document.getElementById("rows");
@@ -203,13 +208,13 @@ export class CallList {
     mark(link, "aria-current", panes.includes(call.sid) ? "true" : false);
     mark(link, "data-voices", [...voices].join(" ") || false);
     write(link.querySelector(".title"), title(call, shortSid));
-    write(link.querySelector(".state"), trouble(call));
     const seconds = lasted(call, nowMs);
     write(link.querySelector(".lasted"), seconds === null ? "" : clock(seconds));
     const words = link.querySelector(".words");
     mark(words, "data-track", latest?.track ?? false);
     words.classList.toggle("unsettled", latest !== null && !latest.settled && call.live);
-    const [who, speaks, text] = words.children;
+    const [state, who, speaks, text] = words.children;
+    write(state, trouble(call));
     write(who, latest ? `${latest.speaker}:` : "");
     write(speaks, latest && voices.has(latest.track) ? "is speaking" : "");
     write(text, latest ? newest(latest) : call.live ? "Nobody has spoken yet" : "Nothing was said");
@@ -219,16 +224,18 @@ export class CallList {
     const none = this.#items.length === 0 && (state.listed || state.refusal !== null);
     this.empty.hidden = !none;
     if (!none) return;
-    const [heading, sentence] = this.#query
+    const [heading, sentence, command] = this.#query
       ? ["No call fits", `Nothing in the list has “${this.#query}” in its number, names, callSid or recent words. Esc clears the filter.`]
       : state.refusal
         ? ["The list is not shown", `The hub says: ${state.refusal.message}.`]
         : [
             "No calls at the moment",
-            "When Twilio streams a call to this hub, it appears here by itself. To see one now, run: transcript-client demo",
+            "When Twilio streams a call to this hub, it appears here by itself. To play a sample call into it:",
+            `transcript-client call${this.elsewhere}`,
           ];
-    if (this.empty.firstElementChild?.textContent === heading && this.empty.lastElementChild.textContent === sentence) return;
-    this.empty.replaceChildren(element("h2", "", heading), element("p", "", sentence));
+    if (this.#emptyOf === heading + sentence) return;
+    this.#emptyOf = heading + sentence;
+    this.empty.replaceChildren(element("h2", "", heading), element("p", "", sentence), ...(command ? [element("code", "", command)] : []));
   }
 }
 

@@ -9,7 +9,7 @@ import { read, SAMPLE_RATE_HZ } from "./mulaw.js";
 export class Listening {
   #context = null;
   #player = null;
-  #listener = null;
+  #sound = null;
 
   /** `send(message)` talks to the hub, `changed()` asks for a drawing, `say(sentence)` tells the reader. */
   constructor({ worklet, send, changed, say }) {
@@ -24,19 +24,26 @@ export class Listening {
   /** Start listening to a call, or stop if it is this one. Must come from a click or a key: browsers play nothing unasked. */
   async toggle(sid) {
     const before = this.sid;
-    if (before !== null) this.stop();
+    this.stop();
     if (before === sid) return;
     this.sid = sid;
     this.changed();
+    let context;
     try {
-      await this.#open();
+      // At the telephone's own rate the browser resamples once, at the end, instead of at every message's edges.
+      this.#context = context = new AudioContext({ sampleRate: SAMPLE_RATE_HZ, latencyHint: "interactive" });
+      await context.audioWorklet.addModule(this.worklet);
+      if (this.#context !== context) return; // another click came meanwhile
+      this.#player = new AudioWorkletNode(context, "call-player", { numberOfInputs: 0, outputChannelCount: [2] });
+      this.#player.connect(context.destination);
+      await context.resume();
     } catch (error) {
-      this.sid = null;
-      this.changed();
+      if (this.#context !== (context ?? null)) return;
+      this.#ended();
       this.say(`This browser cannot play the call: ${error.message}.`);
       return;
     }
-    if (this.sid === sid) this.send({ action: "listen", callSid: sid });
+    if (this.#context === context) this.again();
   }
 
   stop() {
@@ -47,12 +54,14 @@ export class Listening {
 
   /** Take what the hub says about listening and about the call. */
   said(message) {
-    if (message.callSid !== this.sid || this.sid === null) return;
+    if (this.sid === null || message.callSid !== this.sid) return;
     if (message.type === "listening") {
-      this.#listener = message.id ?? null;
-      this.#player.port.postMessage("start");
-    } else if (message.type === "call-ended") this.#ended();
-    else if (message.type === "error") {
+      this.#sound = message.id;
+      this.#player?.port.postMessage("start");
+    } else if (message.type === "unlistened" && message.id === this.#sound) {
+      this.#ended();
+      this.say(`You no longer hear the call: ${message.reason}.`);
+    } else if (message.type === "error" && this.#sound === null) {
       this.#ended();
       this.say(`Listening in is not possible: ${message.message}.`);
     }
@@ -60,31 +69,20 @@ export class Listening {
 
   /** Take one binary message. */
   sounded(buffer) {
-    const sound = this.sid === null ? null : read(buffer);
-    if (sound === null || (this.#listener !== null && sound.listener !== this.#listener)) return;
+    const sound = this.#sound === null ? null : read(buffer);
+    if (sound === null || sound.id !== this.#sound) return; // of a call that was listened to a moment ago
     this.#player?.port.postMessage(sound, [sound.left.buffer, sound.right.buffer]);
   }
 
-  /** After a new connection: the hub has forgotten who listened. */
+  /** Ask for the sound; after a new connection too, because the hub has forgotten who listened. */
   again() {
-    if (this.sid !== null) this.send({ action: "listen", callSid: this.sid });
+    this.#sound = null;
+    if (this.#player !== null) this.send({ action: "listen", callSid: this.sid });
   }
 
   #ended() {
-    this.sid = null;
-    this.#listener = null;
     this.#context?.close();
-    this.#context = this.#player = null;
+    this.sid = this.#sound = this.#context = this.#player = null;
     this.changed();
-  }
-
-  async #open() {
-    // At the telephone's own rate the browser resamples once, at the end, instead of at every message's edges.
-    const context = new AudioContext({ sampleRate: SAMPLE_RATE_HZ, latencyHint: "interactive" });
-    await context.audioWorklet.addModule(this.worklet);
-    this.#player = new AudioWorkletNode(context, "call-player", { numberOfInputs: 0, outputChannelCount: [2] });
-    this.#player.connect(context.destination);
-    this.#context = context;
-    await context.resume();
   }
 }

@@ -42,7 +42,7 @@ const connection = new Connection({
     if (message.type === "calls" || (message.type === "error" && !message.callSid)) ready = true;
     if (message.type === "error" && message.code === "unknown-call") asked.delete(message.callSid);
     listening.said(message);
-    if (message.type !== "listening") store.take(message);
+    store.take(message);
   },
   sounded: (buffer) => listening.sounded(buffer),
   changed: connectionChanged,
@@ -53,7 +53,11 @@ const listening = new Listening({
   changed: () => store.soon(),
   say,
 });
-const list = new CallList({ open, changed: (now) => (now ? draw(store.state) : store.soon()) });
+const list = new CallList({
+  open,
+  changed: (now) => (now ? draw(store.state) : store.soon()),
+  door: new URL("twilio", base.replace(/^http/, "ws")).href,
+});
 
 function connectionChanged(event) {
   store.take(event);
@@ -195,7 +199,11 @@ document.getElementById("panes").addEventListener("focusin", (event) => {
 });
 
 listenForKeys({
-  filter: () => document.getElementById("filter").select(),
+  filter: () => {
+    const filter = document.getElementById("filter");
+    filter.focus(); // selecting alone does not in every browser
+    filter.select();
+  },
   down: () => list.move(1),
   up: () => list.move(-1),
   beside: () => (list.current === null ? false : open(list.current, true)),
@@ -208,6 +216,7 @@ listenForKeys({
     return true;
   },
   find: () => activePane()?.openFind() ?? false,
+  listen: () => activePane()?.listen() ?? false,
   latest: () => activePane()?.transcript.toLatest() ?? false,
   escape: () => {
     const filter = document.getElementById("filter");

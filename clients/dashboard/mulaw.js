@@ -20,9 +20,9 @@ export function decode(bytes) {
 }
 
 /**
- * Read one binary message: 4 bytes listener id, 4 bytes call time in ms (both big-endian), then left and right bytes in turn.
+ * Read one binary message: 4 bytes id of the call's sound, 4 bytes call time in ms (both big-endian), then left and right bytes in turn.
  *
- * Returns `{listener, atMs, left, right}` or null for what is no such message.
+ * Returns `{id, atMs, left, right}` or null for what is no such message.
  */
 export function read(buffer) {
   if (buffer.byteLength < HEADER_BYTES) return null;
@@ -35,5 +35,5 @@ export function read(buffer) {
     left[at] = VALUES[stereo[2 * at]];
     right[at] = VALUES[stereo[2 * at + 1]];
   }
-  return { listener: view.getUint32(0), atMs: view.getUint32(4), left, right };
+  return { id: view.getUint32(0), atMs: view.getUint32(4), left, right };
 }

@@ -61,7 +61,9 @@ export class Pane {
     write(this.root.querySelector(".title"), title(call, shortSid));
     mark(this.root, "aria-label", `Call ${title(call, shortSid)}`);
     mark(this.find, "aria-label", `Within ${title(call, shortSid)}`);
-    write(this.root.querySelector(".about"), about(call));
+    const more = about(call);
+    write(this.root.querySelector(".about"), more);
+    mark(this.root.querySelector(".about"), "title", more); // what a narrow window cuts off
     this.root.classList.toggle("ended", !call.live || !online);
     write(this.root.querySelector(".lasted-state"), call.live ? (online ? "Live" : "Last seen at") : call.duration === null ? "" : "Ended");
     write(this.root.querySelector(".lasted-time"), seconds === null ? "" : clock(seconds));
@@ -72,10 +74,10 @@ export class Pane {
     this.strip.name(call.speakers);
     const picture = this.strip.draw(call, seconds);
     if (picture) this.#drawFigures(call, picture);
-    const more = this.transcript.draw(call, nowMs);
+    const busy = this.transcript.draw(call, nowMs);
     mark(this.root.querySelector(".scroll"), "aria-label", `Transcript of ${title(call, shortSid)}`);
     this.strip.view(this.transcript.inView());
-    return more;
+    return busy;
   }
 
   /** Open the search within the call; true, because there is one. */
@@ -84,6 +86,14 @@ export class Pane {
     mark(this.root.querySelector(".find-open"), "aria-expanded", "true");
     this.#field.select();
     this.#field.focus();
+    return true;
+  }
+
+  /** Listen in, or stop; returns whether that can be done now. */
+  listen() {
+    const button = this.root.querySelector(".listen");
+    if (button.hidden) return false;
+    button.click();
     return true;
   }
 
@@ -166,7 +176,7 @@ export class Pane {
     const button = this.root.querySelector(".listen");
     button.hidden = listening === null || !call.live;
     if (listening === null) return;
-    mark(button, "aria-pressed", listening === this.sid ? "true" : "false");
+    button.classList.toggle("on", listening === this.sid);
     write(button, listening === this.sid ? "Stop listening" : "Listen");
   }
 

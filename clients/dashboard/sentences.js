@@ -84,7 +84,7 @@ export function trouble(call) {
   if (!call.live || call.trouble === null) return "";
   const { kind, provider, attempt } = call.trouble;
   if (kind === "switched") return `now ${provider}`;
-  return attempt ? `${provider} lost, attempt ${attempt}` : `${provider} stopped`;
+  return `${provider} ${attempt ? "lost" : "stopped"}`;
 }
 
 /** What people call this call: the far party's number, or else its callSid. */
@@ -110,7 +110,7 @@ export function waiting(call) {
 export function connection(link) {
   switch (link.phase) {
     case "open":
-      return "Live";
+      return "Connected";
     case "connecting":
       return "Connecting…";
     case "offline":

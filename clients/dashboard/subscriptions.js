@@ -36,14 +36,18 @@ export function due(state, wants, asked) {
   const messages = [];
   for (const [sid, depth] of asked) {
     const want = wants.get(sid);
-    // A subscription that has its position goes on as the other kind; one without has to begin anew.
-    if (want === depth || (want !== undefined && state.calls.get(sid)?.offset !== null)) continue;
+    // A subscription that has its position goes on as the other kind, and so does one that gets the whole call. A tail begins anew.
+    if (want !== undefined && (want === depth || depth === "full" || state.calls.get(sid)?.offset !== null)) continue;
     messages.push({ action: "unsubscribe", callSid: sid });
     asked.delete(sid);
   }
   for (const [sid, depth] of wants) {
-    if (!asked.has(sid)) messages.push(subscription(sid, state.calls.get(sid), depth));
-    asked.set(sid, depth);
+    const call = state.calls.get(sid);
+    if (!asked.has(sid)) {
+      const message = subscription(sid, call, depth);
+      messages.push(message);
+      asked.set(sid, message.after ? depth : "full"); // a young call's tail is the whole of it
+    } else if (call.offset !== null) asked.set(sid, depth);
   }
   return messages;
 }

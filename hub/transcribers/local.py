@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,11 +19,12 @@ from typing import Any
 
 from hub import audio
 from hub.audio import TRACKS
+from hub.counters import ProviderCounters
 from hub.errors import ConfigError, ProviderError
 from hub.stereo import Block
 from hub.transcribers import Hear, Report
 from hub.transcribers.engine import MODEL, PROVIDER, Ear, Engine
-from hub.transcript import Missed
+from hub.transcript import Heard, Missed
 
 log = logging.getLogger(__name__)
 
@@ -78,13 +80,20 @@ class Backlog:
 class LocalTranscriber:
     """One call's way to its words by the engine of this process. Implements `Transcriber`."""
 
-    def __init__(self, engine: "LocalEngine") -> None:
+    def __init__(
+        self, engine: "LocalEngine", counters: ProviderCounters | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`clock` is monotonic seconds."""
         self.provider = PROVIDER
         self.model = MODEL
         self.left = False
         """Whether nobody waits for this call any more."""
         self._engine = engine
         self._lanes = [(Ear(track, self._tell), Backlog(engine.backlog_bound_ms * audio.BYTES_PER_MS)) for track in TRACKS]
+        self._counters = counters or ProviderCounters()
+        self._clock = clock
+        self._pushed = (0.0, 0.0)
+        """When the newest block came, and its end in call time, ms: tells how long ago any other moment of the call was."""
         self._finished = False
         self._hear: Hear | None = None
         """None before `run`, and after it: nothing is told then."""
@@ -93,6 +102,8 @@ class LocalTranscriber:
 
     def push(self, block: Block) -> None:
         """Take one block, in order. Never waits for the engine: it keeps two references and wakes the worker."""
+        self._pushed = self._clock(), block.end_ms
+        self._counters.sent_ms += audio.ms(len(block.inbound))
         with self._engine.lock:
             for ear, backlog in self._lanes:
                 backlog.put(block.start_ms, block.track(ear.track))
@@ -114,9 +125,15 @@ class LocalTranscriber:
         self._over = self._loop.create_future()
         self._hear = hear
         self._engine.enter(self)
+        self._counters.sessions += 1
+        self._counters.open_sessions += 1
         try:
             return await self._over
+        except ProviderError:
+            self._counters.refused += 1
+            raise
         finally:
+            self._counters.open_sessions -= 1
             self._hear = None
             self._engine.leave(self)
 
@@ -178,7 +195,19 @@ class LocalTranscriber:
 
     def _deliver(self, report: Report) -> None:
         if self._hear:
+            self._count(report)
             self._hear(report)
+
+    def _count(self, report: Report) -> None:
+        match report:
+            case Heard(end=end, text=text, settled=settled) if text:
+                at, end_ms = self._pushed
+                seconds = max(0.0, self._clock() - at + end_ms / 1000 - end)
+                (self._counters.final_seconds if settled else self._counters.interim_seconds).add(seconds)
+            case Missed(start=start, end=end):
+                self._counters.gap_ms += (end - start) * 1000
+            case _:
+                pass
 
     def _resolve(self, result: bool | ProviderError) -> None:
         assert self._over

@@ -88,6 +88,8 @@ class Session(ABC):
         self._hear: Hear = lambda _: None
         self._line: Line | None = None
         """The present connection; None while there is none."""
+        self._dialled_at = 0.0
+        """When it was begun to make the newest one."""
         self._attempt = 0
         """Tries since a connection last was stable."""
         self._away = False
@@ -169,6 +171,7 @@ class Session(ABC):
                 if self._is_heard():
                     break
                 if not error.retryable:
+                    self._counters.refused += 1
                     self.tell_lost()
                     raise
                 self._attempt += 1
@@ -224,8 +227,10 @@ class Session(ABC):
     async def _converse(self) -> None:
         """Be connected once: until the provider's last word, or until it breaks. Raises: ProviderError."""
         self._failure = None
+        self._dialled_at = self._clock()
         connection = await dial(self.NAME, self._url, self.headers(), min(OPEN_SECONDS, self._patience()), self.refused)
         line = self._line = Line(connection, self._received, self._clock())
+        self._counters.sessions += 1
         self._counters.open_sessions += 1
         self._timer = asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick, line)
         try:
@@ -310,8 +315,10 @@ class Session(ABC):
         line = self._line
         if line is None or line.ready:
             return
-        line.tick(self._clock())
+        now = self._clock()
+        line.tick(now)
         line.ready = True
+        self._counters.handshake_seconds.add(now - self._dialled_at)
         if self._away:
             self._away = False
             self._counters.restored += 1

@@ -1,13 +1,16 @@
 """`WS /agent` and `GET/POST /twiml/agent`: calls that a voice agent answers, over Twilio's bidirectional Media Streams."""
 
 import logging
-from urllib.parse import urlsplit
+from typing import ClassVar
 
 from aiohttp import web
-from twilio.twiml.voice_response import Connect, VoiceResponse
 
+from hub import twiml
 from hub.agent import AgentCall
+from hub.agents import Agent
+from hub.errors import ConfigError
 from hub.switchboard import AGENT_PARAMETER, NoAgent
+from hub.web.signature import check_upgrade, webhook
 from hub.web.state import STATE, State
 from hub.web.twilio import MediaDoor
 from hub.wire.client import text_frame
@@ -24,6 +27,8 @@ PASSED_ON = ("From", "To", "Direction")
 class AgentDoor(MediaDoor):
     """One bidirectional stream: frames in, and what the agent says out. Never rests: an agent that hears late answers late."""
 
+    name: ClassVar = "agent"
+
     def _join(self, start: StartBody) -> AgentCall:
         return self._state.switchboard.answer(start, self._say, lambda reason: self._end(1000, reason))
 
@@ -39,24 +44,18 @@ class AgentDoor(MediaDoor):
             self._over = True
 
 
-def _admit(request: web.Request) -> State:
-    """Refuse who is not Twilio, before the upgrade: who gets in spends the owner's money. Raises: HTTPException.
-
-    The one place for the check of X-Twilio-Signature, for both doors of this file.
-    """
-    return request.app[STATE]
-
-
 @routes.get("/agent")
 async def agent(request: web.Request) -> web.StreamResponse:
-    """Serve one call; 503 before the upgrade when nobody can answer, so that Twilio goes on in its TwiML and its debugger shows why."""
-    state = _admit(request)
+    """Serve one call. What is refused is refused before the upgrade, so that Twilio goes on in its TwiML and its debugger shows why.
+
+    403 for who is not Twilio, where that can be told by now: who gets in spends the owner's money. 503 when nobody can answer.
+    """
+    check_upgrade(request)
+    state = request.app[STATE]
     try:
-        if state.exchange.draining:
-            raise NoAgent("the hub is stopping")
-        state.switchboard.pick("", "")
+        _agent(state, "", "")
     except NoAgent as error:
-        state.counters.refused["agent no agent"] += 1
+        state.counters.refused[f"agent {error.code}"] += 1
         log.warning("a call was refused: %s", error)
         raise web.HTTPServiceUnavailable(text=f"{error}\n") from error
     door = AgentDoor(state)
@@ -64,44 +63,33 @@ async def agent(request: web.Request) -> web.StreamResponse:
     return door.socket
 
 
-@routes.get("/twiml/agent")
 @routes.post("/twiml/agent")
-async def twiml(request: web.Request) -> web.Response:
+@routes.get("/twiml/agent", allow_head=False)
+async def incoming(request: web.Request) -> web.Response:
     """Answer an incoming call: connect it to an agent; what comes after that is heard when the agent cannot go on, or begin.
 
     `?agent=…` names the agent; without it the called number decides.
     """
-    state = _admit(request)
-    told = {**request.query, **(await request.post() if request.method == "POST" else {})}
-    asked = {name: str(told.get(name, "")) for name in PASSED_ON}
-    answer = VoiceResponse()
+    state = request.app[STATE]
+    told = await webhook(request)
+    parameters = {name.lower(): told.get(name, "") for name in PASSED_ON}
+    invitation, apology, dial = None, state.config.apology, state.config.dial
     try:
-        if state.exchange.draining:
-            raise NoAgent("the hub is stopping")
-        chosen = state.switchboard.pick(request.query.get("agent", ""), asked["To"])
-        connect = Connect()
-        stream = connect.stream(url=_socket_url(request))
-        stream.parameter(name=AGENT_PARAMETER, value=chosen.name)
-        for name, value in asked.items():
-            if value:
-                stream.parameter(name=name.lower(), value=value)
-        answer.append(connect)
+        chosen = _agent(state, request.query.get("agent", ""), parameters["to"])
+        invitation = twiml.invite(
+            state.config, told.get("CallSid") or None, {AGENT_PARAMETER: chosen.name} | parameters, door=twiml.AGENT_DOOR
+        )
         apology, dial = chosen.apology, chosen.dial
-    except NoAgent as error:
-        state.counters.refused["agent no agent"] += 1
+    except ConfigError as error:
+        raise web.HTTPServiceUnavailable(text=f"{error}\n") from error
+    except (NoAgent, twiml.OverlongParameter) as error:
+        state.counters.refused[f"agent {error.code}"] += 1
         log.warning("a call was not put through: %s", error)
-        apology, dial = state.config.apology, state.config.dial
-    answer.say(apology)
-    if dial:
-        answer.dial(dial)
-    else:
-        answer.hangup()
-    return web.Response(text=str(answer), content_type="text/xml")
+    return web.Response(text=twiml.answer_by_agent(invitation, apology, dial), content_type="text/xml", charset="utf-8")
 
 
-def _socket_url(request: web.Request) -> str:
-    """Return the address of the stream: Twilio takes wss only, so a proxy is believed to speak TLS where nothing says otherwise."""
-    public = urlsplit(request.app[STATE].config.public_url)
-    if public.netloc:
-        return f"{'wss' if public.scheme == 'https' else 'ws'}://{public.netloc}{public.path.rstrip('/')}/agent"
-    return f"wss://{request.host}/agent"
+def _agent(state: State, name: str, number: str) -> Agent:
+    """Return who is to answer. Raises: NoAgent."""
+    if state.exchange.draining:
+        raise NoAgent("the hub is stopping")
+    return state.switchboard.pick(name, number)

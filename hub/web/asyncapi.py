@@ -8,7 +8,7 @@ from aiohttp import web
 
 from hub import __version__
 from hub.events import Message
-from hub.wire.client import MAX_MESSAGE_BYTES, Authenticate, Ping, Subscribe, Unsubscribe
+from hub.wire.client import MAX_MESSAGE_BYTES, Action
 
 CLOSE_CODES = {
     "1000": "the call you asked for is over",
@@ -20,11 +20,16 @@ CLOSE_CODES = {
     "4504": "no such call: do not come back for it",
 }
 
+SOUND = (
+    "4 bytes: the id that `listening` gave. 4 bytes: call time of the first sample in ms. Both unsigned, big-endian. "
+    "Then G.711 mu-law at 8000 Hz, one byte of inbound and one of outbound in turn: left and right."
+)
+
 
 @cache
 def document() -> bytes:
     """Return the document as JSON."""
-    sent, read = get_args(Message), (Subscribe, Unsubscribe, Authenticate, Ping)
+    sent, read = get_args(Message), get_args(Action)
     _, schemas = msgspec.json.schema_components((*sent, *read), ref_template="#/components/schemas/{name}")
     messages: dict[str, Any] = {kind.__name__: _message(kind) for kind in (*sent, *read)}
     messages["CallSid"] = {
@@ -34,6 +39,11 @@ def document() -> bytes:
     messages["LiveCalls"] = {
         "summary": "The first message: callSids of live calls.",
         "payload": {"type": "array", "items": {"type": "string"}},
+    }
+    messages["Sound"] = {
+        "summary": "A stretch of a call that is listened to, mostly 100 ms: binary, never replayed, left out while you are behind.",
+        "contentType": "application/octet-stream",
+        "payload": {"type": "string", "format": "binary", "description": SOUND},
     }
     return msgspec.json.format(
         msgspec.json.encode({
@@ -55,7 +65,7 @@ def document() -> bytes:
                 }
             },
             "operations": {
-                "send": _operation("send", "What the hub sends", ["LiveCalls", *(kind.__name__ for kind in sent)]),
+                "send": _operation("send", "What the hub sends", ["LiveCalls", *(kind.__name__ for kind in sent), "Sound"]),
                 "receive": _operation("receive", "What a subscriber may say", ["CallSid", *(kind.__name__ for kind in read)]),
             },
             "components": {"messages": messages, "schemas": schemas},

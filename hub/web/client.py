@@ -1,4 +1,7 @@
-"""`WS /client`: subscribers, by hand or by program. One socket: its token, its limits, its end. What it follows is in `subscriptions`."""
+"""`WS /client`: subscribers, by hand or by program. One socket: its token, its limits, its end.
+
+What it follows is in `subscriptions`, what it hears in `listening`.
+"""
 
 import asyncio
 import logging
@@ -14,7 +17,8 @@ from hub.events import Authenticated, Part, Pong, Refusal, encode
 from hub.outbox import IDLE_SECONDS, Outbox
 from hub.tokens import TokenError
 from hub.web.access import carried, check_origin, grant, refusal
-from hub.web.sockets import HubSocket, Interruption
+from hub.web.listening import Ears
+from hub.web.sockets import Backlog, HubSocket, Interruption
 from hub.web.state import STATE, State
 from hub.web.subscriptions import Subscriptions
 from hub.wire import client as wire
@@ -43,17 +47,34 @@ MESSAGES_PER_SECOND, MESSAGES_AT_ONCE = 100.0, 2000.0
 class Subscriber:
     """One socket at /client."""
 
-    __slots__ = ("_allowance", "_counted_at", "_expiry", "_outbox", "_over", "_request", "_state", "_subscriptions", "_transport", "socket")
+    __slots__ = (
+        "_allowance",
+        "_close_code",
+        "_counted_at",
+        "_ears",
+        "_expiry",
+        "_outbox",
+        "_over",
+        "_request",
+        "_state",
+        "_subscriptions",
+        "_transport",
+        "socket",
+    )
 
     def __init__(self, state: State, request: web.Request) -> None:
         self._state = state
         self._request = request
         self._subscriptions: Subscriptions | None = None
         """What it follows; None until it has shown a token, where one is wanted."""
+        self._ears: Ears | None = None
+        """What it hears; None until it asks to."""
         self._expiry: asyncio.TimerHandle | None = None
         """When the token runs out, or has to be there; None where neither matters."""
         self._over = False
         """Whether the socket is about to be closed: what still comes is not looked at."""
+        self._close_code: int | None = None
+        """With what the hub closes; None while it does not. A peer that was cut off, or vanished, never answers it."""
         self._allowance = MESSAGES_AT_ONCE
         """Messages the peer may send now."""
         self._counted_at = time.monotonic()
@@ -75,10 +96,12 @@ class Subscriber:
             await self._listen()
         finally:
             self._state.counters.subscribers -= 1
-            self._state.counters.closed[self.socket.close_code or 1006] += 1
+            self._state.counters.closed[self._close_code or self.socket.close_code or 1006] += 1
             self._state.sockets.discard(self.socket)
             if self._expiry is not None:
                 self._expiry.cancel()
+            if self._ears is not None:
+                self._ears.close()
             if self._subscriptions is not None:
                 self._subscriptions.close()
             self._outbox.close()
@@ -115,6 +138,8 @@ class Subscriber:
             self._expiry = asyncio.get_running_loop().call_later(left_seconds, self._turn_away, "the token has expired")
         if self._subscriptions is not None:
             self._subscriptions.narrow(granted)
+            if self._ears is not None:
+                self._ears.narrow()
             self._answer(Authenticated(at=self._state.registry.now()))
             return
         self._subscriptions = Subscriptions(self._state.registry, self._outbox, granted, lambda: self._end(1000, "call ended"))
@@ -127,7 +152,7 @@ class Subscriber:
 
     def _end(self, code: int, reason: str) -> None:
         """Close the socket with this code, after what was sent so far; what the peer still sends is not looked at."""
-        self._over = True
+        self._over, self._close_code = True, code
         self.socket.interrupt(code, reason)
 
     async def _listen(self) -> None:
@@ -196,8 +221,18 @@ class Subscriber:
                 subscriptions.subscribe(request)
             case wire.Unsubscribe():
                 subscriptions.unsubscribe(request)
+            case wire.Listen(call_sid):
+                self._opened_ears(subscriptions).listen(call_sid, allowed=self._state.config.listen)
+            case wire.Unlisten(call_sid):
+                self._opened_ears(subscriptions).unlisten(call_sid)
             case wire.Ping():
                 self._answer(Pong(at=self._state.registry.now()))
+
+    def _opened_ears(self, subscriptions: Subscriptions) -> Ears:
+        if self._ears is None:
+            backlog = Backlog(self._transport.get_extra_info("socket"))
+            self._ears = Ears(self._state.registry, self._state.counters, self._outbox, subscriptions, backlog)
+        return self._ears
 
     def _refuse(self, code: str, message: str) -> None:
         self._answer(Refusal(code=code, message=message, at=self._state.registry.now()))
@@ -208,7 +243,7 @@ class Subscriber:
     def _lagged(self, lagged: Lagged) -> None:
         self._state.counters.lagged += 1
         log.info("a subscriber was cut off: %s", lagged)
-        self._over = True
+        self._over, self._close_code = True, wire.LAGGED
         # Not by socket.close(): that waits for a drain which a stalled peer never gives. Losing the connection ends receive().
         with suppress(RuntimeError):  # gone already; uvloop says so
             self._transport.write(wire.close_frame(wire.LAGGED, "lagged: come back with your position"))

@@ -54,8 +54,7 @@ async def dashboard(_: web.Request) -> web.StreamResponse:
 async def settings(request: web.Request) -> web.StreamResponse:
     """Tell the page what this hub can do: whether calls may be listened to, and for how many minutes ended ones are kept."""
     config = request.app[STATE].config
-    told = {"listen": bool(getattr(config, "listen", False)), "keepMinutes": config.keep_minutes}
-    return web.json_response(told, headers=_HEADERS)
+    return web.json_response({"listen": config.listen, "keepMinutes": config.keep_minutes}, headers=_HEADERS)
 
 
 @routes.get(r"/dashboard/{name:[\w-]+\.\w+}")

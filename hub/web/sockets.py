@@ -2,13 +2,21 @@
 
 import asyncio
 import socket
+from array import array
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.base_protocol import BaseProtocol
+
+try:
+    import fcntl
+    import termios
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 CLOSE_SECONDS = 2.0
 """How long a peer may take to answer a close: it has nothing left to say that we want."""
@@ -77,6 +85,27 @@ class HubSocket(web.WebSocketResponse):
         return closed
 
 
+class Backlog:
+    """What a peer has yet to acknowledge: the kernel takes seconds of sound for it before any buffer of ours begins to fill."""
+
+    __slots__ = ("_count", "_raw")
+
+    def __init__(self, raw: Any) -> None:
+        """`raw` is the socket's own; None where there is none any more."""
+        self._raw = raw
+        self._count = array("i", [0])
+
+    def bytes(self) -> int:
+        """Return it; 0 where the kernel cannot be asked."""
+        if fcntl is None or self._raw is None:
+            return 0
+        try:
+            fcntl.ioctl(self._raw.fileno(), termios.TIOCOUTQ, self._count)  # which is SIOCOUTQ, tcp(7)
+        except (OSError, ValueError):  # the connection is gone already
+            return 0
+        return self._count[0]
+
+
 class _Frames(WebSocketDataQueue):
     """Hands data frames over where they are parsed; leaves pings, pongs and closes to `receive()`."""
 
@@ -125,6 +154,11 @@ class Rests:
         self._loop = loop
         self._rounds: dict[int, list[BaseProtocol]] = {}
         """Who is read from again, by the number of the round."""
+
+    @property
+    def resting(self) -> int:
+        """How many sockets rest now."""
+        return sum(map(len, self._rounds.values()))
 
     def add(self, socket: FrameSocket) -> None:
         """Stop reading for up to REST_SECONDS. Call it when more comes then anyway and nothing else waits for it."""

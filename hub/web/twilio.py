@@ -2,12 +2,17 @@
 
 import asyncio
 import logging
+from typing import ClassVar
 
 from aiohttp import WebSocketError, web
 
 from hub.agent import AgentCall
 from hub.call import Stream
 from hub.errors import HubError, WireError
+from hub.logs import CallLog
+from hub.tokens import TokenError, verify_stream
+from hub.twiml import TOKEN
+from hub.web.signature import check_upgrade
 from hub.web.sockets import FrameSocket, Interruption
 from hub.web.state import STATE, State
 from hub.wire.twilio import MAX_MESSAGE_BYTES, Dtmf, Mark, Media, Start, StartBody, Stop, TwilioStream
@@ -21,15 +26,21 @@ START_SECONDS = 10.0
 class MediaDoor:
     """One Twilio socket: frames in order, into its call."""
 
-    __slots__ = ("_counters", "_over", "_state", "_stream", "_wire", "socket")
+    __slots__ = ("_close_code", "_counters", "_log", "_over", "_state", "_stream", "_wire", "socket")
+
+    name: ClassVar = "twilio"
+    """What the metrics call this door."""
 
     def __init__(self, state: State) -> None:
         self._state = state
         self._counters = state.counters
         self._wire = TwilioStream()
         self._stream: Stream | AgentCall | None = None
+        self._log = CallLog(log)
         self._over = False
         """Whether the socket is to be closed: what still comes is not looked at."""
+        self._close_code: int | None = None
+        """With what the hub closes; None while it does not. Twilio need not answer, so the socket itself may not know."""
         self.socket = FrameSocket(self.take, max_msg_size=MAX_MESSAGE_BYTES)
 
     def take(self, data: bytes, is_text: bool) -> None:
@@ -45,10 +56,12 @@ class MediaDoor:
                 media = message.media
                 self._counters.frames += 1
                 if stream.chunk(media.track, media.timestamp, media.payload):
-                    self._state.rests.add(self.socket)  # the next block takes another 100 ms, and nobody waits for parts of it
+                    self._state.rests.add(self.socket)
                 return
             match message:
                 case Start(start):
+                    self._log = CallLog(log, {"call": start.call_sid, "stream": start.stream_sid})
+                    self._check_token(start)
                     self._stream = self._join(start)
                 case Dtmf(dtmf) if stream is not None:
                     stream.dtmf(dtmf.digit, "outbound" if dtmf.track.startswith("outbound") else "inbound")
@@ -59,21 +72,31 @@ class MediaDoor:
                     self._end(1000, "stop")
         except WireError as error:
             self._counters.malformed += 1
-            log.warning("%s; closed with %d", error, error.close_code)
+            self._log.warning("%s; closed with %d", error, error.close_code)
             self._end(error.close_code, error.problem)
+        except TokenError as error:
+            self._counters.refused[f"{self.name} token"] += 1
+            self._log.warning("a stream was refused: %s", error)
+            self._end(1008, str(error))
         except HubError as error:
-            self._counters.refused[f"twilio {error.code}"] += 1
-            log.warning("a stream was refused: %s", error)
+            self._counters.refused[f"{self.name} {error.code}"] += 1
+            self._log.warning("a stream was refused: %s", error)
             self._end(1013, str(error))
-        except Exception:  # a frame is taken inside aiohttp's parser, which would swallow it
-            log.exception("a stream failed")
+        except Exception:  # noqa: BLE001  a frame is taken inside aiohttp's parser, which would swallow it
+            self._log.exception("a stream failed")
             self._end(1011, "the hub failed on this stream")
 
     def _join(self, start: StartBody) -> Stream | AgentCall:
         return self._state.exchange.join(start, lambda reason: self._end(1000, reason))
 
+    def _check_token(self, start: StartBody) -> None:
+        """Have the stream prove itself, where its upgrade could not. Raises: TokenError."""
+        config = self._state.config
+        if config.proof == "token":
+            verify_stream(config.secret, str(start.custom_parameters.get(TOKEN, "")), start.call_sid)
+
     def _end(self, code: int, reason: str) -> None:
-        self._over = True
+        self._over, self._close_code = True, code
         self.socket.interrupt(code, reason)
 
     async def serve(self, request: web.Request) -> None:
@@ -88,9 +111,10 @@ class MediaDoor:
                     await self.socket.close(code=code, message=reason.encode()[:123])
                 case WebSocketError() as error:
                     self._counters.malformed += 1
-                    log.warning("Twilio broke the WebSocket protocol: %s; closed with %d", error, error.code)
+                    self._log.warning("Twilio broke the WebSocket protocol: %s; closed with %d", error, error.code)
         finally:
             self._over = True
+            self._counters.streams_closed[self._close_code or self.socket.close_code or 1006] += 1
             impatience.cancel()
             self._state.sockets.discard(self.socket)
             if self._stream is not None:
@@ -98,13 +122,17 @@ class MediaDoor:
 
     def _expect_start(self) -> None:
         if self._stream is None and not self._over:
-            self._counters.refused["twilio no start"] += 1
+            self._counters.refused[f"{self.name} no start"] += 1
             log.warning("a stream was closed: no start within %.0f s", START_SECONDS)
             self._end(1008, f"no start within {START_SECONDS:.0f} s")
 
 
 async def twilio(request: web.Request) -> web.StreamResponse:
-    """Serve one stream; 503 before the upgrade when the hub is stopping, so that Twilio's debugger shows why (31920)."""
+    """Serve one stream. What is refused is refused before the upgrade, so that Twilio's debugger shows it (31920).
+
+    403 for who is not Twilio, where that can be told by now; 503 when the hub is stopping.
+    """
+    check_upgrade(request)
     state = request.app[STATE]
     if state.exchange.draining:
         state.counters.refused["twilio stopping"] += 1

@@ -1,11 +1,12 @@
 """The subscriber protocol of `/client`: what a subscriber may say, and frames for what it is told. Sans-I/O.
 
-The bare form is a callSid as text. Everything else is one JSON object with an `action`. Server frames carry no mask and no compression,
-so one frame is right for every subscriber: it is built once and written to all.
+The bare form is a callSid as text. Everything else is one JSON object with an `action`: the tag of one of the structs below. Server
+frames carry no mask and no compression, so one frame is right for every subscriber: it is built once and written to all.
 """
 
 import re
-from typing import Any, Literal, TypeAlias
+import struct
+from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -25,6 +26,7 @@ FORBIDDEN = 4503
 UNKNOWN_CALL = 4504
 """Do not come back: no such call."""
 
+_SOUND_HEAD = struct.Struct(">II")
 _BARE = re.compile(r"[A-Za-z0-9_\-]{1,64}")
 
 
@@ -61,6 +63,18 @@ class Unsubscribe(
     calls: Literal["all"] | None = None
 
 
+class Listen(msgspec.Struct, frozen=True, tag_field="action", tag="listen", rename="camel", forbid_unknown_fields=True):
+    """Hear a live call, from now on."""
+
+    call_sid: str
+
+
+class Unlisten(msgspec.Struct, frozen=True, tag_field="action", tag="unlisten", rename="camel", forbid_unknown_fields=True):
+    """Hear it no longer."""
+
+    call_sid: str
+
+
 class Authenticate(msgspec.Struct, frozen=True, tag_field="action", tag="authenticate"):
     """Show a token: the first one, or one that replaces it."""
 
@@ -71,11 +85,12 @@ class Ping(msgspec.Struct, frozen=True, tag_field="action", tag="ping"):
     """Ask for a sign of life."""
 
 
-Request: TypeAlias = Bare | Subscribe | Unsubscribe | Authenticate | Ping
+Action: TypeAlias = Subscribe | Unsubscribe | Listen | Unlisten | Authenticate | Ping
+Request: TypeAlias = Bare | Action
 
-_decoder = msgspec.json.Decoder(Subscribe | Unsubscribe | Authenticate | Ping)
+_decoder = msgspec.json.Decoder(Action)
 _any = msgspec.json.Decoder(Any)
-_ACTIONS: frozenset[object] = frozenset({"subscribe", "unsubscribe", "authenticate", "ping"})
+_ACTIONS = tuple(str(each.__struct_config__.tag) for each in get_args(Action))
 _JWT = re.compile(r"[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]+")
 
 
@@ -96,7 +111,7 @@ def decode(text: str) -> Request:
         if action in _ACTIONS:
             # Not the library's own words when a token is involved: they could quote it.
             raise WireError("subscriber", f"sent a wrong {action}" + ("" if action == "authenticate" else f": {error}")) from error
-        raise WireError("subscriber", "sent an action that is none of subscribe, unsubscribe, authenticate, ping") from error
+        raise WireError("subscriber", "sent an action that is none of " + ", ".join(_ACTIONS)) from error
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise WireError("subscriber", "sent neither a callSid nor JSON with an action") from error
     match request:
@@ -123,12 +138,20 @@ def text_frame(payload: bytes) -> bytes:
     return _frame(0x81, payload)
 
 
+def sound_frame(sound: int, at_ms: int, stereo: bytes) -> bytes:
+    """Return a whole WebSocket binary message with a stretch of a call's sound.
+
+    4 bytes of the number that `listening` gave, 4 bytes of call time in ms, both big-endian; then mu-law, interleaved, inbound first.
+    """
+    return _frame(0x82, _SOUND_HEAD.pack(sound, at_ms) + stereo)
+
+
 def close_frame(code: int, reason: str) -> bytes:
     """Return a WebSocket close message; the reason is cut to the 123 bytes that fit."""
     return _frame(0x88, code.to_bytes(2, "big") + reason.encode()[:123].decode(errors="ignore").encode())
 
 
-def _frame(head: Literal[0x81, 0x88], payload: bytes) -> bytes:
+def _frame(head: Literal[0x81, 0x82, 0x88], payload: bytes) -> bytes:
     size = len(payload)
     if size < 126:
         return bytes((head, size)) + payload

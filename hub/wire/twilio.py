@@ -4,6 +4,7 @@ Source: twilio.com/docs/voice/media-streams/websocket-messages. Numbers travel a
 both are read. The payload's base64 is decoded on the way, by the same pass that reads the JSON.
 """
 
+import re
 from binascii import b2a_base64
 from typing import Any, Literal, TypeAlias
 
@@ -93,6 +94,9 @@ class Stop(msgspec.Struct, frozen=True, tag_field="event", tag="stop"):
 
 Message: TypeAlias = Connected | Start | Media | Dtmf | Mark | Stop
 
+_SID = re.compile(r"[A-Za-z0-9_\-]{1,64}")
+"""Twilio's are two letters and 32 hexadecimal digits; whatever is none of these characters could not be asked for at `/client`."""
+
 _decoder = msgspec.json.Decoder(Message, strict=False)
 _event_only = msgspec.json.Decoder(dict[str, Any])
 _KNOWN = frozenset({"connected", "start", "media", "dtmf", "mark", "stop"})
@@ -164,8 +168,8 @@ class TwilioStream:
 
     @staticmethod
     def _check(start: StartBody) -> None:
-        if not start.call_sid or not start.stream_sid or len(start.call_sid) > 64 or len(start.stream_sid) > 64:
-            raise WireError("Twilio", "sent a start with an empty or overlong callSid or streamSid", 1007)
+        if not _SID.fullmatch(start.call_sid) or not _SID.fullmatch(start.stream_sid):
+            raise WireError("Twilio", "sent a start whose callSid or streamSid is none: 1 to 64 letters, digits, _ or -", 1007)
         if not start.tracks:
             raise WireError("Twilio", "sent a start without tracks", 1007)
         media = start.media_format

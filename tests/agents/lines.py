@@ -12,8 +12,11 @@ import aiohttp
 from clients.phone import FRAME_BYTES, Phone
 from tests.house import House, real_house
 from tests.providers.fake_openai import FakeOpenAI
+from tests.providers.fake_twilio import TOKEN, FakeTwilio, PhoneCall
 from tests.providers.openai_script import Model, Talk
 from tests.providers.script import said, spoken
+
+PUBLIC = "https://hub.example.com"
 
 NUMBERS = {"from": "+14155550123", "to": "+14155550100"}
 
@@ -29,6 +32,8 @@ class Lines:
 
     home: House
     fake: FakeOpenAI
+    twilio: FakeTwilio | None = None
+    """Who signs, where the hub wants that, and whose account the calls are of."""
 
     @property
     def talk(self) -> Talk:
@@ -42,7 +47,12 @@ class Lines:
     @asynccontextmanager
     async def call(self, **parameters: str) -> AsyncIterator[tuple[Phone, "Follower"]]:
         """Call, and follow the call from its start."""
-        async with Phone(self.url, parameters=NUMBERS | parameters) as phone:
+        headers = {"X-Twilio-Signature": self.twilio.sign("wss://hub.example.com/agent", {})} if self.twilio else {}
+        phone = Phone(self.url, parameters=NUMBERS | parameters, headers=headers)
+        if self.twilio is not None:
+            phone.stream.account_sid = self.twilio.account
+            self.twilio.calls[phone.stream.call_sid] = PhoneCall(self.twilio, phone.stream.call_sid, NUMBERS["from"], NUMBERS["to"], {})
+        async with phone:
             follower = Follower(self.home, phone.stream.call_sid)
             await follower.begin()
             yield phone, follower
@@ -123,15 +133,23 @@ def read(events: list[dict[str, Any]]) -> list[str]:
 
 @asynccontextmanager
 async def lines(
-    model: Model | None = None, *, file: str = "", tmp_path: Path | None = None, fake: Any = None, **settings: Any
+    model: Model | None = None,
+    *,
+    file: str = "",
+    tmp_path: Path | None = None,
+    fake: Any = None,
+    twilio: FakeTwilio | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Lines]:
-    """Run a hub whose agents speak by `model`; `file` is an agents file."""
+    """Run a hub whose agents speak by `model`; `file` is an agents file; with `twilio`, only who signs as it does gets in."""
     if file:
         assert tmp_path is not None
         (tmp_path / "agents.toml").write_text(file)
         settings["agents"] = str(tmp_path / "agents.toml")
+    if twilio is not None:
+        settings |= {"twilio_account": twilio.account, "twilio_token": TOKEN, "twilio_url": twilio.url, "public_url": PUBLIC}
     settings = {"openai_greeting": "Hello there friend.", "openai_key": "k"} | settings
     async with FakeOpenAI(model, key="k", **(fake or {})) as server:
         async with real_house(openai_url=server.url, **settings) as home:
-            yield Lines(home, server)
+            yield Lines(home, server, twilio)
         assert server.open_sessions == 0

@@ -1,4 +1,4 @@
-"""What agents' tools reach: a webhook, and Twilio's REST API for calls, both judged by Twilio's own package."""
+"""What agents' tools reach: a webhook that believes only what Twilio's own package finds well signed."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -38,43 +38,18 @@ class Hook:
         return web.Response(status=status, text=text)
 
 
-@dataclass
-class Rest:
-    """The part of Twilio's REST API that changes a call."""
-
-    status: int = 200
-    updates: list[tuple[str, dict[str, str]]] = field(default_factory=list)
-    came: asyncio.Event = field(default_factory=asyncio.Event)
-    url: str = ""
-
-    async def take(self, request: web.Request) -> web.Response:
-        assert request.headers["Authorization"].startswith("Basic ")
-        self.updates.append((request.match_info["call"], {name: str(value) for name, value in (await request.post()).items()}))
-        self.came.set()
-        if self.status != 200:
-            return web.json_response({"code": 20404, "message": "not found", "status": self.status}, status=self.status)
-        return web.json_response({"sid": request.match_info["call"], "status": "in-progress"})
-
-
 @asynccontextmanager
-async def serving(hook: Hook | None = None, rest: Rest | None = None) -> AsyncIterator[None]:
+async def serving(hook: Hook) -> AsyncIterator[None]:
     app = web.Application()
-    if hook is not None:
-        app.router.add_post("/hook", hook.take)
-    if rest is not None:
-        app.router.add_post("/2010-04-01/Accounts/{account}/Calls/{call}.json", rest.take)
+    app.router.add_post("/hook", hook.take)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    if hook is not None:
-        hook.url = f"{url}/hook"
-    if rest is not None:
-        rest.url = url
+    hook.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
     try:
         yield
     finally:
-        if hook is not None and hook.hang is not None:
+        if hook.hang is not None:
             hook.hang.set()
         await runner.cleanup()

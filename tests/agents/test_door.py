@@ -6,8 +6,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.agents.lines import lines
+from clients.caller import NotAnswered
+from clients.phone import Phone
+from hub import twiml
+from tests.agents.lines import PUBLIC, lines
 from tests.house import real_house
+from tests.providers.fake_twilio import fake_twilio
 
 FILE = """
 [agents.desk]
@@ -22,7 +26,7 @@ CALL = {"CallSid": "CA1", "From": "+1415555&0123", "To": "+14155550100", "Direct
 
 
 async def test_a_call_is_connected_to_the_agent_of_its_number_and_apologised_to_after_that(tmp_path: Path) -> None:
-    settings = {"public_url": "https://hub.example.com", "dial": "+14155550198"}
+    settings = {"public_url": PUBLIC, "dial": "+14155550198"}
     async with (
         lines(file=FILE, tmp_path=tmp_path, **settings) as line,
         line.home.session.post(line.home.url("/twiml/agent"), data=CALL) as answer,
@@ -32,7 +36,9 @@ async def test_a_call_is_connected_to_the_agent_of_its_number_and_apologised_to_
     connect, say, dial = response
     (stream,) = connect
     assert [each.tag for each in (connect, stream, say, dial)] == ["Connect", "Stream", "Say", "Dial"]
-    assert stream.attrib == {"url": "wss://hub.example.com/agent"}
+    assert stream.attrib == {
+        "url": "wss://hub.example.com/agent", "statusCallback": "https://hub.example.com/twilio/status", "statusCallbackMethod": "POST",
+    }  # fmt: skip
     assert {each.attrib["name"]: each.attrib["value"] for each in stream} == {
         "agent": "desk", "from": "+1415555&0123", "to": "+14155550100", "direction": "inbound",
     }  # fmt: skip
@@ -41,11 +47,52 @@ async def test_a_call_is_connected_to_the_agent_of_its_number_and_apologised_to_
 
 
 async def test_an_agent_can_be_named_and_has_an_apology_of_its_own(tmp_path: Path) -> None:
-    async with lines(file=FILE, tmp_path=tmp_path) as line, line.home.session.get(line.home.url("/twiml/agent?agent=night")) as answer:
+    async with (
+        lines(file=FILE, tmp_path=tmp_path, public_url=PUBLIC) as line,
+        line.home.session.get(line.home.url("/twiml/agent?agent=night")) as answer,
+    ):
         connect, say, dial = ElementTree.fromstring(await answer.text())
     assert connect[0][0].attrib == {"name": "agent", "value": "night"}
     assert (say.text, dial.text) == ("We are asleep.", "+14155550199")
-    assert connect[0].attrib["url"].startswith("wss://127.0.0.1:")
+
+
+async def test_only_twilio_is_let_in_where_it_can_be_told(tmp_path: Path) -> None:
+    async with fake_twilio() as twilio, lines(file=FILE, tmp_path=tmp_path, twilio=twilio) as line:
+        twilio.ports["hub.example.com"] = line.home.port
+        with pytest.raises(NotAnswered, match="403"):
+            async with Phone(line.url, headers={"X-Twilio-Signature": twilio.sign("wss://hub.example.com/twilio", {})}):
+                pass
+        async with line.home.session.post(line.home.url("/twiml/agent"), data=CALL) as answer:
+            assert answer.status == 403
+        assert line.home.state.counters.refused["twilio signature"] == 2
+        assert line.fake.visits == []
+        status, text = await twilio.webhook(f"{PUBLIC}/twiml/agent?agent=night", CALL)
+        assert (status, ElementTree.fromstring(text)[1].text) == (200, "We are asleep.")
+        async with line.call() as (phone, _):
+            await phone.hang_up()
+        await line.gone()
+
+
+async def test_without_an_auth_token_a_stream_needs_the_hubs_own(tmp_path: Path) -> None:
+    secret = "s" * 32
+    async with lines(file=FILE, tmp_path=tmp_path, public_url=PUBLIC, secret=secret) as line:
+        async with line.home.session.post(line.home.url("/twiml/agent"), data=CALL) as answer:
+            assert answer.status == 403
+        async with Phone(line.url) as phone:
+            await phone.over.wait()
+            assert phone.close_code == 1008
+        assert line.fake.visits == []
+        bin_text = twiml.bin_text_by_agent(line.home.state.config, 60, {"agent": "night"}, "Sorry.", "client:bob")
+        connect, say, dial = ElementTree.fromstring(bin_text.encode())
+        parameters = {each.attrib["name"]: each.attrib["value"] for each in connect[0]}
+        assert (say.text, dial[0].tag, dial[0].text) == ("Sorry.", "Client", "bob")
+        async with Phone(line.url, parameters=parameters) as phone:
+            await line.fake.until(lambda: line.fake.open_sessions == 1)
+            (record,) = line.home.state.registry
+            assert record.started is not None
+            assert (record.started.agent, "token" in record.started.parameters) == ("night", False)
+            await phone.hang_up()
+        await line.gone()
 
 
 @pytest.mark.parametrize("query", ["", "?agent=nobody"])
@@ -66,8 +113,6 @@ async def test_the_stream_is_answered_by_the_agent_that_its_parameter_or_its_num
 
 
 async def test_a_stream_that_names_no_agent_of_ours_is_closed(tmp_path: Path) -> None:
-    from clients.phone import Phone
-
     async with lines(file=FILE, tmp_path=tmp_path) as line, Phone(line.url, parameters={"agent": "nobody"}) as phone:
         await phone.over.wait()
         assert phone.close_reason == "no agent of this hub has that name"

@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from tests.agents.lines import lines, read, words
-from tests.agents.servers import SECRET, Hook, Rest, serving
+from tests.agents.servers import SECRET, Hook, serving
+from tests.providers.fake_twilio import fake_twilio
 from tests.providers.openai_script import Call, Model, Reply, overheard
-
-ACCOUNT = {"twilio_account_sid": "AC" + "0" * 32, "twilio_auth_token": "t"}
 
 
 def agents(hook: Hook, **more: Any) -> str:
@@ -169,47 +168,46 @@ async def test_a_hang_up_while_a_tool_runs_leaves_nothing_behind(tmp_path: Path)
 
 
 async def test_an_agent_hangs_up_once_it_was_heard(tmp_path: Path) -> None:
-    rest = Rest()
     model = Model(replies=[Reply("Goodbye and thank you.", [Call("hang_up")])])
-    async with (
-        serving(rest=rest),
-        lines(model, file='[agents.desk]\ngreeting="Hi"\nhang_up=true\n', tmp_path=tmp_path, twilio_url=rest.url, **ACCOUNT) as line,
-    ):
+    file = '[agents.desk]\ngreeting="Hi"\nhang_up=true\n'
+    async with fake_twilio() as twilio, lines(model, file=file, tmp_path=tmp_path, twilio=twilio) as line:
         async with line.call() as (phone, follower):
-            await line.listen(phone, rest.came.is_set)
+            call = twilio.calls[phone.stream.call_sid]
+            await line.listen(phone, call.updated.is_set)
             assert overheard(bytes(phone.handset.heard)) == "Goodbye and thank you."
             await phone.over.wait()
             events = await follower.all()
         await line.gone()
-    assert rest.updates == [(phone.stream.call_sid, {"Status": "completed"})]
+    assert call.status == "completed"
     assert (phone.close_code, phone.close_reason) == (1000, "the agent hung up")
     assert read(events) == ["uses hang_up", "desk: Goodbye and thank you.", "hang_up: result", "ended: agent-hung-up, complete"]
 
 
+SALES = '[agents.desk]\ngreeting="Hi"\ntransfer={sales="+14155550177"}\n'
+
+
 async def test_an_agent_transfers_to_numbers_on_its_list_only(tmp_path: Path) -> None:
-    rest = Rest()
     model = Model(
         replies=[Reply("Moment.", [Call("transfer", '{"to":"+19005550100"}')]), Reply("So.", [Call("transfer", '{"to":"sales"}')])]
     )
-    file = '[agents.desk]\ngreeting="Hi"\ntransfer={sales="+14155550177"}\n'
-    async with serving(rest=rest), lines(model, file=file, tmp_path=tmp_path, twilio_url=rest.url, **ACCOUNT) as line:
+    async with fake_twilio() as twilio, lines(model, file=SALES, tmp_path=tmp_path, twilio=twilio) as line:
         async with line.call() as (phone, follower):
-            await line.listen(phone, rest.came.is_set)
+            call = twilio.calls[phone.stream.call_sid]
+            await line.listen(phone, call.updated.is_set)
             await phone.over.wait()
             events = await follower.all()
         await line.gone()
-    ((call, update),) = rest.updates
-    assert call == phone.stream.call_sid
-    assert update == {"Twiml": '<?xml version="1.0" encoding="UTF-8"?><Response><Dial>+14155550177</Dial></Response>'}
+    assert (call.status, call.twiml) == (
+        "in-progress", '<?xml version="1.0" encoding="UTF-8"?><Response><Dial>+14155550177</Dial></Response>',
+    )  # fmt: skip
     assert "transfer: refused" in read(events)
     assert read(events)[-1] == "ended: transferred, complete"
 
 
 async def test_a_transfer_that_twilio_refuses_is_told_to_the_model_and_the_call_goes_on(tmp_path: Path) -> None:
-    rest = Rest(status=404)
     model = Model(replies=[Reply("", [Call("transfer", '{"to":"sales"}')]), Reply("I cannot.")])
-    file = '[agents.desk]\ngreeting="Hi"\ntransfer={sales="+14155550177"}\n'
-    async with serving(rest=rest), lines(model, file=file, tmp_path=tmp_path, twilio_url=rest.url, **ACCOUNT) as line:
+    async with fake_twilio() as twilio, lines(model, file=SALES, tmp_path=tmp_path, twilio=twilio) as line:
+        twilio.trouble.append(404)
         async with line.call() as (phone, follower):
             await line.listen(phone, lambda: line.talk.responses == 2)
             await line.listen(phone, lambda: phone.handset.waiting_ms == 0 and phone.handset.now_ms > 800)
@@ -217,5 +215,8 @@ async def test_a_transfer_that_twilio_refuses_is_told_to_the_model_and_the_call_
             await phone.hang_up()
             events = await follower.all()
         await line.gone()
-        assert json.loads(next(iter(line.talk.outputs.values()))) == {"error": "failed", "message": "Twilio refused (404)"}
+        assert json.loads(next(iter(line.talk.outputs.values()))) == {
+            "error": "failed",
+            "message": "Twilio's REST API says 404, error 20500",
+        }
     assert "desk: I cannot." in read(events)

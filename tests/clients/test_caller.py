@@ -517,4 +517,4 @@ async def test_ctrl_c_hangs_up_in_good_order() -> None:
     ("text", "milliseconds"), [("3s", 3000), ("150ms", 150), ("1.5", 1500), ("0", 0), ("0.25s", 250)]
 )  # fmt: skip
 def test_durations_are_written_as_people_write_them(text: str, milliseconds: int) -> None:
-    assert caller._duration_ms(text) == milliseconds
+    assert caller.duration_ms(text) == milliseconds

@@ -17,7 +17,6 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--enable-precise-memory-info",
-    "--autoplay-policy=no-user-gesture-required",
 )
 
 UNREACHABLE = ("WebSocket connection to", "net::ERR_CONNECTION_REFUSED")
@@ -40,8 +39,13 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def visit(browser: Browser, url: str, *, hub_goes_away: bool = False, before: Any = None, **context: Any) -> AsyncIterator[Page]:
-    """Open a page and hold it to the two rules until the end. `before(page)` runs before it loads; `context` are Playwright's options."""
+async def visit(
+    browser: Browser, url: str, *, hub_goes_away: bool = False, within: str | None = None, before: Any = None, **context: Any
+) -> AsyncIterator[Page]:
+    """Open a page and hold it to the two rules until the end. `before(page)` runs before it loads; `context` are Playwright's options.
+
+    `within` is another tool's page that embeds it, to be opened in its place.
+    """
     context = {"viewport": {"width": 1360, "height": 820}, "reduced_motion": "reduce"} | context
     errors: list[str] = []
     strangers: list[str] = []
@@ -52,7 +56,7 @@ async def visit(browser: Browser, url: str, *, hub_goes_away: bool = False, befo
 
     def requested(address: str) -> None:
         parts = urlsplit(address)
-        if parts.scheme not in {"blob", "data"} and parts.netloc != urlsplit(url).netloc:
+        if parts.scheme not in {"blob", "data"} and parts.netloc != urlsplit(url).netloc and address != within:
             strangers.append(address)
 
     own = await browser.new_context(**context)
@@ -64,7 +68,7 @@ async def visit(browser: Browser, url: str, *, hub_goes_away: bool = False, befo
         page.on("websocket", lambda socket: requested(socket.url))
         if before is not None:
             await before(page)
-        await page.goto(url)
+        await page.goto(within or url)
         yield page
     finally:
         await own.close()

@@ -46,8 +46,8 @@ def support(script: ScriptedTranscriber, lines: int = len(SUPPORT)) -> None:
     """The first lines of a support call, with a provider that was lost for a moment in between."""
     for at, (track, start, end, text) in enumerate(SUPPORT[:lines]):
         if at == 8:
-            script.hear(Lost("scripted", "the connection broke (1011)", 1))
-            script.hear(Lost("scripted", "the connection broke (1011)", 2))
-            script.hear(Restored("scripted", "reconnected", 2))
+            script.hear(Lost(script.provider, "the connection broke (1011)", 1))
+            script.hear(Lost(script.provider, "the connection broke (1011)", 2))
+            script.hear(Restored(script.provider, "reconnected", 2))
             script.hear(Missed("inbound", 34.4, 35.9, "the provider was away for longer than the hub keeps audio"))
         said(script, track, start, end, text, doubt="K 7 R 4 Q" if at == 3 else "")

@@ -33,7 +33,7 @@ async def sound(page: Page, state: str) -> None:
 
 
 async def test_nothing_stands_in_anyones_way(visit: Visit) -> None:
-    async with house() as hub, visit(hub) as page:
+    async with house(listen=True) as hub, visit(hub) as page:
         await expect(page.locator("#rows-empty")).to_be_visible()
         await sound(page, "empty")
         twilio, script = await talker(hub)

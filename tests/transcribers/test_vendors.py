@@ -135,8 +135,7 @@ async def test_words_said_while_the_provider_still_shakes_hands_are_transcribed(
         socket = await home.call()
         subscriber = await follow(home)
         await speak(socket)
-        while home.state.counters.frames < FRAMES:
-            await asyncio.sleep(0.01)
+        await home.frames(FRAMES)
         assert not fake.open_sessions, "the call is in the hub before the provider is there"
         await socket.send_str(stop())
         events = await rest(subscriber)
@@ -181,8 +180,7 @@ async def test_no_provider_delays_twilio_or_ends_the_call(
         subscriber = await follow(home)
         began = clock()
         await speak(socket)
-        while home.state.counters.frames < FRAMES:
-            await asyncio.sleep(0.01)
+        await home.frames(FRAMES)
         assert clock() - began < 4, "500 frames of five seconds"
         assert home.state.exchange.live == 1
         assert not socket.closed
@@ -301,8 +299,7 @@ async def test_a_hub_that_stops_ends_its_sessions_and_tells_their_last_words(kin
             socket = await home.call()
             subscriber = await follow(home)
             await speak(socket)
-            while home.state.counters.frames < FRAMES:
-                await asyncio.sleep(0.01)
+            await home.frames(FRAMES)
             reading = group.create_task(rest(subscriber))
             assert fake.open_sessions
         assert fake.open_sessions == 0

@@ -94,11 +94,15 @@ async def test_a_program_follows_two_calls_and_resumes_where_it_was() -> None:
         first, second = await home.call(), await home.call(other, "MZ" + "2" * 32)
         await talk(first, 0, 1000)
         await talk(second, 0, 1000, "MZ" + "2" * 32)
+        await home.frames(200)
         subscriber = await follow(home)
         await subscriber.close()
         subscriber = await home.open("/client")
         assert sorted(await subscriber.receive_json()) == [CALL, other]
-        epoch = home.state.registry.find(CALL).topic.epoch  # type: ignore[union-attr]
+        topics = [home.state.registry.find(call).topic for call in (CALL, other)]  # type: ignore[union-attr]
+        while any(topic.offset < 3 for topic in topics):
+            await asyncio.sleep(0.01)
+        epoch = topics[0].epoch
         await subscriber.send_json({"action": "subscribe", "callSid": CALL, "after": {"epoch": epoch, "offset": 2}, "interims": False})
         subscribed = await subscriber.receive_json()
         assert (subscribed["type"], subscribed["offset"], subscribed["whole"]) == ("subscribed", 2, True)

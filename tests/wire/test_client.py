@@ -7,7 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.errors import WireError
-from hub.wire.client import Authenticate, Bare, Ping, Position, Subscribe, Unsubscribe, close_frame, decode, text_frame
+from hub.wire.client import (
+    Authenticate,
+    Bare,
+    Listen,
+    Ping,
+    Position,
+    Subscribe,
+    Unlisten,
+    Unsubscribe,
+    close_frame,
+    decode,
+    sound_frame,
+    text_frame,
+)
 
 
 @pytest.mark.parametrize(
@@ -24,6 +37,8 @@ from hub.wire.client import Authenticate, Bare, Ping, Position, Subscribe, Unsub
         ('{"action":"subscribe","number":"+14155550100"}', Subscribe(number="+14155550100")),
         ('{"action":"subscribe","calls":"all"}', Subscribe(calls="all")),
         ('{"action":"unsubscribe","calls":"all"}', Unsubscribe(calls="all")),
+        ('{"action":"listen","callSid":"CA1"}', Listen("CA1")),
+        ('{"action":"unlisten","callSid":"CA1"}', Unlisten("CA1")),
         ('{"action":"authenticate","token":"a.b.c"}', Authenticate("a.b.c")),
         ("eyJh.eyJj.c2ln", Authenticate("eyJh.eyJj.c2ln")),
         ('{"action":"ping"}', Ping()),
@@ -45,6 +60,8 @@ def test_requests_are_read(text: str, request_: object) -> None:
         ('{"action":"subscribe","callSid":"CA1","number":"+1"}', "exactly one of callSid, number"),
         ('{"action":"subscribe","calls":"some"}', "wrong subscribe"),
         ('{"action":"subscribe","number":"+1","after":{"epoch":"e","offset":1}}', "positions are per call"),
+        ('{"action":"listen"}', "wrong listen.*callSid"),
+        ('{"action":"listen","callSid":"CA1","number":"+1"}', "wrong listen.*number"),
         ('{"action":"authenticate","token":7}', "wrong authenticate$"),
         ('{"action":"subscribe","callSid":"CA1","after":{"epoch":"e"}}', "wrong subscribe.*offset"),
         ('{"action":"subscribe","callSid":"CA1","afterr":1}', "afterr"),
@@ -66,6 +83,11 @@ def test_any_text_is_a_request_or_a_wire_error(text: str) -> None:
 )
 def test_frames_have_the_shortest_length_form(size: int, head: bytes) -> None:
     assert text_frame(b"x" * size) == head + b"x" * size
+
+
+def test_sound_is_a_binary_message_with_its_number_and_call_time_ahead() -> None:
+    assert sound_frame(7, 93_000, b"LRLR") == b"\x82\x0c" + bytes((0, 0, 0, 7, 0, 1, 0x6B, 0x48)) + b"LRLR"
+    assert sound_frame(2**32 - 1, 2**32 - 1, bytes(1600))[:12] == b"\x82\x7e\x06\x48" + b"\xff" * 8
 
 
 def test_a_close_reason_is_cut_between_characters() -> None:

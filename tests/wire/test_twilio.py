@@ -87,8 +87,9 @@ def test_nothing_may_come_before_start(text: str) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"callSid": ""}, "empty or overlong"),
-        ({"streamSid": "M" * 65}, "empty or overlong"),
+        ({"callSid": ""}, "callSid or streamSid is none"),
+        ({"callSid": "CA1\n2026 INFO forged"}, "callSid or streamSid is none"),
+        ({"streamSid": "M" * 65}, "callSid or streamSid is none"),
         ({"tracks": []}, "without tracks"),
         ({"mediaFormat": {"encoding": "audio/l16", "sampleRate": 16000, "channels": 1}}, "not audio/x-mulaw"),
     ],

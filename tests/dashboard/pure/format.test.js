@@ -89,7 +89,7 @@ test("a call is called by the far party's number, or else by its callSid", () =>
 
 test("the list tells a provider's trouble in a few words, while the call lives", () => {
   const call = { ...unheard("CA1"), trouble: { kind: "lost", provider: "deepgram", attempt: 2 } };
-  assert.equal(trouble(call), "deepgram lost, attempt 2");
+  assert.equal(trouble(call), "deepgram lost");
   assert.equal(trouble({ ...call, trouble: { ...call.trouble, attempt: 0 } }), "deepgram stopped");
   assert.equal(trouble({ ...call, trouble: { ...call.trouble, kind: "switched" } }), "now deepgram");
   assert.equal(trouble({ ...call, live: false }), "");

@@ -45,6 +45,20 @@ test("a call whose tail is the whole is opened and closed without a word to the 
   assert.deepEqual(asks(foldAll(open, [watching("tail")]), [], [], asked), []);
 });
 
+test("a young call that is opened before the hub has answered is not asked for again: its lines would come, go and come", () => {
+  const asked = new Map();
+  const tail = after(listed(summary()));
+  assert.equal(asks(tail, [], [CALL], asked).length, 1);
+  const open = foldAll(tail, [watching("full")]);
+  assert.deepEqual(asks(open, [CALL], [], asked), []);
+  const closed = foldAll(open, [watching("tail")]);
+  assert.deepEqual(asks(closed, [], [CALL], asked), []);
+  const old = after(listed(summary({ offset: 40 })));
+  const again = new Map();
+  asks(old, [], [], again);
+  assert.equal(asks(foldAll(old, [watching("full")]), [CALL], [], again).length, 2, "an old one's tail lacks the beginning");
+});
+
 test("after a broken connection each call goes on at its own position", () => {
   const state = after(listed(summary()), watching("full"), subscribed(), started(), final(2, "hello"), {
     type: "socket-closed",

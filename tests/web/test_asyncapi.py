@@ -1,0 +1,175 @@
+"""The AsyncAPI document that the hub serves, against what it really sends and takes."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from hub import events
+from hub.errors import WireError
+from hub.tokens import mint
+from hub.transcribers import Lost, Restored, Switched
+from hub.transcript import Missed
+from hub.web import asyncapi
+from hub.wire import client
+from tests.house import House, house
+from tests.media import CALL, STREAM, media, stop
+from tests.scripted import talking
+from tests.web.test_twilio import talk
+
+SECRET = "a secret of at least thirty-two bytes"
+NUMBER = "+14155550100"
+DOCUMENT: dict[str, Any] = json.loads(asyncapi.document())
+
+
+def resolved(reference: str) -> Any:
+    assert reference.startswith("#/")
+    place: Any = DOCUMENT
+    for part in reference[2:].split("/"):
+        place = place[part]
+    return place
+
+
+def references(tree: Any) -> Iterator[str]:
+    if isinstance(tree, dict):
+        if isinstance(tree.get("$ref"), str):
+            yield tree["$ref"]
+        for each in tree.values():
+            yield from references(each)
+    elif isinstance(tree, list):
+        for each in tree:
+            yield from references(each)
+
+
+def strict(name: str) -> Draft202012Validator:
+    """A validator of one message's payload that also refuses what the document does not mention."""
+    message = resolved(f"#/components/messages/{name}")
+    schemas = json.loads(json.dumps(DOCUMENT["components"]["schemas"]))
+    for schema in schemas.values():
+        if "properties" in schema:
+            schema["additionalProperties"] = False
+    return Draft202012Validator({**message["payload"], "components": {"schemas": schemas}})
+
+
+def names(operation: str) -> dict[str, str]:
+    """The messages of an operation: what `type` or `action` says, and what the document calls it."""
+    listed = [resolved(each["$ref"])["$ref"].rsplit("/", 1)[1] for each in DOCUMENT["operations"][operation]["messages"]]
+    return {DOCUMENT["components"]["messages"][name].get("name", name): name for name in listed}
+
+
+def check(text: str) -> str:
+    """Hold one message of the hub to the document; return its type."""
+    message = json.loads(text)
+    name = "LiveCalls" if isinstance(message, list) else names("send")[message["type"]]
+    strict(name).validate(message)
+    return "LiveCalls" if isinstance(message, list) else str(message["type"])
+
+
+def test_every_reference_leads_somewhere() -> None:
+    assert DOCUMENT["asyncapi"] == "3.0.0"
+    found = list(references(DOCUMENT))
+    assert found
+    for reference in found:
+        resolved(reference)
+    for schema in DOCUMENT["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+
+
+def test_every_close_code_of_the_protocol_is_listed() -> None:
+    codes = {value for name, value in vars(client).items() if name.isupper() and isinstance(value, int) and 4400 <= value < 4600}
+    assert {str(code) for code in codes} <= set(DOCUMENT["channels"]["client"]["x-close-codes"])
+
+
+def test_every_type_of_the_vocabulary_is_listed() -> None:
+    assert set(names("send")) - {"LiveCalls", "Sound"} == events.KNOWN_TYPES
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"action": "subscribe", "callSid": CALL},
+        {"action": "subscribe", "callSid": CALL, "after": {"epoch": "e", "offset": 3}, "interims": False},
+        {"action": "subscribe", "number": NUMBER},
+        {"action": "subscribe", "calls": "all"},
+        {"action": "unsubscribe", "callSid": CALL},
+        {"action": "authenticate", "token": "a.b.c"},
+        {"action": "listen", "callSid": CALL},
+        {"action": "unlisten", "callSid": CALL},
+        {"action": "ping"},
+    ],
+)
+def test_what_the_document_allows_to_say_is_understood(said: dict[str, Any]) -> None:
+    strict(names("receive")[said["action"]]).validate(said)
+    client.decode(json.dumps(said))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"action": "subscribe", "callSid": 5},
+        {"action": "subscribe", "callSid": CALL, "after": {"epoch": "e"}},
+        {"action": "subscribe", "calls": "some"},
+        {"action": "subscribe", "callSid": CALL, "extra": 1},
+        {"action": "authenticate"},
+    ],
+)
+def test_what_it_does_not_allow_is_refused(said: dict[str, Any]) -> None:
+    assert not strict(names("receive")[said["action"]]).is_valid(said)
+    with pytest.raises(WireError):
+        client.decode(json.dumps(said))
+
+
+async def test_everything_that_a_hub_sends_is_as_the_document_says() -> None:
+    """A call with all that can happen to one, and every answer: each message is held to its schema, and no type is left out."""
+
+    async def collect(home: House) -> set[str]:
+        seen: set[str] = set()
+        reader = await home.open("/client")
+        await reader.send_json({"action": "authenticate", "token": mint(SECRET, ["*"], 60)})
+        seen.add(check(await reader.receive_str()))
+        socket = await home.call(parameters={"from": "+14155550123", "to": NUMBER, "direction": "inbound"})
+        await socket.send_str(media("inbound", 0))
+        while not home.transcribers:
+            await asyncio.sleep(0.01)
+        await home.transcribers[0].started.wait()
+        for request in (
+            {"action": "subscribe", "number": NUMBER},
+            {"action": "subscribe", "calls": "all"},
+            {"action": "subscribe", "callSid": "CA" + "0" * 32},
+            {"action": "authenticate", "token": mint(SECRET, ["*"], 60)},
+            {"action": "ping"},
+            {"action": "unsubscribe", "calls": "all"},
+            {"action": "listen", "callSid": CALL},
+            {"action": "unlisten", "callSid": CALL},
+            {"action": "nonsense"},
+        ):
+            await reader.send_json(request)
+        await talk(socket, 20, 2000)
+        hear = home.transcribers[0].hear
+        for report in (
+            Missed("inbound", 0.5, 0.75, "for a test"),
+            Lost("scripted", "for a test", 1),
+            Restored("scripted", "for a test", 1),
+            Switched("other", "for a test", 0),
+        ):
+            hear(report)
+        home.state.exchange.tell_of_stream(CALL, STREAM, "for a test")
+        home.state.exchange.tell_of_stream(CALL, STREAM, "for a test")
+        await socket.send_json({"event": "dtmf", "streamSid": STREAM, "dtmf": {"track": "inbound_track", "digit": "5"}})
+        await socket.send_str(stop())
+        while "call-ended" not in seen:
+            seen.add(check(await reader.receive_str(timeout=5)))
+        return seen
+
+    async with house(on_block=talking, secret=SECRET, listen=True) as home:
+        seen = await collect(home)
+    assert seen == {*events.KNOWN_TYPES, "LiveCalls"}
+
+
+def test_a_message_with_one_more_field_would_be_noticed() -> None:
+    strict("Pong").validate({"type": "pong", "at": ""})
+    assert not strict("Pong").is_valid({"type": "pong", "more": 1})
+    assert not strict("Final").is_valid({"type": "final"})
