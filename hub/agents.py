@@ -14,7 +14,7 @@ import msgspec
 
 from hub.config import Config, check_url, dialled
 from hub.errors import ConfigError
-from hub.wire.openai import TurnDetection
+from hub.wire.openai import TurnDetection, session_update
 
 HANG_UP = "hang_up"
 TRANSFER = "transfer"
@@ -88,6 +88,17 @@ class Agent:
             place = {"type": "string", "enum": [name for name, _ in self.transfer]}
             told.append({"name": TRANSFER, "description": about, "parameters": _object({"to": place})})
         return told
+
+    def session(self) -> bytes:
+        """Return what a model is told as soon as there is a session."""
+        return session_update(
+            instructions=self.instructions,
+            voice=self.voice,
+            turn_detection=self.turn_detection,
+            transcription_model=self.transcription_model,
+            language=self.language,
+            tools=self.declared(),
+        )
 
 
 def _object(properties: dict[str, Any]) -> dict[str, Any]:

@@ -161,17 +161,7 @@ class Dialogue:
 
     def opened(self) -> None:
         """Say how the session is to be, as soon as there is one."""
-        agent = self._agent
-        self._to_model(
-            openai.session_update(
-                instructions=agent.instructions,
-                voice=agent.voice,
-                turn_detection=agent.turn_detection,
-                transcription_model=agent.transcription_model,
-                language=agent.language,
-                tools=agent.declared(),
-            )
-        )
+        self._to_model(self._agent.session())
 
     def take(self, message: openai.Message | None) -> None:
         """Take one message of the model. Raises: ProviderError when the conversation cannot go on."""
@@ -371,7 +361,7 @@ class Dialogue:
         if trouble.code == openai.EAGER:
             self._asked, self._wanted = False, True
         elif not self.ready:
-            raise ProviderError(openai.PROVIDER, f"refused the agent's settings: {trouble.message[:200]}", retryable=False)
+            raise openai.refused_settings(trouble)
 
     # The end.
 

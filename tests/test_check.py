@@ -23,6 +23,8 @@ from hub.config import Config, load
 from hub.errors import ConfigError
 from tests.providers.fake_assemblyai import FakeAssemblyAI
 from tests.providers.fake_deepgram import FakeDeepgram
+from tests.providers.fake_openai import FakeOpenAI
+from tests.providers.openai_script import Model
 from tests.providers.script import Script
 from tests.scripted import ScriptedTranscriber
 from tests.test_serve import environment
@@ -338,6 +340,44 @@ async def test_27_a_certificate_of_its_own_that_is_none(setup: Setup) -> None:
     code, lines = await setup.check(tls_cert=str(setup.folder / "nowhere.pem"), public_url="https://nowhere.invalid")
     assert code == 1
     assert "HUB_TLS_CERT" in lines["port"]
+
+
+async def test_an_agents_key_model_and_settings_are_tried_and_no_session_is_left(setup: Setup) -> None:
+    (setup.folder / "agents.toml").write_text("[agents.day]\n[agents.night]\n")
+    async with FakeOpenAI(key="canary-key") as fake:
+        how = {"openai_key": "canary-key", "openai_url": fake.url, "agents": str(setup.folder / "agents.toml")}
+        code, lines = await setup.check(**how)
+        assert code == 0, lines
+        assert list(lines)[-4:] == ["agent socket", "deepgram", "agent day", "agent night"]
+        assert "the model gpt-realtime-2.1" in lines["agent day"]
+        await fake.until(lambda: fake.open_sessions == 0)
+        assert [talk.responses for talk in fake.talks] == [0, 0]
+
+
+async def test_28_a_key_that_openai_does_not_take(setup: Setup) -> None:
+    async with FakeOpenAI(key="canary-key") as fake:
+        await setup.fails("agent agent", "refused the key (401", openai_key="canary-other", openai_url=fake.url)
+
+
+async def test_29_settings_of_an_agent_that_openai_does_not_take(setup: Setup) -> None:
+    async with FakeOpenAI(Model(error_on_update="Invalid voice."), key="canary-key") as fake:
+        await setup.fails("agent agent", "refused the agent's settings: Invalid voice.", openai_key="canary-key", openai_url=fake.url)
+        await fake.until(lambda: fake.open_sessions == 0)
+
+
+async def test_30_an_agents_file_that_is_wrong(setup: Setup) -> None:
+    (setup.folder / "agents.toml").write_text("[agents.day]\nvoices = 1\n")
+    await setup.fails("agents", "is no agents file", openai_key="canary-key", agents=str(setup.folder / "agents.toml"))
+
+
+async def test_31_a_proxy_that_does_not_forward_the_agents_door(setup: Setup) -> None:
+    async with FakeOpenAI(key="canary-key") as fake:
+        how = {"openai_key": "canary-key", "openai_url": fake.url, "asked": elsewhere}
+        await setup.fails("agent socket", "does not forward /agent (HTTP 404)", "31920", **how)
+
+
+def elsewhere(head: bytes) -> bytes:
+    return head.replace(b"GET /agent ", b"GET /nowhere ")
 
 
 async def test_the_command_says_it_line_by_line_and_exits_1(setup: Setup) -> None:

@@ -2,10 +2,13 @@
 
 import asyncio
 
+from websockets.exceptions import ConnectionClosed
+
+from hub.agents import Agent
 from hub.config import Config
 from hub.errors import ProviderError
 from hub.transcribers.line import Wire, dial
-from hub.wire import assemblyai, deepgram
+from hub.wire import assemblyai, deepgram, openai
 
 ANSWER_SECONDS = 10.0
 """As long as a call would wait."""
@@ -52,11 +55,37 @@ async def with_assemblyai(config: Config) -> None:
     raise ProviderError(assemblyai.PROVIDER, "hung up before it began the session", retryable=True)
 
 
-async def _leave(wire: Wire, end: str) -> None:
-    """End the session in the provider's own words, so that it is not billed on."""
+async def with_openai(config: Config, agent: Agent) -> None:
+    """Open a session for an agent, and have OpenAI say that it can be so. Raises: ProviderError."""
+    url = openai.realtime_url(config.openai_url, agent.model)
+    wire = await dial(openai.PROVIDER, url, openai.headers(config.openai_key), ANSWER_SECONDS, openai.refused)
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
-            await wire.send(end)
+            await wire.send(agent.session().decode(), text=True)
+            async for text in wire:
+                match openai.decode(text):
+                    case openai.SessionUpdated():
+                        return
+                    case openai.Error(trouble):
+                        raise openai.fatal(trouble) or openai.refused_settings(trouble)
+                    case _:
+                        pass
+    except TimeoutError as error:
+        problem = f"did not begin the session within {ANSWER_SECONDS:.0f} s"
+        raise ProviderError(openai.PROVIDER, problem, retryable=True) from error
+    except ConnectionClosed as error:
+        raise openai.closed(error.rcvd.code if error.rcvd else None, error.rcvd.reason if error.rcvd else "") from error
+    finally:
+        await _leave(wire)
+    raise openai.closed(wire.close_code, wire.close_reason or "")
+
+
+async def _leave(wire: Wire, end: str = "") -> None:
+    """End the session in the provider's own words where it has some, so that it is not billed on."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            if end:
+                await wire.send(end)
             await wire.close()
     except Exception:  # noqa: BLE001  it hung up first, in whichever way: there is nothing left to say
         wire.transport.abort()

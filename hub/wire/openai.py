@@ -289,6 +289,11 @@ def fatal(trouble: Trouble) -> ProviderError | None:
     return ProviderError(PROVIDER, f"{_FATAL[trouble.code]} ({trouble.code})", retryable=False)
 
 
+def refused_settings(trouble: Trouble) -> ProviderError:
+    """Return what an error in answer to `session.update` means."""
+    return ProviderError(PROVIDER, f"refused the agent's settings: {trouble.message[:200]}", retryable=False)
+
+
 def failed(response: Response) -> ProviderError:
     """Return what a response with the status `failed` means; retryable when asking once more may help."""
     details = response.status_details
