@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from aiohttp import WSMsgType
 
 from tests.agents.lines import Follower, lines, read, words
 from tests.providers.openai_script import Model, Reply, overheard, recorded
@@ -187,3 +188,25 @@ async def test_keys_are_told() -> None:
             await phone.hang_up()
             assert ("dtmf", "5") in [(event["type"], event.get("digit")) for event in await follower.all()]
         await line.gone()
+
+
+async def test_who_listens_in_hears_both_sides_as_they_were() -> None:
+    async with lines(Model(replies=[Reply("Good morning, this is Maya.")], voice=recorded, delta_ms=333), listen=True) as line:
+        async with line.call() as (phone, _):
+            socket = await line.home.open("/client")
+            await socket.send_json({"action": "listen", "callSid": phone.stream.call_sid})
+            while (await socket.receive(timeout=5)).json() != [] and not line.home.state.counters.listeners:
+                pass
+            await line.say(phone, words("good morning to you"))
+            await line.listen(phone, lambda: phone.handset.now_ms > 6000 and phone.handset.waiting_ms == 0)
+            await phone.hang_up()
+            sound = bytearray()
+            async for message in socket:
+                if message.type is WSMsgType.BINARY:
+                    sound += message.data[8:]
+                elif message.json()["type"] == "unlistened":
+                    break
+        await line.gone()
+    left, right = bytes(sound[0::2]), bytes(sound[1::2])
+    assert words("good morning to you") in left
+    assert recorded("")[800:-800] in right

@@ -15,8 +15,10 @@ from hub.transcribers import Lost, Restored, Switched
 from hub.transcript import Missed
 from hub.web import asyncapi
 from hub.wire import client
+from tests.agents.lines import lines, words
 from tests.house import House, house
 from tests.media import CALL, STREAM, media, stop
+from tests.providers.openai_script import Call, Model, Reply
 from tests.scripted import talking
 from tests.web.test_twilio import talk
 
@@ -166,7 +168,22 @@ async def test_everything_that_a_hub_sends_is_as_the_document_says() -> None:
 
     async with house(on_block=talking, secret=SECRET, listen=True) as home:
         seen = await collect(home)
+    seen |= await told_of_an_agent()
     assert seen == {*events.KNOWN_TYPES, "LiveCalls"}
+
+
+async def told_of_an_agent() -> set[str]:
+    """What a call with an agent adds: it uses a tool, and is interrupted."""
+    tale = "one two three four five six seven eight nine ten eleven twelve"
+    async with lines(Model(replies=[Reply(tale, [Call("fly")])])) as line:
+        async with line.call() as (phone, follower):
+            await line.listen(phone, lambda: phone.handset.now_ms >= 1500 and phone.handset.came_ms)
+            await line.say(phone, words("wait a moment please"))
+            await phone.hang_up()
+            durable = await follower.all()
+        await line.gone()
+    assert any(event.get("interrupted") for event in durable)
+    return {check(json.dumps(event)) for event in follower.events}
 
 
 def test_a_message_with_one_more_field_would_be_noticed() -> None:

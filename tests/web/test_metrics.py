@@ -7,9 +7,11 @@ from collections.abc import Callable
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.agents.lines import lines, words
 from tests.house import House, house, real_house
 from tests.media import CALL, STREAM, media, stop
 from tests.providers.fake_deepgram import FakeDeepgram
+from tests.providers.openai_script import Call, Model, Reply
 from tests.providers.script import Script, said, spoken
 
 Samples = dict[str, float]
@@ -76,6 +78,32 @@ async def test_filled_late_and_dropped_audio_are_counted_during_the_call_and_kep
         after = await until(home, lambda samples: samples["hub_live_calls"] == 0)
         assert after[filled] == 0.1
         assert after['hub_audio_filled_seconds_total{"track": "outbound"}'] == 0.8
+
+
+async def test_what_agents_do_is_counted_and_their_silence_is_not_missing_audio() -> None:
+    tale = "one two three four five six seven eight nine ten eleven twelve"
+    replies = [Reply(tale), Reply("", [Call("fly")]), Reply("So.")]
+    async with lines(Model(replies=replies)) as line:
+        async with line.call() as (phone, _):
+            await line.listen(phone, lambda: phone.handset.now_ms >= 1500 and phone.handset.came_ms)
+            during = await read(line.home)
+            assert (during["hub_agent_calls"], during["hub_live_calls"], during["hub_live_streams"]) == (1, 1, 1)
+            assert during['hub_provider_sessions{"provider": "openai"}'] == 1
+            await line.say(phone, words("wait a moment please"))
+            await line.listen(phone, lambda: line.talk.responses == 3)
+            await line.listen(phone, lambda: phone.handset.came_ms and phone.handset.waiting_ms)
+            await phone.hang_up()
+        await line.gone()
+        after = await until(line.home, lambda samples: samples["hub_live_calls"] == 0)
+    assert (after["hub_agent_calls"], after["hub_live_streams"], after["hub_agent_interruptions_total"]) == (0, 0, 1)
+    assert {name: count for name, count in after.items() if name.startswith("hub_agent_tools_total")} == {
+        f'hub_agent_tools_total{{"outcome": "{outcome}"}}': float(outcome == "refused")
+        for outcome in ("result", "refused", "failed", "timeout")
+    }
+    assert after["hub_agent_answer_seconds_count"] == 1
+    assert after['hub_provider_handshake_seconds_count{"provider": "openai"}'] == 1
+    assert after['hub_provider_sessions_begun_total{"provider": "openai"}'] == 1
+    assert after['hub_audio_filled_seconds_total{"track": "outbound"}'] == 0
 
 
 async def test_deliveries_are_what_subscribers_were_sent() -> None:
