@@ -1,18 +1,21 @@
 """What an agent's call costs the hub, and how much later the caller hears the model because of it.
 
-    python -m tests.bench.agents --calls 50 --seconds 20
+    python -m tests.bench.agents --calls 50 --seconds 30
 
 Each call is a pretend Twilio that plays in real time, sends its marks back and counts gaps; behind the hub is a stand-in for the Realtime
 API that costs little: it takes the audio and, while it talks, says four seconds of speech every five, four times faster than it is played,
-in deltas of 200 ms. Latency is from the stand-in's write of an answer's first delta to the pretend Twilio's having it, by one clock, in
-one process; the hub is another. CPU is that of the hub's process: first with a silent model (the caller's direction alone), then with one
-that talks; the difference is the agent's direction. Latencies hold what the load generator adds as well, so they are upper bounds;
-`generator_pace` is 1 where it kept up with real time.
+in deltas of 200 ms. Latency is from the stand-in's write of an answer's first delta to the pretend Twilio's having it: the delta carries
+the moment, by the machine's one monotonic clock. It is measured on a fifth of the calls, whose telephones are in a process of their own
+with little else to do; what the other process, busy with playing and being the model, measures of its calls holds its own queue as well
+(`busy_latency_ms_p99`). CPU is that of the hub's process: first with a silent model (the caller's direction alone), then with one that
+talks; the difference is the agent's direction. `hub_lag_ms_p99` is the hub's own event loop's, by its metrics: a bucket's upper bound.
+`generator_pace` is 1 where the load generator kept up with real time.
 """
 
 import argparse
 import asyncio
 import base64
+import gc
 import json
 import os
 import signal
@@ -22,12 +25,20 @@ import sys
 import time
 from typing import Any
 
+import aiohttp
 import uvloop
+from prometheus_client.parser import text_string_to_metric_families
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from clients.phone import FRAME_BYTES, Phone
 from tests.bench.load import cpu_seconds, free_port, tree, wait_for
+
+WATCHED = 5
+"""One call in so many is watched from a process of its own."""
+
+MARK_BYTES = 9
+"""What an answer's first delta begins with: a byte, and the moment it was written, in ns. Nine bytes are twelve characters of base64."""
 
 DELTA_BYTES = 1600
 DELTAS = 20
@@ -40,8 +51,7 @@ class Talker:
 
     def __init__(self) -> None:
         self.talking = False
-        self.sent_at: dict[int, float] = {}
-        """When the first delta of each answer was written, by its number."""
+        self.answers = 0
         self.deltas = 0
 
     async def attend(self, socket: ServerConnection) -> None:
@@ -64,17 +74,20 @@ class Talker:
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
 
     async def _answer(self, socket: ServerConnection) -> None:
-        number = len(self.sent_at) + 1
-        self.sent_at[number] = 0.0
+        self.answers += 1
+        number = self.answers
         name = {"response_id": f"r{number}", "item_id": f"i{number}", "output_index": 0, "content_index": 0}
         said: list[dict[str, Any]] = [{"type": "response.created", "response": {"id": f"r{number}"}}]
-        audio = base64.b64encode(number.to_bytes(4, "big") + b"\x01" * (DELTA_BYTES - 4)).decode()
+        audio = base64.b64encode(b"\x01" * DELTA_BYTES).decode()
         delta = json.dumps({"type": "response.output_audio.delta", **name, "delta": audio})
+        head, tail = json.dumps({"type": "response.output_audio.delta", **name, "delta": "|" + audio[MARK_BYTES // 3 * 4 :]}).split("|")
         await socket.send(json.dumps(said[0]))
         for count in range(DELTAS):
-            if not count:
-                self.sent_at[number] = time.perf_counter()
-            await socket.send(delta)
+            if count:
+                await socket.send(delta)
+            else:
+                mark = base64.b64encode(b"\x02" + time.monotonic_ns().to_bytes(8, "big")).decode()
+                await socket.send(head + mark + tail)
             self.deltas += 1
             await asyncio.sleep(GAP_SECONDS)
         text = "word " * 10
@@ -88,20 +101,20 @@ class TimedPhone(Phone):
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
-        self.first_at: dict[int, float] = {}
-        """By the answer's number."""
+        self.late_ms: list[float] = []
+        """For each answer."""
         self.gaps = 0
         """Frames in which nothing was heard in the middle of an answer."""
         self._left = 0
         inner = self.handset.receive
 
         def receive(text: str | bytes) -> None:
-            now = time.perf_counter()
+            now_ns = time.monotonic_ns()
             inner(text)
             if b'"media"' in (text.encode() if isinstance(text, str) else text)[:20]:
-                number = int.from_bytes(base64.b64decode(json.loads(text)["media"]["payload"][:8])[:4], "big")
-                if number not in self.first_at:
-                    self.first_at[number] = now
+                mark = base64.b64decode(json.loads(text)["media"]["payload"][: MARK_BYTES // 3 * 4])
+                if mark[0] == 2:
+                    self.late_ms.append((now_ns - int.from_bytes(mark[1:], "big")) / 1e6)
                     self._left = DELTAS * DELTA_BYTES
 
         self.handset.receive = receive  # type: ignore[method-assign]
@@ -143,19 +156,18 @@ async def measure(options: argparse.Namespace) -> dict[str, Any]:
 
 
 async def _hold_all(options: argparse.Namespace, talker: Talker, port: int, pid: int) -> dict[str, Any]:
-    done, phones = asyncio.Event(), [TimedPhone(f"ws://127.0.0.1:{port}/agent") for _ in range(options.calls)]
+    watched = options.calls // WATCHED
+    done, phones = asyncio.Event(), telephones(options.calls - watched, port)
+    watching = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.bench.agents", "--watch", str(port), "--calls", str(watched), stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
     async with asyncio.TaskGroup() as group:
-
-        async def one(at: int, phone: TimedPhone) -> None:
-            async with phone:
-                await hold(phone, 0.02 * at / len(phones), done)
-                await phone.hang_up()
+        group.create_task(ring(phones, done))
 
         def frames() -> int:
-            return sum(len(phone.said) for phone in phones) // FRAME_BYTES
+            return sum(len(phone.said) for phone in phones) // FRAME_BYTES * options.calls // len(phones)
 
-        for at, phone in enumerate(phones):
-            group.create_task(one(at, phone))
         await asyncio.sleep(2)
         before, heard = cpu_seconds(tree(pid)), frames()
         await asyncio.sleep(options.seconds / 2)
@@ -165,27 +177,71 @@ async def _hold_all(options: argparse.Namespace, talker: Talker, port: int, pid:
         before, heard, said = cpu_seconds(tree(pid)), frames(), talker.deltas
         await asyncio.sleep(options.seconds)
         used, heard, said = cpu_seconds(tree(pid)) - before, frames() - heard, talker.deltas - said
+        lag_ms = await hub_lag_ms(port)
         talker.talking = False
         await asyncio.sleep(GAP_SECONDS * DELTAS)
         done.set()
-    late = sorted((at - talker.sent_at[number]) * 1000 for phone in phones for number, at in phone.first_at.items())
+    told, _ = await watching.communicate(b"enough")
+    late, gaps = json.loads(told)
     outward_frames = said * DELTA_BYTES / FRAME_BYTES
     return {
-        "calls": options.calls, "answers": len(late), "latency_ms_p50": round(statistics.median(late), 2),
-        "latency_ms_p99": round(late[int(len(late) * 0.99)], 2), "inward_us_per_frame": round(inward_us, 1),
-        "outward_us_per_frame": round((used * 1e6 - inward_us * heard) / outward_frames, 1),
+        "calls": options.calls, "answers": len(late), "latency_ms_p50": round(statistics.median(late), 2), "latency_ms_p99": p99(late),
+        "busy_latency_ms_p99": p99([each for phone in phones for each in phone.late_ms]), "hub_lag_ms_p99": lag_ms,
+        "inward_us_per_frame": round(inward_us, 1), "outward_us_per_frame": round((used * 1e6 - inward_us * heard) / outward_frames, 1),
         "outward_us_per_delta": round((used * 1e6 - inward_us * heard) / said, 1),
-        "hub_cpu_percent_while_talking": round(used / options.seconds * 100, 1), "gaps": sum(phone.gaps for phone in phones),
+        "hub_cpu_percent_while_talking": round(used / options.seconds * 100, 1), "gaps": gaps + sum(phone.gaps for phone in phones),
         "generator_pace": round(heard / (options.seconds * 50 * options.calls), 3),
     }  # fmt: skip
+
+
+def telephones(count: int, port: int) -> list[TimedPhone]:
+    return [TimedPhone(f"ws://127.0.0.1:{port}/agent") for _ in range(count)]
+
+
+async def ring(phones: list[TimedPhone], done: asyncio.Event) -> None:
+    """Call with all of them, evenly spread over the 20 ms of a frame, until it is done."""
+
+    async def one(at: int, phone: TimedPhone) -> None:
+        async with phone:
+            await hold(phone, 0.02 * at / len(phones), done)
+            await phone.hang_up()
+
+    async with asyncio.TaskGroup() as group:
+        for at, phone in enumerate(phones):
+            group.create_task(one(at, phone))
+
+
+async def watch(options: argparse.Namespace) -> list[Any]:
+    """Hold the calls that are watched, until stdin ends; return the latencies in ms, and the gaps."""
+    done, phones = asyncio.Event(), telephones(options.calls, options.watch)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(ring(phones, done))
+        await asyncio.to_thread(sys.stdin.read)
+        done.set()
+    return [[each for phone in phones for each in phone.late_ms], sum(phone.gaps for phone in phones)]
+
+
+async def hub_lag_ms(port: int) -> float:
+    """Return below what 99 of 100 of the hub's wakings were late, since it began."""
+    async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/metrics") as answer:
+        families = {family.name: family for family in text_string_to_metric_families(await answer.text())}
+    buckets = [each for each in families["hub_loop_lag_seconds"].samples if each.name.endswith("_bucket")]
+    return next(float(each.labels["le"]) * 1000 for each in buckets if each.value >= 0.99 * buckets[-1].value)
+
+
+def p99(late_ms: list[float]) -> float:
+    return round(sorted(late_ms)[int(len(late_ms) * 0.99)], 2)
 
 
 def main() -> int:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calls", type=int, default=50)
-    parser.add_argument("--seconds", type=float, default=20)
-    print(json.dumps(uvloop.run(measure(parser.parse_args()))))
+    parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--watch", type=int, metavar="PORT", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    gc.disable()  # of the load generator only: the hub collects as it does
+    print(json.dumps(uvloop.run(watch(options) if options.watch else measure(options))))
     return 0
 
 
