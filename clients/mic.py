@@ -309,7 +309,7 @@ async def _call(options: argparse.Namespace, errors: Console) -> int:
     with ExitStack() as stack:
         recording = stack.enter_context(closing(_recording(options.save))) if options.save else None
         mic = stack.enter_context(microphone(options.device))
-        _hang_up_on_ctrl_c(mic)
+        hang_up_on_ctrl_c(mic)
         meter = Meter(console, stack.enter_context(_bar(console, shown=not options.quiet and not options.follow)), sid)
         console.print(f"Speak into {mic.name}; Ctrl-C hangs up.")
         print(sid, flush=True)
@@ -366,7 +366,7 @@ def _bar(console: Console, *, shown: bool) -> Progress:
     return Progress(*columns, console=console, disable=not shown, transient=True)
 
 
-def _hang_up_on_ctrl_c(mic: Microphone) -> None:
+def hang_up_on_ctrl_c(mic: Microphone) -> None:
     """Have the first Ctrl-C end the call in good order, and a second one everything."""
     loop, me = asyncio.get_running_loop(), asyncio.current_task()
     assert me is not None

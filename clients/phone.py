@@ -21,6 +21,7 @@ from websockets.exceptions import ConnectionClosed
 
 from clients import caller
 from clients.caller import FIRST_TIMESTAMP_MS, FRAME_MS, Frame, NotAnswered, Stream, dial, in_time, new_sid
+from clients.mic import Microphone, NoMicrophone, hang_up_on_ctrl_c, microphone
 from clients.sound import UnreadableSound, read_call
 from hub.audio import BYTES_PER_MS, SAMPLE_RATE_HZ, interleaved, silence, to_pcm
 
@@ -220,6 +221,19 @@ class Phone:
         self.over.set()
 
 
+async def speak(phone: Phone, mic: Microphone, *, hang_up_after_ms: int | None = None) -> None:
+    """Speak to the agent as fast as the microphone gives it, until somebody hangs up, the time is over, or the device ends."""
+    at_ms = 0
+    while not phone.over.is_set() and (hang_up_after_ms is None or at_ms < hang_up_after_ms) and (spoken := await mic.frame()) is not None:
+        number, mulaw = spoken
+        for _ in range(at_ms // FRAME_MS, number):  # frames that were lost: time goes on for the agent, too
+            await phone.step()
+        await phone.step(mulaw)
+        at_ms = (number + 1) * FRAME_MS
+    if not phone.over.is_set():
+        await phone.hang_up()
+
+
 async def converse(phone: Phone, mulaw: bytes, *, hang_up_after_ms: int | None = None, speed: float = 1.0) -> None:
     """Speak to the agent in real time, until the hub closes, the time is up, or all is said and the agent is silent."""
     clock = asyncio.get_running_loop().time
@@ -252,8 +266,11 @@ def save(path: Path, left: bytes, right: bytes) -> None:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `transcript-client call --agent` understands besides what `call` does."""
-    group = parser.add_argument_group("to an agent", "The file's left channel speaks; without a file, the caller is silent.")
+    group = parser.add_argument_group(
+        "to an agent", "The file's left channel speaks, or the microphone; without either, the caller is silent."
+    )
     group.add_argument("--agent", nargs="?", const="", metavar="NAME", help=f"call an agent, at {DEFAULT_URL} unless --url says otherwise")
+    group.add_argument("--mic", action="store_true", help="speak into the microphone (the extra `mic`); Ctrl-C hangs up")
     group.add_argument("--save", type=Path, metavar="WAV", help="write the call: the caller left, what the caller would have heard right")
 
 
@@ -264,6 +281,9 @@ def run(options: argparse.Namespace) -> int:
     url = DEFAULT_URL if options.url == caller.DEFAULT_URL else options.url
     asked = {"from": options.from_, "to": options.to, "agent": options.agent or None} | dict(options.parameter)
     phone = Phone(url, parameters={name: value for name, value in asked.items() if value is not None})
+    if options.mic and options.file is not None:
+        errors.print("Either a file speaks or the microphone: leave one of them out.")
+        return 2
     try:
         sound = read_call(options.file).inbound if options.file is not None else b""
     except UnreadableSound as problem:
@@ -271,6 +291,9 @@ def run(options: argparse.Namespace) -> int:
         return 2
     try:
         asyncio.run(_call(phone, sound, options))
+    except NoMicrophone as problem:
+        errors.print(problem)
+        return 2
     except NotAnswered as problem:
         errors.print(problem)
         return 1
@@ -289,5 +312,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _call(phone: Phone, sound: bytes, options: argparse.Namespace) -> None:
+    if options.mic:
+        with microphone(None) as mic:
+            hang_up_on_ctrl_c(mic)
+            async with phone:
+                await speak(phone, mic, hang_up_after_ms=options.hang_up_after_ms)
+        return
     async with phone:
         await converse(phone, sound, hang_up_after_ms=options.hang_up_after_ms, speed=options.speed or 1.0)

@@ -201,6 +201,8 @@ function happened(call, event, fresh) {
       const { time, heard, generated } = event;
       return insert(call, { ...identity(call, event, "interrupted"), place: time, heard, generated }, fresh);
     }
+    case "stream-error":
+      return insert(call, { ...identity(call, event, "stream-error"), reason: event.reason }, fresh);
     case "dtmf": {
       const last = call.lines.at(-1);
       const line = { ...identity(call, event, "dtmf"), track: event.track, speaker: call.speakers[event.track], digits: event.digit };

@@ -33,6 +33,8 @@ export function sentence(line) {
       return `${line.tool} ${OUTCOMES[line.outcome] ?? line.outcome} after ${line.seconds.toFixed(1)} s: ${line.detail}`;
     case "interrupted":
       return `The agent was interrupted: ${line.heard.toFixed(1)} of ${line.generated.toFixed(1)} s had been heard.`;
+    case "stream-error":
+      return `Twilio says that an audio stream of this call failed: ${line.reason}.`;
     case "lost":
       return line.attempt
         ? `Lost ${line.provider}, trying again (${counted(line.attempt, "attempt")} so far): ${line.reason}.`

@@ -11,9 +11,13 @@ from typing import Any
 
 import pytest
 
-from clients.phone import BadMessage, Handset
+from clients.__main__ import main
+from clients.mic import microphone
+from clients.phone import BadMessage, Handset, Phone, speak
 from hub.wire.twilio import Speech
 from tests.agents.lines import lines
+from tests.clients import pretend_portaudio
+from tests.clients.test_mic import tone
 from tests.providers.openai_script import Model, Reply, overheard
 
 SPEECH = Speech("MZ1")
@@ -96,3 +100,23 @@ async def test_the_command_says_when_the_agent_was_lost(tmp_path: Path) -> None:
         _, said = await process.communicate()
         await line.gone()
     assert "the hub closed with 1000: the agent was lost" in said.decode()
+
+
+async def test_the_microphone_speaks_to_an_agent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sounddevice", pretend_portaudio)  # type: ignore[arg-type]
+    monkeypatch.setattr(pretend_portaudio, "sound", tone(1.0, 48_000))
+    monkeypatch.setattr(pretend_portaudio, "pace", 0.0)
+    async with lines() as line:
+        with microphone() as device:
+            async with Phone(line.url) as phone:
+                await speak(phone, device, hang_up_after_ms=900)
+        await line.gone()
+    assert len(phone.said) == 900 * 8
+    assert set(phone.said) > {0xFF}
+    assert bytes(phone.said).startswith(bytes(line.talk.audio))
+    assert phone.hung_up
+
+
+async def test_either_a_file_speaks_or_the_microphone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert await asyncio.to_thread(main, ["call", "--agent", "--mic", "hello.wav"]) == 2
+    assert "leave one of them out" in capsys.readouterr().err

@@ -19,6 +19,7 @@ import {
   lost,
   restored,
   started,
+  streamError,
   subscribed,
   summary,
   toolCalled,
@@ -316,4 +317,13 @@ test("a call with an agent reads as it was: who answers, what it did, where it w
     "The agent hung up after 0:09. The transcript is complete.",
   ]);
   assert.equal(lines.find((line) => line.kind === "final").interrupted, true);
+});
+
+test("a stream that Twilio says failed is told, and nothing after it is missing", () => {
+  const { lines } = call(after(listed(summary()), watching("full"), subscribed(), started(), streamError(2, "31921"), ended(3)));
+  assert.deepEqual(
+    lines.map((line) => line.kind),
+    ["started", "stream-error", "ended"],
+  );
+  assert.equal(sentence(lines[1]), "Twilio says that an audio stream of this call failed: 31921.");
 });
