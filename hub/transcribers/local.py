@@ -12,17 +12,17 @@ import os
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from hub import audio
-from hub.audio import TRACKS
+from hub.audio import TRACKS, Track
 from hub.counters import ProviderCounters
 from hub.errors import ConfigError, ProviderError
 from hub.stereo import Block
 from hub.transcribers import Hear, Report
+from hub.transcribers.backlog import Backlog
 from hub.transcribers.engine import MODEL, PROVIDER, Ear, Engine
 from hub.transcript import Heard, Missed
 
@@ -36,45 +36,23 @@ BACKLOG_REASON = "the engine on this machine cannot keep up"
 NICENESS = 10
 """Of the engine's threads: the event loop, which carries everybody's audio and words, goes first."""
 
+SETTLE_MS = 500
+"""How much silence may be settled before the event loop hears of it: it is woken for words, and otherwise twice a second."""
+
 TURN_PIECES = 10
 """One second of a track's audio, then the next track: 15 ms of work, unless an utterance ends in it."""
 
 
 @dataclass(slots=True)
-class Backlog:
-    """One track's audio that waits. Filled by the event loop and emptied by the worker, each for a moment, under the engine's lock."""
+class Lane:
+    """One track's way through the engine. `told` and `settled_ms` are the worker's."""
 
-    bound_bytes: int
-    pieces: deque[tuple[float, bytes]] = field(default_factory=deque)
-    """Call time in ms, mu-law."""
-    size_bytes: int = 0
-    lost_ms: tuple[float, float] | None = None
-    """What was dropped before the first piece; None when nothing was."""
-    unsettled: deque[tuple[float, bytes]] = field(default_factory=deque)
-    """What was taken and may still be needed: half a second, or what the open utterance spans."""
-
-    def put(self, start_ms: float, mulaw: bytes) -> None:
-        """Append; drop the oldest while it is too much."""
-        self.pieces.append((start_ms, mulaw))
-        self.size_bytes += len(mulaw)
-        while self.size_bytes > self.bound_bytes:
-            old_ms, old = self.pieces.popleft()
-            self.size_bytes -= len(old)
-            self.lost_ms = (self.lost_ms[0] if self.lost_ms else old_ms, old_ms + audio.ms(len(old)))
-
-    def take(self) -> tuple[tuple[float, float] | None, tuple[float, bytes] | None]:
-        """Return what was lost, and the piece after that; each is None when there is none."""
-        lost_ms, self.lost_ms = self.lost_ms, None
-        piece = self.pieces.popleft() if self.pieces else None
-        if piece:
-            self.size_bytes -= len(piece[1])
-            self.unsettled.append(piece)
-        return lost_ms, piece
-
-    def settle(self, before_ms: float) -> None:
-        """Forget what was taken and ends before this."""
-        while self.unsettled and self.unsettled[0][0] + audio.ms(len(self.unsettled[0][1])) <= before_ms:
-            self.unsettled.popleft()
+    ear: Ear
+    backlog: Backlog
+    told: list[Report]
+    """What the event loop is to be told next: the ear adds to it."""
+    settled_ms: float = 0.0
+    """Up to where the event loop was told that the track is settled."""
 
 
 class LocalTranscriber:
@@ -89,7 +67,7 @@ class LocalTranscriber:
         self.left = False
         """Whether nobody waits for this call any more."""
         self._engine = engine
-        self._lanes = [(Ear(track, self._tell), Backlog(engine.backlog_bound_ms * audio.BYTES_PER_MS)) for track in TRACKS]
+        self._lanes = [self._lane(track, engine.backlog_bound_ms) for track in TRACKS]
         self._counters = counters or ProviderCounters()
         self._clock = clock
         self._pushed = (0.0, 0.0)
@@ -100,13 +78,18 @@ class LocalTranscriber:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._over: asyncio.Future[bool] | None = None
 
+    @staticmethod
+    def _lane(track: Track, bound_ms: int) -> Lane:
+        told: list[Report] = []
+        return Lane(Ear(track, told.append), Backlog(bound_ms * audio.BYTES_PER_MS), told)
+
     def push(self, block: Block) -> None:
         """Take one block, in order. Never waits for the engine: it keeps two references and wakes the worker."""
         self._pushed = self._clock(), block.end_ms
         self._counters.sent_ms += audio.ms(len(block.inbound))
         with self._engine.lock:
-            for ear, backlog in self._lanes:
-                backlog.put(block.start_ms, block.track(ear.track))
+            for lane in self._lanes:
+                lane.backlog.put(block.start_ms, block.track(lane.ear.track))
             self._engine.wake()
 
     def finish(self) -> None:
@@ -139,7 +122,8 @@ class LocalTranscriber:
 
     def unheard(self) -> list[Block]:
         """Return what it was given and has not settled, with silence where a track was settled. To be called when `run` is over."""
-        left, right = ({at_ms: mulaw for at_ms, mulaw in (*backlog.unsettled, *backlog.pieces)} for _, backlog in self._lanes)
+        with self._engine.lock:
+            left, right = (dict((*lane.backlog.unsettled, *lane.backlog.pieces)) for lane in self._lanes)
         found = []
         for at_ms in sorted({*left, *right}):
             mute = audio.silence(len(left.get(at_ms) or right[at_ms]))
@@ -148,32 +132,36 @@ class LocalTranscriber:
 
     def work(self, engine: Engine) -> bool:
         """Hear a turn of each track's audio; when it is finished, end. Return whether more waits. Called by the worker."""
-        more = [self._turn(engine, ear, backlog) for ear, backlog in self._lanes]
+        more = [self._turn(engine, lane) for lane in self._lanes]
         with self._engine.lock:
-            over = self._finished and not any(backlog.pieces for _, backlog in self._lanes)
+            over = self._finished and not any(lane.backlog.pieces for lane in self._lanes)
         if over:
-            for ear, _ in self._lanes:
-                ear.interrupt(engine)
+            for lane in self._lanes:
+                lane.ear.interrupt(engine)
+                self._tell(lane)
             self.end(True)
         return any(more)
 
     def longing(self) -> float:
         """Return how overdue this call's next interim is; it is due from 1 on. Called by the worker."""
-        return 0.0 if self.left else max(ear.longing() for ear, _ in self._lanes)
+        return 0.0 if self.left else max(lane.ear.longing() for lane in self._lanes)
 
     def interim(self, engine: Engine) -> bool:
         """Tell the interim that is most overdue. Return that something was done. Called by the worker."""
-        max((ear for ear, _ in self._lanes), key=Ear.longing).interim(engine)
+        lane = max(self._lanes, key=lambda lane: lane.ear.longing())
+        lane.ear.interim(engine)
+        self._tell(lane)
         return True
 
     def end(self, result: bool | ProviderError) -> None:
         """Free what the call holds of the engine, and let `run` return or raise. Called by the worker."""
         self.left = True
-        for ear, _ in self._lanes:
-            ear.leave()
+        for lane in self._lanes:
+            lane.ear.leave()
         self._soon(self._resolve, result)
 
-    def _turn(self, engine: Engine, ear: Ear, backlog: Backlog) -> bool:
+    def _turn(self, engine: Engine, lane: Lane) -> bool:
+        ear, backlog = lane.ear, lane.backlog
         for _ in range(TURN_PIECES):
             with self._engine.lock:
                 lost_ms, piece = backlog.take()
@@ -181,22 +169,37 @@ class LocalTranscriber:
                 return False
             if lost_ms:
                 ear.interrupt(engine)
-                self._tell(Missed(ear.track, lost_ms[0] / 1000, lost_ms[1] / 1000, BACKLOG_REASON))
-            if not piece:
+                lane.told.append(Missed(ear.track, lost_ms[0] / 1000, lost_ms[1] / 1000, BACKLOG_REASON))
+            ended = piece is not None and ear.hear(engine, *piece)
+            self._tell(lane)
+            if piece is None:
                 return False
-            ended = ear.hear(engine, *piece)
-            backlog.settle(ear.settled_ms)
             if ended:
                 break
         return bool(backlog.pieces)
 
-    def _tell(self, report: Report) -> None:
-        self._soon(self._deliver, report)
+    def _tell(self, lane: Lane) -> None:
+        """Have the event loop take what the ear told, and forget the audio that is settled with it, in one go.
 
-    def _deliver(self, report: Report) -> None:
-        if self._hear:
+        In one go, because `run` may be cancelled at any moment: words that were told and audio that another transcriber is to hear must
+        never overlap, nor leave anything out between them.
+        """
+        settled_ms = lane.ear.settled_ms
+        if not lane.told and settled_ms - lane.settled_ms < SETTLE_MS:
+            return
+        reports, lane.settled_ms = lane.told.copy(), settled_ms
+        lane.told.clear()  # the list itself is the ear's
+        self._soon(self._deliver, (reports, lane.backlog, settled_ms))
+
+    def _deliver(self, told: tuple[list[Report], Backlog, float]) -> None:
+        if not self._hear:
+            return
+        reports, backlog, settled_ms = told
+        for report in reports:
             self._count(report)
             self._hear(report)
+        with self._engine.lock:
+            backlog.settle(settled_ms)
 
     def _count(self, report: Report) -> None:
         match report:

@@ -256,6 +256,25 @@ async def test_what_it_did_not_settle_is_there_for_another(house: House) -> None
         check(house, first + rest, track)
 
 
+async def test_words_told_at_the_very_moment_it_is_cancelled_are_not_there_for_another(house: House) -> None:
+    transcriber, first = house.open(), list[Report]()
+    half = len(house.call) * 6 // 10
+    for each in house.call[:half]:
+        transcriber.push(each)
+
+    def hear(report: Report) -> None:
+        first.append(report)
+        if finals([report], "inbound") or finals([report], "outbound"):
+            run.cancel()
+
+    run = asyncio.ensure_future(transcriber.run(hear))
+    await asyncio.wait([run])
+    assert run.cancelled()
+    rest = await whole(house, transcriber.unheard() + house.call[half:])
+    for track in TRACKS:
+        check(house, first + rest, track)
+
+
 async def test_a_leap_of_the_streams_clock_moves_the_words_behind_it_and_loses_none(house: House) -> None:
     behind = len(house.call) * 100 + 60_000
     reports = await whole(house, house.call + moved(house.call, behind))

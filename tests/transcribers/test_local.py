@@ -23,6 +23,7 @@ from hub.audio import Track
 from hub.errors import ConfigError, ProviderError
 from hub.stereo import Block
 from hub.transcribers import Report, Transcriber, engine, local
+from hub.transcribers.backlog import Backlog
 from hub.transcribers.engine import Ear, Engine, VoiceStream
 from hub.transcribers.local import LocalEngine, LocalTranscriber
 from hub.transcript import Heard, Missed
@@ -211,7 +212,7 @@ async def test_beyond_the_bound_the_oldest_audio_is_missed_and_the_rest_keeps_it
 
 
 def test_what_waits_is_bounded_and_what_was_dropped_is_one_stretch() -> None:
-    backlog = local.Backlog(bound_bytes=BLOCK_BYTES * 3)
+    backlog = Backlog(bound_bytes=BLOCK_BYTES * 3)
     for count in range(1000):
         backlog.put(count * 100, bytes(BLOCK_BYTES))
         assert backlog.size_bytes <= BLOCK_BYTES * 3
