@@ -23,7 +23,7 @@ routes = web.RouteTableDef()
 async def incoming(request: web.Request) -> web.Response:
     """Answer an incoming call with TwiML.
 
-    A hub that is stopping has the call go on without a stream: an error here would end it, and nothing in this hub ends a call.
+    A hub that is stopping has the call go on without a stream: an error here would end it, and nothing that fails here ends a call.
     """
     state = request.app[STATE]
     told = await webhook(request)
