@@ -159,11 +159,12 @@ class AgentCall:
         self._heard_at = self._clock()
         lane = self.timeline.lanes[track]
         before = lane.end
-        self.timeline.add(track, self._base_ms + at_ms if at_ms >= 0 else -1, payload)
+        ready = self.timeline.add(track, self._base_ms + at_ms if at_ms >= 0 else -1, payload)
         if lane.end > before:  # not a repeat, not late, and not of a time that cannot be true: those would move the model's clock
             self._sessions.sent_ms += len(payload) / BYTES_PER_MS
             self.dialogue.frame(self._base_ms + at_ms, payload)
-        self._forward()
+        if ready:
+            self._forward()
         if self._leaving and self.dialogue.quiet:
             self._said.set()
         return False
