@@ -12,6 +12,7 @@ import pytest
 from twilio.base.exceptions import TwilioRestException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
+from twilio.twiml.voice_response import VoiceResponse
 
 from hub.account import Account
 from hub.config import Config
@@ -121,3 +122,23 @@ async def test_the_hub_asks_for_a_stream_in_the_packages_own_words() -> None:
         )  # fmt: skip
         (method, path, form), (theirs, their_path, their_form) = twilio.asked
         assert (method, path, sorted(form)) == (theirs, their_path, sorted(their_form))
+
+
+async def test_the_hub_passes_calls_on_and_ends_them_in_the_packages_own_words() -> None:
+    async with fake_twilio() as twilio:
+        account = Account(Config(twilio_account=ACCOUNT, twilio_token=TOKEN, twilio_url=twilio.url))
+        ours, theirs = twilio.ring(), twilio.ring()
+        await account.connect(ACCOUNT, ours.sid, "client:maya")
+        await account.hang_up(ACCOUNT, ours.sid)
+        await account.close()
+        twiml = VoiceResponse()
+        twiml.dial().client("maya")
+        passed_on, _ = await ask(twilio, lambda client: client.calls(theirs.sid).update(twiml=str(twiml)))
+        ended, _ = await ask(twilio, lambda client: client.calls(theirs.sid).update(status="completed"))
+        assert (passed_on.status, ended.status) == ("in-progress", "completed")
+        asked = [(method, path.rpartition("/")[2].removesuffix(".json"), form) for method, path, form in twilio.asked]
+        of_ours, of_theirs = ([(method, form) for method, call_sid, form in asked if call_sid == each.sid] for each in (ours, theirs))
+        assert of_ours == of_theirs
+        with pytest.raises(TwilioRestException) as refusal:
+            await ask(twilio, lambda client: client.calls(theirs.sid).update(status="completed"))
+        assert refusal.value.code == 21220
