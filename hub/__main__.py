@@ -130,7 +130,8 @@ async def serve(settings: config.Config) -> int:
             if settings.secret and len(settings.secret) < SECRET_CHARACTERS:
                 log.warning("HUB_SECRET is short: whoever guesses it can watch every call; 32 random characters are better")
             if settings.proof == "none" and settings.public_url:
-                log.warning("anyone who finds %s/twilio can bring calls: set TWILIO_AUTH_TOKEN or HUB_SECRET", settings.public_url)
+                harm = "bring calls, and talk to agents at your expense" if settings.openai_key else "bring calls"
+                log.warning("anyone who finds %s can %s: set TWILIO_AUTH_TOKEN or HUB_SECRET", settings.public_url, harm)
             await stopping.wait()
             if received[0] == signal.SIGINT:
                 await state.exchange.drain(0.0)  # somebody sits at the terminal
