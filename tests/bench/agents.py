@@ -59,8 +59,12 @@ class Talker:
             talking = group.create_task(self._talk(socket))
             try:
                 async for message in socket:
-                    if b"session.update" in (message.encode() if isinstance(message, str) else message)[:40]:
+                    kind = (message.encode() if isinstance(message, str) else message)[:40]
+                    if b"session.update" in kind:
                         await socket.send('{"type":"session.updated","session":{}}')
+                    elif b"response.create" in kind:  # the greeting, which is said in silence
+                        await socket.send('{"type":"response.created","response":{"id":"r"}}')
+                        await socket.send('{"type":"response.done","response":{"id":"r","status":"completed"}}')
             except ConnectionClosed:
                 pass
             talking.cancel()
@@ -122,7 +126,7 @@ class TimedPhone(Phone):
     async def step(self, mulaw: bytes = b"") -> bytes:
         heard = await super().step(mulaw)
         if self._left > 0:
-            silent = heard.count(b"\xff")
+            silent = len(heard) - len(heard.rstrip(b"\xff"))
             self.gaps += silent > 0 and self._left > FRAME_BYTES
             self._left -= FRAME_BYTES - silent
         return heard
