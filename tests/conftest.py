@@ -4,7 +4,9 @@ import asyncio
 import resource
 import signal
 from collections.abc import AsyncIterator
+from typing import Any
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
@@ -23,6 +25,23 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def impatient_closes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Peers in tests often read nothing any more; do not wait for their goodbye as long as for real ones."""
     monkeypatch.setattr(sockets, "CLOSE_SECONDS", 0.3)
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def client_sockets_are_broken_off(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """Close what tests left open: an aiohttp socket that is only forgotten warns whenever it is collected, in some later test."""
+    opened: list[aiohttp.ClientWebSocketResponse] = []
+    begin = aiohttp.ClientWebSocketResponse.__init__
+
+    def remembered(self: aiohttp.ClientWebSocketResponse, *arguments: Any, **named: Any) -> None:
+        begin(self, *arguments, **named)
+        opened[:] = [each for each in opened if not each.closed]
+        opened.append(self)
+
+    monkeypatch.setattr(aiohttp.ClientWebSocketResponse, "__init__", remembered)
+    yield
+    for socket in opened:
+        socket._response.close()
 
 
 @pytest_asyncio.fixture(autouse=True)

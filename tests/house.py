@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -24,16 +24,12 @@ class House:
     port: int
     session: aiohttp.ClientSession
     transcribers: list[ScriptedTranscriber]
-    _opened: list[aiohttp.ClientWebSocketResponse] = field(default_factory=list)
 
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.port}{path}"
 
     async def open(self, path: str, **headers: str) -> aiohttp.ClientWebSocketResponse:
-        socket = await self.session.ws_connect(self.url(path), headers=headers, compress=0)
-        self._opened = [each for each in self._opened if not each.closed]
-        self._opened.append(socket)
-        return socket
+        return await self.session.ws_connect(self.url(path), headers=headers, compress=0)
 
     async def call(self, call: str = CALL, stream: str = STREAM, **more: Any) -> aiohttp.ClientWebSocketResponse:
         socket = await self.open("/twilio")
@@ -45,14 +41,6 @@ class House:
         """Wait until the hub has read so many of Twilio's frames: it rests between blocks."""
         while self.state.counters.frames < count:
             await asyncio.sleep(0.005)
-
-    def hang_up(self) -> None:
-        """Break off what tests left open: an aiohttp socket that is only forgotten warns whenever it is collected, in some later test.
-
-        What it had received can still be read.
-        """
-        for socket in self._opened:
-            socket._response.close()
 
     async def json(self, path: str) -> Any:
         async with self.session.get(self.url(path)) as answer:
@@ -80,12 +68,8 @@ async def house(
 async def real_house(open_transcriber: Callable[[StartBody], Any] | None = None, **settings: Any) -> AsyncIterator[House]:
     """Run a hub on a free port, with the transcribers that its settings name unless told otherwise."""
     config = Config(port=0, **({"drain_seconds": 0.0} | settings))
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-        home = None
-        try:
-            async with running(config, open_transcriber) as (state, port):
-                home = House(state, port, session, [])
-                yield home
-        finally:
-            if home is not None:
-                home.hang_up()
+    async with (
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
+        running(config, open_transcriber) as (state, port),
+    ):
+        yield House(state, port, session, [])
