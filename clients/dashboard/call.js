@@ -189,6 +189,8 @@ function happened(call, event, fresh) {
       const line = { ...identity(call, event, "gap"), place: start, track, speaker: call.speakers[track], start, end, reason };
       return insert({ ...call, heardSeconds: Math.max(call.heardSeconds, end) }, line, fresh);
     }
+    case "stream-error":
+      return insert(call, { ...identity(call, event, "stream-error"), reason: event.reason }, fresh);
     case "dtmf": {
       const last = call.lines.at(-1);
       const line = { ...identity(call, event, "dtmf"), track: event.track, speaker: call.speakers[event.track], digits: event.digit };

@@ -15,6 +15,7 @@ const DURABLE = new Set([
   "transcriber-lost",
   "transcriber-restored",
   "transcriber-switched",
+  "stream-error",
   "dtmf",
   "call-ended",
 ]);

@@ -21,6 +21,8 @@ export function sentence(line) {
       return `${line.speaker} was not transcribed from ${clock(line.start)} to ${clock(line.end)}: ${line.reason}.`;
     case "dtmf":
       return `${line.speaker} pressed ${[...line.digits].join(" ")}`;
+    case "stream-error":
+      return `Twilio says that an audio stream of this call failed: ${line.reason}.`;
     case "lost":
       return line.attempt
         ? `Lost ${line.provider}, trying again (${counted(line.attempt, "attempt")} so far): ${line.reason}.`

@@ -37,6 +37,8 @@ export const final = (offset, text, start = offset, end = start + 1, track = "in
     ...more,
   });
 
+export const streamError = (offset, reason) => durable("stream-error", offset, { streamSid: "MZ1", reason });
+
 export const interim = (utterance, text, start = 0, end = start + 1, track = "inbound", more = {}) => ({
   type: "interim",
   callSid: CALL,

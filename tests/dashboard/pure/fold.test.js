@@ -3,6 +3,7 @@ import { test } from "node:test";
 
 import { lasted, MAX_LINES, speaking, TAIL_LINES } from "../../../clients/dashboard/call.js";
 import { fold, foldAll, nothing } from "../../../clients/dashboard/fold.js";
+import { sentence } from "../../../clients/dashboard/sentences.js";
 import {
   at,
   CALL,
@@ -16,6 +17,7 @@ import {
   lost,
   restored,
   started,
+  streamError,
   subscribed,
   summary,
   switched,
@@ -288,4 +290,13 @@ test("no state is ever changed, and folding many at once is folding one by one",
   let one = frozen(nothing());
   for (const event of events) one = frozen(fold(one, event));
   assert.deepEqual(foldAll(nothing(), events), one);
+});
+
+test("a stream that Twilio says failed is told, and nothing after it is missing", () => {
+  const { lines } = call(after(listed(summary()), watching("full"), subscribed(), started(), streamError(2, "31921"), ended(3)));
+  assert.deepEqual(
+    lines.map((line) => line.kind),
+    ["started", "stream-error", "ended"],
+  );
+  assert.equal(sentence(lines[1]), "Twilio says that an audio stream of this call failed: 31921.");
 });
