@@ -6,22 +6,20 @@ Twilio's side only calls `Stream.chunk()`, which never waits. Knows no aiohttp, 
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Literal, assert_never
-
-import msgspec
+from typing import Literal
 
 from hub import events
 from hub.account import Account, CallFacts
-from hub.audio import TRACKS, Track, ms
+from hub.audio import TRACKS, Track
+from hub.chronicle import Chronicle, brought, fared
 from hub.errors import ProviderError
 from hub.journal import Bookmark, Entry, Journal
 from hub.lifeline import Lifeline, Orphan
 from hub.logs import CallLog
 from hub.registry import Record, Registry
 from hub.stereo import Block, StereoTimeline
-from hub.transcribers import Lost, Report, Restored, Switched, Transcriber
+from hub.transcribers import Lost, Report, Transcriber
 from hub.transcript import Heard, Missed
-from hub.twiml import TOKEN
 from hub.wire.twilio import StartBody
 
 log = logging.getLogger(__name__)
@@ -35,12 +33,6 @@ GRACE_SECONDS = 5.0
 GAP_MS = 500
 """A pause between two streams shorter than this is their hand-over, not something to tell people about."""
 
-LABELS: dict[str, Track] = {"inboundTrackLabel": "inbound", "outboundTrackLabel": "outbound"}
-"""Stream <Parameter>s that name the speakers, called as Twilio's own Real-Time Transcription calls them."""
-
-SECRET_PARAMETERS = frozenset({TOKEN})
-"""Parameters that subscribers must not see."""
-
 EndReason = Literal["completed", "stream-lost", "hub-stopping", "failed"]
 
 
@@ -49,11 +41,11 @@ class Stream:
 
     __slots__ = ("account_sid", "base_ms", "call", "heard_at", "on_over", "parameters", "sid", "superseded", "tracks")
 
-    def __init__(self, call: "Call", start: StartBody, parameters: dict[str, str], base_ms: int, on_over: Callable[[str], None]) -> None:
+    def __init__(self, call: "Call", start: StartBody, base_ms: int, on_over: Callable[[str], None]) -> None:
         self.call = call
         self.sid = start.stream_sid
         self.account_sid = start.account_sid
-        self.parameters = parameters
+        self.parameters = brought(start)
         """What it brought, without secrets."""
         self.tracks: tuple[Track, ...] = tuple(start.tracks)
         self.base_ms = base_ms
@@ -115,7 +107,7 @@ class Call:
         self.sources: dict[Track, Stream] = {}
         """Which stream each track is heard from: the newest that has it."""
         self._sound = record.sound
-        self._registry = registry
+        self._chronicle = Chronicle(record, registry, self._settled)
         self._transcriber = transcriber
         self._streams: list[Stream] = []
         """Live ones, in the order they came."""
@@ -151,32 +143,16 @@ class Call:
 
     def join(self, start: StartBody, on_over: Callable[[str], None]) -> Stream:
         """Take in a stream and tell subscribers. `on_over` is called with a sentence if the call ends the stream."""
-        parameters = {name: str(value) for name, value in start.custom_parameters.items() if name not in SECRET_PARAMETERS}
-        self.record.transcript.name({track: parameters[name] for name, track in LABELS.items() if parameters.get(name)})
         base_ms = self._base_ms()
-        stream = Stream(self, start, parameters, base_ms, on_over)
+        stream = Stream(self, start, base_ms, on_over)
         hole_ms = base_ms - self.timeline.end_ms
         self.timeline.expect(list(stream.tracks))
         for track in stream.tracks:
             self.sources[track] = stream
         self._streams.append(stream)
         self._newest = stream
-        known = self.record.started
-        started = self.record.topic.publish(
-            events.CallStarted(
-                call_sid=self.record.call_sid,
-                from_=parameters.get("from") or (known.from_ if known else None),
-                to=parameters.get("to") or (known.to if known else None),
-                direction=parameters.get("direction") or (known.direction if known else None),
-                tracks=list(stream.tracks),
-                speakers=dict(self.record.transcript.speakers),
-                parameters=parameters,
-                stream_sid=stream.sid,
-                transcriber=events.TranscriberName(provider=self._transcriber.provider, model=self._transcriber.model),
-            )
-        )
-        self.record.started = msgspec.structs.replace(known or started, from_=started.from_, to=started.to, direction=started.direction)
-        self._registry.announce(self.record, started)
+        name = events.TranscriberName(provider=self._transcriber.provider, model=self._transcriber.model)
+        self._chronicle.began(stream.sid, stream.parameters, list(stream.tracks), name)
         if not self._streams[:-1] and self._left_at is not None and (hole_ms >= GAP_MS or self.record.settled_ms):
             self._go_on_at(base_ms)
         for orphan in self._lifeline.carried(self.sources):
@@ -299,14 +275,9 @@ class Call:
         return False
 
     def _identified(self, facts: CallFacts) -> None:
-        """Tell who the call is from and to, as another `call-started` of the stream that is there."""
-        started = self.record.started
-        assert started is not None
+        """Tell who the call is from and to, and have the next hub know it too."""
         assert self._newest is not None
-        # As the call began, so with its moment; what is published gets its own.
-        direction = started.direction or facts.direction
-        self.record.started = msgspec.structs.replace(started, from_=facts.from_, to=facts.to, direction=direction)
-        self._tell(self.record.started)
+        self._chronicle.identified(facts)
         self._bookmark.begin(self._entry(self._newest))
 
     def _deafened(self, reason: str) -> None:
@@ -337,71 +308,27 @@ class Call:
                         self.left(stream, "stream-lost")
 
     def _end(self, complete: bool) -> None:
-        topic, transcript = self.record.topic, self.record.transcript
         if self._deaf_from_ms is not None and self._deaf_from_ms < self.timeline.end_ms:
             for track in TRACKS:
                 if self.timeline.lanes[track].expected:
                     self._hear(Missed(track, self._deaf_from_ms / 1000, self.timeline.end_ms / 1000, "no transcriber"))
-        for final in transcript.close():
-            topic.publish(final, closes=final.utterance)
-            complete = False
+        complete = not self._chronicle.close_open() and complete
         if self.superseded:
             return
-        ended = topic.publish(
-            events.CallEnded(
-                call_sid=self.record.call_sid,
-                reason=self._reason,
-                duration=round(self.timeline.end_ms / 1000, 3),
-                transcript="complete" if complete else "truncated",
-                audio={
-                    track: events.TrackAudio(
-                        filled_ms=ms(lane.filled_bytes),
-                        late_ms=ms(lane.late_bytes),
-                        dropped_ms=ms(lane.dropped_bytes),
-                        max_skew_ms=ms(lane.max_skew_bytes),
-                    )
-                    for track, lane in self.timeline.lanes.items()
-                    if lane.expected
-                },
-            ),
-            last=True,
-        )
+        ended = self._chronicle.ended(self._reason, self.timeline.end_ms, fared(self.timeline), complete=complete)
         if self._reason == "hub-stopping":  # the call itself goes on
             self._bookmark.leave(self._base_ms(), self.timeline.end_ms if complete else None)
         else:
             self._bookmark.end()
-        self._registry.close(self.record, ended, self.timeline.end_ms)
-        self._registry.announce(self.record, ended)
         self._log.info("ended: %s, %.1f s, transcript %s", self._reason, ended.duration, ended.transcript)
 
     def _hear(self, report: Report) -> None:
         """Turn one report into an event. Never waits, never raises."""
-        topic, sid = self.record.topic, self.record.call_sid
-        match report:
-            case Heard():
-                self._heard = True
-                folded = self.record.transcript.fold(report)
-                if report.settled and not self.record.transcript.is_open(report.track):
-                    # Noted before it is told: a subscriber that has a word must not be told by the next hub that it is missing.
-                    told = isinstance(folded, events.Final)
-                    self._bookmark.settle(report.track, report.end * 1000, self._base_ms(), told=told)
-                match folded:
-                    case events.Interim() as interim:
-                        topic.revise(interim)
-                    case events.Final() as final:
-                        topic.publish(final, closes=final.utterance)
-                    case None:
-                        pass
-            case Missed(track, start, end, reason):
-                topic.publish(events.Gap(call_sid=sid, track=track, start=round(start, 3), end=round(end, 3), reason=reason))
-            case Lost(provider, reason, attempt):
-                self._tell(events.TranscriberLost(call_sid=sid, provider=provider, reason=reason, attempt=attempt))
-            case Restored(provider, reason, attempt):
-                self._tell(events.TranscriberRestored(call_sid=sid, provider=provider, reason=reason, attempt=attempt))
-            case Switched(provider, reason, attempt):
-                self._tell(events.TranscriberSwitched(call_sid=sid, provider=provider, reason=reason, attempt=attempt))
-            case _:
-                assert_never(report)
+        self._heard = self._heard or isinstance(report, Heard)
+        self._chronicle.hear(report)
+
+    def _settled(self, track: Track, end_ms: float, told: bool) -> None:
+        self._bookmark.settle(track, end_ms, self._base_ms(), told=told)
 
     def _stream_log(self, stream: Stream) -> CallLog:
         return CallLog(log, {"call": self.record.call_sid, "stream": stream.sid})
@@ -420,7 +347,3 @@ class Call:
             transcriber=started.transcriber,
             call_ms=self._base_ms(),
         )
-
-    def _tell(self, event: events.Durable) -> None:
-        """Publish what concerns the call as a whole."""
-        self._registry.announce(self.record, self.record.topic.publish(event))

@@ -8,12 +8,14 @@ from collections.abc import Callable
 from hub import events, logs
 from hub.account import Account
 from hub.audio import TRACKS, Track
-from hub.call import LABELS, Call, Stream
+from hub.call import Call, Stream
+from hub.chronicle import Chronicle
 from hub.counters import Counters
 from hub.errors import HubError
 from hub.journal import Entry, Journal
 from hub.registry import Record, Registry
 from hub.transcribers import Transcriber
+from hub.transcript import Missed
 from hub.wire.twilio import StartBody
 
 log = logging.getLogger(__name__)
@@ -108,20 +110,7 @@ class Exchange:
         """Make a call known again, as it was when it was noted last: under a new epoch, for what was told of it is gone."""
         record = self._registry.open(entry.call_sid)
         record.ended_at, record.call_ms, record.settled_ms = self._clock() - age_seconds, entry.call_ms, dict(entry.settled_ms)
-        record.transcript.name({track: entry.parameters[name] for name, track in LABELS.items() if entry.parameters.get(name)})
-        record.started = record.topic.publish(
-            events.CallStarted(
-                call_sid=entry.call_sid,
-                from_=entry.parameters.get("from"),
-                to=entry.parameters.get("to"),
-                direction=entry.parameters.get("direction"),
-                tracks=entry.tracks,
-                speakers=dict(record.transcript.speakers),
-                parameters=entry.parameters,
-                stream_sid=entry.stream_sid,
-                transcriber=entry.transcriber,
-            )
-        )
+        Chronicle(record, self._registry).began(entry.stream_sid, entry.parameters, entry.tracks, entry.transcriber)
         return record
 
     async def _bring_back(self, record: Record, entry: Entry, came: asyncio.Event, account: Account) -> None:
@@ -134,21 +123,12 @@ class Exchange:
         self._journal.drop(entry.call_sid)
         # It ended while no hub listened. Until when it went on, only Twilio can say; else until it was noted last.
         end_ms = max(entry.call_ms, entry.call_ms + ((over.ended_at or 0.0) - entry.at) * 1000)
+        chronicle = Chronicle(record, self._registry)
         for track in entry.tracks:
             settled_ms = entry.settled_ms.get(track, 0.0)
             if settled_ms < end_ms:
-                gap = events.Gap(
-                    call_sid=entry.call_sid, track=track, start=round(settled_ms / 1000, 3), end=round(end_ms / 1000, 3), reason="no stream"
-                )
-                record.topic.publish(gap)
-        ended = record.topic.publish(
-            events.CallEnded(
-                call_sid=entry.call_sid, reason="stream-lost", duration=round(end_ms / 1000, 3), transcript="truncated", audio={}
-            ),
-            last=True,
-        )
-        self._registry.close(record, ended, end_ms)
-        self._registry.announce(record, ended)
+                chronicle.hear(Missed(track, settled_ms / 1000, end_ms / 1000, "no stream"))
+        chronicle.ended("stream-lost", end_ms, {}, complete=False)
         log.info("call=%s ended while no hub listened", entry.call_sid)
 
     def tell_of_stream(self, call_sid: str, stream_sid: str, reason: str) -> None:
