@@ -134,7 +134,7 @@ async def serve(settings: config.Config) -> int:
                 log.warning("anyone who finds %s can %s: set TWILIO_AUTH_TOKEN or HUB_SECRET", settings.public_url, harm)
             await stopping.wait()
             if received[0] == signal.SIGINT:
-                await state.exchange.drain(0.0)  # somebody sits at the terminal
+                await app.drain(state, 0.0)  # somebody sits at the terminal
     except asyncio.CancelledError:
         return 1
     return 0

@@ -101,6 +101,12 @@ class Transcribers:
         return session(None) if config.assemblyai_channels == "mixed" else AssemblyAITracks(session("inbound"), session("outbound"))
 
 
+async def drain(state: State, seconds: float) -> None:
+    """Take no new call, hear all that has come of those that live, let them end for so long, then end them."""
+    await state.rests.end()
+    await state.exchange.drain(seconds)
+
+
 @asynccontextmanager
 async def running(config: Config, open_transcriber: OpenTranscriber | None = None) -> AsyncIterator[tuple[State, int]]:
     """Run a hub: listening when this is entered, drained, closed and silent when it is left.
@@ -138,7 +144,7 @@ async def running(config: Config, open_transcriber: OpenTranscriber | None = Non
                 if account is not None:
                     account.listening.set()
                 yield state, port
-                await exchange.drain(config.drain_seconds)
+                await drain(state, config.drain_seconds)
             finally:
                 for chore in chores:
                     chore.cancel()

@@ -16,6 +16,7 @@ from hub.errors import HubError
 from hub.journal import Entry, Journal
 from hub.registry import Record, Registry
 from hub.transcribers import Transcriber
+from hub.transcript import Missed
 from hub.wire.twilio import StartBody
 
 log = logging.getLogger(__name__)
@@ -150,14 +151,12 @@ class Exchange:
         self._journal.drop(entry.call_sid)
         # It ended while no hub listened. Until when it went on, only Twilio can say; else until it was noted last.
         end_ms = max(entry.call_ms, entry.call_ms + ((over.ended_at or 0.0) - entry.at) * 1000)
+        chronicle = Chronicle(record, self._registry)
         for track in entry.tracks:
             settled_ms = entry.settled_ms.get(track, 0.0)
             if settled_ms < end_ms:
-                gap = events.Gap(
-                    call_sid=entry.call_sid, track=track, start=round(settled_ms / 1000, 3), end=round(end_ms / 1000, 3), reason="no stream"
-                )
-                record.topic.publish(gap)
-        Chronicle(record, self._registry).ended("stream-lost", end_ms, {}, complete=False)
+                chronicle.hear(Missed(track, settled_ms / 1000, end_ms / 1000, "no stream"))
+        chronicle.ended("stream-lost", end_ms, {}, complete=False)
         log.info("call=%s ended while no hub listened", entry.call_sid)
 
     def tell_of_stream(self, call_sid: str, stream_sid: str, reason: str) -> None:

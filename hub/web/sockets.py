@@ -154,6 +154,7 @@ class Rests:
         self._loop = loop
         self._rounds: dict[int, list[BaseProtocol]] = {}
         """Who is read from again, by the number of the round."""
+        self._ended = False
 
     @property
     def resting(self) -> int:
@@ -163,7 +164,7 @@ class Rests:
     def add(self, socket: FrameSocket) -> None:
         """Stop reading for up to REST_SECONDS. Call it when more comes then anyway and nothing else waits for it."""
         request = socket._req
-        if request is None:
+        if request is None or self._ended:
             return
         protocol = request.protocol
         number = int((self._loop.time() + REST_SECONDS) / ROUND_SECONDS)
@@ -174,6 +175,14 @@ class Rests:
         protocol.pause_reading()
         resting.append(protocol)
 
+    async def end(self) -> None:
+        """Let no socket rest any more, and return when what had come to those that did has been taken."""
+        self._ended = True
+        for number in list(self._rounds):
+            self._over(number)
+        for _ in range(2):  # the loop looks at its sockets between two turns
+            await asyncio.sleep(0)
+
     def _over(self, number: int) -> None:
-        for protocol in self._rounds.pop(number):
+        for protocol in self._rounds.pop(number, ()):
             protocol.resume_reading()

@@ -69,6 +69,17 @@ async def test_a_socket_rests_after_a_block_and_what_came_meanwhile_is_read_at_o
     assert (home.state.counters.frames, len(audio)) == (50, 500 * 8)
 
 
+async def test_what_came_while_a_socket_rested_is_heard_when_the_hub_stops() -> None:
+    async with house() as home:
+        socket = await home.call()
+        await talk(socket, 0, 100)
+        await home.frames(10)
+        assert home.state.rests.resting == 1
+        await talk(socket, 100, 180)
+    assert home.state.counters.frames == 18
+    assert len(home.transcribers[0].audio("outbound")) == 180 * 8
+
+
 async def test_a_call_becomes_events_from_start_to_end() -> None:
     async with house(on_block=talking) as home:
         socket = await home.call(
