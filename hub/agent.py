@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Literal, TypeAlias
 
+import msgspec
 from websockets.exceptions import ConnectionClosed
 
 from hub import events
@@ -282,7 +283,9 @@ class AgentCall:
         for block in self.timeline.finish():
             self._play(block)
         complete = not self.chronicle.close_open() and complete
-        ended = self.chronicle.ended(self._reason, self.timeline.end_ms, fared(self.timeline), complete=complete)
+        audio = fared(self.timeline)
+        audio["outbound"] = msgspec.structs.replace(audio["outbound"], filled_ms=0)  # an agent's silence is not audio that did not come
+        ended = self.chronicle.ended(self._reason, self.timeline.end_ms, audio, complete=complete)
         self._log.info("ended: %s, %.1f s, transcript %s", self._reason, ended.duration, ended.transcript)
 
     def _fail(self, reason: EndReason, problem: str) -> None:

@@ -54,7 +54,7 @@ class Agent:
 
     name: str
     numbers: tuple[str, ...] = ()
-    """Called numbers that it answers."""
+    """Our numbers whose calls it answers, or, where we call, makes."""
     model: str
     voice: str
     instructions: str
@@ -151,7 +151,7 @@ class Agents:
         return iter(self._agents.values())
 
     def pick(self, name: str = "", number: str = "") -> Agent | None:
-        """Return the agent of that name; without one, the agent of the called number, or else the first. None for a name that is none."""
+        """Return the agent of that name; without one, the agent of that number, or else the first. None for a name that is none."""
         if name:
             return self._agents.get(name)
         for agent in self._agents.values():

@@ -94,9 +94,11 @@ class Dialogue:
         self._active = ""
         """The response that is being made; empty when there is none."""
         self._asked = False
-        """Whether a response was asked for that has not begun."""
+        """Whether a response is due, by our asking or the caller's pause, that has not begun."""
         self._asked_ms = 0.0
         """Since when; only meaningful with `_asked`."""
+        self._alive_ms = 0.0
+        """When the model's newest message came, or was heard."""
         self._wanted = False
         """Whether one is to be asked for as soon as that is possible."""
         self._muted = ""
@@ -120,8 +122,10 @@ class Dialogue:
 
     @property
     def unanswered_ms(self) -> float:
-        """How long a response that was asked for has not begun."""
-        return self.now_ms - self._asked_ms if self._asked else 0.0
+        """How long a response that is due has not begun, or nothing more has come of one that has."""
+        if self._asked:
+            return self.now_ms - self._asked_ms
+        return self.now_ms - self._alive_ms if self._active else 0.0
 
     # The caller's side.
 
@@ -136,6 +140,7 @@ class Dialogue:
             while self._early_bytes > EARLY_MS * BYTES_PER_MS:
                 self._early_bytes -= len(self._early.popleft()[1])
         if not self.playback.quiet:
+            self._alive_ms = self.now_ms
             self._was_played(self.playback.tick(self.now_ms))
         if self.turns:
             self._tell(self.turns.due(self.now_ms))
@@ -165,6 +170,7 @@ class Dialogue:
 
     def take(self, message: openai.Message | None) -> None:
         """Take one message of the model. Raises: ProviderError when the conversation cannot go on."""
+        self._alive_ms = self.now_ms
         match message:
             case openai.AudioDelta(response_id, item_id, mulaw):
                 if response_id != self._muted:
@@ -192,6 +198,8 @@ class Dialogue:
                 self.turns.end(item_id, self._silent_ms)
                 if self._wanted and self.now_ms - self._returned_ms >= TAKEN_UP_MS:
                     self._wanted = False
+                if not self._active:
+                    self._expect_response()
             case openai.CallerWords(item_id, delta):
                 self._tell(self.turns.extend(item_id, delta or "", self.now_ms))
             case openai.CallerSaid(item_id, transcript):
@@ -200,6 +208,9 @@ class Dialogue:
                 self._tell(self.turns.fail(item_id, f"it could not be transcribed: {error.message[:100]}", self.now_ms))
             case openai.ResponseCreated(response):
                 self._active, self._asked = response.id or "", False
+                if self._caller_speaks:  # it was asked for before that was known; what the caller says is answered anyway
+                    self._muted = self._active
+                    self._to_model(openai.response_cancel(self._active))
             case openai.ItemDone(response_id, item):
                 self._called(response_id, item)
             case openai.ResponseDone(response):
@@ -216,7 +227,7 @@ class Dialogue:
             return
         self.ready = True
         if self._agent.greeting:
-            self._asked, self._asked_ms = True, self.now_ms
+            self._expect_response()
             self._to_model(openai.response_create(f"Greet the caller. Say exactly this, and nothing else: {self._agent.greeting}"))
         for at_ms, mulaw in self._early:
             self._forward(at_ms, mulaw)
@@ -328,8 +339,12 @@ class Dialogue:
     def _respond(self) -> None:
         """Ask for a response, unless there is one, or the caller speaks: then one follows anyway."""
         if self._wanted and not self._active and not self._asked and not self._caller_speaks:
-            self._wanted, self._asked, self._asked_ms = False, True, self.now_ms
+            self._wanted = False
+            self._expect_response()
             self._to_model(openai.response_create())
+
+    def _expect_response(self) -> None:
+        self._asked, self._asked_ms = True, self.now_ms
 
     def _done(self, response: openai.Response) -> None:
         self._active = ""

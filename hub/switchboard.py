@@ -4,7 +4,7 @@ Knows the agents, the model's address and Twilio's account. Knows no HTTP and no
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from hub import agents
 from hub.account import Account
@@ -46,11 +46,16 @@ class Switchboard:
         self._webhooks = webhooks
         self._account = account
 
-    def pick(self, name: str, number: str) -> Agent:
-        """Return the agent for a called number, or by its name, if it can take a call now. Raises: NoAgent."""
+    def pick(self, told: Mapping[str, str]) -> Agent:
+        """Return the agent for a call, if it can take one now: the one it names, or the one of our number in it. Raises: NoAgent.
+
+        `told` are the stream's <Parameter>s, or the same of a webhook.
+        """
         if not len(self.agents):
             raise NoAgent("no agent is set up on this hub: OPENAI_API_KEY is missing")
-        agent = self.agents.pick(name, number)
+        # Where we call somebody, our number is the one that calls.
+        ours = "from" if told.get("direction", "").startswith("outbound") else "to"
+        agent = self.agents.pick(told.get(AGENT_PARAMETER, ""), told.get(ours, ""))
         if agent is None:
             raise NoAgent("no agent of this hub has that name")
         if self._exchange.answering >= self._config.agent_calls:
@@ -59,8 +64,7 @@ class Switchboard:
 
     def answer(self, start: StartBody, say: Callable[[bytes, bytes | None], None], on_over: Callable[[str], None]) -> AgentCall:
         """Put a stream through; see AgentCall. Raises: NoAgent, Draining, Taken."""
-        asked = {name: str(value) for name, value in start.custom_parameters.items()}
-        agent = self.pick(asked.get(AGENT_PARAMETER, ""), asked.get("to", ""))
+        agent = self.pick({name: str(value) for name, value in start.custom_parameters.items()})
         return self._exchange.answer(
             start,
             lambda record: AgentCall(

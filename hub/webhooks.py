@@ -16,6 +16,7 @@ import aiohttp
 import jsonschema
 import msgspec
 from twilio.request_validator import RequestValidator
+from yarl import URL
 
 from hub.agents import Tool
 
@@ -102,7 +103,8 @@ class Webhooks:
 
     async def _try(self, tool: Tool, url: str, headers: dict[str, str], body: bytes) -> Outcome:
         try:
-            async with self._session.post(_exact(url), headers=headers, data=body, allow_redirects=False) as answer:
+            # As it was signed, not as a library would write it.
+            async with self._session.post(URL(url, encoded=True), headers=headers, data=body, allow_redirects=False) as answer:
                 text = (await answer.content.read(ANSWER_BYTES)).decode(errors="replace").strip()
                 status = answer.status
         except aiohttp.ClientError as error:
@@ -114,10 +116,3 @@ class Webhooks:
         if status >= 500:
             return Outcome("failed", f"{tool.name} failed ({status})")
         return Outcome("refused", f"{tool.name} refused ({status}){f': {text[:500]}' if text else ''}")
-
-
-def _exact(url: str) -> Any:
-    """Return the URL as it was signed, not as a library would write it."""
-    from yarl import URL
-
-    return URL(url, encoded=True)

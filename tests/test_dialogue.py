@@ -102,7 +102,7 @@ def test_what_comes_after_an_interruption_is_muted_and_the_model_is_told_that_no
     assert [(each["item_id"], each["audio_end_ms"]) for each in room.asked("conversation.item.truncate")] == [("i1", 500), ("i2", 0)]
     assert room.finals() == ["One two"]
     assert room.cuts == [(500.0, 1000.0)]
-    room.take(created("r2"), sound(100, "r2", "i3"))
+    room.take(openai.SpeechStopped(900, "q"), created("r2"), sound(100, "r2", "i3"))
     assert room.caller[-2]["event"] == "media"
 
 
@@ -153,6 +153,53 @@ def test_a_result_that_comes_while_the_caller_speaks_is_taken_up_by_the_answer_t
     room.wait(1500)
     room.take(openai.SpeechStopped(1600, "q"), created("r2"), done("r2"))
     assert room.asked("response.create") == []
+
+
+def test_an_answer_that_begins_while_the_caller_speaks_is_called_off_and_not_heard() -> None:
+    room = Room()
+    room.take(created(), call("c1"), done())
+    room.dialogue.returned("c1", "5")
+    room.take(openai.SpeechStarted(100, "q"), created("r2"), sound(500, "r2", "i2"), done("r2", "cancelled"))
+    assert [each["response_id"] for each in room.asked("response.cancel")] == ["r2"]
+    assert room.caller == []
+    room.wait(1500)
+    room.take(openai.SpeechStopped(1600, "q"), created("r3"), sound(100, "r3", "i3"))
+    assert [message["event"] for message in room.caller] == ["media", "mark"]
+    assert len(room.asked("response.create")) == 1
+
+
+def test_a_result_that_comes_when_an_answer_is_due_waits_for_that() -> None:
+    room = Room()
+    room.take(created(), call("c1"), done(), openai.SpeechStarted(100, "q"), openai.SpeechStopped(600, "q"))
+    room.dialogue.returned("c1", "5")
+    assert room.asked("response.create") == []
+    room.take(created("r2"), done("r2"))
+    assert len(room.asked("response.create")) == 1
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_how_long_nothing_comes_of_a_question_is_known(begun: bool) -> None:
+    room = Room()
+    room.take(openai.SpeechStarted(0, "q"))
+    room.wait(700)
+    assert room.dialogue.unanswered_ms == 0
+    room.take(openai.SpeechStopped(600, "q"))
+    room.wait(1000)
+    if begun:
+        assert room.dialogue.unanswered_ms == 1000
+        room.take(created(), sound(400))
+        room.wait(400)
+        assert room.dialogue.unanswered_ms == 0  # there is something to hear
+        room.wait(1000)
+        assert room.dialogue.unanswered_ms == 1000
+        room.take(None)  # and a model that says anything at all is there
+        assert room.dialogue.unanswered_ms == 0
+        room.take(done())
+    else:
+        assert room.dialogue.unanswered_ms == 1000
+        room.take(created(), done())
+    room.wait(1000)
+    assert room.dialogue.unanswered_ms == 0
 
 
 def test_a_call_that_was_cut_off_while_it_was_written_is_not_made() -> None:

@@ -1,6 +1,7 @@
 """`WS /agent` and `GET/POST /twiml/agent`: calls that a voice agent answers, over Twilio's bidirectional Media Streams."""
 
 import logging
+from collections.abc import Mapping
 from typing import ClassVar
 
 from aiohttp import web
@@ -53,7 +54,7 @@ async def agent(request: web.Request) -> web.StreamResponse:
     check_upgrade(request)
     state = request.app[STATE]
     try:
-        _agent(state, "", "")
+        _agent(state, {})
     except NoAgent as error:
         state.counters.refused[f"agent {error.code}"] += 1
         log.warning("a call was refused: %s", error)
@@ -75,7 +76,7 @@ async def incoming(request: web.Request) -> web.Response:
     parameters = {name.lower(): told.get(name, "") for name in PASSED_ON}
     invitation, apology, dial = None, state.config.apology, state.config.dial
     try:
-        chosen = _agent(state, request.query.get("agent", ""), parameters["to"])
+        chosen = _agent(state, {AGENT_PARAMETER: request.query.get("agent", "")} | parameters)
         invitation = twiml.invite(
             state.config, told.get("CallSid") or None, {AGENT_PARAMETER: chosen.name} | parameters, door=twiml.AGENT_DOOR
         )
@@ -88,8 +89,8 @@ async def incoming(request: web.Request) -> web.Response:
     return web.Response(text=twiml.answer_by_agent(invitation, apology, dial), content_type="text/xml", charset="utf-8")
 
 
-def _agent(state: State, name: str, number: str) -> Agent:
+def _agent(state: State, told: Mapping[str, str]) -> Agent:
     """Return who is to answer. Raises: NoAgent."""
     if state.exchange.draining:
         raise NoAgent("the hub is stopping")
-    return state.switchboard.pick(name, number)
+    return state.switchboard.pick(told)

@@ -82,6 +82,11 @@ def response_create(instructions: str = "") -> bytes:
     return _encode({"type": "response.create"} | ({"response": {"instructions": instructions}} if instructions else {}))
 
 
+def response_cancel(response_id: str) -> bytes:
+    """Have the model stop answering; what it has said already stays. Where it was done by then, an error comes that means nothing."""
+    return _encode({"type": "response.cancel", "response_id": response_id})
+
+
 def truncate(item_id: str, audio_end_ms: int) -> bytes:
     """Say how much of an item was heard. More than its audio is refused; the rest of its text is taken out of the conversation."""
     return _encode({"type": "conversation.item.truncate", "item_id": item_id, "content_index": 0, "audio_end_ms": audio_end_ms})

@@ -18,6 +18,7 @@ FILE = """
 numbers = ["+14155550100"]
 greeting = "Desk."
 [agents.night]
+numbers = ["+14155550144"]
 apology = "We are asleep."
 dial = "+14155550199"
 """
@@ -105,7 +106,9 @@ async def test_without_an_agent_the_caller_is_told_at_once(query: str) -> None:
 
 async def test_the_stream_is_answered_by_the_agent_that_its_parameter_or_its_number_names(tmp_path: Path) -> None:
     async with lines(file=FILE, tmp_path=tmp_path) as line:
-        for parameters, name in (({}, "desk"), ({"agent": "night"}, "night"), ({"to": "+14155550111"}, "desk")):
+        ours = {"from": "+14155550144", "to": "+14155550123"}
+        told = (({}, "desk"), ({"agent": "night"}, "night"), ({"to": "+14155550111"}, "desk"), ({"to": "+14155550144"}, "night"))
+        for parameters, name in (*told, (ours, "desk"), (ours | {"direction": "outbound-api"}, "night")):
             async with line.call(**parameters) as (phone, follower):
                 await phone.hang_up()
                 assert (await follower.all())[0]["agent"] == name

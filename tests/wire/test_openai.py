@@ -34,6 +34,7 @@ UPDATE = openai.session_update(
         openai.append(b"\xff" * 160),
         openai.response_create(),
         openai.response_create("Say hello."),
+        openai.response_cancel("resp_1"),
         openai.truncate("item_1", 1200),
         openai.function_output("call_1", '{"ok":true}'),
     ],
