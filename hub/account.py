@@ -103,9 +103,13 @@ class Account:
         """End a call. Raises: AccountError."""
         await self._ask("POST", f"{self._path(account_sid, call_sid)}.json", {"Status": "completed"})
 
-    async def connect(self, account_sid: str, call_sid: str, whom: str) -> None:
-        """Have a call go on with somebody, called as HUB_DIAL calls them; a <Connect>ed stream ends with that. Raises: AccountError."""
-        await self._ask("POST", f"{self._path(account_sid, call_sid)}.json", {"Twiml": transfer(whom)})
+    async def connect(self, account_sid: str, call_sid: str, whom: str, label: str) -> None:
+        """Have a call go on with somebody, called as HUB_DIAL calls them and heard at /twilio under that label.
+
+        A <Connect>ed stream ends with that, perhaps before this returns. Raises: AccountError.
+        """
+        invitation = invite(self._config, call_sid, {"outboundTrackLabel": label}) if self._config.public_url else None
+        await self._ask("POST", f"{self._path(account_sid, call_sid)}.json", {"Twiml": transfer(invitation, whom)})
 
     async def bring_back(
         self, account_sid: str, call_sid: str, tracks: Sequence[Track], parameters: Mapping[str, str], came: asyncio.Event

@@ -12,30 +12,27 @@ from collections.abc import Callable
 from typing import Literal, TypeAlias
 
 import msgspec
-from websockets.exceptions import ConnectionClosed
 
 from hub import events
 from hub.account import Account
 from hub.agents import Agent
-from hub.audio import BYTES_PER_MS, Track
-from hub.chronicle import Chronicle, brought, fared
+from hub.audio import BYTES_PER_MS, TRACKS, Track
+from hub.chronicle import GAP_MS, Chronicle, brought, fared
 from hub.counters import Counters
 from hub.dialogue import Dialogue
-from hub.errors import ProviderError, WireError
+from hub.errors import ProviderError
 from hub.logs import CallLog
 from hub.registry import Record, Registry
+from hub.session import ModelSession
 from hub.stereo import Block, StereoTimeline
 from hub.toolbox import Leave, Toolbox
 from hub.transcribers import Lost
-from hub.transcribers.line import Line, dial
+from hub.transcript import Missed
 from hub.webhooks import Webhooks
 from hub.wire import openai
 from hub.wire.twilio import Speech, StartBody
 
 log = logging.getLogger(__name__)
-
-OPEN_SECONDS = 5.0
-"""How long a session may take to open, and again to be as it was asked to be: somebody listens to nothing."""
 
 QUIET_SECONDS = 60.0
 """A stream without a frame for so long is lost; see hub.call."""
@@ -49,8 +46,8 @@ LOOK_SECONDS = 5.0
 LEAVE_SECONDS = 15.0
 """How long an agent that hangs up or transfers may take to say goodbye."""
 
-STALLED_SECONDS = 5.0
-"""A model's server that takes nothing off its socket for so long is gone; the socket's buffer holds about as much of the caller."""
+PASS_ON_SECONDS = 30.0
+"""How long a call is waited for that goes on with somebody else: its TwiML has an apology to say first."""
 
 JITTER_MS = 250
 """Played audio follows what was played before it, unless the clock says that it was this much later: then there was a pause."""
@@ -74,6 +71,7 @@ class AgentCall:
         address: str,
         key: str,
         seconds: float,
+        public: bool,
         webhooks: Webhooks,
         account: Account | None,
         say: Callable[[bytes, bytes | None], None],
@@ -84,37 +82,37 @@ class AgentCall:
         """`address` and `key` are the model's; the agent stays for `seconds` at most. `clock` is monotonic seconds.
 
         `say` sends one or two messages to Twilio in one write; `on_over` is called with a sentence to close the stream from here.
+        `public`: whether Twilio has an address for the stream of a call that goes on without the agent.
         """
         self.record = record
         self.agent = agent
         self.chronicle = Chronicle(record, registry)
         self.timeline = StereoTimeline()
-        self.timeline.skip_to(record.call_ms)
+        self._left_ms = record.call_ms
+        """Call time at which the stream before this one was left; 0 when there was none."""
+        self.timeline.skip_to(record.call_ms + ((clock() - record.ended_at) * 1000 if record.started is not None else 0.0))
         self.timeline.expect(["inbound", "outbound"])
         self.superseded = False
-        """Never, as long as it lives; see hub.call."""
+        """Whether somebody else goes on with the call, and will say its end."""
         self._start = start
-        self._address = address
-        self._key = key
         self._seconds = seconds
+        self._public = public
         self._on_over = on_over
         self._clock = clock
         self._counters = counters.agents
-        self._sessions = counters.providers["openai"]
+        self._provider = counters.providers["openai"]
         self._base_ms = round(self.timeline.end_ms)
         """Call time at the stream's own zero."""
         self._heard_at = clock()
         """When the last frame came."""
-        self._line: Line | None = None
-        """The model's connection; None while there is none."""
-        self._dialled_at: float | None = None
-        """Since when its session is being opened; None before and after that."""
-        self._stalled_at: float | None = None
-        """Since when it takes nothing; None while it does."""
         self._tools: asyncio.TaskGroup | None = None
         self._over = asyncio.Event()
         """Set when the call is over, for `_reason`."""
         self._reason: EndReason = "completed"
+        self._released = asyncio.Event()
+        """Set when nothing is waited for any more."""
+        self._complete: bool | None = None
+        """Whether no words are missing; None until all are told."""
         self._said = asyncio.Event()
         """Set when the agent has nothing left to say, for whoever waits to leave."""
         self._leaving = False
@@ -122,8 +120,9 @@ class AgentCall:
         """Where in call time the agent's played audio ends, in bytes."""
         self._unaligned = b""
         """Played bytes that do not fill a millisecond."""
+        self._session = ModelSession(address, key, self._provider, clock, record.call_sid)
         self.dialogue = Dialogue(
-            agent, Speech(start.stream_sid), to_model=self._to_model, to_caller=say, hear=self.chronicle.hear, played=self._was_played,
+            agent, Speech(start.stream_sid), to_model=self._session.send, to_caller=say, hear=self.chronicle.hear, played=self._was_played,
             interrupted=self._was_interrupted, answered=self._answered, use=self._use,
         )  # fmt: skip
         self.dialogue.now_ms = float(self._base_ms)
@@ -140,7 +139,23 @@ class AgentCall:
         self.chronicle.began(
             self._start.stream_sid, brought(self._start), ["inbound", "outbound"], name, agent=self.agent.name, speakers=speakers
         )
+        if self._base_ms - self._left_ms >= GAP_MS:
+            for track in TRACKS:
+                self.chronicle.hear(Missed(track, self._left_ms / 1000, self._base_ms / 1000, "no stream"))
         self._log.info("the agent %s answers with %s", self.agent.name, self.agent.model)
+
+    @property
+    def answers(self) -> bool:
+        """Whether the agent is to stay: nobody else may have the call until it leaves, or has left."""
+        return not self._over.is_set() and self._toolbox.leaving is None
+
+    def give_way(self) -> None:
+        """Let somebody else go on with the call; all that was said is told before."""
+        self._end(self._toolbox.leaving or "completed")
+        self._tell_rest()
+        self.superseded = True
+        self.record.give_way(self.timeline.end_ms, self._heard_at)
+        self._released.set()
 
     @property
     def streams(self) -> int:
@@ -162,7 +177,7 @@ class AgentCall:
         before = lane.end
         ready = self.timeline.add(track, self._base_ms + at_ms if at_ms >= 0 else -1, payload)
         if lane.end > before:  # not a repeat, not late, and not of a time that cannot be true: those would move the model's clock
-            self._sessions.sent_ms += len(payload) / BYTES_PER_MS
+            self._provider.sent_ms += len(payload) / BYTES_PER_MS
             self.dialogue.frame(self._base_ms + at_ms, payload)
         if ready:
             self._forward()
@@ -190,16 +205,16 @@ class AgentCall:
     def interrupt(self) -> None:
         """End the call because the hub stops: the caller is told by what the TwiML has after the agent."""
         self._end("hub-stopping", "the hub is stopping")
+        self._released.set()
 
     def _end(self, reason: EndReason, sentence: str = "") -> None:
         """End the call, once. With a sentence the stream is closed from here."""
         if self._over.is_set():
             return
         self._over.set()
-        self._reason = reason
-        if self._line is not None:
-            # Here and not when a task wakes: every second of an open session is paid for.
-            self._line.hang_up(None)
+        # Twilio ends the stream of a call that it was told to end or to pass on, and may do that before it says that it will.
+        self._reason = self._toolbox.leaving or reason
+        self._session.hang_up()
         if sentence:
             self._on_over(sentence)
 
@@ -251,6 +266,9 @@ class AgentCall:
                 conversation = group.create_task(self._converse())
                 await self._until_over()
                 conversation.cancel()
+            self._tell_rest()
+            if self._passes_on:
+                await self._until_released()
         except asyncio.CancelledError:
             self._reason = "hub-stopping"
             raise
@@ -276,16 +294,37 @@ class AgentCall:
                 elif self._clock() - self._heard_at >= QUIET_SECONDS:
                     self._end("stream-lost", f"no frame for {QUIET_SECONDS:.0f} s")
                 elif self.dialogue.unanswered_ms >= ANSWER_SECONDS * 1000:
-                    self._lose(ProviderError(openai.PROVIDER, f"did not answer within {ANSWER_SECONDS:.0f} s", retryable=True))
+                    self._session.lose(ProviderError(openai.PROVIDER, f"did not answer within {ANSWER_SECONDS:.0f} s", retryable=True))
 
-    def _finish(self) -> None:
-        complete = self.dialogue.finish()
+    @property
+    def _passes_on(self) -> bool:
+        """Whether the call is to go on with somebody else, in a stream at /twilio: so its TwiML has it, if it is ours."""
+        return self._public and (self._reason == "transferred" or (self._reason in END_SENTENCES and bool(self.agent.dial)))
+
+    async def _until_released(self) -> None:
+        """Wait for that stream."""
+        try:
+            async with asyncio.timeout(PASS_ON_SECONDS):
+                await self._released.wait()
+        except TimeoutError:
+            pass  # nobody was reached, or the caller did not wait
+
+    def _tell_rest(self) -> None:
+        """Tell what was said and not told yet, once."""
+        if self._complete is not None:
+            return
+        self._complete = self.dialogue.finish()
         for block in self.timeline.finish():
             self._play(block)
-        complete = not self.chronicle.close_open() and complete
+        self._complete = not self.chronicle.close_open() and self._complete
+
+    def _finish(self) -> None:
+        self._tell_rest()
+        if self.superseded:
+            return
         audio = fared(self.timeline)
         audio["outbound"] = msgspec.structs.replace(audio["outbound"], filled_ms=0)  # an agent's silence is not audio that did not come
-        ended = self.chronicle.ended(self._reason, self.timeline.end_ms, audio, complete=complete)
+        ended = self.chronicle.ended(self._reason, self.timeline.end_ms, audio, complete=bool(self._complete))
         self._log.info("ended: %s, %.1f s, transcript %s", self._reason, ended.duration, ended.transcript)
 
     def _fail(self, reason: EndReason, problem: str) -> None:
@@ -294,75 +333,15 @@ class AgentCall:
             self.chronicle.hear(Lost("openai", problem, 0))
             self._end(reason, END_SENTENCES.get(reason, problem))
 
-    # The model's session.
+    # The model and its tools.
 
     async def _converse(self) -> None:
-        """Hold the session, and run tools, until cancelled or lost."""
-        self._dialled_at = self._clock()
-        try:
-            connection = await dial(openai.PROVIDER, self._address, openai.headers(self._key), OPEN_SECONDS, openai.refused)
-        except ProviderError as error:
-            self._lose(error)
-            return
-        line = self._line = Line(connection, self._received, self._clock())
-        self._sessions.open_sessions += 1
-        self._sessions.sessions += 1
-        ready = asyncio.get_running_loop().call_later(OPEN_SECONDS, self._expect_ready)
-        try:
-            self.dialogue.opened()
-            async with asyncio.TaskGroup() as self._tools:
-                await line.closed()
-        except* ConnectionClosed as closed:
-            rcvd = getattr(closed.exceptions[0], "rcvd", None)
-            self._lose(openai.closed(rcvd.code if rcvd else None, rcvd.reason if rcvd else ""))
-        finally:
-            ready.cancel()
-            self._tools = self._line = None
-            self._sessions.open_sessions -= 1
-            line.hang_up(None)
+        """Hold the session, and run tools, until cancelled."""
+        async with asyncio.TaskGroup() as self._tools:
+            await self._session.hold(self.dialogue.opened, self.dialogue.take, self._lost_model)
 
-    def _expect_ready(self) -> None:
-        if not self.dialogue.ready:
-            self._lose(ProviderError(openai.PROVIDER, f"did not begin the session within {OPEN_SECONDS:.0f} s", retryable=True))
-
-    def _lose(self, error: ProviderError) -> None:
-        if not self._over.is_set():
-            self._sessions.refused += 1
-            self._log.error("%s", error)
-            self._fail("agent-lost", error.problem)
-
-    def _received(self, text: bytes) -> None:
-        """Take one message of the model, inside the connection's own read. Never waits, never raises."""
-        if self._over.is_set():
-            return
-        try:
-            message = openai.decode(text)
-            if type(message) is openai.Error:
-                self._log.warning("OpenAI says %s", message.error.code or message.error.type)
-                self._log.debug("OpenAI says %s", message.error.message)  # it may quote what was said
-            self.dialogue.take(message)
-            if type(message) is openai.SessionUpdated and self._dialled_at is not None:
-                self._sessions.handshake_seconds.add(self._clock() - self._dialled_at)
-                self._dialled_at = None
-        except WireError as error:
-            self._log.warning("%s", error)
-        except ProviderError as error:
-            self._lose(error)
-        except Exception:  # noqa: BLE001  it is taken inside the connection's own read
-            self._log.exception("a message of OpenAI could not be taken")
-
-    def _to_model(self, message: bytes) -> None:
-        line = self._line
-        if line is None or self._over.is_set():
-            return
-        if line.send_text(message):
-            self._stalled_at = None
-        elif self._stalled_at is None:
-            self._stalled_at = self._clock()
-        elif self._clock() - self._stalled_at > STALLED_SECONDS:
-            line.cut()
-
-    # Tools.
+    def _lost_model(self, error: ProviderError) -> None:
+        self._fail("agent-lost", error.problem)
 
     def _use(self, item: openai.Item) -> None:
         if self._tools is not None and not self._over.is_set():

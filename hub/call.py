@@ -12,7 +12,7 @@ from typing import Literal
 from hub import events
 from hub.account import Account, CallFacts
 from hub.audio import TRACKS, Track
-from hub.chronicle import Chronicle, brought, fared
+from hub.chronicle import GAP_MS, Chronicle, brought, fared
 from hub.errors import ProviderError
 from hub.journal import Bookmark, Entry, Journal
 from hub.lifeline import Lifeline, Orphan
@@ -30,9 +30,6 @@ QUIET_SECONDS = 60.0
 
 GRACE_SECONDS = 5.0
 """How long a call whose stream broke waits for another one before it ends as `stream-lost`, where nobody can be asked for one."""
-
-GAP_MS = 500
-"""A pause between two streams shorter than this is their hand-over, not something to tell people about."""
 
 EndReason = Literal["completed", "stream-lost", "hub-stopping", "failed"]
 
@@ -189,6 +186,12 @@ class Call:
         else:
             return round(self.timeline.end_ms)
         return round(self.timeline.end_ms + (self.clock() - last) * 1000)
+
+    def give_way(self) -> None:
+        """Let another call go on with the topic, while this one still waits for its last words: that one will say the end."""
+        self.superseded = True
+        self._bookmark = Bookmark(None, 0.0)  # what the journal knows of the call is the other's from here
+        self.record.give_way(self.timeline.end_ms, self._left_at or self.clock())
 
     def left(self, stream: Stream, reason: EndReason) -> None:
         """Forget a stream; tracks it carried are heard from an older one if there is one."""

@@ -21,6 +21,9 @@ from hub.wire.twilio import StartBody
 LABELS: dict[str, Track] = {"inboundTrackLabel": "inbound", "outboundTrackLabel": "outbound"}
 """Stream <Parameter>s that name the speakers, called as Twilio's own Real-Time Transcription calls them."""
 
+GAP_MS = 500
+"""A pause between two streams shorter than this is their hand-over, not something to tell people about."""
+
 SECRET_PARAMETERS = frozenset({TOKEN})
 """Parameters that subscribers must not see."""
 
@@ -36,6 +39,8 @@ class Chronicle:
         self.record = record
         self._registry = registry
         self._settled = settled
+        self._transcript = record.transcript
+        """Not the record's own any more once another goes on with the call."""
 
     def began(
         self,
@@ -48,9 +53,9 @@ class Chronicle:
         speakers: Mapping[Track, str] | None = None,
     ) -> None:
         """Tell that a stream of the call began. `speakers` are labels that the stream's own parameters may replace."""
-        record, known = self.record, self.record.started
+        record, known, transcript = self.record, self.record.started, self._transcript
         labels = {track: parameters[name] for name, track in LABELS.items() if parameters.get(name)}
-        record.transcript.name({**(speakers or {}), **labels})
+        transcript.name({**(speakers or {}), **labels})
         started = record.topic.publish(
             events.CallStarted(
                 call_sid=record.call_sid,
@@ -58,7 +63,7 @@ class Chronicle:
                 to=parameters.get("to") or (known.to if known else None),
                 direction=parameters.get("direction") or (known.direction if known else None),
                 tracks=tracks,
-                speakers=dict(record.transcript.speakers),
+                speakers=dict(transcript.speakers),
                 parameters=parameters,
                 stream_sid=stream_sid,
                 transcriber=transcriber,
@@ -95,7 +100,7 @@ class Chronicle:
                 assert_never(report)
 
     def _fold(self, heard: Heard) -> None:
-        topic, transcript = self.record.topic, self.record.transcript
+        topic, transcript = self.record.topic, self._transcript
         folded = transcript.fold(heard)
         if self._settled is not None and heard.settled and not transcript.is_open(heard.track):
             self._settled(heard.track, heard.end * 1000, isinstance(folded, events.Final))
@@ -109,7 +114,7 @@ class Chronicle:
 
     def close_open(self) -> bool:
         """Tell what is still open with the words known so far; return whether there was any."""
-        finals = self.record.transcript.close()
+        finals = self._transcript.close()
         for final in finals:
             self.record.topic.publish(final, closes=final.utterance)
         return bool(finals)

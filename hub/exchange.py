@@ -87,7 +87,7 @@ class Exchange:
     @property
     def answering(self) -> int:
         """How many of the live calls agents answer."""
-        return sum(isinstance(call, AgentCall) for call in self._calls.values())
+        return sum(call.streams for call in self._calls.values() if isinstance(call, AgentCall))
 
     def join(self, start: StartBody, on_over: Callable[[str], None]) -> Stream:
         """Put a stream into its call, which begins with it if it is the first. Never waits.
@@ -95,13 +95,13 @@ class Exchange:
         `on_over` is called with a sentence when the call ends the stream. Raises: Draining; Taken by an agent.
         """
         call = self._calls.get(start.call_sid)
-        if isinstance(call, AgentCall):
+        if isinstance(call, AgentCall) and call.answers:
             raise Taken("an agent answers this call")
-        if call is None or not call.accepts:
+        if not isinstance(call, Call) or not call.accepts:
             if self.draining:
                 raise Draining("the hub is stopping")
             if call is not None:
-                call.superseded = True
+                call.give_way()
             call = self._begin(start)
         self._counters.streams += 1
         stream = call.join(start, on_over)
@@ -113,8 +113,11 @@ class Exchange:
         """Have an agent answer a call. Never waits. Raises: Draining, Taken, and what `open_agent` raises."""
         if self.draining:
             raise Draining("the hub is stopping")
-        if start.call_sid in self._calls:
-            raise Taken("this call is served already")
+        before = self._calls.get(start.call_sid)
+        if before is not None:
+            if before.accepts if isinstance(before, Call) else before.answers:
+                raise Taken("this call is served already")
+            before.give_way()
         call = open_agent(self._registry.open(start.call_sid))
         if start.call_sid in self._left_behind:
             self._left_behind[start.call_sid][0].set()

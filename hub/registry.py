@@ -41,6 +41,13 @@ class Record:
         """From and to, as far as they are known."""
         return (self.started.from_, self.started.to) if self.started is not None else (None, None)
 
+    def give_way(self, call_ms: float, heard_at: float) -> None:
+        """Let another go on with this call, from here; who has it still to tell words of before keeps his own Transcript for them.
+
+        `call_ms` is reached, `heard_at` when, on the registry's clock.
+        """
+        self.call_ms, self.ended_at, self.transcript = call_ms, heard_at, self.transcript.apart()
+
     def summary(self) -> CallSummary:
         """Return the call as lists show it."""
         started, ended = self.started, self.ended

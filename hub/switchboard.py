@@ -75,6 +75,7 @@ class Switchboard:
                 address=openai.realtime_url(self._config.openai_url, agent.model),
                 key=self._config.openai_key,
                 seconds=self._config.agent_minutes * 60,
+                public=bool(self._config.public_url),
                 webhooks=self._webhooks,
                 account=self._account,
                 say=say,

@@ -3,6 +3,7 @@
 Knows the agent's tools, webhooks and Twilio's account. Knows no model, and no audio: the call says when the agent was heard.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal
@@ -20,6 +21,13 @@ log = logging.getLogger(__name__)
 
 Leave = Literal["agent-hung-up", "transferred"]
 """How an agent leaves a call by itself."""
+
+
+LEAVES: dict[str, tuple[Leave, str]] = {
+    HANG_UP: ("agent-hung-up", "the agent hung up"),
+    TRANSFER: ("transferred", "the call was transferred"),
+}
+"""The tools by which it leaves, how it has left then, and the same in a sentence."""
 
 
 class Toolbox:
@@ -53,6 +61,8 @@ class Toolbox:
         self._now = now
         self._heard = heard
         self._leave = leave
+        self.leaving: Leave | None = None
+        """How the agent is about to leave: Twilio was asked. None before, and when it refused."""
         self._log = CallLog(log, {"call": record.call_sid})
 
     async def use(self, invocation: str, name: str, text: str) -> Outcome:
@@ -66,10 +76,14 @@ class Toolbox:
         try:
             if problem:
                 outcome = Outcome("refused", problem)
-            elif name in {HANG_UP, TRANSFER}:
+            elif name in LEAVES:
                 outcome = await self._go(name, arguments)
             else:
                 outcome = await self._post(invocation, name, arguments)
+        except asyncio.CancelledError:
+            if self.leaving is not None and name in LEAVES:  # Twilio did it before it said so
+                outcome = self._left(name, arguments)
+            raise
         except Exception:  # noqa: BLE001  a tool is a unit: the model is told, the call goes on
             self._log.exception("tool %s failed", name)
             outcome = Outcome("failed", "the hub failed on this tool")
@@ -100,14 +114,20 @@ class Toolbox:
             return Outcome("refused", "this hub has no Twilio account")
         await self._heard()
         call_sid = self._record.call_sid
+        self.leaving, sentence = LEAVES[name]
         try:
             if name == HANG_UP:
                 await self._account.hang_up(self._account_sid, call_sid)
-                self._leave("agent-hung-up", "the agent hung up")
-                return Outcome("result", "the call was ended")
-            await self._account.connect(self._account_sid, call_sid, dict(self._agent.transfer)[arguments["to"]])
+            else:
+                place = arguments["to"]
+                await self._account.connect(self._account_sid, call_sid, dict(self._agent.transfer)[place], place)
         except AccountError as error:
+            self.leaving = None
             self._log.warning("the agent could not leave: %s", error)
             return Outcome("failed", str(error))
-        self._leave("transferred", "the call was transferred")
-        return Outcome("result", f"the caller was connected to {arguments['to']}")
+        self._leave(self.leaving, sentence)
+        return self._left(name, arguments)
+
+    @staticmethod
+    def _left(name: str, arguments: Any) -> Outcome:
+        return Outcome("result", "the call was ended" if name == HANG_UP else f"the caller was connected to {arguments['to']}")

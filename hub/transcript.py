@@ -91,6 +91,12 @@ class Transcript:
         self._open: dict[Track, _Open] = {}
         self._counts: dict[Track, int] = {"inbound": 0, "outbound": 0}
 
+    def apart(self) -> "Transcript":
+        """Return one that goes on with this one's utterances, while what is still open here ends here, under its own labels."""
+        other = Transcript(self.call_sid)
+        other.speakers, other.finals, other._counts = dict(self.speakers), self.finals, self._counts
+        return other
+
     def name(self, speakers: Mapping[Track, str]) -> None:
         """Label tracks by who speaks there, from here on."""
         self.speakers.update(speakers)

@@ -31,6 +31,9 @@ TRANSCRIBED = "This call is being transcribed."
 FILLED = {"from": "{{From}}", "to": "{{To}}", "direction": "{{Direction}}"}
 """<Parameter>s of a TwiML Bin, which Twilio fills."""
 
+COLLEAGUE = {"outboundTrackLabel": "colleague"}
+"""Who is connected with a caller when the agent cannot go on."""
+
 TOKEN = "token"  # noqa: S105
 """The <Parameter> that proves a stream. Subscribers do not see it."""
 
@@ -84,17 +87,19 @@ def answer(config: Config, invitation: Invitation | None) -> str:
     return str(_response(config, invitation))
 
 
-def answer_by_agent(invitation: Invitation | None, apology: str, dial: str) -> str:
+def answer_by_agent(invitation: Invitation | None, apology: str, dial: str, heard: Invitation | None) -> str:
     """Return the TwiML for a call that an agent answers, if one can: then the apology and whom the caller is connected with.
 
-    Twilio goes on to these when the stream ends and the call does not, also when no stream could be opened.
+    Twilio goes on to these when the stream ends and the call does not, also when no stream could be opened. `heard` is the stream of what
+    is said then.
     """
-    return str(_by_agent(invitation, apology, dial))
+    return str(_by_agent(invitation, apology, dial, heard))
 
 
-def transfer(whom: str) -> str:
-    """Return the TwiML that connects a call with somebody."""
+def transfer(invitation: Invitation | None, whom: str) -> str:
+    """Return the TwiML that connects a call with somebody, and streams what is said."""
     response = VoiceResponse()
+    _start(response, invitation)
     _dial(response, whom)
     return str(response)
 
@@ -106,7 +111,8 @@ def bin_text(config: Config, token_seconds: float) -> str:
 
 def bin_text_by_agent(config: Config, token_seconds: float, chosen: Mapping[str, str], apology: str, dial: str) -> str:
     """Return the TwiML Bin for calls that an agent answers; `chosen` are the <Parameter>s that name it. Raises: ConfigError."""
-    return _as_bin(_by_agent(invite(config, None, {**chosen, **FILLED}, token_seconds, door=AGENT_DOOR), apology, dial))
+    invitation = invite(config, None, {**chosen, **FILLED}, token_seconds, door=AGENT_DOOR)
+    return _as_bin(_by_agent(invitation, apology, dial, invite(config, None, FILLED | COLLEAGUE, token_seconds)))
 
 
 def _as_bin(response: VoiceResponse) -> str:
@@ -122,17 +128,7 @@ def labels(direction: str) -> dict[str, str]:
 
 def _response(config: Config, invitation: Invitation | None) -> VoiceResponse:
     response = VoiceResponse()
-    if invitation is not None:
-        start = Start()
-        stream = start.stream(
-            url=invitation.url,
-            track="both_tracks",
-            status_callback=invitation.status_url or None,
-            status_callback_method="POST" if invitation.status_url else None,
-        )
-        for name, value in invitation.parameters.items():
-            stream.parameter(name=name, value=value)
-        response.append(start)  # before <Dial>, in which no stream can be started
+    _start(response, invitation)
     if config.greeting or not config.dial:
         response.say(config.greeting or TRANSCRIBED)
     if config.dial:
@@ -142,24 +138,38 @@ def _response(config: Config, invitation: Invitation | None) -> VoiceResponse:
     return response
 
 
-def _by_agent(invitation: Invitation | None, apology: str, dial: str) -> VoiceResponse:
+def _by_agent(invitation: Invitation | None, apology: str, dial: str, heard: Invitation | None) -> VoiceResponse:
     response = VoiceResponse()
     if invitation is not None:
         connect = Connect()
-        stream = connect.stream(
-            url=invitation.url,
-            status_callback=invitation.status_url or None,
-            status_callback_method="POST" if invitation.status_url else None,
-        )
-        for name, value in invitation.parameters.items():
-            stream.parameter(name=name, value=value)
+        _stream(connect, invitation)
         response.append(connect)
     response.say(apology)
     if dial:
+        _start(response, heard)
         _dial(response, dial)
     else:
         response.hangup()
     return response
+
+
+def _start(response: VoiceResponse, invitation: Invitation | None) -> None:
+    """Have a stream start, if one is wanted: before <Dial>, in which none can be started."""
+    if invitation is not None:
+        start = Start()
+        _stream(start, invitation, track="both_tracks")
+        response.append(start)
+
+
+def _stream(verb: Start | Connect, invitation: Invitation, **more: str) -> None:
+    stream = verb.stream(
+        url=invitation.url,
+        status_callback=invitation.status_url or None,
+        status_callback_method="POST" if invitation.status_url else None,
+        **more,
+    )
+    for name, value in invitation.parameters.items():
+        stream.parameter(name=name, value=value)
 
 
 def _dial(response: VoiceResponse, whom: str) -> None:

@@ -69,24 +69,35 @@ async def agent(request: web.Request) -> web.StreamResponse:
 async def incoming(request: web.Request) -> web.Response:
     """Answer an incoming call: connect it to an agent; what comes after that is heard when the agent cannot go on, or begin.
 
-    `?agent=…` names the agent; without it the called number decides.
+    `?agent=…` names the agent; without it our number in the call decides.
     """
     state = request.app[STATE]
     told = await webhook(request)
-    parameters = {name.lower(): told.get(name, "") for name in PASSED_ON}
+    call_sid, parameters = told.get("CallSid") or None, {name.lower(): told.get(name, "") for name in PASSED_ON}
+    if parameters["direction"].startswith("outbound"):
+        parameters["inboundTrackLabel"] = "callee"
     invitation, apology, dial = None, state.config.apology, state.config.dial
     try:
         chosen = _agent(state, {AGENT_PARAMETER: request.query.get("agent", "")} | parameters)
-        invitation = twiml.invite(
-            state.config, told.get("CallSid") or None, {AGENT_PARAMETER: chosen.name} | parameters, door=twiml.AGENT_DOOR
-        )
+        invitation = twiml.invite(state.config, call_sid, {AGENT_PARAMETER: chosen.name} | parameters, door=twiml.AGENT_DOOR)
         apology, dial = chosen.apology, chosen.dial
     except ConfigError as error:
         raise web.HTTPServiceUnavailable(text=f"{error}\n") from error
     except (NoAgent, twiml.OverlongParameter) as error:
         state.counters.refused[f"agent {error.code}"] += 1
         log.warning("a call was not put through: %s", error)
-    return web.Response(text=twiml.answer_by_agent(invitation, apology, dial), content_type="text/xml", charset="utf-8")
+    text = twiml.answer_by_agent(invitation, apology, dial, _heard(state, call_sid, parameters))
+    return web.Response(text=text, content_type="text/xml", charset="utf-8")
+
+
+def _heard(state: State, call_sid: str | None, parameters: dict[str, str]) -> twiml.Invitation | None:
+    """Return the stream of whom the caller is connected with when the agent cannot go on; None where there can be none."""
+    if state.exchange.draining:
+        return None
+    try:
+        return twiml.invite(state.config, call_sid, parameters | twiml.COLLEAGUE)
+    except (ConfigError, twiml.OverlongParameter):
+        return None
 
 
 def _agent(state: State, told: Mapping[str, str]) -> Agent:

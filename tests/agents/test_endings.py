@@ -9,6 +9,7 @@ import pytest
 from clients.caller import NotAnswered
 from clients.phone import Phone
 from hub import agent as agents
+from hub import session
 from tests.agents.lines import Follower, lines, read, words
 from tests.providers.openai_script import Call, Model, Reply
 from tests.providers.script import Script
@@ -106,7 +107,7 @@ async def test_an_agents_time_is_limited() -> None:
 
 
 async def test_a_session_that_never_becomes_ready_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agents, "OPEN_SECONDS", 0.2)
+    monkeypatch.setattr(session, "OPEN_SECONDS", 0.2)
     never = asyncio.Event()
     async with lines(Model(greets_late=never)) as line:
         async with line.call() as (phone, follower):
