@@ -19,6 +19,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from clients import dialling
 from clients.leg import Leg, NotAnswered, Played
+from clients.signature import Unsigned
 from clients.sound import Sound, UnreadableSound, read_call
 from clients.stream import FIRST_TIMESTAMP_MS, FRAME_BYTES, FRAME_MS, Frame, Stream, new_sid
 from hub.audio import BYTES_PER_MS, SILENCE_BYTE, Track
@@ -173,7 +174,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         sound = read_call(options.file or SAMPLE)
         dialled = dialling.read(options)
-    except UnreadableSound as exc:
+    except (UnreadableSound, Unsigned) as exc:
         errors.print(exc)
         return 2
     faults = Faults(**{field.name: getattr(options, field.name) for field in fields(Faults)})
@@ -189,10 +190,11 @@ def run(options: argparse.Namespace) -> int:
                 speed=options.speed,
                 faults=faults,
                 progress=lambda seconds: bar.update(task, completed=seconds),
+                headers=dialled.headers,
             )
             played = asyncio.run(playing)
     except NotAnswered as exc:
-        errors.print(exc)
+        errors.print(dialled.explain(exc))
         return 1
     except KeyboardInterrupt:
         errors.print("You hung up.")

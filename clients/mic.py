@@ -20,6 +20,7 @@ from clients.dialling import Dialling
 from clients.follow import Refused
 from clients.leg import Leg, NotAnswered, Played
 from clients.microphone import Microphone, NoMicrophone, devices, hang_up_on_ctrl_c, microphone
+from clients.signature import Unsigned
 from clients.stream import FIRST_TIMESTAMP_MS, FRAME_BYTES, FRAME_MS, Frame, Stream, new_sid
 from clients.tail import tail
 from hub import audio
@@ -136,7 +137,7 @@ def run(options: argparse.Namespace) -> int:
             print(devices())
             return 0
         return asyncio.run(_call(options, dialling.read(options), errors))
-    except (NoMicrophone, _NoFile) as error:
+    except (NoMicrophone, Unsigned, _NoFile) as error:
         errors.print(str(error))
         return 2
     except (KeyboardInterrupt, asyncio.CancelledError):
@@ -175,9 +176,10 @@ async def _call(options: argparse.Namespace, dialled: Dialling, errors: Console)
                     hang_up_after_ms=options.hang_up_after_ms,
                     recording=recording,
                     heard=heard,
+                    headers=dialled.headers,
                 )
             except NotAnswered as error:
-                errors.print(str(error))
+                errors.print(dialled.explain(error))
                 return 1
             finally:
                 if following is not None and not begun.is_set():

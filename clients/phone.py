@@ -21,6 +21,7 @@ from websockets.exceptions import ConnectionClosed
 from clients import dialling
 from clients.leg import Leg, NotAnswered
 from clients.microphone import Microphone, NoMicrophone, hang_up_on_ctrl_c, microphone
+from clients.signature import Unsigned
 from clients.sound import UnreadableSound, read_call
 from clients.stream import FIRST_TIMESTAMP_MS, FRAME_BYTES, FRAME_MS, Frame, Stream, new_sid
 from hub.audio import BYTES_PER_MS, SAMPLE_RATE_HZ, interleaved, silence, to_pcm
@@ -279,17 +280,17 @@ def run(options: argparse.Namespace) -> int:
     try:
         sound = read_call(options.file).inbound if options.file is not None else b""
         dialled = dialling.read(options, DEFAULT_URL if options.url == dialling.DEFAULT_URL else options.url, agent=options.agent or None)
-    except UnreadableSound as problem:
+    except (UnreadableSound, Unsigned) as problem:
         errors.print(problem)
         return 2
-    phone = Phone(dialled.url, call_sid=dialled.call_sid, parameters=dialled.parameters)
+    phone = Phone(dialled.url, call_sid=dialled.call_sid, parameters=dialled.parameters, headers=dialled.headers)
     try:
         asyncio.run(_call(phone, sound, options))
     except NoMicrophone as problem:
         errors.print(problem)
         return 2
     except NotAnswered as problem:
-        errors.print(problem)
+        errors.print(dialled.explain(problem))
         return 1
     except KeyboardInterrupt:
         errors.print("You hung up.")
