@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from clients import dialling
+from clients.dialling import duration_ms
 from clients.leg import Leg, NotAnswered, Played
 from clients.signature import Unsigned
 from clients.sound import Sound, UnreadableSound, read_call
@@ -144,26 +145,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="say nothing unless something goes wrong")
     faults = parser.add_argument_group("what may go wrong", "Durations: 3s, 150ms or 1.5 (seconds). Timestamps stay true.")
     faults.add_argument(
-        "--late-outbound",
-        dest="late_outbound_ms",
-        default=0,
-        type=dialling.duration_ms,
-        metavar="3s",
-        help="the callee's track begins this late",
+        "--late-outbound", dest="late_outbound_ms", default=0, type=duration_ms, metavar="3s", help="the callee's track begins this late"
     )
     faults.add_argument("--lose", default=0.0, type=_share, metavar="2%", help="this share of the frames never arrives")
     faults.add_argument(
-        "--jitter",
-        dest="jitter_ms",
-        default=0,
-        type=dialling.duration_ms,
-        metavar="150ms",
-        help="frames come up to this late, out of order",
+        "--jitter", dest="jitter_ms", default=0, type=duration_ms, metavar="150ms", help="frames come up to this late, out of order"
     )
     faults.add_argument("--duplicate", action="store_const", default=0, const=20, help="every 20th frame of a track comes twice")
     faults.add_argument("--one-sided", action="store_true", help="only the caller is heard, though both tracks are announced")
     faults.add_argument("--no-stop", action="store_true", help="the socket is cut off at the end, without a stop")
-    faults.add_argument("--hang-up-after", dest="hang_up_after_ms", type=dialling.duration_ms, metavar="10s", help="the call ends here")
+    faults.add_argument("--hang-up-after", dest="hang_up_after_ms", type=duration_ms, metavar="10s", help="the call ends here")
     faults.add_argument("--seed", default=0, type=int, metavar="N", help="another number, other accidents")
 
 
