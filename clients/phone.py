@@ -16,18 +16,17 @@ from typing import Any
 
 import msgspec
 from rich.console import Console
-from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from clients import caller
-from clients.caller import FIRST_TIMESTAMP_MS, FRAME_MS, Frame, NotAnswered, Stream, dial, in_time, new_sid
-from clients.mic import Microphone, NoMicrophone, hang_up_on_ctrl_c, microphone
+from clients import dialling
+from clients.leg import Leg, NotAnswered
+from clients.microphone import Microphone, NoMicrophone, hang_up_on_ctrl_c, microphone
+from clients.signature import Unsigned
 from clients.sound import UnreadableSound, read_call
+from clients.stream import FIRST_TIMESTAMP_MS, FRAME_BYTES, FRAME_MS, Frame, Stream, new_sid
 from hub.audio import BYTES_PER_MS, SAMPLE_RATE_HZ, interleaved, silence, to_pcm
 
 DEFAULT_URL = "ws://127.0.0.1:5000/agent"
-
-FRAME_BYTES = FRAME_MS * BYTES_PER_MS
 
 QUIET_SECONDS = 8.0
 """Once the caller has said all and the agent has been silent for so long, the caller hangs up."""
@@ -137,45 +136,45 @@ class Handset:
 class Phone:
     """One call to an agent. `async with Phone(url) as phone`, then `step()` for each 20 ms."""
 
-    def __init__(self, url: str, *, parameters: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None) -> None:
-        self.stream = Stream(new_sid("CA"), new_sid("MZ"))
+    def __init__(
+        self,
+        url: str,
+        *,
+        call_sid: str | None = None,
+        parameters: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self.stream = Stream(call_sid or new_sid("CA"), new_sid("MZ"))
         self.handset = Handset(self.stream.stream_sid)
         self.said = bytearray()
         """All that the caller said, silence included, from the stream's start."""
         self.problem: BadMessage | None = None
         """The first message that Twilio would not have taken."""
-        self.over = asyncio.Event()
-        """Set when the hub has closed."""
         self.hung_up = False
         """Whether the caller ended the call."""
-        self._url, self._parameters, self._headers = url, dict(parameters or {}), headers
         self._chunk = 0
+        self._leg = Leg(url, self.stream, ["inbound"], parameters, headers=headers, hear=self._hear)
+        self.over = self._leg.over
+        """Set when the hub has closed."""
 
     @property
     def close_code(self) -> int | None:
         """The hub's close code, once it has closed."""
-        return self._connection.close_code
+        return self._leg.close_code
 
     @property
     def close_reason(self) -> str | None:
         """And what it said about it."""
-        return self._connection.close_reason
+        return self._leg.close_reason
 
     async def __aenter__(self) -> "Phone":
         """Call. Raises: NotAnswered."""
-        self._connection: ClientConnection = await dial(self._url, self._headers)
-        self._group = asyncio.TaskGroup()
-        await self._group.__aenter__()
-        self._listening = self._group.create_task(self._listen())
-        await self._send(self.stream.connected())
-        await self._send(self.stream.start(["inbound"], self._parameters))
+        await self._leg.__aenter__()
         return self
 
-    async def __aexit__(self, *error: Any) -> None:
+    async def __aexit__(self, *error: Any) -> bool | None:
         """Let go of the socket, if `hang_up()` or the hub has not."""
-        await in_time(self._connection, self._connection.close())
-        self._listening.cancel()
-        await self._group.__aexit__(None, None, None)
+        return await self._leg.__aexit__(*error)
 
     async def step(self, mulaw: bytes = b"") -> bytes:
         """Say 20 ms (silence where nothing is given), hear 20 ms; return what is heard."""
@@ -183,7 +182,7 @@ class Phone:
         self._chunk += 1
         timestamp_ms = FIRST_TIMESTAMP_MS + len(self.said) // BYTES_PER_MS
         self.said += payload
-        await self._send(self.stream.media(Frame(0.0, "inbound", self._chunk, timestamp_ms, payload, 1)))
+        await self._send(self.stream.media(Frame("inbound", self._chunk, timestamp_ms, payload)))
         heard = self.handset.play()
         await self.echo()
         return heard
@@ -202,23 +201,20 @@ class Phone:
         self.hung_up = True
         if politely:
             await self._send(self.stream.stop())
-            await in_time(self._connection, self._connection.close())
+            await self._leg.close()
         else:
-            self._connection.transport.abort()
+            self._leg.break_off()
 
     async def _send(self, message: bytes) -> None:
         with suppress(ConnectionClosed):
-            await self._connection.send(message, text=True)
+            await self._leg.say(message)
 
-    async def _listen(self) -> None:
-        with suppress(ConnectionClosed):
-            async for message in self._connection:
-                try:
-                    self.handset.receive(message)
-                except BadMessage as error:
-                    self.problem = self.problem or error
-                await self.echo()
-        self.over.set()
+    async def _hear(self, message: str | bytes) -> None:
+        try:
+            self.handset.receive(message)
+        except BadMessage as error:
+            self.problem = self.problem or error
+        await self.echo()
 
 
 async def speak(phone: Phone, mic: Microphone, *, hang_up_after_ms: int | None = None) -> None:
@@ -278,24 +274,23 @@ def run(options: argparse.Namespace) -> int:
     """Call an agent; return the exit code: 0 talked, 1 the hub did not answer or did what Twilio would not take, 2 wrong options."""
     console = Console(stderr=True, quiet=options.quiet, highlight=False)
     errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
-    url = DEFAULT_URL if options.url == caller.DEFAULT_URL else options.url
-    asked = {"from": options.from_, "to": options.to, "agent": options.agent or None} | dict(options.parameter)
-    phone = Phone(url, parameters={name: value for name, value in asked.items() if value is not None})
     if options.mic and options.file is not None:
         errors.print("Either a file speaks or the microphone: leave one of them out.")
         return 2
     try:
         sound = read_call(options.file).inbound if options.file is not None else b""
-    except UnreadableSound as problem:
+        dialled = dialling.read(options, DEFAULT_URL if options.url == dialling.DEFAULT_URL else options.url, agent=options.agent or None)
+    except (UnreadableSound, Unsigned) as problem:
         errors.print(problem)
         return 2
+    phone = Phone(dialled.url, call_sid=dialled.call_sid, parameters=dialled.parameters, headers=dialled.headers)
     try:
         asyncio.run(_call(phone, sound, options))
     except NoMicrophone as problem:
         errors.print(problem)
         return 2
     except NotAnswered as problem:
-        errors.print(problem)
+        errors.print(dialled.explain(problem))
         return 1
     except KeyboardInterrupt:
         errors.print("You hung up.")

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from clients.caller import NotAnswered
+from clients.leg import NotAnswered
 from clients.phone import Phone
 from hub import twiml
 from tests.agents.lines import PUBLIC, lines

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from clients.caller import NotAnswered
+from clients.leg import NotAnswered
 from clients.phone import Phone
 from hub import agent as agents
 from hub import session

@@ -4,7 +4,9 @@ As the real one: the callback gets a buffer that is only good during the call, e
 `finished_callback` comes when a stream ends, however that comes about.
 """
 
+import math
 import threading
+from array import array
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +22,11 @@ unplugged = False
 absent = False
 """Whether there is no device at all."""
 opened = threading.Event()
+
+
+def tone(seconds: float, rate_hz: int, hertz: float = 440.0) -> bytes:
+    """Something to hear."""
+    return array("h", (round(8000 * math.sin(2 * math.pi * hertz * at / rate_hz)) for at in range(round(seconds * rate_hz)))).tobytes()
 
 
 class PortAudioError(Exception):

@@ -1,4 +1,4 @@
-"""The pretend Twilio, judged by a real WebSocket server that writes down what it is told."""
+"""A recording as a call, judged by a real WebSocket server that writes down what it is told."""
 
 import asyncio
 import base64
@@ -8,89 +8,25 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from websockets.asyncio.server import ServerConnection, serve
-from websockets.datastructures import Headers
-from websockets.exceptions import ConnectionClosed
-from websockets.http11 import Response
-from websockets.utils import accept_key
+from websockets.asyncio.server import ServerConnection
 
-from clients import caller
-from clients.caller import FIRST_TIMESTAMP_MS, Faults, NotAnswered, Stream, call, frames
+from clients.caller import Faults, call, frames
+from clients.leg import Played
 from clients.sound import Sound
+from clients.stream import FIRST_TIMESTAMP_MS
 from hub.audio import Track
 from hub.wire import twilio
+from tests.clients.desk import CALL, STREAM, Desk, a_desk
 
 TWO_SIDES = Sound(bytes(range(256)) * 25, bytes(reversed(range(256))) * 25)
 """6400 bytes a track: 800 ms, 40 frames."""
 
-CALL, STREAM = "CA" + "1" * 32, "MZ" + "2" * 32
 
-
-class Desk:
-    """A hub that only writes down. `behave` runs before it listens on, with the connection."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-        self.binaries = 0
-        self.came_at: list[float] = []
-        self.close_code: int | None = None
-        self.headers: Headers | None = None
-        self.ended = asyncio.Event()
-        self.url = ""
-
-    async def listen(self, connection: ServerConnection) -> None:
-        assert connection.request is not None
-        self.headers = connection.request.headers
-        try:
-            async for message in connection:
-                if isinstance(message, bytes):
-                    self.binaries += 1
-                else:
-                    self.texts.append(message)
-                    self.came_at.append(asyncio.get_running_loop().time())
-        except ConnectionClosed:
-            pass
-        finally:
-            self.close_code = connection.close_code
-            self.ended.set()
-
-    @property
-    def messages(self) -> list[dict[str, Any]]:
-        return [json.loads(text) for text in self.texts]
-
-    def media(self, track: str | None = None) -> list[dict[str, Any]]:
-        found = [message["media"] for message in self.messages if message["event"] == "media"]
-        return [media for media in found if track in (None, media["track"])]
-
-    def timestamps(self, track: str) -> list[int]:
-        return [int(media["timestamp"]) for media in self.media(track)]
-
-    def audio(self, track: str) -> bytes:
-        return b"".join(base64.b64decode(media["payload"]) for media in self.media(track))
-
-
-Behaviour = Callable[[Desk, ServerConnection], Coroutine[Any, Any, None]]
-
-
-@asynccontextmanager
-async def a_desk(behave: Behaviour = Desk.listen, **options: Any) -> AsyncIterator[Desk]:
-    desk = Desk()
-
-    async def answer(connection: ServerConnection) -> None:
-        await behave(desk, connection)
-
-    async with serve(answer, "127.0.0.1", 0, **options) as server:
-        desk.url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/twilio"
-        yield desk
-
-
-async def recorded(sound: Sound = TWO_SIDES, **options: Any) -> tuple[Desk, caller.Played]:
+async def recorded(sound: Sound = TWO_SIDES, **options: Any) -> tuple[Desk, Played]:
     """Play at full speed into a desk; return both when the socket is closed."""
     async with a_desk() as desk:
         played = await call(desk.url, sound, call_sid=CALL, stream_sid=STREAM, **({"speed": 0} | options))
@@ -149,7 +85,7 @@ async def test_counters_and_timestamps_run_as_twilios_do() -> None:
         assert desk.timestamps(track) == grid(0, 800)
     assert desk.audio("inbound") == TWO_SIDES.inbound
     assert desk.audio("outbound") == TWO_SIDES.outbound
-    assert played == caller.Played(CALL, STREAM, {"inbound": 40, "outbound": 40}, 0, 0.8, None, None, False)
+    assert played == Played(CALL, STREAM, {"inbound": 40, "outbound": 40}, 0, 0.8, None, None, False)
 
 
 async def test_the_hubs_own_reader_understands_every_message() -> None:
@@ -308,59 +244,7 @@ def test_frames_leave_in_the_order_of_their_departure() -> None:
     assert len(departures) == 80
 
 
-def test_a_stream_numbers_its_messages_across_both_tracks() -> None:
-    stream = Stream(CALL, STREAM)
-    texts = [stream.start(["inbound", "outbound"], {}), *(stream.media(frame) for frame in frames(TWO_SIDES)), stream.stop()]
-    assert [json.loads(text)["sequenceNumber"] for text in texts] == [str(number) for number in range(1, 83)]
-
-
-# ------------------------------------------------------------------------------------------------------- the hub's own will
-
-
-async def test_a_hub_that_closes_early_is_reported_with_code_and_reason() -> None:
-    async def close_at_once(desk: Desk, connection: ServerConnection) -> None:
-        await connection.recv()
-        await connection.close(1013, "draining")
-
-    async with a_desk(close_at_once) as desk:
-        played = await call(desk.url, TWO_SIDES)
-    assert played.cut_short
-    assert (played.close_code, played.close_reason) == (1013, "draining")
-    assert played.seconds < 0.8
-
-
-async def test_a_hub_that_vanishes_is_reported_as_1006() -> None:
-    async def vanish(desk: Desk, connection: ServerConnection) -> None:
-        await connection.recv()
-        connection.transport.abort()
-
-    async with a_desk(vanish) as desk:
-        played = await call(desk.url, TWO_SIDES)
-    assert played.cut_short
-    assert played.close_code == 1006
-
-
-async def test_a_hub_that_closes_after_the_stop_has_not_cut_the_call_short() -> None:
-    async def close_after_stop(desk: Desk, connection: ServerConnection) -> None:
-        async for message in connection:
-            if '"stop"' in str(message):
-                await connection.close(1000, "bye")
-
-    async with a_desk(close_after_stop) as desk:
-        played = await call(desk.url, TWO_SIDES, speed=0)
-    assert not played.cut_short
-    assert played.close_code in (None, 1000)
-
-
-async def test_a_talkative_hub_is_heard_out_and_its_close_noticed() -> None:
-    async def talk(desk: Desk, connection: ServerConnection) -> None:
-        for number in range(200):
-            await connection.send(json.dumps({"event": "media", "number": number}))
-        await connection.close(4000, "enough")
-
-    async with a_desk(talk) as desk:
-        played = await call(desk.url, TWO_SIDES)
-    assert played.close_code == 4000
+# -------------------------------------------------------------------------------------------------------- how it is cut short
 
 
 async def test_a_cancelled_call_says_stop_and_closes() -> None:
@@ -372,64 +256,6 @@ async def test_a_cancelled_call_says_stop_and_closes() -> None:
     assert desk.messages[-1]["event"] == "stop"
     assert desk.close_code == 1000
     assert len(desk.media()) < 40
-
-
-async def test_a_stalled_hub_does_not_keep_a_cancelled_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(caller, "GOODBYE_SECONDS", 0.2)
-    held = asyncio.Event()
-
-    async def stall(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        request = (await reader.readuntil(b"\r\n\r\n")).decode()
-        key = re.search(r"Sec-WebSocket-Key: (\S+)", request)
-        assert key is not None
-        answer = (
-            f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept_key(key[1])}"
-        )
-        writer.write(f"{answer}\r\n\r\n".encode())
-        await held.wait()
-        writer.transport.abort()
-
-    async with await asyncio.start_server(stall, "127.0.0.1", 0) as server:
-        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/twilio"
-        ten_minutes = Sound(bytes(8000 * 600), bytes(8000 * 600))  # more than the sockets' buffers hold
-        told = [0.0]
-        playing = asyncio.ensure_future(call(url, ten_minutes, speed=0, progress=told.append))
-        before = -1.0
-        while told[-1] in (0.0, 600.0) or told[-1] != before:  # until nothing more can be sent
-            before = told[-1]
-            await asyncio.sleep(0.3)
-        playing.cancel()
-        try:
-            with pytest.raises(asyncio.CancelledError):
-                await asyncio.wait_for(playing, 5)
-        finally:
-            held.set()
-
-
-async def test_a_hub_that_is_not_there_or_refuses_is_one_sentence() -> None:
-    async with a_desk() as desk:
-        address = desk.url
-    with pytest.raises(NotAnswered, match=r"No hub answers at ws://127\.0\.0\.1:\d+/twilio: Connection (refused|reset by peer)"):
-        await call(address, TWO_SIDES)
-
-    async def refuse(connection: ServerConnection, _request: Any) -> Response:
-        return connection.respond(503, "draining")
-
-    async with a_desk(process_request=refuse) as desk:
-        with pytest.raises(NotAnswered, match="refused the call: HTTP 503 Service Unavailable"):
-            await call(desk.url, TWO_SIDES)
-    with pytest.raises(NotAnswered, match="not the address of a hub"):
-        await call("http://127.0.0.1/twilio", TWO_SIDES)
-
-    async def speak_nonsense(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"220 mail.example.com ESMTP\r\n")
-        writer.close()
-        await writer.wait_closed()
-
-    async with await asyncio.start_server(speak_nonsense, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        with pytest.raises(NotAnswered, match="not a hub"):
-            await call(f"ws://127.0.0.1:{port}/twilio", TWO_SIDES)
 
 
 # -------------------------------------------------------------------------------------------------------- the command line
@@ -511,10 +337,3 @@ async def test_ctrl_c_hangs_up_in_good_order() -> None:
     assert b"You hung up." in err
     assert desk.messages[-1]["event"] == "stop"
     assert desk.close_code == 1000
-
-
-@pytest.mark.parametrize(
-    ("text", "milliseconds"), [("3s", 3000), ("150ms", 150), ("1.5", 1500), ("0", 0), ("0.25s", 250)]
-)  # fmt: skip
-def test_durations_are_written_as_people_write_them(text: str, milliseconds: int) -> None:
-    assert caller.duration_ms(text) == milliseconds

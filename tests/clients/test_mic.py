@@ -2,42 +2,26 @@
 
 import asyncio
 import base64
-import json
-import math
 import signal
 import subprocess
 import sys
 import wave
-from array import array
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from clients import mic
-from clients.caller import NotAnswered
-from clients.mic import Microphone, NoMicrophone, Recording, microphone, speak
+from clients.leg import NotAnswered
+from clients.mic import Recording, speak
+from clients.microphone import Microphone, microphone
 from hub import audio
 from tests.clients import pretend_portaudio
-from tests.clients.test_caller import CALL, Desk, a_desk
+from tests.clients.desk import CALL, Desk, a_desk
+from tests.clients.pretend_portaudio import tone
 from tests.house import house
 
+pytestmark = pytest.mark.usefixtures("pretend_device")
+
 ROOT = Path(__file__).parents[2]
-
-
-def tone(seconds: float, rate_hz: int, hertz: float = 440.0) -> bytes:
-    return array("h", (round(8000 * math.sin(2 * math.pi * hertz * at / rate_hz)) for at in range(round(seconds * rate_hz)))).tobytes()
-
-
-@pytest.fixture(autouse=True)
-def device(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "sounddevice", pretend_portaudio)  # type: ignore[arg-type]
-    for name, value in {"sound": tone(1.0, 48_000), "rate_hz": 48_000, "pace": 0.0, "unplugged": False, "absent": False}.items():
-        monkeypatch.setattr(pretend_portaudio, name, value)
-
-
-def sent(desk: Desk) -> bytes:
-    return b"".join(base64.b64decode(media["payload"]) for media in desk.media())
 
 
 async def test_what_is_said_arrives_as_the_inbound_track_frame_by_frame() -> None:
@@ -52,28 +36,6 @@ async def test_what_is_said_arrives_as_the_inbound_track_frame_by_frame() -> Non
     assert {len(base64.b64decode(media["payload"])) for media in desk.media()} == {160}
     assert (played.seconds, played.frames_sent, played.cut_short) == (0.9, {"inbound": 45}, False)
     assert desk.close_code == 1000
-
-
-async def test_a_device_that_takes_only_its_own_rate_is_brought_to_the_telephones() -> None:
-    async with a_desk() as desk:
-        with microphone() as device:
-            await speak(desk.url, device, hang_up_after_ms=900)
-        await desk.ended.wait()
-    heard = array("h", audio.to_pcm(sent(desk)))[1000:5000]  # half a second
-    crossings = sum(before < 0 <= after for before, after in pairwise(heard))
-    assert abs(crossings / 0.5 - 440) < 5
-    assert 7000 < max(heard) < 9000
-
-
-async def test_a_device_of_the_telephones_rate_is_passed_through(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = tone(0.4, 8000)
-    monkeypatch.setattr(pretend_portaudio, "rate_hz", 8000)
-    monkeypatch.setattr(pretend_portaudio, "sound", said)
-    async with a_desk() as desk:
-        with microphone("Pretend") as device:
-            await speak(desk.url, device, hang_up_after_ms=400)
-        await desk.ended.wait()
-    assert sent(desk) == audio.to_mulaw(said)
 
 
 async def test_the_device_sets_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,18 +85,6 @@ async def test_hanging_up_sends_what_was_spoken_before_and_nothing_after() -> No
     assert desk.messages[-1]["event"] == "stop"
 
 
-async def test_a_hub_that_takes_nothing_costs_frames_not_memory_and_timestamps_tell(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mic, "WAITING_FRAMES", 2)
-    device = Microphone(8000, "test")
-    device.heard(tone(0.1, 8000), 800, None, None)
-    await asyncio.sleep(0)
-    assert [(await device.frame() or (0,))[0] for _ in range(2)] == [0, 1]
-    device.heard(tone(0.02, 8000), 160, None, None)
-    await asyncio.sleep(0)
-    assert (await device.frame() or (0,))[0] == 5
-    assert device.lost == 3
-
-
 async def test_a_device_that_is_unplugged_ends_the_call_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pretend_portaudio, "unplugged", True)
     async with a_desk() as desk:
@@ -144,13 +94,6 @@ async def test_a_device_that_is_unplugged_ends_the_call_in_order(monkeypatch: py
         await desk.ended.wait()
     assert played.seconds > 0.9
     assert desk.messages[-1]["event"] == "stop"
-
-
-async def test_a_device_that_was_closed_by_us_has_not_vanished() -> None:
-    with microphone() as device:
-        await device.frame()
-    await asyncio.sleep(0)
-    assert not device.vanished
 
 
 async def test_a_cancelled_call_says_stop() -> None:
@@ -165,22 +108,6 @@ async def test_a_cancelled_call_says_stop() -> None:
 async def test_a_hub_that_is_not_there_is_one_sentence() -> None:
     with microphone() as device, pytest.raises(NotAnswered, match="No hub answers"):
         await speak("ws://127.0.0.1:1/twilio", device)
-
-
-async def test_each_missing_part_is_one_sentence_that_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    def why(device: str | int | None = None) -> str:
-        with pytest.raises(NoMicrophone) as error, microphone(device):
-            pass
-        return str(error.value)
-
-    assert why("Nothing") == (
-        "'Nothing' is no microphone that can be used: No input device matching 'Nothing'. "
-        "`transcript-client mic --devices` lists what there is."
-    )
-    monkeypatch.setattr(pretend_portaudio, "absent", True)
-    assert why().startswith("No microphone can be used here: Error querying device -1.")
-    monkeypatch.setitem(sys.modules, "sounddevice", None)
-    assert why() == "A microphone needs the extra `mic`: pip install 'transcript-hub[mic]'."
 
 
 async def command(*arguments: str, setting: str = "", interrupt: bool = False, desk: Desk | None = None) -> tuple[int | None, str, str]:
@@ -214,7 +141,7 @@ async def test_ctrl_c_hangs_up_in_good_order_and_that_is_no_error(tmp_path: Path
     assert desk.messages[-1]["event"] == "stop"
     assert desk.close_code == 1000
     with wave.open(str(tmp_path / "said.wav")) as saved:
-        assert audio.to_mulaw(saved.readframes(saved.getnframes())) == sent(desk)
+        assert audio.to_mulaw(saved.readframes(saved.getnframes())) == desk.audio("inbound")
 
 
 async def test_it_follows_its_own_transcript_to_the_last_word() -> None:
@@ -246,11 +173,3 @@ async def test_the_command_says_what_is_wrong_and_lists_devices(tmp_path: Path) 
             assert (code, words in err) == (expected, True), err
     code, out, _ = await command("--devices")
     assert (code, out) == (0, "> 0 Pretend microphone, ALSA (1 in, 0 out)\n")
-
-
-def test_what_is_sent_is_json_as_twilio_writes_it() -> None:
-    """The numbers are strings; the pretend Twilio's own composer is used, and judged in its own tests."""
-    from clients.caller import Frame, Stream
-
-    message = json.loads(Stream(CALL, "MZ").media(Frame(0, "inbound", 1, 5, b"\xff" * 160, 1)))
-    assert (message["media"]["timestamp"], message["media"]["chunk"]) == ("5", "1")

@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 
 from clients.__main__ import main
-from clients.mic import microphone
+from clients.microphone import microphone
 from clients.phone import BadMessage, Handset, Phone, speak
 from hub.wire.twilio import Speech
 from tests.agents.lines import lines
-from tests.clients import pretend_portaudio
-from tests.clients.test_mic import tone
+from tests.clients.desk import CALL
 from tests.providers.openai_script import Model, Reply, overheard
 
 SPEECH = Speech("MZ1")
@@ -76,11 +75,13 @@ async def test_the_command_talks_to_an_agent_and_saves_what_was_heard(tmp_path: 
     async with lines(Model(replies=[Reply("Hello there friend.")])) as line:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "clients", "call", "--agent", "--url", line.url, "--save", str(saved), "--hang-up-after", "2s",
+            "--call-sid", CALL,
             stderr=asyncio.subprocess.PIPE, env=os.environ | {"COLUMNS": "200"},
         )  # fmt: skip
         _, said = await process.communicate()
         await line.gone()
         assert process.returncode == 0, said
+        assert line.home.state.registry.find(CALL) is not None
         assert f"2.0 s with the agent; you hung up. {saved} has what was heard." in said.decode()
     with wave.open(str(saved)) as file:
         assert (file.getnchannels(), file.getframerate(), file.getnframes()) == (2, 8000, 16000)
@@ -102,10 +103,8 @@ async def test_the_command_says_when_the_agent_was_lost(tmp_path: Path) -> None:
     assert "the hub closed with 1000: the agent was lost" in said.decode()
 
 
-async def test_the_microphone_speaks_to_an_agent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "sounddevice", pretend_portaudio)  # type: ignore[arg-type]
-    monkeypatch.setattr(pretend_portaudio, "sound", tone(1.0, 48_000))
-    monkeypatch.setattr(pretend_portaudio, "pace", 0.0)
+@pytest.mark.usefixtures("pretend_device")
+async def test_the_microphone_speaks_to_an_agent() -> None:
     async with lines() as line:
         with microphone() as device:
             async with Phone(line.url) as phone:
@@ -115,6 +114,24 @@ async def test_the_microphone_speaks_to_an_agent(monkeypatch: pytest.MonkeyPatch
     assert set(phone.said) > {0xFF}
     assert bytes(phone.said).startswith(bytes(line.talk.audio))
     assert phone.hung_up
+
+
+async def test_a_cancelled_call_says_stop() -> None:
+    async with lines() as line:
+
+        async def call() -> None:
+            async with Phone(line.url) as phone:
+                while not phone.over.is_set():
+                    await line.together(phone)
+
+        async with asyncio.TaskGroup() as group:
+            calling = group.create_task(call())
+            await line.fake.until(lambda: line.fake.open_sessions == 1)
+            calling.cancel()
+        await line.gone()
+        (record,) = line.home.state.registry
+        assert record.ended is not None
+        assert record.ended.reason == "completed"
 
 
 async def test_either_a_file_speaks_or_the_microphone(capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,13 +22,11 @@ from twilio.request_validator import RequestValidator
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
-from clients import caller
-from clients.caller import FRAME_MS, Frame, new_sid
+from clients.stream import FRAME_BYTES, FRAME_MS, Frame, Stream, new_sid
 from hub.audio import Track
 
 ACCOUNT = "AC" + "0" * 32
 TOKEN = "12345"
-FRAME_BYTES = FRAME_MS * 8
 SILENCE = b"\xff" * FRAME_BYTES
 TERMINAL = {"completed", "busy", "failed", "no-answer", "canceled"}
 
@@ -147,7 +145,7 @@ class PhoneCall:
         async with connect(
             self.twilio.reached(stream.url), additional_headers=headers, compression=None, proxy=None, ping_interval=None
         ) as socket:
-            messages = caller.Stream(self.sid, stream.sid)
+            messages = Stream(self.sid, stream.sid)
             messages.account_sid = self.twilio.account
             await socket.send(messages.connected(), text=True)
             await socket.send(messages.start(stream.tracks, stream.parameters), text=True)
@@ -162,7 +160,7 @@ class PhoneCall:
                     at = round((began - self.began) * 50) + number  # frames since the call began
                     for track in stream.tracks:
                         payload = self.tracks.get(track, b"")[at * FRAME_BYTES : (at + 1) * FRAME_BYTES].ljust(FRAME_BYTES, b"\xff")
-                        frame = Frame(0.0, track, number + 1, number * FRAME_MS, payload, 1)
+                        frame = Frame(track, number + 1, number * FRAME_MS, payload)
                         await socket.send(messages.media(frame), text=True)
                     number += 1
                 await socket.send(messages.stop(), text=True)
