@@ -151,7 +151,7 @@ class AgentCall:
 
     def give_way(self) -> None:
         """Let somebody else go on with the call; all that was said is told before."""
-        self._end(self._toolbox.leaving or "completed")
+        self._end("completed", "the call goes on in another stream")
         self._tell_rest()
         self.superseded = True
         self.record.give_way(self.timeline.end_ms, self._heard_at)

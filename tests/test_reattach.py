@@ -17,8 +17,11 @@ from hub.config import Config
 from hub.errors import AccountError
 from hub.journal import Entry, Journal
 from tests.house import House, house
+from tests.media import CALL, media, stop
 from tests.providers.fake_twilio import ACCOUNT, TOKEN, FakeTwilio, LiveStream, PhoneCall, fake_twilio
 from tests.scripted import talking
+
+OTHER = "MZ" + "2" * 32
 
 PUBLIC, URL = "https://hub.example.com", "wss://hub.example.com/twilio"
 
@@ -311,3 +314,38 @@ async def test_a_hub_that_stops_leaves_its_calls_to_the_next(tmp_path: Path) -> 
         assert entry.call_sid == phone_call.sid
         assert set(entry.settled_ms.values()) == {entry.settled_ms["inbound"]}, "its last words were told"
         assert entry.settled_ms["inbound"] >= 900.0
+
+
+async def test_a_stream_that_comes_while_the_last_words_are_awaited_goes_on_in_call_time_and_keeps_their_utterances_apart() -> None:
+    async with house() as home:
+        first = await home.call()
+        for at_ms in range(0, 2000, 20):
+            await first.send_str(media("inbound", at_ms))
+            await first.send_str(media("outbound", at_ms))
+        await home.frames(200)
+        (old,) = home.transcribers
+        old.may_end.clear()
+        old.interim("old wor", "inbound", 1.0, 1.4)
+        await first.send_str(stop())
+        await old.finished.wait()
+        second = await home.call(CALL, OTHER)
+        for at_ms in range(0, 2000, 20):
+            await second.send_str(media("inbound", at_ms, stream=OTHER))
+            await second.send_str(media("outbound", at_ms, stream=OTHER))
+        await home.frames(400)
+        _, new = home.transcribers
+        assert 2000 <= new.blocks[0].start_ms < 4000, "call time goes on, and does not leap"
+        new.interim("new", "inbound", 2.5, 2.7)
+        old.final("old words", "inbound", 1.0, 1.6)
+        old.may_end.set()
+        new.final("new words", "inbound", 2.5, 2.9)
+        await second.send_str(stop(CALL, OTHER))
+        follower = await home.open("/client")
+        await follower.receive()
+        await follower.send_str(CALL)
+        events = await until(follower, "call-ended")
+    finals = [event for event in events if event["type"] == "final"]
+    assert [(event["text"], event["start"], event["end"]) for event in finals] == [("old words", 1.0, 1.6), ("new words", 2.5, 2.9)]
+    assert len({event["utterance"] for event in finals}) == 2
+    assert [event["type"] for event in events if event["type"] != "interim"].count("call-ended") == 1
+    assert events[-1]["duration"] < 6

@@ -45,13 +45,16 @@ class Lines:
         return f"ws://127.0.0.1:{self.home.port}/agent"
 
     @asynccontextmanager
-    async def call(self, **parameters: str) -> AsyncIterator[tuple[Phone, "Follower"]]:
-        """Call, and follow the call from its start."""
+    async def call(self, again: Phone | None = None, **parameters: str) -> AsyncIterator[tuple[Phone, "Follower"]]:
+        """Call, and follow the call from its start; `again`: have that call come back."""
         headers = {"X-Twilio-Signature": self.twilio.sign("wss://hub.example.com/agent", {})} if self.twilio else {}
         phone = Phone(self.url, parameters=NUMBERS | parameters, headers=headers)
+        if again is not None:
+            phone.stream.call_sid = again.stream.call_sid
         if self.twilio is not None:
             phone.stream.account_sid = self.twilio.account
-            self.twilio.calls[phone.stream.call_sid] = PhoneCall(self.twilio, phone.stream.call_sid, NUMBERS["from"], NUMBERS["to"], {})
+            sid, numbers = phone.stream.call_sid, (NUMBERS["from"], NUMBERS["to"])
+            self.twilio.calls.setdefault(sid, PhoneCall(self.twilio, sid, *numbers, {}))
         async with phone:
             follower = Follower(self.home, phone.stream.call_sid)
             await follower.begin()

@@ -34,14 +34,18 @@ async def test_a_call_is_connected_to_the_agent_of_its_number_and_apologised_to_
     ):
         assert answer.content_type == "text/xml"
         response = ElementTree.fromstring(await answer.text())
-    connect, say, dial = response
-    (stream,) = connect
-    assert [each.tag for each in (connect, stream, say, dial)] == ["Connect", "Stream", "Say", "Dial"]
+    connect, say, start, dial = response
+    (stream,), (heard,) = connect, start
+    assert [each.tag for each in (connect, stream, say, start, heard, dial)] == ["Connect", "Stream", "Say", "Start", "Stream", "Dial"]
     assert stream.attrib == {
         "url": "wss://hub.example.com/agent", "statusCallback": "https://hub.example.com/twilio/status", "statusCallbackMethod": "POST",
     }  # fmt: skip
     assert {each.attrib["name"]: each.attrib["value"] for each in stream} == {
         "agent": "desk", "from": "+1415555&0123", "to": "+14155550100", "direction": "inbound",
+    }  # fmt: skip
+    assert (heard.attrib["url"], heard.attrib["track"]) == ("wss://hub.example.com/twilio", "both_tracks")
+    assert {each.attrib["name"]: each.attrib["value"] for each in heard} == {
+        "from": "+1415555&0123", "to": "+14155550100", "direction": "inbound", "outboundTrackLabel": "colleague",
     }  # fmt: skip
     assert say.text == "I am sorry, I cannot go on with this call."
     assert dial.text == "+14155550198"
@@ -52,7 +56,7 @@ async def test_an_agent_can_be_named_and_has_an_apology_of_its_own(tmp_path: Pat
         lines(file=FILE, tmp_path=tmp_path, public_url=PUBLIC) as line,
         line.home.session.get(line.home.url("/twiml/agent?agent=night")) as answer,
     ):
-        connect, say, dial = ElementTree.fromstring(await answer.text())
+        connect, say, _, dial = ElementTree.fromstring(await answer.text())
     assert connect[0][0].attrib == {"name": "agent", "value": "night"}
     assert (say.text, dial.text) == ("We are asleep.", "+14155550199")
 
@@ -84,7 +88,7 @@ async def test_without_an_auth_token_a_stream_needs_the_hubs_own(tmp_path: Path)
             assert phone.close_code == 1008
         assert line.fake.visits == []
         bin_text = twiml.bin_text_by_agent(line.home.state.config, 60, {"agent": "night"}, "Sorry.", "client:bob")
-        connect, say, dial = ElementTree.fromstring(bin_text.encode())
+        connect, say, _, dial = ElementTree.fromstring(bin_text.encode())
         parameters = {each.attrib["name"]: each.attrib["value"] for each in connect[0]}
         assert (say.text, dial[0].tag, dial[0].text) == ("Sorry.", "Client", "bob")
         async with Phone(line.url, parameters=parameters) as phone:

@@ -7,7 +7,7 @@ twilio package. Speaks as Twilio to a public address, whatever port stands behin
 import asyncio
 import base64
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -79,6 +79,8 @@ class PhoneCall:
     """What REST said that it is to go on with."""
     updated: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when REST has ended it, or has it go on with something else."""
+    connected: Callable[[], Awaitable[None]] | None = None
+    """Ends the stream that the call is <Connect>ed to, when REST does: before Twilio answers. None where a test does that itself."""
 
     def webhook(self) -> dict[str, str]:
         """The form of an incoming call."""
@@ -91,9 +93,13 @@ class PhoneCall:
         """Ask a webhook what to do with the call, and do it. Returns the TwiML."""
         status, text = await self.twilio.webhook(url, self.webhook(), method)
         assert status == 200, (status, text)
-        for stream in ElementTree.fromstring(text).iterfind("Start/Stream"):
-            self.obey(stream)
+        self.go_on(text)
         return text
+
+    def go_on(self, twiml: str) -> None:
+        """Start the streams of TwiML that the call goes on with."""
+        for stream in ElementTree.fromstring(twiml).iterfind("Start/Stream"):
+            self.obey(stream)
 
     def obey(self, element: ElementTree.Element) -> LiveStream:
         """Start the stream that TwiML asks for, with what Twilio fills in."""
@@ -249,23 +255,25 @@ class FakeTwilio:
             case None if request.path.endswith("/Streams.json"):
                 return self._create(call, dict(form))
             case None if request.method == "POST":
-                return self._update(call, dict(form))
+                return await self._update(call, dict(form))
             case None:
                 return web.json_response(_call_resource(call))
             case sid:
                 return self._stop(call, sid, dict(form))
 
-    def _update(self, call: PhoneCall, form: dict[str, str]) -> web.Response:
+    async def _update(self, call: PhoneCall, form: dict[str, str]) -> web.Response:
         """End a call, or have it go on with other TwiML: either ends the stream that it is <Connect>ed to."""
         if call.status != "in-progress":
             return _problem(400, 21220, "Call is not in-progress. Cannot redirect.")
         if form.get("Status") == "completed":
             call.status, call.ended_at = "completed", time.time()
         elif "Twiml" in form:
-            ElementTree.fromstring(form["Twiml"])
+            call.go_on(form["Twiml"])
             call.twiml = form["Twiml"]
         else:
             return _problem(400, 21218, "Invalid ApplicationSid")
+        if call.connected is not None:
+            await call.connected()
         call.updated.set()
         return web.json_response(_call_resource(call))
 

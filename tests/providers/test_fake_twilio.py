@@ -128,7 +128,7 @@ async def test_the_hub_passes_calls_on_and_ends_them_in_the_packages_own_words()
     async with fake_twilio() as twilio:
         account = Account(Config(twilio_account=ACCOUNT, twilio_token=TOKEN, twilio_url=twilio.url))
         ours, theirs = twilio.ring(), twilio.ring()
-        await account.connect(ACCOUNT, ours.sid, "client:maya")
+        await account.connect(ACCOUNT, ours.sid, "client:maya", "maya")
         await account.hang_up(ACCOUNT, ours.sid)
         await account.close()
         twiml = VoiceResponse()
