@@ -14,7 +14,7 @@ from hub.audio import Track, ms
 from hub.registry import Record, Registry
 from hub.stereo import StereoTimeline
 from hub.transcribers import Lost, Report, Restored, Switched
-from hub.transcript import Heard, Missed
+from hub.transcript import SPEAKERS, Heard, Missed
 from hub.twiml import TOKEN
 from hub.wire.twilio import StartBody
 
@@ -54,6 +54,9 @@ class Chronicle:
     ) -> None:
         """Tell that a stream of the call began. `speakers` are labels that the stream's own parameters may replace."""
         record, known, transcript = self.record, self.record.started, self._transcript
+        if agent is None and record.agent is not None:  # whoever speaks there now is not the agent
+            transcript.name({"outbound": SPEAKERS["outbound"]})
+        record.agent = agent
         labels = {track: parameters[name] for name, track in LABELS.items() if parameters.get(name)}
         transcript.name({**(speakers or {}), **labels})
         started = record.topic.publish(

@@ -22,6 +22,8 @@ class Record:
         self.transcript = Transcript(topic.call_sid)
         self.started: CallStarted | None = None
         """The first `call-started`, as sent; None until then."""
+        self.agent: str | None = None
+        """Whose stream was the newest; None where people speak on both tracks."""
         self.ended: CallEnded | None = None
         """The newest `call-ended`; None while the call lives."""
         self.ended_at = 0.0

@@ -8,6 +8,9 @@ import msgspec
 from hub.audio import Track
 from hub.events import Final, Interim, Word
 
+SPEAKERS: dict[Track, str] = {"inbound": "caller", "outbound": "callee"}
+"""Labels of who speaks on each track, unless they are known better."""
+
 LONG_SECONDS = 30.0
 """An utterance without a pause ends at the next settled piece after this long, so that a monologue still becomes readable finals."""
 
@@ -84,7 +87,7 @@ class Transcript:
 
     def __init__(self, call_sid: str) -> None:
         self.call_sid = call_sid
-        self.speakers: dict[Track, str] = {"inbound": "caller", "outbound": "callee"}
+        self.speakers = dict(SPEAKERS)
         """Label per track; the call sets what its parameters say."""
         self.finals: list[Final] = []
         """Every utterance that is over and has text."""
