@@ -77,9 +77,10 @@ class AgentCall:
         say: Callable[[bytes, bytes | None], None],
         on_over: Callable[[str], None],
         clock: Callable[[], float],
+        wall: Callable[[], float],
         counters: Counters,
     ) -> None:
-        """`address` and `key` are the model's; the agent stays for `seconds` at most. `clock` is monotonic seconds.
+        """`address` and `key` are the model's; the agent stays for `seconds` at most. `clock` is monotonic seconds, `wall` Unix seconds.
 
         `say` sends one or two messages to Twilio in one write; `on_over` is called with a sentence to close the stream from here.
         `public`: whether Twilio has an address for the stream of a call that goes on without the agent.
@@ -99,6 +100,7 @@ class AgentCall:
         self._public = public
         self._on_over = on_over
         self._clock = clock
+        self._wall = wall
         self._counters = counters.agents
         self._provider = counters.providers["openai"]
         self._base_ms = round(self.timeline.end_ms)
@@ -338,7 +340,11 @@ class AgentCall:
     async def _converse(self) -> None:
         """Hold the session, and run tools, until cancelled."""
         async with asyncio.TaskGroup() as self._tools:
-            await self._session.hold(self.dialogue.opened, self.dialogue.take, self._lost_model)
+            await self._session.hold(self._opened, self.dialogue.take, self._lost_model)
+
+    def _opened(self) -> None:
+        caller, called = self.record.numbers
+        self.dialogue.opened(self.agent.session(self._wall(), caller or "", called or ""))
 
     def _lost_model(self, error: ProviderError) -> None:
         self._fail("agent-lost", error.problem)

@@ -3,11 +3,14 @@
 Knows what an agent is told to be, and what is wrong with a file. Does not know what a conversation is.
 """
 
+import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import jsonschema
 import msgspec
@@ -24,6 +27,11 @@ TOOL_SECONDS = 10.0
 
 TOOL_SECONDS_MOST = 60.0
 """More is no tool for a telephone."""
+
+NUMBER_CHARACTERS = 100
+"""More of a caller's number goes into no instructions: over SIP a caller may be called anything."""
+
+UTC = ZoneInfo("UTC")
 
 SECRET_CHARACTERS = 16
 """Least length of a webhook's secret: it is all that tells the hub's requests from anybody's."""
@@ -58,6 +66,9 @@ class Agent:
     model: str
     voice: str
     instructions: str
+    """May hold what only the call knows: `{now}`, `{from}`, `{to}`."""
+    time_zone: ZoneInfo = UTC
+    """Whose clock `{now}` is of."""
     greeting: str = ""
     """What it says first; empty: it waits for the caller."""
     language: str = ""
@@ -89,10 +100,15 @@ class Agent:
             told.append({"name": TRANSFER, "description": about, "parameters": _object({"to": place})})
         return told
 
-    def session(self) -> bytes:
-        """Return what a model is told as soon as there is a session."""
+    def session(self, unix_seconds: float, caller: str, called: str) -> bytes:
+        """Return what a model is told as soon as there is a session; the moment and the numbers are the call's."""
+        known = {
+            "{now}": f"{datetime.fromtimestamp(unix_seconds, self.time_zone):%A, %d %B %Y, %H:%M}",
+            "{from}": "".join(filter(str.isprintable, caller))[:NUMBER_CHARACTERS] or "unknown",
+            "{to}": "".join(filter(str.isprintable, called))[:NUMBER_CHARACTERS] or "unknown",
+        }
         return session_update(
-            instructions=self.instructions,
+            instructions=re.sub("|".join(map(re.escape, known)), lambda name: known[name[0]], self.instructions),
             voice=self.voice,
             turn_detection=self.turn_detection,
             transcription_model=self.transcription_model,
@@ -123,6 +139,7 @@ class _AgentEntry(msgspec.Struct, forbid_unknown_fields=True):
     model: str = ""
     voice: str = ""
     instructions: str = ""
+    time_zone: str = "UTC"
     greeting: str | None = None
     language: str | None = None
     transcription_model: str = ""
@@ -199,6 +216,9 @@ def _agent(config: Config, name: str, entry: _AgentEntry) -> Agent:
     for whom in (*entry.transfer.values(), entry.dial):
         if whom and not dialled(whom):
             _refuse(config, f"has nobody to call in {whom!r} for {name}: a number as +14155550100, sip:… or client:…")
+    for number in entry.numbers:
+        if not dialled(number):
+            _refuse(config, f"has a wrong number {number!r} for {name}: as Twilio writes it, +14155550100")
     names = [tool.name for tool in entry.tools]
     for tool_name in names:
         if names.count(tool_name) > 1 or tool_name in {HANG_UP, TRANSFER}:
@@ -209,6 +229,7 @@ def _agent(config: Config, name: str, entry: _AgentEntry) -> Agent:
         model=entry.model or config.openai_model,
         voice=entry.voice or config.openai_voice,
         instructions=entry.instructions.strip() or config.openai_instructions,
+        time_zone=_time_zone(config, name, entry.time_zone),
         greeting=config.openai_greeting if entry.greeting is None else entry.greeting.strip(),
         language=config.openai_language if entry.language is None else entry.language,
         transcription_model=entry.transcription_model or config.openai_transcription_model,
@@ -219,6 +240,13 @@ def _agent(config: Config, name: str, entry: _AgentEntry) -> Agent:
         apology=entry.apology.strip() or config.apology,
         dial=config.dial if entry.dial is None else entry.dial,
     )
+
+
+def _time_zone(config: Config, agent: str, key: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(key)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        _refuse(config, f"has a time_zone for {agent} that this machine does not know, {key!r}: Europe/Berlin, for instance", error)
 
 
 def _tool(config: Config, agent: str, entry: _ToolEntry) -> Tool:

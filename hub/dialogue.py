@@ -164,9 +164,9 @@ class Dialogue:
 
     # The model's side.
 
-    def opened(self) -> None:
+    def opened(self, session: bytes) -> None:
         """Say how the session is to be, as soon as there is one."""
-        self._to_model(self._agent.session())
+        self._to_model(session)
 
     def take(self, message: openai.Message | None) -> None:
         """Take one message of the model. Raises: ProviderError when the conversation cannot go on."""

@@ -81,6 +81,7 @@ class Switchboard:
                 say=say,
                 on_over=on_over,
                 clock=time.monotonic,
+                wall=time.time,
                 counters=self._counters,
             ),
         )

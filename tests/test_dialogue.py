@@ -33,7 +33,7 @@ class Room:
             hear=self.heard.append, played=lambda _, mulaw: self.played.extend(mulaw), interrupted=lambda *cut: self.cuts.append(cut),
             answered=self.waits.append, use=self.used.append,
         )  # fmt: skip
-        self.dialogue.opened()
+        self.dialogue.opened(agent.session(0.0, "", ""))
         self.at_ms = 0
         if ready:
             self.dialogue.take(openai.SessionUpdated())

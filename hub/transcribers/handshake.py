@@ -1,6 +1,7 @@
 """Shakes hands with a provider as a call would, and takes leave at once: whether its address, key and model are good. Costs no audio."""
 
 import asyncio
+import time
 
 from websockets.exceptions import ConnectionClosed
 
@@ -61,7 +62,7 @@ async def with_openai(config: Config, agent: Agent) -> None:
     wire = await dial(openai.PROVIDER, url, openai.headers(config.openai_key), ANSWER_SECONDS, openai.refused)
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
-            await wire.send(agent.session().decode(), text=True)
+            await wire.send(agent.session(time.time(), "", "").decode(), text=True)
             async for text in wire:
                 match openai.decode(text):
                     case openai.SessionUpdated():

@@ -1,5 +1,6 @@
 """The agents file: who answers what, and one sentence for what is wrong with it."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -50,8 +51,8 @@ def test_without_a_key_there_is_no_agent() -> None:
 
 
 def test_the_name_decides_then_the_number_then_the_order(tmp_path: Path) -> None:
-    agents = load(config(tmp_path, '[agents.a]\nnumbers=["+1"]\n[agents.b]\nnumbers=["+2"]\nvoice="ash"\ngreeting=""\n'))
-    picked = [agents.pick("", "+2"), agents.pick("a", "+2"), agents.pick("", "+3"), agents.pick(), agents.pick("c", "+1")]
+    agents = load(config(tmp_path, '[agents.a]\nnumbers=["+1001"]\n[agents.b]\nnumbers=["+1002"]\nvoice="ash"\ngreeting=""\n'))
+    picked = [agents.pick("", "+1002"), agents.pick("a", "+1002"), agents.pick("", "+1003"), agents.pick(), agents.pick("c", "+1001")]
     assert [agent and agent.name for agent in picked] == ["b", "a", "a", "a", None]
     (_, b) = agents
     assert (b.voice, b.greeting) == ("ash", "")
@@ -80,7 +81,10 @@ def test_secrets_are_in_no_repr(tmp_path: Path) -> None:
         ("[agents]", "has no agent in it"),
         ("[agents.a]\ncolour = 1", "unknown field `colour`"),
         ('[agents.a]\nturn_detection = "off"', "Invalid enum value 'off'"),
-        ('[agents.a]\nnumbers=["+1"]\n[agents.b]\nnumbers=["+1"]', r"gives \+1 to a and to b"),
+        ('[agents.a]\nnumbers=["(415) 555-0100"]', r"wrong number '\(415\) 555-0100' for a"),
+        ('[agents.a]\ntime_zone="Mars/Olympus"', "time_zone for a that this machine does not know, 'Mars/Olympus'"),
+        ('[agents.a]\ntime_zone="../../etc/passwd"', "time_zone for a"),
+        ('[agents.a]\nnumbers=["+1001"]\n[agents.b]\nnumbers=["+1001"]', r"gives \+1001 to a and to b"),
         ("[agents.a]\nhang_up = true", "needs TWILIO_ACCOUNT_SID"),
         (tool(name="hang_up"), "two tools called hang_up"),
         (tool(name="say hello"), "letters, digits"),
@@ -101,3 +105,14 @@ def test_a_wrong_file_is_one_sentence_that_names_the_place(text: str, says: str,
 def test_a_file_that_is_not_there_is_one_sentence() -> None:
     with pytest.raises(ConfigError, match="HUB_AGENTS /nowhere cannot be read: No such file"):
         load(Config(openai_key="k", agents="/nowhere"))
+
+
+def test_a_model_is_told_what_only_the_call_knows(tmp_path: Path) -> None:
+    text = "[agents.a]\ninstructions='It is {now}. {from} calls {to}. Say {hello}.'\ntime_zone='Europe/Berlin'\n"
+    (agent,) = load(config(tmp_path, text))
+    moment = 1795275000.0  # 2026-11-21 15:30 UTC
+    told = [json.loads(agent.session(moment, *numbers))["session"]["instructions"] for numbers in (("+1415{to}", "+1416"), ("a\nb", ""))]
+    assert told == [
+        "It is Saturday, 21 November 2026, 16:30. +1415{to} calls +1416. Say {hello}.",
+        "It is Saturday, 21 November 2026, 16:30. ab calls unknown. Say {hello}.",
+    ]
