@@ -145,7 +145,8 @@ function interruptions(said) {
   const latest = { inbound: null, outbound: null };
   for (const line of said) {
     const theirs = latest[other(line.track)];
-    const within = theirs && line.start - theirs.start >= TURN_SECONDS && theirs.end - line.start >= TURN_SECONDS;
+    if (line.interrupted) count[other(line.track)] += 1; // an agent falls silent at once: there is no overlap to tell it by
+    const within = theirs && !theirs.interrupted && line.start - theirs.start >= TURN_SECONDS && theirs.end - line.start >= TURN_SECONDS;
     if (within && line.end - line.start >= LISTENING_SECONDS) count[line.track] += 1;
     latest[line.track] = line;
   }

@@ -78,6 +78,11 @@ test("an interruption begins well within the other's words and is more than a wo
   assert.deepEqual(interruptions, { inbound: 1, outbound: 1 });
 });
 
+test("an agent that fell silent was interrupted, and only once, however little the words overlap", () => {
+  const { interruptions } = told({ ...line("outbound", 0, 3), interrupted: true }, line("inbound", 2, 5), line("outbound", 6, 8));
+  assert.deepEqual(interruptions, { inbound: 1, outbound: 0 });
+});
+
 test("pace is words a minute of one's own speech, and unsaid while there is too little", () => {
   const { pace } = told(line("inbound", 0, 6, Array(15).fill("word").join(" ")), line("outbound", 7, 8));
   assert.deepEqual(pace, { inbound: 150, outbound: null });
