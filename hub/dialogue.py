@@ -6,7 +6,6 @@ really heard, and so is the transcript. Knows the words of both wires; knows no 
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from hub.agents import Agent
 from hub.audio import BYTES_PER_MS
@@ -14,6 +13,7 @@ from hub.errors import ProviderError
 from hub.playback import Playback, Played
 from hub.transcript import Heard, Missed
 from hub.turns import Turns
+from hub.utterance import LETTERS_PER_MS, Utterance
 from hub.wire import openai
 from hub.wire.twilio import Speech
 
@@ -31,19 +31,6 @@ TAKEN_UP_MS = 1000
 
 LEAP_MS = 60
 """Frames follow each other by the ms; a timestamp this far off what was sent is a hole in the audio, and the model's clock has none."""
-
-
-@dataclass(slots=True)
-class _Utterance:
-    """One item of the agent's speech that is not over."""
-
-    response_id: str
-    text: str = ""
-    """All that is known of it; usually more than was heard."""
-    audio_done: bool = False
-    text_done: bool = False
-    told_ms: float = 0.0
-    """When its words were last told."""
 
 
 class Dialogue:
@@ -90,7 +77,7 @@ class Dialogue:
         """Audio sent to the model: its clock."""
         self._leaps: deque[tuple[float, float]] = deque(maxlen=1000)
         """Where the model's clock leaves call time: its ms, and call time there. From each to the next they go alike."""
-        self._utterances: dict[str, _Utterance] = {}
+        self._utterances: dict[str, Utterance] = {}
         self._active = ""
         """The response that is being made; empty when there is none."""
         self._asked = False
@@ -112,6 +99,8 @@ class Dialogue:
         """Function calls that run, and the response that made each."""
         self._returned_ms = 0.0
         """When a result was last sent."""
+        self._letters_per_ms = LETTERS_PER_MS
+        """How fast the agent speaks."""
         self._failures = 0
         """Responses that failed since one did not."""
 
@@ -233,10 +222,10 @@ class Dialogue:
             self._forward(at_ms, mulaw)
         self._early.clear()
 
-    def _utterance(self, response_id: str, item_id: str) -> _Utterance:
+    def _utterance(self, response_id: str, item_id: str) -> Utterance:
         utterance = self._utterances.get(item_id)
         if utterance is None:
-            utterance = self._utterances[item_id] = _Utterance(response_id)
+            utterance = self._utterances[item_id] = Utterance(response_id)
         return utterance
 
     def _speak(self, response_id: str, item_id: str, mulaw: bytes) -> None:
@@ -263,26 +252,18 @@ class Dialogue:
                 self._tell(self.turns.revise(piece.item_id, self._heard(piece.item_id, utterance), self.now_ms))
             self._settle(piece.item_id)
 
-    def _heard(self, item_id: str, utterance: _Utterance) -> str:
-        """Return the words of an item that have been heard: the part of its text that its played audio is of what was sent.
-
-        The model says no times of words. Letters for letters this is within a word or two of the truth.
-        """
-        heard_ms, sent_ms = self.playback.heard_ms(item_id), self.playback.sent_ms(item_id)
-        if not sent_ms or heard_ms >= sent_ms:
-            return utterance.text if sent_ms else ""
-        letters = int(len(utterance.text) * heard_ms / sent_ms)
-        head = utterance.text[:letters]
-        if utterance.text[letters : letters + 1].isspace():
-            return head
-        return head[: head.rfind(" ") + 1].rstrip()
+    def _heard(self, item_id: str, utterance: Utterance) -> str:
+        """Return the words of an item that have been heard."""
+        return utterance.heard(self.playback.heard_ms(item_id), self.playback.sent_ms(item_id), self._letters_per_ms)
 
     def _settle(self, item_id: str) -> None:
         """Tell an item's words for good if it was heard to its end."""
         utterance, span = self._utterances.get(item_id), self.playback.span_ms(item_id)
         if utterance is None or span is None or not (utterance.audio_done and utterance.text_done):
             return
-        if self.playback.heard_ms(item_id) >= self.playback.sent_ms(item_id):
+        sent_ms = self.playback.sent_ms(item_id)
+        if self.playback.heard_ms(item_id) >= sent_ms:
+            self._letters_per_ms = utterance.pace(sent_ms, self._letters_per_ms)
             del self._utterances[item_id]
             self.playback.forget(item_id)
             self.turns.end(item_id, span[1])

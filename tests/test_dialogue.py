@@ -116,6 +116,28 @@ def test_an_answer_that_was_heard_as_far_as_it_had_come_is_cut_short_too() -> No
     assert room.cuts == [(200.0, 200.0)]
 
 
+def test_text_that_is_ahead_of_its_audio_was_not_heard() -> None:
+    tale = "word " * 40
+    room = Room()
+    room.take(created(), openai.AgentWords("r1", "i1", tale), sound(1000))
+    room.wait(1000)
+    room.take(openai.SpeechStarted(900, "q"))
+    (said,) = room.finals()
+    assert said == "word word word"  # a second of speech, not all the words that were to come
+
+
+def test_the_agents_own_pace_says_how_much_of_an_unfinished_answer_was_heard() -> None:
+    room = Room()
+    slow = "word " * 8
+    room.take(created(), sound(4000), openai.AudioDone("r1", "i1"), openai.AgentSaid("r1", "i1", slow), done())
+    room.wait(4500)
+    room.take(openai.SpeechStarted(4300, "q"), openai.SpeechStopped(4400, "q"), openai.CallerSaid("q", "and"))
+    room.take(created("r2"), openai.AgentWords("r2", "i2", "word " * 40), sound(2000, "r2", "i2"))
+    room.wait(2000)
+    room.take(openai.SpeechStarted(6000, "q2"))
+    assert room.finals()[-1] == "word word word word"
+
+
 def test_an_answer_that_was_heard_to_its_end_is_not_interrupted() -> None:
     room = Room()
     room.take(created(), sound(200), openai.AudioDone("r1", "i1"), openai.AgentSaid("r1", "i1", "One."), done())
