@@ -193,8 +193,10 @@ class AgentCall:
             self.dialogue.mark(name)
 
     def dtmf(self, digit: str, track: Track) -> None:
-        """Tell subscribers about a key press."""
+        """Tell subscribers, and the model, about a key press."""
         self.record.topic.publish(events.Dtmf(call_sid=self.record.call_sid, digit=digit, track=track))
+        if not self._over.is_set():
+            self.dialogue.keypad.press(digit, self.dialogue.now_ms)
 
     def lost(self) -> None:
         """The socket is gone without a word. Nothing happens after `stop()`."""

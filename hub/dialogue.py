@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from hub.agents import Agent
 from hub.audio import BYTES_PER_MS
 from hub.errors import ProviderError
+from hub.keypad import Keypad
 from hub.playback import Playback, Played
 from hub.transcript import Heard, Missed
 from hub.turns import Turns
@@ -95,6 +96,7 @@ class Dialogue:
         self._caller_speaks = False
         self._silent_ms: float | None = None
         """Since when the caller waits for an answer; None while he does not."""
+        self.keypad = Keypad()
         self._awaited: dict[str, str] = {}
         """Function calls that run, and the response that made each."""
         self._returned_ms = 0.0
@@ -133,6 +135,11 @@ class Dialogue:
             self._was_played(self.playback.tick(self.now_ms))
         if self.turns:
             self._tell(self.turns.due(self.now_ms))
+        if self.keypad.keys and self.ready and (typed := self.keypad.typed(self.now_ms)):
+            # It answers when it has said what it is saying.
+            self._to_model(openai.caller_typed(f"[The caller pressed on the keypad: {typed}]"))
+            self._wanted = True
+            self._respond()
 
     def mark(self, name: str) -> None:
         """Take a mark that Twilio sent back."""

@@ -224,6 +224,26 @@ def test_how_long_nothing_comes_of_a_question_is_known(begun: bool) -> None:
     assert room.dialogue.unanswered_ms == 0
 
 
+def test_keys_are_told_to_the_model_as_one_number_and_answered() -> None:
+    room = Room(ready=False)
+    pressed = room.dialogue.keypad.press
+    pressed("#", room.dialogue.now_ms)  # nobody is there yet
+    room.wait(100)
+    room.take(openai.SessionUpdated())
+    room.wait(100)
+    for key in "123":
+        pressed(key, room.dialogue.now_ms)
+        room.wait(1000)
+    room.wait(600)
+    room.take(created(), sound(400), done())
+    for key in "4#":
+        pressed(key, room.dialogue.now_ms)
+    room.wait(20)
+    typed = [each["item"]["content"][0]["text"] for each in room.asked("conversation.item.create")]
+    assert typed == [f"[The caller pressed on the keypad: {keys}]" for keys in ("#", "123", "4#")]
+    assert len(room.asked("response.create")) == 2  # the answer to the first was made when the second was known; the third is due
+
+
 def test_a_call_that_was_cut_off_while_it_was_written_is_not_made() -> None:
     room = Room()
     room.take(created(), openai.ItemDone("r1", openai.Item("function_call", status="incomplete", name="t", call_id="c", arguments='{"a')))

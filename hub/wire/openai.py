@@ -97,6 +97,12 @@ def function_output(call_id: str, output: str) -> bytes:
     return _encode({"type": "conversation.item.create", "item": {"type": "function_call_output", "call_id": call_id, "output": output}})
 
 
+def caller_typed(text: str) -> bytes:
+    """Put a text of the caller's into the conversation. The model looks at it when it next responds."""
+    content = [{"type": "input_text", "text": text}]
+    return _encode({"type": "conversation.item.create", "item": {"type": "message", "role": "user", "content": content}})
+
+
 # What the model's server says.
 
 

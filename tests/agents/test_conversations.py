@@ -180,14 +180,16 @@ async def test_words_said_before_the_session_is_ready_are_heard() -> None:
         await line.gone()
 
 
-async def test_keys_are_told() -> None:
+async def test_keys_are_told_to_everyone_and_answered_by_the_model() -> None:
     async with lines() as line:
         async with line.call() as (phone, follower):
-            await line.listen(phone, lambda: phone.handset.now_ms > 100)
+            await line.listen(phone, lambda: line.talk.responses == 1 and phone.handset.now_ms > 1000 and phone.handset.waiting_ms == 0)
             await phone.press("5")
+            await line.listen(phone, lambda: line.talk.responses == 2)
             await phone.hang_up()
             assert ("dtmf", "5") in [(event["type"], event.get("digit")) for event in await follower.all()]
         await line.gone()
+        assert line.talk.errors == []
 
 
 async def test_who_listens_in_hears_both_sides_as_they_were() -> None:

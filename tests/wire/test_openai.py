@@ -36,6 +36,7 @@ UPDATE = openai.session_update(
         openai.response_create("Say hello."),
         openai.response_cancel("resp_1"),
         openai.truncate("item_1", 1200),
+        openai.caller_typed("1 2 3"),
         openai.function_output("call_1", '{"ok":true}'),
     ],
 )
