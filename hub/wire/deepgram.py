@@ -12,6 +12,7 @@ import msgspec
 
 from hub import audio
 from hub.errors import ConfigError, ProviderError, WireError
+from hub.wire.kinds import is_unknown
 
 PROVIDER: Final = "Deepgram"
 
@@ -210,12 +211,7 @@ class Warning(msgspec.Struct, frozen=True, tag_field="type", tag="Warning"):
 Message: TypeAlias = Results | UtteranceEnd | SpeechStarted | Metadata | Error | Warning
 
 
-class _Kind(msgspec.Struct, frozen=True):
-    type: str
-
-
 _decoder = msgspec.json.Decoder(Message)
-_kind = msgspec.json.Decoder(_Kind)
 _KNOWN: Final = frozenset({"Results", "UtteranceEnd", "SpeechStarted", "Metadata", "Error", "Warning"})
 
 
@@ -227,17 +223,10 @@ def decode(text: str | bytes) -> Message | None:
     try:
         message: Message = _decoder.decode(text)
     except (ValueError, RecursionError) as exc:
-        if _is_unknown(text):
+        if is_unknown(text, _KNOWN):
             return None
         raise WireError(PROVIDER, f"sent a message that cannot be read: {exc}") from exc
     return message
-
-
-def _is_unknown(text: str | bytes) -> bool:
-    try:
-        return _kind.decode(text).type not in _KNOWN
-    except (ValueError, RecursionError):
-        return False
 
 
 class _Refusal(msgspec.Struct, frozen=True):

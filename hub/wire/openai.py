@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from hub.errors import ProviderError, WireError
+from hub.wire.kinds import is_unknown
 
 PROVIDER: Final = "OpenAI"
 
@@ -248,12 +249,7 @@ Message: TypeAlias = (
 )  # fmt: skip
 
 
-class _Kind(msgspec.Struct, frozen=True):
-    type: str
-
-
 _decoder = msgspec.json.Decoder(Message)
-_kind = msgspec.json.Decoder(_Kind)
 _encode = msgspec.json.encode
 _KNOWN: Final = frozenset(str(kind.__struct_config__.tag) for kind in Message.__args__)
 
@@ -266,17 +262,10 @@ def decode(text: str | bytes) -> Message | None:
     try:
         message: Message = _decoder.decode(text)
     except (ValueError, RecursionError) as exc:
-        if _is_unknown(text):
+        if is_unknown(text, _KNOWN):
             return None
         raise WireError(PROVIDER, f"sent a message that cannot be read: {exc}") from exc
     return message
-
-
-def _is_unknown(text: str | bytes) -> bool:
-    try:
-        return _kind.decode(text).type not in _KNOWN
-    except (ValueError, RecursionError):
-        return False
 
 
 _QUOTED_CHARS: Final = 200
