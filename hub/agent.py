@@ -16,19 +16,19 @@ import msgspec
 from hub import events
 from hub.account import Account
 from hub.agents import Agent
+from hub.agents.dialogue import Dialogue
+from hub.agents.session import ModelSession
+from hub.agents.toolbox import Leave, Toolbox
+from hub.agents.webhooks import Webhooks
 from hub.audio import BYTES_PER_MS, TRACKS, Track
 from hub.chronicle import GAP_MS, Chronicle, brought, fared
 from hub.counters import Counters
-from hub.dialogue import Dialogue
 from hub.errors import ProviderError
 from hub.logs import CallLog
 from hub.registry import Record, Registry
-from hub.session import ModelSession
 from hub.stereo import Block, StereoTimeline
-from hub.toolbox import Leave, Toolbox
 from hub.transcribers import Lost
 from hub.transcript import Missed
-from hub.webhooks import Webhooks
 from hub.wire import openai
 from hub.wire.twilio import Speech, StartBody
 

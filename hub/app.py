@@ -12,6 +12,7 @@ from typing import get_args
 from aiohttp import web
 
 from hub.account import Account
+from hub.agents.webhooks import Webhooks
 from hub.audio import Track
 from hub.config import KEYS, Config, Provider
 from hub.counters import Counters
@@ -31,7 +32,6 @@ from hub.web.server import Runner
 from hub.web.sockets import Rests
 from hub.web.state import STATE, State
 from hub.web.tls import Certificate
-from hub.webhooks import Webhooks
 from hub.wire import assemblyai as assemblyai_wire
 from hub.wire import deepgram as deepgram_wire
 from hub.wire.client import STOPPING

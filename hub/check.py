@@ -6,6 +6,7 @@ secret, and leaves no call behind.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -162,7 +163,7 @@ def _agents(settings: Config) -> tuple[list[Agent], str]:
 async def _agent(settings: Config, agent: Agent) -> str:
     """Open a session as a call for this agent would, and take leave before anything is said: that costs nothing."""
     try:
-        await handshake.with_openai(settings, agent)
+        await handshake.with_openai(settings, agent.model, agent.session(time.time(), "", ""))
     except ProviderError as error:
         raise Broken(str(error)) from error
     return f"OpenAI takes the key in OPENAI_API_KEY, the model {agent.model} and what the agent is to be"

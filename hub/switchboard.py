@@ -10,12 +10,12 @@ from hub import agents
 from hub.account import Account
 from hub.agent import AgentCall
 from hub.agents import Agent
+from hub.agents.webhooks import Webhooks
 from hub.config import Config
 from hub.counters import Counters
 from hub.errors import HubError
 from hub.exchange import Exchange
 from hub.registry import Registry
-from hub.webhooks import Webhooks
 from hub.wire import openai
 from hub.wire.twilio import StartBody
 

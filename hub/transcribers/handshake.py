@@ -1,11 +1,9 @@
 """Shakes hands with a provider as a call would, and takes leave at once: whether its address, key and model are good. Costs no audio."""
 
 import asyncio
-import time
 
 from websockets.exceptions import ConnectionClosed
 
-from hub.agents import Agent
 from hub.config import Config
 from hub.errors import ProviderError
 from hub.transcribers.line import Wire, dial
@@ -56,13 +54,13 @@ async def with_assemblyai(config: Config) -> None:
     raise ProviderError(assemblyai.PROVIDER, "hung up before it began the session", retryable=True)
 
 
-async def with_openai(config: Config, agent: Agent) -> None:
-    """Open a session for an agent, and have OpenAI say that it can be so. Raises: ProviderError."""
-    url = openai.realtime_url(config.openai_url, agent.model)
+async def with_openai(config: Config, model: str, session: bytes) -> None:
+    """Open a session with a model, as `session` says it is to be, and have OpenAI say that it can be so. Raises: ProviderError."""
+    url = openai.realtime_url(config.openai_url, model)
     wire = await dial(openai.PROVIDER, url, openai.headers(config.openai_key), ANSWER_SECONDS, openai.refused)
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
-            await wire.send(agent.session(time.time(), "", "").decode(), text=True)
+            await wire.send(session.decode(), text=True)
             async for text in wire:
                 match openai.decode(text):
                     case openai.SessionUpdated():

@@ -15,10 +15,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from hub import __version__
+from hub.agents.webhooks import Came
 from hub.audio import BYTES_PER_MS, TRACKS
 from hub.counters import Durations, ProviderCounters
 from hub.web.state import STATE, State
-from hub.webhooks import Came
 
 routes = web.RouteTableDef()
 

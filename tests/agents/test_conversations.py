@@ -119,7 +119,7 @@ async def test_what_still_comes_of_an_interrupted_answer_is_not_heard() -> None:
 
 @pytest.mark.parametrize("transcription", ["failed", "never"])
 async def test_a_question_that_is_not_transcribed_is_told_as_a_gap(transcription: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hub import turns
+    from hub.agents import turns
 
     monkeypatch.setattr(turns, "LATE_MS", 1000.0)
     model = Model(replies=[Reply("Hi."), Reply("I see.")], transcription=transcription)

@@ -9,7 +9,7 @@ import pytest
 from clients.leg import NotAnswered
 from clients.phone import Phone
 from hub import agent as agents
-from hub import session
+from hub.agents import session
 from tests.agents.lines import Follower, lines, read, words
 from tests.providers.openai_script import Call, Model, Reply
 from tests.providers.script import Script

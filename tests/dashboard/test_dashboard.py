@@ -249,7 +249,7 @@ async def test_search_copy_and_downloads(visit: Visit) -> None:
             await page.locator(".line").nth(1).locator(".copy").click()
             await expect(page.locator("#toast")).to_have_text("The line is copied.")
             line = await page.evaluate("navigator.clipboard.readText()")
-            async with hub.session.get(hub.url(f"/calls/{CALL}/transcript.txt")) as answer:
+            async with hub.agents.session.get(hub.url(f"/calls/{CALL}/transcript.txt")) as answer:
                 transcript = await answer.text()
             assert line in transcript.splitlines()
             await page.locator(".copy-all").click()

@@ -18,7 +18,7 @@ import msgspec
 from twilio.request_validator import RequestValidator
 from yarl import URL
 
-from hub.agents import Tool
+from hub.agents.roster import Tool
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from collections import deque
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.playback import Playback
+from hub.agents.playback import Playback
 
 MS = 8  # bytes
 

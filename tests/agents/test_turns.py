@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub.agents.turns import LATE_MS, Turns
 from hub.transcript import Heard, Missed
-from hub.turns import LATE_MS, Turns
 
 
 def finals(reports: Iterator[Heard | Missed]) -> list[str]:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from hub.agents import Tool, load
+from hub.agents.webhooks import read_arguments
 from hub.config import Config
 from hub.errors import ConfigError
-from hub.webhooks import read_arguments
 
 EXAMPLE = Path(__file__).parents[2] / "clients" / "sample" / "scheduling-agent.toml"
 

@@ -7,14 +7,14 @@ really heard, and so is the transcript. Knows the words of both wires; knows no 
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from hub.agents import Agent
+from hub.agents.keypad import Keypad
+from hub.agents.playback import Playback, Played
+from hub.agents.roster import Agent
+from hub.agents.turns import Turns
+from hub.agents.utterance import LETTERS_PER_MS, Utterance
 from hub.audio import BYTES_PER_MS
 from hub.errors import ProviderError
-from hub.keypad import Keypad
-from hub.playback import Playback, Played
 from hub.transcript import Heard, Missed
-from hub.turns import Turns
-from hub.utterance import LETTERS_PER_MS, Utterance
 from hub.wire import openai
 from hub.wire.twilio import Speech
 

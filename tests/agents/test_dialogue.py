@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hub.agents import Agent
-from hub.dialogue import EARLY_MS, Dialogue
+from hub.agents.dialogue import EARLY_MS, Dialogue
 from hub.errors import ProviderError
 from hub.transcript import Heard, Missed
 from hub.wire import openai

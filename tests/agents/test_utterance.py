@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.utterance import LETTERS_PER_MS, Utterance
+from hub.agents.utterance import LETTERS_PER_MS, Utterance
 
 texts = st.lists(st.text("abcäß.,", min_size=1, max_size=9), max_size=12).map(" ".join)
 spans = st.floats(0, 60_000)

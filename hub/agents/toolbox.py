@@ -10,12 +10,12 @@ from typing import Any, Literal
 
 from hub import events
 from hub.account import Account
-from hub.agents import HANG_UP, TRANSFER, Agent
+from hub.agents.roster import HANG_UP, TRANSFER, Agent
+from hub.agents.webhooks import Outcome, Webhooks, read_arguments
 from hub.counters import AgentCounters
 from hub.errors import AccountError
 from hub.logs import CallLog
 from hub.registry import Record
-from hub.webhooks import Outcome, Webhooks, read_arguments
 
 log = logging.getLogger(__name__)
 
