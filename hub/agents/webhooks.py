@@ -77,7 +77,8 @@ class Webhooks:
 
     async def __aenter__(self) -> Self:
         # No proxy of the environment and no cookies: one tool's answer is to have no part in another's request.
-        self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+        # As many at once as there are tools in use: a slow one must not have another wait for its connection.
+        self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=0))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -105,7 +106,7 @@ class Webhooks:
         try:
             # As it was signed, not as a library would write it.
             async with self._session.post(URL(url, encoded=True), headers=headers, data=body, allow_redirects=False) as answer:
-                text = (await answer.content.read(ANSWER_BYTES)).decode(errors="replace").strip()
+                text = (await _beginning(answer.content)).decode(errors="replace").strip()
                 status = answer.status
         except aiohttp.ClientError as error:
             log.warning("tool %s cannot be reached: %s", tool.name, type(error).__name__)
@@ -116,3 +117,11 @@ class Webhooks:
         if status >= 500:
             return Outcome("failed", f"{tool.name} failed ({status})")
         return Outcome("refused", f"{tool.name} refused ({status}){f': {text[:500]}' if text else ''}")
+
+
+async def _beginning(content: aiohttp.StreamReader) -> bytes:
+    """Return all of an answer, in however many pieces it comes, but ANSWER_BYTES at most."""
+    try:
+        return await content.readexactly(ANSWER_BYTES)
+    except asyncio.IncompleteReadError as whole:
+        return whole.partial

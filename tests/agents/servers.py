@@ -20,12 +20,13 @@ class Hook:
 
     answer: Answer = lambda _: (200, '{"ok":true}')
     hang: asyncio.Event | None = None  # no answer before this is set
+    in_pieces: bool = False  # the answer comes in two or three
     told: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     came: asyncio.Event = field(default_factory=asyncio.Event)
     url: str = ""
 
-    async def take(self, request: web.Request) -> web.Response:
+    async def take(self, request: web.Request) -> web.StreamResponse:
         body = await request.text()
         if not RequestValidator(SECRET).validate(str(request.url), body, request.headers["X-Hub-Signature"]):
             return web.Response(status=403, text="not signed")
@@ -35,7 +36,14 @@ class Hook:
         if self.hang is not None:
             await self.hang.wait()
         status, text = self.answer(len(self.told))
-        return web.Response(status=status, text=text)
+        if not self.in_pieces:
+            return web.Response(status=status, text=text)
+        response = web.StreamResponse(status=status)
+        await response.prepare(request)
+        for at in range(0, len(text), len(text) // 2):
+            await response.write(text[at : at + len(text) // 2].encode())
+            await asyncio.sleep(0.05)  # so that it is read before there is more
+        return response
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from hub import agent
+from hub.agents.webhooks import ANSWER_BYTES
 from tests.agents.lines import lines, read, words
 from tests.agents.servers import SECRET, Hook, serving
 from tests.providers.fake_twilio import fake_twilio
@@ -112,6 +113,17 @@ async def test_a_webhook_that_fails_once_is_asked_again(tmp_path: Path) -> None:
         await line.gone()
         assert list(line.talk.outputs.values()) == ["booked"]
     assert hook.keys[0] == hook.keys[1]
+
+
+@pytest.mark.parametrize(("length", "kept"), [(1001, 1001), (40_000, ANSWER_BYTES)])
+async def test_an_answer_in_pieces_is_read_to_its_end_or_as_far_as_a_model_needs_it(length: int, kept: int, tmp_path: Path) -> None:
+    hook = Hook(lambda _: (200, "x" * length), in_pieces=True)
+    async with serving(hook), lines(Model(replies=[Reply("", [BOOK])]), file=agents(hook), tmp_path=tmp_path) as line:
+        async with line.call() as (phone, _):
+            await line.listen(phone, lambda: line.talk.responses == 2)
+            await phone.hang_up()
+        await line.gone()
+        assert [len(output) for output in line.talk.outputs.values()] == [kept]
 
 
 async def test_a_webhook_that_is_not_there_has_failed(tmp_path: Path) -> None:
