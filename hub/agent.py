@@ -116,7 +116,7 @@ class AgentCall:
         self._complete: bool | None = None
         """Whether no words are missing; None until all are told."""
         self._said = asyncio.Event()
-        """Set when the agent has nothing left to say, for whoever waits to leave."""
+        """Set when the agent has nothing left to say, or the caller speaks, for whoever waits to leave."""
         self._leaving = False
         self._played_bytes = 0
         """Where in call time the agent's played audio ends, in bytes."""
@@ -183,7 +183,7 @@ class AgentCall:
             self.dialogue.frame(self._base_ms + at_ms, payload)
         if ready:
             self._forward()
-        if self._leaving and self.dialogue.quiet:
+        if self._leaving and (self.dialogue.quiet or self.dialogue.caller_speaks):
             self._said.set()
         return False
 
@@ -359,14 +359,17 @@ class AgentCall:
         outcome = await self._toolbox.use(invocation, name, text)
         self.dialogue.returned(invocation, outcome.for_model())
 
-    async def _was_heard(self) -> None:
-        """Wait until the agent has been heard to the end, but not for ever."""
+    async def _was_heard(self, patient: bool) -> bool:
+        """Wait until the agent has been heard to the end and nobody speaks, but not for ever; see Toolbox."""
         self._leaving = True
         try:
             async with asyncio.timeout(LEAVE_SECONDS):
-                self._said.clear()
-                await self._said.wait()
+                while True:
+                    self._said.clear()
+                    await self._said.wait()
+                    if self.dialogue.quiet or not patient:
+                        return self.dialogue.quiet
         except TimeoutError:
-            pass  # the caller has heard enough
+            return True  # the caller has heard enough
         finally:
             self._leaving = False

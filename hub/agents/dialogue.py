@@ -93,7 +93,7 @@ class Dialogue:
         """A response that the caller interrupted: what still comes of it is not for his ears."""
         self._unheard: dict[str, bool] = {}
         """Items of that response; whether the model must still be told that nothing was heard of one."""
-        self._caller_speaks = False
+        self.caller_speaks = False
         self._silent_ms: float | None = None
         """Since when the caller waits for an answer; None while he does not."""
         self.keypad = Keypad()
@@ -108,8 +108,8 @@ class Dialogue:
 
     @property
     def quiet(self) -> bool:
-        """Whether the agent has said all it has to say, and it was heard."""
-        return self.playback.quiet and not self._active and not self._asked and not self._wanted
+        """Whether the agent has said all it has to say, it was heard, and the caller has nothing to say to it."""
+        return self.playback.quiet and not (self.caller_speaks or self._active or self._asked or self._wanted)
 
     @property
     def unanswered_ms(self) -> float:
@@ -186,11 +186,11 @@ class Dialogue:
                     self._utterance(response_id, item_id).audio_done = True
                     self._settle(item_id)
             case openai.SpeechStarted(audio_start_ms, item_id):
-                self._caller_speaks, self._silent_ms = True, None
+                self.caller_speaks, self._silent_ms = True, None
                 self.turns.begin(item_id, "inbound", min(self._call_ms(audio_start_ms), self.now_ms))
                 self.interrupt()
             case openai.SpeechStopped(audio_end_ms, item_id):
-                self._caller_speaks, self._silent_ms = False, min(self._call_ms(audio_end_ms), self.now_ms)
+                self.caller_speaks, self._silent_ms = False, min(self._call_ms(audio_end_ms), self.now_ms)
                 self.turns.end(item_id, self._silent_ms)
                 if self._wanted and self.now_ms - self._returned_ms >= TAKEN_UP_MS:
                     self._wanted = False
@@ -204,7 +204,7 @@ class Dialogue:
                 self._tell(self.turns.fail(item_id, f"it could not be transcribed: {error.message[:100]}", self.now_ms))
             case openai.ResponseCreated(response):
                 self._active, self._asked = response.id or "", False
-                if self._caller_speaks:  # it was asked for before that was known; what the caller says is answered anyway
+                if self.caller_speaks:  # it was asked for before that was known; what the caller says is answered anyway
                     self._muted = self._active
                     self._to_model(openai.response_cancel(self._active))
             case openai.ItemDone(response_id, item):
@@ -326,7 +326,7 @@ class Dialogue:
 
     def _respond(self) -> None:
         """Ask for a response, unless there is one, or the caller speaks: then one follows anyway."""
-        if self._wanted and not self._active and not self._asked and not self._caller_speaks:
+        if self._wanted and not self._active and not self._asked and not self.caller_speaks:
             self._wanted = False
             self._expect_response()
             self._to_model(openai.response_create())

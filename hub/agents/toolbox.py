@@ -44,12 +44,13 @@ class Toolbox:
         counters: AgentCounters,
         clock: Callable[[], float],
         now: Callable[[], float],
-        heard: Callable[[], Awaitable[None]],
+        heard: Callable[[bool], Awaitable[bool]],
         leave: Callable[[Leave, str], None],
     ) -> None:
         """`account_sid` is the call's own; `clock` is monotonic seconds, `now` call time in seconds.
 
-        `heard` waits until the caller has heard the agent; `leave` ends the agent's part in the call, with a sentence.
+        `heard` waits until the caller has heard the agent and nobody speaks; asked not to be patient, it returns False as soon as the
+        caller speaks. `leave` ends the agent's part in the call, with a sentence.
         """
         self._agent = agent
         self._record = record
@@ -112,7 +113,8 @@ class Toolbox:
         """End the call or pass it on, once the agent has been heard to the end."""
         if self._account is None:
             return Outcome("refused", "this hub has no Twilio account")
-        await self._heard()
+        if not await self._heard(name != HANG_UP):
+            return Outcome("refused", "the caller has something to say: hang up when nothing is left")
         call_sid = self._record.call_sid
         self.leaving, sentence = LEAVES[name]
         try:

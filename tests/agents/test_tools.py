@@ -197,6 +197,28 @@ async def test_an_agent_hangs_up_once_it_was_heard(tmp_path: Path) -> None:
     assert read(events) == ["uses hang_up", "desk: Goodbye and thank you.", "hang_up: result", "ended: agent-hung-up, complete"]
 
 
+async def test_a_caller_who_speaks_into_the_goodbye_is_not_hung_up_on(tmp_path: Path) -> None:
+    goodbye = Call("hang_up")
+    model = Model(replies=[Reply("Goodbye and thank you for calling us.", [goodbye]), Reply("Yes?"), Reply("Bye then.", [goodbye])])
+    file = '[agents.desk]\ngreeting="Hi"\nhang_up=true\n'
+    async with fake_twilio() as twilio, lines(model, file=file, tmp_path=tmp_path, twilio=twilio) as line:
+        async with line.call() as (phone, follower):
+            call = twilio.calls[phone.stream.call_sid]
+            await line.listen(phone, lambda: phone.handset.now_ms > 600 and phone.handset.came_ms)
+            await line.say(phone, words("wait a moment please"))
+            await line.listen(phone, lambda: line.talk.responses == 2)
+            await line.listen(phone, lambda: phone.handset.waiting_ms == 0)
+            assert not call.updated.is_set()
+            await line.say(phone, words("no that was all"))
+            await line.listen(phone, call.updated.is_set)
+            await phone.over.wait()
+            events = await follower.all()
+        await line.gone()
+        refusal, *_ = line.talk.outputs.values()
+    assert json.loads(refusal) == {"error": "refused", "message": "the caller has something to say: hang up when nothing is left"}
+    assert read(events)[-1] == "ended: agent-hung-up, complete"
+
+
 SALES = '[agents.desk]\ngreeting="Hi"\ntransfer={sales="+14155550177"}\n'
 
 
