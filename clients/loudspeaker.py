@@ -4,6 +4,7 @@ Knows PortAudio's output streams, and what to do when the device asks too late, 
 """
 
 import asyncio
+import atexit
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -115,7 +116,7 @@ def loudspeaker(device: str | int | None, tell: Callable[[str], None]) -> Iterat
                 callback=speaker.asked,
                 finished_callback=speaker.ended,
             )
-            stack.callback(_close, playing)
+            stack.callback(_close, library, playing)
             stack.callback(speaker.close)
             playing.start()
         except (ValueError, library.PortAudioError) as error:
@@ -123,7 +124,7 @@ def loudspeaker(device: str | int | None, tell: Callable[[str], None]) -> Iterat
         yield speaker
 
 
-def _close(playing: Any) -> None:
+def _close(library: Any, playing: Any) -> None:
     """Close a stream, or leave it behind: PortAudio waits for the device, and we do not."""
 
     def close() -> None:
@@ -133,3 +134,6 @@ def _close(playing: Any) -> None:
     closing = threading.Thread(target=close, daemon=True)
     closing.start()
     closing.join(CLOSING_SECONDS)
+    if closing.is_alive():
+        # Else sounddevice would close it again when the program ends, and wait for ever. The name is private and may be missing one day.
+        atexit.unregister(getattr(library, "_exit_handler", None))  # type: ignore[arg-type]

@@ -5,6 +5,7 @@ it is to be filled), errors are PortAudioError with PortAudio's words, and `fini
 about.
 """
 
+import atexit
 import math
 import threading
 import time
@@ -39,6 +40,15 @@ opened = threading.Event()
 def tone(seconds: float, rate_hz: int, hertz: float = 440.0) -> bytes:
     """Something to hear."""
     return array("h", (round(8000 * math.sin(2 * math.pi * hertz * at / rate_hz)) for at in range(round(seconds * rate_hz)))).tobytes()
+
+
+def _exit_handler() -> None:
+    for speaker in speakers:
+        if not speaker.closed:
+            speaker.stop()
+
+
+atexit.register(_exit_handler)
 
 
 class PortAudioError(Exception):

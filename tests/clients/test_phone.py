@@ -210,6 +210,12 @@ async def test_ctrl_c_closes_the_loudspeaker_and_hangs_up_in_good_order() -> Non
     assert desk.messages[-1]["event"] == "stop"
 
 
+async def test_a_loudspeaker_that_never_closes_does_not_keep_the_program() -> None:
+    async with a_desk() as desk:
+        code, out, _ = await command(desk.url, "--hang-up-after", "100ms", setting="p.stuck.set()")
+    assert (code, out.split()[0]) == (0, "[False]")
+
+
 async def test_a_headset_that_is_unplugged_ends_the_call_and_is_told_of() -> None:
     unplug = "p.unplugged = True; p.sound = bytes(3200)"
     async with a_desk() as desk:
