@@ -19,7 +19,8 @@ from clients import dialling
 from clients.dialling import Dialling
 from clients.follow import Refused
 from clients.leg import Leg, NotAnswered, Played
-from clients.microphone import Microphone, NoMicrophone, devices, hang_up_on_ctrl_c, microphone
+from clients.microphone import Microphone, hang_up_on_ctrl_c, microphone
+from clients.portaudio import NoDevice, device, devices
 from clients.signature import Unsigned
 from clients.stream import FIRST_TIMESTAMP_MS, FRAME_BYTES, FRAME_MS, Frame, Stream, new_sid
 from clients.tail import tail
@@ -118,7 +119,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `run` understands."""
     parser.description = "Speak into the hub, as the caller of a phone call. Ctrl-C hangs up."
     dialling.add_arguments(parser)
-    parser.add_argument("--device", type=_device, metavar="NAME", help="an input device, by number or part of its name")
+    parser.add_argument("--device", type=device, metavar="NAME", help="an input device, by number or part of its name")
     parser.add_argument("--devices", action="store_true", help="list the devices there are, and do nothing else")
     parser.add_argument("--save", type=Path, metavar="FILE.wav", help="keep what was sent, 8 kHz 16-bit, as the hub heard it")
     parser.add_argument("--follow", action="store_true", help="show the call's own transcript while you speak")
@@ -137,7 +138,7 @@ def run(options: argparse.Namespace) -> int:
             print(devices())
             return 0
         return asyncio.run(_call(options, dialling.read(options), errors))
-    except (NoMicrophone, Unsigned, _NoFile) as error:
+    except (NoDevice, Unsigned, _NoFile) as error:
         errors.print(str(error))
         return 2
     except (KeyboardInterrupt, asyncio.CancelledError):
@@ -195,7 +196,7 @@ def _tell(played: Played, mic: Microphone, console: Console, errors: Console) ->
     late = f"; {mic.overflows} times this machine was too slow for the microphone" if mic.overflows else ""
     console.print(f"Spoke for {played.seconds:.1f} s in {played.call_sid}: {played.frames_sent['inbound']} frames{lost}{late}.")
     if mic.vanished:
-        errors.print(f"{mic.name} gives no more sound: it was unplugged, or another program took it.")
+        errors.print(mic.loss)
         return 1
     return 0
 
@@ -226,10 +227,6 @@ async def _follow(options: argparse.Namespace, sid: str, begun: asyncio.Event, e
                 continue
             errors.print(f"The transcript cannot be shown: {refused}")
         return
-
-
-def _device(text: str) -> str | int:
-    return int(text) if text.isdigit() else text
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,10 +1,9 @@
 """An input device as frames of a telephone call, as fast as it gives them.
 
-Knows PortAudio (by `sounddevice`, the extra `mic`) and what can be missing. Knows nothing of calls.
+Knows PortAudio's input streams. Knows nothing of calls.
 """
 
 import asyncio
-import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,16 +11,12 @@ from typing import Any
 
 import numpy
 
+from clients import portaudio
 from clients.sound import Narrowing
 from clients.stream import FRAME_BYTES, FRAME_MS
-from hub import audio
 
 WAITING_FRAMES = 1500
 """Half a minute of frames that a hub has not taken yet; what comes then is lost, and its timestamps say so. A bound on memory."""
-
-
-class NoMicrophone(OSError):
-    """There is nothing to listen with; its text is one sentence that says what to do."""
 
 
 class Microphone:
@@ -42,6 +37,11 @@ class Microphone:
         self._hung_up = False
         self.vanished = False
         """Whether the device ended by itself."""
+
+    @property
+    def loss(self) -> str:
+        """What to tell somebody whose microphone has vanished."""
+        return f"{self.name} gives no more sound: it was unplugged, or another program took it."
 
     async def frame(self) -> tuple[int, bytes] | None:
         """Return the next frame and its number, from 0; None when the device ended or somebody hung up. Safe to cancel."""
@@ -81,37 +81,14 @@ class Microphone:
             self._count += 1
 
 
-def devices() -> str:
-    """Return what PortAudio can listen to, a line each. Raises: NoMicrophone."""
-    return str(_portaudio().query_devices())
-
-
-def _portaudio() -> Any:
-    """Return the module that speaks to PortAudio. Raises: NoMicrophone."""
-    try:
-        import sounddevice
-    except ImportError as error:
-        raise NoMicrophone("A microphone needs the extra `mic`: pip install 'transcript-hub[mic]'.") from error
-    except OSError as error:  # it looks for the library when it is imported
-        raise NoMicrophone(
-            "PortAudio is not installed: on Debian and Ubuntu `apt install libportaudio2`, on macOS `brew install portaudio`."
-        ) from error
-    return sounddevice
-
-
 @contextmanager
 def microphone(device: str | int | None = None) -> Iterator[Microphone]:
-    """Open an input device, the machine's own choice unless one is named by number or a part of its name. Raises: NoMicrophone."""
-    portaudio = _portaudio()
+    """Open an input device, the machine's own choice unless one is named by number or a part of its name. Raises: NoDevice."""
+    library = portaudio.library()
     try:
-        about = portaudio.query_devices(device, "input")
-        rate_hz = audio.SAMPLE_RATE_HZ
-        try:
-            portaudio.check_input_settings(device=device, channels=1, dtype="int16", samplerate=rate_hz)
-        except portaudio.PortAudioError:
-            rate_hz = round(about["default_samplerate"])  # many take only their own
-        mic = Microphone(rate_hz, str(about["name"]))
-        listening = portaudio.RawInputStream(
+        name, rate_hz = portaudio.chosen("input", device)
+        mic = Microphone(rate_hz, name)
+        listening = library.RawInputStream(
             device=device,
             channels=1,
             dtype="int16",
@@ -120,24 +97,13 @@ def microphone(device: str | int | None = None) -> Iterator[Microphone]:
             callback=mic.heard,
             finished_callback=mic.ended,
         )
-    except (ValueError, portaudio.PortAudioError) as error:
-        raise NoMicrophone(_why(device, error)) from error
+    except (ValueError, library.PortAudioError) as error:
+        raise portaudio.refusal("input", device, error) from error
     with listening:
         try:
             yield mic
         finally:
             mic.hang_up()
-
-
-def _why(device: str | int | None, error: Exception) -> str:
-    if device is None:
-        return f"No microphone can be used here: {_words(error)}. `transcript-client mic --devices` lists what there is."
-    return f"{device!r} is no microphone that can be used: {_words(error)}. `transcript-client mic --devices` lists what there is."
-
-
-def _words(error: Exception) -> str:
-    """Return PortAudio's words without its numbers, on one line."""
-    return re.sub(r"\s*\[PaErrorCode.*?]", "", " ".join(str(error).split())).rstrip(".")
 
 
 def hang_up_on_ctrl_c(mic: Microphone) -> None:

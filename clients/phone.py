@@ -9,8 +9,8 @@ import argparse
 import asyncio
 import wave
 from collections import deque
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,9 @@ from websockets.exceptions import ConnectionClosed
 
 from clients import dialling
 from clients.leg import Leg, NotAnswered
-from clients.microphone import Microphone, NoMicrophone, hang_up_on_ctrl_c, microphone
+from clients.loudspeaker import Loudspeaker, loudspeaker
+from clients.microphone import Microphone, hang_up_on_ctrl_c, microphone
+from clients.portaudio import NoDevice, device
 from clients.signature import Unsigned
 from clients.sound import UnreadableSound, read_call
 from clients.stream import FIRST_TIMESTAMP_MS, FRAME_BYTES, FRAME_MS, Frame, Stream, new_sid
@@ -217,14 +219,19 @@ class Phone:
         await self.echo()
 
 
-async def speak(phone: Phone, mic: Microphone, *, hang_up_after_ms: int | None = None) -> None:
-    """Speak to the agent as fast as the microphone gives it, until somebody hangs up, the time is over, or the device ends."""
+async def speak(phone: Phone, mic: Microphone, *, hang_up_after_ms: int | None = None, play: Callable[[bytes], None] | None = None) -> None:
+    """Speak to the agent as fast as the microphone gives it, until somebody hangs up, the time is over, or the device ends.
+
+    `play` is given each 20 ms that the caller hears.
+    """
     at_ms = 0
     while not phone.over.is_set() and (hang_up_after_ms is None or at_ms < hang_up_after_ms) and (spoken := await mic.frame()) is not None:
         number, mulaw = spoken
-        for _ in range(at_ms // FRAME_MS, number):  # frames that were lost: time goes on for the agent, too
-            await phone.step()
-        await phone.step(mulaw)
+        lost = number - at_ms // FRAME_MS  # time goes on for the agent, too
+        for said in *(b"" for _ in range(lost)), mulaw:
+            heard = await phone.step(said)
+            if play is not None:
+                play(heard)
         at_ms = (number + 1) * FRAME_MS
     if not phone.over.is_set():
         await phone.hang_up()
@@ -266,16 +273,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "to an agent", "The file's left channel speaks, or the microphone; without either, the caller is silent."
     )
     group.add_argument("--agent", nargs="?", const="", metavar="NAME", help=f"call an agent, at {DEFAULT_URL} unless --url says otherwise")
-    group.add_argument("--mic", action="store_true", help="speak into the microphone (the extra `mic`); Ctrl-C hangs up")
+    group.add_argument("--mic", action="store_true", help="speak into the microphone and hear the agent (the extra `mic`); Ctrl-C hangs up")
+    hearing = group.add_mutually_exclusive_group()
+    hearing.add_argument(
+        "--speaker",
+        type=device,
+        metavar="NAME",
+        help="with --mic: the output device to hear the agent on, by number or part of its name (`transcript-client mic --devices`). "
+        "Use headphones: what the microphone hears of a loudspeaker interrupts the agent",
+    )
+    hearing.add_argument("--no-speaker", action="store_true", help="with --mic: hear nothing")
     group.add_argument("--save", type=Path, metavar="WAV", help="write the call: the caller left, what the caller would have heard right")
 
 
 def run(options: argparse.Namespace) -> int:
     """Call an agent; return the exit code: 0 talked, 1 the hub did not answer or did what Twilio would not take, 2 wrong options."""
-    console = Console(stderr=True, quiet=options.quiet, highlight=False)
+    console = Console(stderr=True, quiet=options.quiet, highlight=False, soft_wrap=True, markup=False)
     errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
     if options.mic and options.file is not None:
         errors.print("Either a file speaks or the microphone: leave one of them out.")
+        return 2
+    if options.speaker is not None and not options.mic:
+        errors.print("--speaker is for who speaks: add --mic, or leave it out and listen to what --save writes.")
         return 2
     try:
         sound = read_call(options.file).inbound if options.file is not None else b""
@@ -285,8 +304,8 @@ def run(options: argparse.Namespace) -> int:
         return 2
     phone = Phone(dialled.url, call_sid=dialled.call_sid, parameters=dialled.parameters, headers=dialled.headers)
     try:
-        asyncio.run(_call(phone, sound, options))
-    except NoMicrophone as problem:
+        asyncio.run(_call(phone, sound, options, console, errors))
+    except NoDevice as problem:
         errors.print(problem)
         return 2
     except NotAnswered as problem:
@@ -302,16 +321,32 @@ def run(options: argparse.Namespace) -> int:
     closed = phone.over.is_set() and not phone.hung_up
     ended = f"the hub closed with {phone.close_code}: {phone.close_reason}" if closed else "you hung up"
     where = f" {options.save} has what was heard." if options.save is not None else ""
-    console.print(f"{phone.handset.now_ms / 1000:.1f} s with the agent; {ended}.{where}", soft_wrap=True)
+    console.print(f"{phone.handset.now_ms / 1000:.1f} s with the agent; {ended}.{where}")
     return 0
 
 
-async def _call(phone: Phone, sound: bytes, options: argparse.Namespace) -> None:
-    if options.mic:
-        with microphone(None) as mic:
-            hang_up_on_ctrl_c(mic)
-            async with phone:
-                await speak(phone, mic, hang_up_after_ms=options.hang_up_after_ms)
+async def _call(phone: Phone, sound: bytes, options: argparse.Namespace, console: Console, errors: Console) -> None:
+    if not options.mic:
+        async with phone:
+            await converse(phone, sound, hang_up_after_ms=options.hang_up_after_ms, speed=options.speed or 1.0)
         return
-    async with phone:
-        await converse(phone, sound, hang_up_after_ms=options.hang_up_after_ms, speed=options.speed or 1.0)
+    with ExitStack() as stack:
+        mic = stack.enter_context(microphone(None))
+        hang_up_on_ctrl_c(mic)
+        speaker = None if options.no_speaker else _loudspeaker(stack, options.speaker, errors)
+        hear = "" if speaker is None else f" and hear the agent on {speaker.name}, best by headphones"
+        console.print(f"Speak into {mic.name}{hear}; Ctrl-C hangs up.")
+        async with phone:
+            play = None if speaker is None else speaker.play
+            await speak(phone, mic, hang_up_after_ms=options.hang_up_after_ms, play=play)
+        if mic.vanished:
+            errors.print(mic.loss)
+
+
+def _loudspeaker(stack: ExitStack, device: str | int | None, errors: Console) -> Loudspeaker | None:
+    """Open the loudspeaker; a call without one is a call all the same."""
+    try:
+        return stack.enter_context(loudspeaker(device, errors.print))
+    except NoDevice as problem:
+        errors.print(f"{problem} The call goes on without it.")
+        return None

@@ -1,6 +1,6 @@
 """Reads an audio file into a telephone call's two tracks: 8 kHz mu-law, the caller on the left, the other side on the right.
 
-Knows files, sample rates and channels. Knows nothing of Twilio or of sockets.
+Knows files, sample rates and channels, and the way back to a device's rate. Knows nothing of Twilio or of sockets.
 """
 
 import audioop
@@ -143,6 +143,34 @@ class Narrowing:
         if self._taps is not None:
             self.take(numpy.zeros(len(self._taps) // 2, numpy.float32))
         return bytes(self._mulaw)
+
+
+class Widening:
+    """One channel of 8 kHz mu-law on its way to a device's rate, 16-bit, block by block; 2 ms late where the rate is another."""
+
+    def __init__(self, rate_hz: int) -> None:
+        self._rate_hz = rate_hz
+        self._times = -(-rate_hz // audio.SAMPLE_RATE_HZ)
+        """The whole number of times that the rate is raised; audioop lowers it from there: it interpolates well what is so much denser."""
+        self._taps = _low_pass(self._times * audio.SAMPLE_RATE_HZ) * self._times
+        self._before = numpy.zeros(len(self._taps) - 1, numpy.float32)  # samples the filter still needs
+        self._resampling: Any = None  # audioop's state between blocks
+
+    def take(self, mulaw: bytes) -> bytes:
+        """Convert a block."""
+        pcm = audio.to_pcm(mulaw)
+        if self._rate_hz == audio.SAMPLE_RATE_HZ:
+            return pcm
+        # Zeros between the samples, and a filter that takes away the mirror images of speech, which would sound like tin.
+        samples = numpy.zeros(len(mulaw) * self._times, numpy.float32)
+        samples[:: self._times] = numpy.frombuffer(pcm, "<i2")
+        samples = numpy.concatenate([self._before, samples])
+        self._before = samples[1 - len(self._taps) :]
+        pcm = numpy.clip(numpy.rint(numpy.convolve(samples, self._taps, mode="valid")), -32768, 32767).astype("<i2").tobytes()
+        raised_hz = self._times * audio.SAMPLE_RATE_HZ
+        if raised_hz != self._rate_hz:
+            pcm, self._resampling = audioop.ratecv(pcm, 2, 1, raised_hz, self._rate_hz, self._resampling)
+        return pcm
 
 
 def _low_pass(rate_hz: int) -> Any:

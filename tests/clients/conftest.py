@@ -1,4 +1,4 @@
-"""A microphone for whoever wants one."""
+"""A microphone and a loudspeaker for whoever wants them."""
 
 import sys
 
@@ -10,7 +10,9 @@ from tests.clients.pretend_portaudio import tone
 
 @pytest.fixture
 def pretend_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pretend device that takes only its own rate and speaks for a second."""
+    """Pretend devices that take only their own rate; one speaks for a second, the other plays when it is asked to."""
     monkeypatch.setitem(sys.modules, "sounddevice", pretend_portaudio)  # type: ignore[arg-type]
-    for name, value in {"sound": tone(1.0, 48_000), "rate_hz": 48_000, "pace": 0.0, "unplugged": False, "absent": False}.items():
+    settings = {"sound": tone(1.0, 48_000), "rate_hz": 48_000, "pace": 0.0, "unplugged": False, "absent": False}
+    settings |= {"mute": False, "in_time": False, "played": bytearray(), "speakers": []}
+    for name, value in settings.items():
         monkeypatch.setattr(pretend_portaudio, name, value)

@@ -172,4 +172,4 @@ async def test_the_command_says_what_is_wrong_and_lists_devices(tmp_path: Path) 
             code, _, err = await command(*arguments, setting=setting)
             assert (code, words in err) == (expected, True), err
     code, out, _ = await command("--devices")
-    assert (code, out) == (0, "> 0 Pretend microphone, ALSA (1 in, 0 out)\n")
+    assert (code, out) == (0, "> 0 Pretend microphone, ALSA (1 in, 0 out)\n< 1 Pretend loudspeaker, ALSA (0 in, 1 out)\n")

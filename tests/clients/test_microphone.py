@@ -8,7 +8,8 @@ from itertools import pairwise
 import pytest
 
 from clients import microphone as module
-from clients.microphone import Microphone, NoMicrophone, microphone
+from clients.microphone import Microphone, microphone
+from clients.portaudio import NoDevice
 from hub import audio
 from tests.clients import pretend_portaudio
 from tests.clients.pretend_portaudio import tone
@@ -58,7 +59,7 @@ async def test_a_device_that_was_closed_by_us_has_not_vanished() -> None:
 
 async def test_each_missing_part_is_one_sentence_that_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     def why(device: str | int | None = None) -> str:
-        with pytest.raises(NoMicrophone) as error, microphone(device):
+        with pytest.raises(NoDevice) as error, microphone(device):
             pass
         return str(error.value)
 

@@ -4,19 +4,24 @@ import asyncio
 import base64
 import json
 import os
+import signal
 import sys
 import wave
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from clients.__main__ import main
-from clients.microphone import microphone
+from clients.loudspeaker import loudspeaker
+from clients.microphone import Microphone, microphone
 from clients.phone import BadMessage, Handset, Phone, speak
+from hub.audio import to_mulaw, to_pcm
 from hub.wire.twilio import Speech
-from tests.agents.lines import lines
-from tests.clients.desk import CALL
+from tests.agents.lines import Lines, lines, words
+from tests.clients import pretend_portaudio
+from tests.clients.desk import CALL, a_desk
 from tests.providers.openai_script import Model, Reply, overheard
 
 SPEECH = Speech("MZ1")
@@ -86,8 +91,6 @@ async def test_the_command_talks_to_an_agent_and_saves_what_was_heard(tmp_path: 
     with wave.open(str(saved)) as file:
         assert (file.getnchannels(), file.getframerate(), file.getnframes()) == (2, 8000, 16000)
         pcm = file.readframes(16000)
-    from hub.audio import to_mulaw
-
     right = to_mulaw(b"".join(pcm[at + 2 : at + 4] for at in range(0, len(pcm), 4)))
     assert overheard(right) == "Hello there friend."
 
@@ -114,6 +117,118 @@ async def test_the_microphone_speaks_to_an_agent() -> None:
     assert set(phone.said) > {0xFF}
     assert bytes(phone.said).startswith(bytes(line.talk.audio))
     assert phone.hung_up
+
+
+async def together(line: Lines, phone: Phone, mic: Microphone, until_ms: float, mulaw: bytes = b"") -> None:
+    """Speak into a microphone and have the loudspeaker ask, 20 ms at a time and in step with the model."""
+    began_ms = phone.handset.now_ms
+    for number in range(int(until_ms - began_ms) // 20):
+        heard = len(line.talk.audio) if line.talk.session else None
+        mic.heard(to_pcm(mulaw[number * 160 :][:160].ljust(160, b"\xff")), 160, None, None)
+        while phone.handset.now_ms < began_ms + (number + 1) * 20 or (heard is not None and len(line.talk.audio) <= heard):
+            await asyncio.sleep(0.0005)
+        await asyncio.sleep(0.001)
+        pretend_portaudio.speakers[0].ask()
+
+
+@pytest.mark.usefixtures("pretend_device")
+async def test_the_loudspeaker_plays_what_the_caller_hears_and_falls_silent_when_the_caller_cuts_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pretend_portaudio, "rate_hz", 8000)
+    tale = "one two three four five six seven eight nine ten eleven twelve"
+    async with lines(Model(replies=[Reply(tale)])) as line:
+        mic = Microphone(8000, "test")
+        with loudspeaker(None, pytest.fail) as speaker:
+            async with Phone(line.url) as phone, asyncio.TaskGroup() as group:
+                group.create_task(speak(phone, mic, play=speaker.play))
+                await together(line, phone, mic, 1500)
+                await together(line, phone, mic, 2500, words("wait a moment please"))
+                mic.hang_up()
+        await line.gone()
+    (cut,) = phone.handset.clears
+    heard, played = bytes(phone.handset.heard), to_mulaw(pretend_portaudio.played)
+    waited = next(at for at in range(0, len(played), 160) if heard.startswith(played[at:]))
+    assert waited <= 60 * 8
+    assert overheard(played).startswith("one two three")
+    assert set(played[cut + waited :]) == {0xFF}
+
+
+async def command(url: str, *arguments: str, setting: str = "", hang_up: Callable[[], object] | None = None) -> tuple[int | None, str, str]:
+    """Run `transcript-client call --agent --mic` as a program with the pretend devices; give it a Ctrl-C once something is so."""
+    code = (
+        "import sys; from tests.clients import pretend_portaudio as p; sys.modules['sounddevice'] = p;"
+        f"p.in_time = True; p.rate_hz = 8000; {setting}\n"
+        "from clients.__main__ import main; code = main(['call', '--agent', '--mic', *sys.argv[1:]])\n"
+        "print([each.closed for each in p.speakers], bool(p.played)); sys.exit(code)"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-W", "ignore", "-c", code, "--url", url, *arguments,
+        cwd=Path(__file__).parents[2], stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    if hang_up is not None:
+        while not hang_up():
+            await asyncio.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+    out, err = await process.communicate()
+    assert b"Traceback" not in err, err
+    return process.returncode, out.decode(), err.decode()
+
+
+async def test_a_call_goes_on_without_a_loudspeaker_and_is_saved(tmp_path: Path) -> None:
+    saved = tmp_path / "heard.wav"
+    async with a_desk() as desk:
+        code, out, told = await command(desk.url, "--save", str(saved), "--hang-up-after", "200ms", setting="p.mute = True")
+    assert (code, out) == (0, "[] False\n")
+    assert told.startswith(
+        "No loudspeaker can be used here: Error querying device -1. `transcript-client mic --devices` lists what there is. "
+    )
+    assert "The call goes on without it.\nSpeak into Pretend microphone; Ctrl-C hangs up.\n0.2 s with the agent; you hung up." in told
+    with wave.open(str(saved)) as file:
+        assert file.getnframes() == 1600
+
+
+async def test_the_loudspeaker_can_be_chosen_or_left_out() -> None:
+    async with a_desk() as desk:
+        _, out, told = await command(desk.url, "--hang-up-after", "100ms", "--speaker", "1")
+        assert out.startswith("[True]")
+        assert told.startswith(
+            "Speak into Pretend microphone and hear the agent on Pretend loudspeaker, best by headphones; Ctrl-C hangs up."
+        )
+        _, out, told = await command(desk.url, "--hang-up-after", "100ms", "--speaker", "Nothing")
+        assert told.startswith("'Nothing' is no loudspeaker that can be used")
+        _, out, told = await command(desk.url, "--hang-up-after", "100ms", "--no-speaker")
+        assert (out, told.splitlines()[0]) == ("[] False\n", "Speak into Pretend microphone; Ctrl-C hangs up.")
+
+
+async def test_ctrl_c_closes_the_loudspeaker_and_hangs_up_in_good_order() -> None:
+    async with a_desk() as desk:
+        code, out, told = await command(desk.url, hang_up=lambda: len(desk.texts) >= 10)
+        await desk.ended.wait()
+    assert (code, out) == (0, "[True] True\n")
+    assert "you hung up" in told
+    assert desk.messages[-1]["event"] == "stop"
+
+
+async def test_a_loudspeaker_that_never_closes_does_not_keep_the_program() -> None:
+    async with a_desk() as desk:
+        code, out, _ = await command(desk.url, "--hang-up-after", "100ms", setting="p.stuck.set()")
+    assert (code, out.split()[0]) == (0, "[False]")
+
+
+async def test_a_headset_that_is_unplugged_ends_the_call_and_is_told_of() -> None:
+    unplug = "p.unplugged = True; p.sound = bytes(3200)"
+    async with a_desk() as desk:
+        code, out, told = await command(desk.url, setting=unplug)
+        await desk.ended.wait()
+    assert (code, out.startswith("[True]")) == (0, True)
+    assert "Pretend microphone gives no more sound" in told
+    assert desk.messages[-1]["event"] == "stop"
+
+
+async def test_a_loudspeaker_is_for_who_speaks(capsys: pytest.CaptureFixture[str]) -> None:
+    assert await asyncio.to_thread(main, ["call", "--agent", "--speaker", "Headphones"]) == 2
+    assert "--speaker is for who speaks" in capsys.readouterr().err
 
 
 async def test_a_cancelled_call_says_stop() -> None:
