@@ -296,6 +296,9 @@ def run(options: argparse.Namespace) -> int:
     if options.speaker is not None and not options.mic:
         errors.print("--speaker is for who speaks: add --mic, or leave it out and listen to what --save writes.")
         return 2
+    if options.save is not None and (options.save.is_dir() or not options.save.parent.is_dir()):
+        errors.print(f"{options.save} cannot be written: name a file in a directory that there is.")
+        return 2
     try:
         sound = read_call(options.file).inbound if options.file is not None else b""
         dialled = dialling.read(options, DEFAULT_URL if options.url == dialling.DEFAULT_URL else options.url, agent=options.agent or None)
@@ -314,7 +317,11 @@ def run(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         errors.print("You hung up.")
     if options.save is not None:
-        save(options.save, bytes(phone.said), bytes(phone.handset.heard))
+        try:
+            save(options.save, bytes(phone.said), bytes(phone.handset.heard))
+        except OSError as problem:
+            errors.print(f"{options.save} cannot be written: {problem.strerror}.")
+            return 1
     if phone.problem is not None:
         errors.print(f"Twilio would have warned: {phone.problem}")
         return 1

@@ -252,3 +252,19 @@ async def test_a_cancelled_call_says_stop() -> None:
 async def test_either_a_file_speaks_or_the_microphone(capsys: pytest.CaptureFixture[str]) -> None:
     assert await asyncio.to_thread(main, ["call", "--agent", "--mic", "hello.wav"]) == 2
     assert "leave one of them out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["", "nowhere/heard.wav"])
+async def test_where_nothing_can_be_saved_nobody_is_called(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["call", "--agent", "--url", "ws://127.0.0.1:9/agent", "--save", str(tmp_path / name)]) == 2
+    assert "cannot be written: name a file in a directory that there is." in capsys.readouterr().err.replace("\n", " ")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has such a device")
+async def test_a_full_disk_is_told_in_a_sentence() -> None:
+    async with lines() as line:
+        code, _, told = await command(line.url, "--save", "/dev/full", "--hang-up-after", "200ms", "--no-speaker")
+        await line.gone()
+    assert code == 1
+    assert "/dev/full cannot be written: " in told
+    assert "Traceback" not in told
