@@ -10,7 +10,8 @@ from hub.agents.webhooks import read_arguments
 from hub.config import Config
 from hub.errors import ConfigError
 
-EXAMPLE = Path(__file__).parents[2] / "clients" / "sample" / "scheduling-agent.toml"
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "clients" / "sample" / "scheduling-agent.toml"
 
 TOOL = """
 [[agents.a.tools]]
@@ -116,3 +117,12 @@ def test_a_model_is_told_what_only_the_call_knows(tmp_path: Path) -> None:
         "It is Saturday, 21 November 2026, 16:30. +1415{to} calls +1416. Say {hello}.",
         "It is Saturday, 21 November 2026, 16:30. ab calls unknown. Say {hello}.",
     ]
+
+
+def test_the_readmes_file_is_one_that_works(tmp_path: Path) -> None:
+    text = (ROOT / "README.md").read_text().split("```toml\n")[1].split("```")[0]
+    account = {"twilio_account": "AC" + "0" * 32, "twilio_token": "t", "public_url": "https://hub.example.com"}
+    (agent,) = load(config(tmp_path, text, **account))
+    assert (agent.name, agent.numbers, agent.transfer) == ("front-desk", ("+14155550100",), (("bookings", "+14155550177"),))
+    assert [tool["name"] for tool in agent.declared()] == ["find_booking", "hang_up", "transfer"]
+    assert "Europe/Berlin" in str(agent.time_zone)
