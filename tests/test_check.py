@@ -1,15 +1,11 @@
-"""`transcript-hub check` against set-ups that are broken on purpose: each cause is named, with Twilio's own code for it.
-
-Before the hub stands a proxy that ends TLS, as Caddy or nginx would, and breaks what a test has it break.
-"""
+"""`transcript-hub check` against set-ups that are broken on purpose: each cause is named, with Twilio's own code for it."""
 
 import asyncio
 import shutil
 import socket
-import ssl
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +22,7 @@ from tests.providers.fake_deepgram import FakeDeepgram
 from tests.providers.fake_openai import FakeOpenAI
 from tests.providers.openai_script import Model
 from tests.providers.script import Script
+from tests.proxy import Edit, proxy
 from tests.scripted import ScriptedTranscriber
 from tests.test_serve import environment
 from tests.web.test_tls import make, openssl
@@ -33,37 +30,6 @@ from tests.web.test_tls import make, openssl
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificates for these tests")
 
 TOKEN, SECRET = "canary-token", "canary-secret-canary-secret-canary-secret"
-Edit = Callable[[bytes], bytes]
-
-
-@asynccontextmanager
-async def proxy(port: int, chain: str, key: str, *, asked: Edit = lambda head: head, told: Edit = lambda data: data) -> AsyncIterator[str]:
-    """Carry connections to a port of this machine, with TLS ended; `asked` edits a request's head, `told` what comes back."""
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(chain, key)
-
-    async def pour(source: asyncio.StreamReader, sink: asyncio.StreamWriter, edit: Edit) -> None:
-        with suppress(ConnectionError, ssl.SSLError):
-            while data := await source.read(65536):
-                sink.write(edit(data))
-        sink.close()
-
-    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(asyncio.IncompleteReadError, ConnectionError):
-            head = await reader.readuntil(b"\r\n\r\n")
-            try:
-                there, back = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                writer.write(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-            else:
-                back.write(asked(head))
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(pour(reader, back, lambda data: data))
-                    group.create_task(pour(there, writer, told))
-        writer.close()
-
-    async with await asyncio.start_server(carry, "127.0.0.1", 0, ssl=tls) as server:
-        yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
 class Setup:

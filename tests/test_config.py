@@ -70,3 +70,27 @@ def test_old_and_new_token_are_both_taken_and_neither_is_shown() -> None:
 
 def test_a_public_address_is_served_when_asked_for() -> None:
     assert load({"HUB_HOST": "0.0.0.0", "HUB_OPEN": "1"}, None).open
+
+
+@pytest.mark.parametrize(
+    ("settings", "starts"),
+    [
+        ({}, True),
+        ({"HUB_HOST": "localhost"}, True),
+        ({"HUB_HOST": "::1"}, True),
+        ({"HUB_HOST": "127.0.0.2"}, True),
+        ({"HUB_HOST": "0.0.0.0"}, False),
+        ({"HUB_HOST": "::"}, False),
+        ({"HUB_HOST": "10.0.0.1"}, False),
+        ({"HUB_HOST": "hub.example.com"}, False),
+        ({"HUB_HOST": "0.0.0.0", "HUB_OPEN": "0"}, False),
+        ({"HUB_HOST": "0.0.0.0", "HUB_OPEN": "1"}, True),
+        ({"HUB_HOST": "0.0.0.0", "HUB_SECRET": "s" * 32}, True),
+    ],
+)
+def test_without_a_secret_the_hub_serves_this_machine_only(settings: dict[str, str], starts: bool) -> None:
+    if starts:
+        load(settings, None)
+        return
+    with pytest.raises(ConfigError, match=r"HUB_HOST .* can be reached by others.*HUB_SECRET.*HUB_OPEN=1"):
+        load(settings, None)

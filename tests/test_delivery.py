@@ -17,7 +17,7 @@ from hub.outbox import FREE_BYTES, Rounds
 from hub.registry import Record, Registry
 from hub.topic import Following, Topic
 from hub.wire.client import Position, text_frame
-from tests.test_topic import Clock, Peer, Socket
+from tests.audience import Clock, Peer, Socket
 
 KEEP_SECONDS = 60.0
 CALL = "CA1"

@@ -87,10 +87,11 @@ async def test_the_dashboard_shows_every_metric() -> None:
 
 
 def test_a_legend_names_labels_of_its_query() -> None:
-    for panel in dashboard()["panels"]:
-        for target in panel.get("targets", []):
-            for label in re.findall(r"{{(\w+)}}", target["legendFormat"]):
-                assert re.search(rf"by \([^)]*\b{label}\b", target["expr"]) or label == "instance", target
+    targets = [target for panel in dashboard()["panels"] for target in panel.get("targets", [])]
+    named = [(label, target) for target in targets for label in re.findall(r"{{(\w+)}}", target["legendFormat"])]
+    assert named
+    for label, target in named:
+        assert re.search(rf"by \([^)]*\b{label}\b", target["expr"]) or label == "instance", target
 
 
 def test_panels_do_not_overlap() -> None:

@@ -3,6 +3,8 @@
 import asyncio
 import signal
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
@@ -93,16 +95,26 @@ async def test_sigterm_with_50_calls_in_progress_loses_no_word_and_tells_everybo
             await socket.close()
 
 
-async def test_ctrl_c_does_not_wait_for_calls_to_end_but_for_their_last_words() -> None:
+@asynccontextmanager
+async def patient(script: Script) -> AsyncIterator[tuple[asyncio.subprocess.Process, aiohttp.ClientSession]]:
+    """A hub that would wait ten minutes for the call it has, all of whose audio its provider took; it ends without a traceback."""
     async with (
-        FakeDeepgram(Script(last_words_delay_seconds=LAST_WORDS_SECONDS)) as deepgram,
+        FakeDeepgram(script) as deepgram,
         serving(HUB_DRAIN_SECONDS="600", DEEPGRAM_API_KEY="k", DEEPGRAM_URL=deepgram.url) as (process, port),
-        aiohttp.ClientSession() as session,
+        aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session,
     ):
-        twilio = await session.ws_connect(f"http://127.0.0.1:{port}/twilio")
+        twilio = await session.ws_connect("/twilio")
         await say(twilio, 0)
         await deepgram.until(lambda: any(len(visit.audio) >= SECONDS * 16000 for visit in deepgram.visits))
-        follower = await session.ws_connect(f"http://127.0.0.1:{port}/client")
+        yield process, session
+        assert process.stderr is not None
+        assert b"Traceback" not in await process.stderr.read()
+        await twilio.close()
+
+
+async def test_ctrl_c_does_not_wait_for_calls_to_end_but_for_their_last_words() -> None:
+    async with patient(Script(last_words_delay_seconds=LAST_WORDS_SECONDS)) as (process, session):
+        follower = await session.ws_connect("/client")
         await follower.receive()
         await follower.send_str(name(0)[0])
         process.send_signal(signal.SIGINT)
@@ -110,30 +122,17 @@ async def test_ctrl_c_does_not_wait_for_calls_to_end_but_for_their_last_words() 
         assert [event["text"] for event in events if event["type"] == "final"][-1] in {"unsettled", "mine"}
         assert events[-1]["reason"] == "hub-stopping"
         assert await process.wait() == 0
-        assert process.stderr is not None
-        assert b"Traceback" not in await process.stderr.read()
-        await twilio.close()
 
 
 @pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGINT])
 async def test_a_second_signal_waits_for_nobody(first: signal.Signals) -> None:
-    async with (
-        FakeDeepgram(Script(never_answer=True)) as deepgram,
-        serving(HUB_DRAIN_SECONDS="600", DEEPGRAM_API_KEY="k", DEEPGRAM_URL=deepgram.url) as (process, port),
-        aiohttp.ClientSession() as session,
-    ):
-        twilio = await session.ws_connect(f"http://127.0.0.1:{port}/twilio")
-        await say(twilio, 0)
-        await deepgram.until(lambda: any(len(visit.audio) >= SECONDS * 16000 for visit in deepgram.visits))
-        follower = await session.ws_connect(f"http://127.0.0.1:{port}/client")
+    async with patient(Script(never_answer=True)) as (process, session):
+        follower = await session.ws_connect("/client")
         await follower.receive()
         process.send_signal(first)
-        async with session.get(f"http://127.0.0.1:{port}/readyz") as answer:
+        async with session.get("/readyz") as answer:
             while answer.status == 200:
-                async with session.get(f"http://127.0.0.1:{port}/readyz") as answer:
+                async with session.get("/readyz") as answer:
                     pass
         process.send_signal(signal.SIGTERM)
         assert await process.wait() == 1
-        assert process.stderr is not None
-        assert b"Traceback" not in await process.stderr.read()
-        await twilio.close()

@@ -43,13 +43,13 @@ async def phone(**settings: Any) -> AsyncIterator[tuple[FakeTwilio, House]]:
 PARAMETERS = {"from": "+14155550123", "to": "+14155550100", "room": "42", "outboundTrackLabel": "agent"}
 
 
-async def called(twilio: FakeTwilio, home: House, track: str = "both_tracks") -> tuple[PhoneCall, LiveStream]:
-    """A call whose first words were told."""
+async def called(twilio: FakeTwilio, home: House, *tracks: str) -> tuple[PhoneCall, LiveStream]:
+    """A call with a stream for each of `tracks`, or one for both, whose first words were told; and its first stream."""
     phone_call = twilio.ring()
-    stream = phone_call.stream(URL, track, PARAMETERS)
-    while not (record := home.state.registry.find(phone_call.sid)) or not record.transcript.finals:
+    streams = [phone_call.stream(URL, track, PARAMETERS) for track in tracks or ("both_tracks",)]
+    while not (record := home.state.registry.find(phone_call.sid)) or len(record.transcript.finals) < len(streams):
         await asyncio.sleep(0.01)
-    return phone_call, stream
+    return phone_call, streams[0]
 
 
 async def follow(home: House, call_sid: str) -> aiohttp.ClientWebSocketResponse:
@@ -162,11 +162,7 @@ async def test_a_stream_that_goes_quiet_is_asked_for_again(monkeypatch: pytest.M
 
 async def test_where_one_of_two_streams_breaks_the_other_goes_on_and_the_lost_one_is_asked_for() -> None:
     async with phone() as (twilio, home):
-        phone_call = twilio.ring()
-        phone_call.stream(URL, "inbound_track", PARAMETERS)
-        phone_call.stream(URL, "outbound_track", PARAMETERS)
-        while not (record := home.state.registry.find(phone_call.sid)) or len(record.transcript.finals) < 2:
-            await asyncio.sleep(0.01)
+        phone_call, _ = await called(twilio, home, "inbound_track", "outbound_track")
         live = home.state.exchange._calls[phone_call.sid]
         lost = live._streams[1]
         twilio.trouble = [503] * 30
@@ -183,11 +179,7 @@ async def test_where_one_of_two_streams_breaks_the_other_goes_on_and_the_lost_on
 
 async def test_where_both_of_two_streams_break_both_come_back_and_no_span_is_told_twice() -> None:
     async with phone() as (twilio, home):
-        phone_call = twilio.ring()
-        phone_call.stream(URL, "inbound_track", PARAMETERS)
-        phone_call.stream(URL, "outbound_track", PARAMETERS)
-        while not (record := home.state.registry.find(phone_call.sid)) or len(record.transcript.finals) < 2:
-            await asyncio.sleep(0.01)
+        phone_call, _ = await called(twilio, home, "inbound_track", "outbound_track")
         subscriber = await follow(home, phone_call.sid)
         twilio.trouble = [503] * 60  # more than GAP_MS, by the waits between
         cut(home)

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -129,15 +130,16 @@ async def test_no_compression_is_offered_and_headers_are_passed_on() -> None:
 
 
 async def test_frames_leave_when_they_are_due_and_never_before() -> None:
-    speed = 2
-    desk, _played = await recorded(speed=speed)
-    first = desk.came_at[2]
+    speed, seconds, held_up_seconds = 2, 1.6, 0.7
+    silence = b"\xff" * round(seconds * 8000)
+    delays = iter([held_up_seconds])
+    began = asyncio.get_running_loop().time()
+    desk, _played = await recorded(Sound(silence, silence), speed=speed, progress=lambda _: time.sleep(next(delays, 0.0)))
     for came_at, message in zip(desk.came_at[2:], desk.messages[2:], strict=True):
-        due_ms = int(message["media"]["timestamp"]) - 5 if message["event"] == "media" else 800
-        # The first frame itself may have been read a little late, never early.
-        assert came_at - first > due_ms / 1000 / speed - 0.015
-    # Deadlines are absolute: 80 frames that were each a little late would otherwise add up.
-    assert desk.came_at[-1] - first < 0.8 / speed + 0.3
+        due_ms = int(message["media"]["timestamp"]) - FIRST_TIMESTAMP_MS if message["event"] == "media" else seconds * 1000
+        assert came_at - began > due_ms / 1000 / speed - 0.001
+    # Deadlines are absolute: what held up the first frame would otherwise hold up the last one, too.
+    assert desk.came_at[-1] - began < seconds / speed + held_up_seconds - 0.05
 
 
 async def test_full_speed_waits_for_nothing_but_the_socket() -> None:

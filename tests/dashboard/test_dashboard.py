@@ -47,6 +47,12 @@ async def talker(hub: House, call: str = CALL, stream: str = STREAM, **parameter
     return twilio, hub.transcribers[-1]
 
 
+def chat(script: ScriptedTranscriber, lines: int) -> None:
+    """Say "line 0", "line 1" … by turns, one every three seconds."""
+    for line in range(lines):
+        script.final(f"line {line}", "outbound" if line % 2 else "inbound", line * 3, line * 3 + 2)
+
+
 def spoken(page: Page) -> Any:
     return page.locator(".log .line .words")
 
@@ -193,8 +199,7 @@ async def test_a_stalled_page_is_cut_off_and_recovers(visit: Visit) -> None:
 async def test_a_reader_who_went_up_is_left_in_peace(visit: Visit) -> None:
     async with house() as hub:
         _line, script = await talker(hub)
-        for line in range(60):
-            script.final(f"line {line}", "outbound" if line % 2 else "inbound", line * 3, line * 3 + 2)
+        chat(script, lines=60)
         async with visit(hub, f"#{CALL}") as page:
             await expect(spoken(page)).to_have_count(60)
             await expect(spoken(page).last).to_be_in_viewport()
@@ -215,8 +220,7 @@ async def test_a_reader_who_went_up_is_left_in_peace(visit: Visit) -> None:
 async def test_links_and_the_picture_lead_to_a_moment(visit: Visit) -> None:
     async with house() as hub:
         _line, script = await talker(hub)
-        for line in range(100):
-            script.final(f"line {line}", "outbound" if line % 2 else "inbound", line * 3, line * 3 + 2)
+        chat(script, lines=100)
         async with visit(hub, f"#{CALL}/t=93") as page:
             await expect(page.locator(".line.shown .words")).to_have_text("line 31")
             await expect(page.locator(".line.shown")).to_be_in_viewport()
@@ -249,7 +253,7 @@ async def test_search_copy_and_downloads(visit: Visit) -> None:
             await page.locator(".line").nth(1).locator(".copy").click()
             await expect(page.locator("#toast")).to_have_text("The line is copied.")
             line = await page.evaluate("navigator.clipboard.readText()")
-            async with hub.agents.session.get(hub.url(f"/calls/{CALL}/transcript.txt")) as answer:
+            async with hub.session.get(hub.url(f"/calls/{CALL}/transcript.txt")) as answer:
                 transcript = await answer.text()
             assert line in transcript.splitlines()
             await page.locator(".copy-all").click()

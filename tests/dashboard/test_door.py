@@ -17,14 +17,14 @@ FILES = sorted(
 async def test_the_page_and_all_its_files_come_with_their_types_and_rules() -> None:
     types = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
     async with house() as hub:
-        async with hub.agents.session.get(hub.url("/")) as answer:
+        async with hub.session.get(hub.url("/")) as answer:
             assert (answer.status, answer.content_type) == (200, "text/html")
             page = await answer.text()
         assert "<script>" not in page
         assert "style=" not in page
         assert " on" not in page.replace(" one", "").replace(" on ", "").replace(" only", "")
         for name in FILES:
-            async with hub.agents.session.get(hub.url(f"/dashboard/{name}")) as answer:
+            async with hub.session.get(hub.url(f"/dashboard/{name}")) as answer:
                 assert (answer.status, answer.content_type) == (200, types[Path(name).suffix]), name
                 assert answer.headers["Content-Security-Policy"].startswith("default-src 'self'")
                 assert "unsafe" not in answer.headers["Content-Security-Policy"]
@@ -35,9 +35,9 @@ async def test_the_page_and_all_its_files_come_with_their_types_and_rules() -> N
 
 async def test_a_file_that_did_not_change_is_not_sent_again() -> None:
     async with house() as hub:
-        async with hub.agents.session.get(hub.url("/dashboard/main.js")) as answer:
+        async with hub.session.get(hub.url("/dashboard/main.js")) as answer:
             tag = answer.headers["ETag"]
-        async with hub.agents.session.get(hub.url("/dashboard/main.js"), headers={"If-None-Match": tag}) as answer:
+        async with hub.session.get(hub.url("/dashboard/main.js"), headers={"If-None-Match": tag}) as answer:
             assert answer.status == 304
             assert answer.headers["Content-Security-Policy"].startswith("default-src 'self'")
 
@@ -46,7 +46,7 @@ async def test_a_file_that_did_not_change_is_not_sent_again() -> None:
     "path", ["/dashboard/nothing.js", "/dashboard/package.json", "/dashboard/..%2fcaller.py", "/dashboard/%2e%2e/__init__.py"]
 )
 async def test_nothing_else_is_served(path: str) -> None:
-    async with house() as hub, hub.agents.session.get(hub.url("/") + path.lstrip("/")) as answer:
+    async with house() as hub, hub.session.get(hub.url("/") + path.lstrip("/")) as answer:
         assert answer.status == 404
 
 
@@ -57,6 +57,6 @@ async def test_settings_say_what_the_hub_can_do() -> None:
 
 async def test_a_hub_that_was_installed_alone_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dashboard, "folder", lambda: None)
-    async with house() as hub, hub.agents.session.get(hub.url("/")) as answer:
+    async with house() as hub, hub.session.get(hub.url("/")) as answer:
         assert answer.status == 404
         assert "The dashboard is not installed here." in await answer.text()

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from hub import audio
 from hub.audio import TRACKS, Track
@@ -69,6 +70,11 @@ DEEPGRAM = Vendor("deepgram", FakeDeepgram, _deepgram)
 SEPARATE = Vendor("assemblyai separate", FakeAssemblyAI, _separate, sessions=2)
 CLASSIC = Vendor("assemblyai classic", FakeAssemblyAI, _classic, sessions=2)
 MIXED = Vendor("assemblyai mixed", FakeAssemblyAI, _mixed, mixes=True)
+
+
+def sessions(transcriber: Transcriber) -> tuple[Any, ...]:
+    """Return the sessions that one call's transcriber holds: one a connection."""
+    return transcriber.sessions if isinstance(transcriber, AssemblyAITracks) else (transcriber,)
 
 
 def blocks(inbound: bytes, outbound: bytes, start_ms: float = 0.0) -> list[Block]:

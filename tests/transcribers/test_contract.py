@@ -1,17 +1,12 @@
 """What every transcriber promises, by the same tests: the engine on this machine for real, the vendors through their fakes."""
 
 import asyncio
-import json
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import jiwer
 import pytest
-import soundfile
-from whisper_normalizer.english import EnglishTextNormalizer
 
 from hub import audio
 from hub.audio import TRACKS, Track
@@ -22,9 +17,9 @@ from hub.transcribers.local import LocalEngine, LocalTranscriber
 from hub.transcript import Heard
 from tests.providers.script import FakeProvider, Script, Word, said
 from tests.providers.vendors import CLASSIC, DEEPGRAM, MIXED, SEPARATE, Vendor, blocks, call_of
-
-plain = EnglishTextNormalizer()
-SAMPLE = Path(__file__).parents[2] / "clients" / "sample"
+from tests.transcribers import sample
+from tests.transcribers.runs import push, running, transcribed, until
+from tests.transcribers.sample import plain
 
 # Nobody talks over another, so that the mixed form can tell them apart. The last word ends with the call, without a pause after it.
 TALK: dict[Track, list[Word]] = {
@@ -116,14 +111,8 @@ def engine() -> Iterator[LocalEngine]:
 
 
 def locally(engine: LocalEngine) -> House:
-    seconds = 13.0
-    pcm, _ = soundfile.read(SAMPLE / "support-call.flac", dtype="int16", frames=int(seconds * audio.SAMPLE_RATE_HZ))
-    call = blocks(*(audio.to_mulaw(pcm[:, number].tobytes()) for number in range(2)))
-    script = json.loads((SAMPLE / "support-call.json").read_text())
-    lines = {
-        track: [Line(line["start"], line["end"], line["text"]) for line in script if line["track"] == track and line["end"] < seconds]
-        for track in TRACKS
-    }
+    lines = {track: [Line(*line) for line in sample.said(track, 13)] for track in TRACKS}
+    call = blocks(*sample.tracks(13))
     return House(lambda: LocalTranscriber(engine), call, lines, lambda: engine.streams, tolerance_seconds=0.3, wrong=0.15)
 
 
@@ -154,29 +143,10 @@ async def house(request: pytest.FixtureRequest) -> AsyncIterator[House]:
         assert counters.open_sessions == 0
 
 
-async def until(fact: Callable[[], bool]) -> None:
-    """Wait for what another thread, or the other end of a socket, does soon."""
-    async with asyncio.timeout(5):
-        while not fact():
-            await asyncio.sleep(0.005)
-
-
-@asynccontextmanager
-async def running(transcriber: Transcriber) -> AsyncIterator[tuple[list[Report], asyncio.Task[bool]]]:
-    reports: list[Report] = []
-    async with asyncio.TaskGroup() as group:
-        run = group.create_task(transcriber.run(reports.append))
-        yield reports, run
-
-
 async def whole(house: House, call: list[Block]) -> list[Report]:
     """Transcribe a call that is pushed at once; it is complete."""
-    transcriber = house.open()
-    async with running(transcriber) as (reports, run):
-        for each in call:
-            transcriber.push(each)
-        transcriber.finish()
-    assert run.result() is True
+    reports, complete = await transcribed(house.open(), call)
+    assert complete
     assert not [report for report in reports if not isinstance(report, Heard)]
     return reports
 
@@ -189,8 +159,7 @@ async def test_words_come_on_their_track_at_their_times(house: House) -> None:
 
 async def test_audio_pushed_before_it_runs_is_heard_and_finishing_twice_is_finishing_once(house: House) -> None:
     transcriber = house.open()
-    for each in house.call:
-        transcriber.push(each)
+    push(transcriber, house.call)
     transcriber.finish()
     transcriber.finish()
     async with running(transcriber) as (reports, run):
@@ -217,8 +186,7 @@ async def test_the_last_words_come_before_it_ends(house: House) -> None:
 async def test_cancelling_closes_the_session_at_once_and_nothing_is_told_then(house: House) -> None:
     transcriber = house.open()
     async with running(transcriber) as (reports, run):
-        for each in house.call:
-            transcriber.push(each)
+        push(transcriber, house.call)
         await until(lambda: bool(reports))
         run.cancel()
         await asyncio.wait([run])
@@ -243,8 +211,7 @@ async def test_what_it_did_not_settle_is_there_for_another(house: House) -> None
     transcriber = house.open()
     assert transcriber.unheard() == []
     half = len(house.call) * 6 // 10
-    for each in house.call[:half]:
-        transcriber.push(each)
+    push(transcriber, house.call[:half])
     assert transcriber.unheard() == house.call[:half]
     async with running(transcriber) as (first, run):
         await until(lambda: bool(finals(first, "inbound") or finals(first, "outbound")))
@@ -259,8 +226,7 @@ async def test_what_it_did_not_settle_is_there_for_another(house: House) -> None
 async def test_words_told_at_the_very_moment_it_is_cancelled_are_not_there_for_another(house: House) -> None:
     transcriber, first = house.open(), list[Report]()
     half = len(house.call) * 6 // 10
-    for each in house.call[:half]:
-        transcriber.push(each)
+    push(transcriber, house.call[:half])
 
     def hear(report: Report) -> None:
         first.append(report)

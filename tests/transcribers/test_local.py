@@ -1,58 +1,31 @@
 """The engine on this machine, with its real model and the sample call that the demo plays."""
 
 import asyncio
-import json
 import logging
 import math
 import os
-import random
 import sys
 import threading
 from array import array
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import pairwise
-from pathlib import Path
 
 import jiwer
 import pytest
-import soundfile
-from whisper_normalizer.english import EnglishTextNormalizer
 
 from hub import audio
 from hub.audio import Track
 from hub.errors import ConfigError, ProviderError
 from hub.stereo import Block
-from hub.transcribers import Report, Transcriber, engine, local
-from hub.transcribers.backlog import Backlog
-from hub.transcribers.engine import Ear, Engine, VoiceStream
+from hub.transcribers import Report, Transcriber, local
+from hub.transcribers.engine import Engine
 from hub.transcribers.local import LocalEngine, LocalTranscriber
 from hub.transcript import Heard, Missed
-
-plain = EnglishTextNormalizer()
-SAMPLE = Path(__file__).parents[2] / "clients" / "sample"
-BLOCK_BYTES = 800
+from tests.providers.vendors import blocks
+from tests.transcribers.runs import until
+from tests.transcribers.sample import plain, said, tracks
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the engine cannot keep tracks apart there")
-
-
-def tracks(seconds: float) -> tuple[bytes, bytes]:
-    """The beginning of the sample call, as the mu-law bytes of its two tracks."""
-    pcm, rate = soundfile.read(SAMPLE / "support-call.flac", dtype="int16", frames=int(seconds * audio.SAMPLE_RATE_HZ))
-    assert rate == audio.SAMPLE_RATE_HZ
-    return audio.to_mulaw(pcm[:, 0].tobytes()), audio.to_mulaw(pcm[:, 1].tobytes())
-
-
-def said(track: Track, seconds: float) -> list[tuple[float, float, str]]:
-    """What is said on a track and over before `seconds`: start, end, text."""
-    lines = json.loads((SAMPLE / "support-call.json").read_text())
-    return [(line["start"], line["end"], line["text"]) for line in lines if line["track"] == track and line["end"] < seconds]
-
-
-def blocks(inbound: bytes, outbound: bytes, start_ms: float = 0) -> list[Block]:
-    return [
-        Block(start_ms + audio.ms(at), inbound[at : at + BLOCK_BYTES], outbound[at : at + BLOCK_BYTES])
-        for at in range(0, len(inbound), BLOCK_BYTES)
-    ]
 
 
 def wrong(truth: list[tuple[float, float, str]], heard: str) -> float:
@@ -96,27 +69,12 @@ async def paced(host: LocalEngine, call: list[Block], speed: float) -> list[Repo
     return reports
 
 
-async def until(true: Callable[[], bool]) -> None:
-    """Wait for what another thread does soon."""
-    async with asyncio.timeout(10):
-        while not true():
-            await asyncio.sleep(0.005)
-
-
 @pytest.fixture(scope="module")
 def host() -> Iterator[LocalEngine]:
     host = LocalEngine()
     host.load()
     yield host
     host.close()
-
-
-@pytest.fixture(scope="module")
-def alone() -> Iterator[Engine]:
-    """The engine without its thread; the tests that use it leave `host` idle."""
-    alone = Engine()
-    yield alone
-    alone.close()
 
 
 @pytest.fixture
@@ -209,16 +167,6 @@ async def test_beyond_the_bound_the_oldest_audio_is_missed_and_the_rest_keeps_it
         truth = [line for line in said(track, 21) if line[0] > 13]
         assert wrong(truth, words(reports, track)) < 0.15
         assert math.isclose(finals(reports, track)[0].start, truth[0][0], abs_tol=0.35)
-
-
-def test_what_waits_is_bounded_and_what_was_dropped_is_one_stretch() -> None:
-    backlog = Backlog(bound_bytes=BLOCK_BYTES * 3)
-    for count in range(1000):
-        backlog.put(count * 100, bytes(BLOCK_BYTES))
-        assert backlog.size_bytes <= BLOCK_BYTES * 3
-        assert len(backlog.pieces) <= 3
-    assert backlog.take() == ((0, 99_700), (99_700, bytes(BLOCK_BYTES)))
-    assert backlog.take() == (None, (99_800, bytes(BLOCK_BYTES)))
 
 
 def test_push_leaves_all_work_to_the_worker() -> None:
@@ -350,60 +298,3 @@ def test_the_worker_lets_the_event_loop_go_first(host: LocalEngine) -> None:
     assert worker.native_id
     ours = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
     assert os.getpriority(os.PRIO_PROCESS, worker.native_id) == max(local.NICENESS, ours)
-
-
-class TestEar:
-    """One track, without the thread."""
-
-    def hear(self, alone: Engine, mulaw: bytes, piece_bytes: int = BLOCK_BYTES) -> list[Heard]:
-        told: list[Heard] = []
-        ear = Ear("inbound", told.append)
-        for at in range(0, len(mulaw), piece_bytes):
-            ear.hear(alone, audio.ms(at), mulaw[at : at + piece_bytes])
-        ear.interrupt(alone)
-        assert alone.streams == 0
-        return told
-
-    def test_fresh_streams_in_pauses_lose_nothing_and_keep_time(self, alone: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-        speech = tracks(21.5)[0] * 2
-        one = self.hear(alone, speech)
-        opened: list[VoiceStream] = []
-        real = VoiceStream.__init__
-
-        def counted(self: VoiceStream, engine: Engine) -> None:
-            opened.append(self)
-            real(self, engine)
-
-        monkeypatch.setattr(VoiceStream, "__init__", counted)
-        monkeypatch.setattr(engine, "SPANS", 1)
-        many = self.hear(alone, speech)
-        assert len(opened) > 5
-        assert [plain(heard.text) for heard in many] == [plain(heard.text) for heard in one]
-        for before, after in zip(one, many, strict=True):
-            assert math.isclose(before.start, after.start, abs_tol=0.35)
-            assert math.isclose(before.end, after.end, abs_tol=0.1)
-
-    def test_a_mute_track_opens_no_stream_and_a_track_that_falls_mute_closes_its(self, alone: Engine) -> None:
-        ear = Ear("inbound", lambda _: None)
-        speech, at_ms = tracks(6)[0][36_000:], 0.0
-        for piece in (audio.silence(8000), b"\x7f" * 8000):
-            ear.hear(alone, at_ms, piece)
-            at_ms += audio.ms(len(piece))
-            assert alone.streams == 0
-        for piece in (speech, *[audio.silence(800)] * 20):
-            ear.hear(alone, at_ms, piece)
-            at_ms += audio.ms(len(piece))
-            assert alone.streams == (0 if at_ms - 2000 - audio.ms(len(speech)) >= engine.MUTE_MS else 1)
-        ear.leave()
-
-    def test_noise_is_not_speech_and_leaves_no_trace_on_other_tracks(self, alone: Engine) -> None:
-        noise = bytes(random.Random(1).choices(range(256), k=24_000))
-        before = self.hear(alone, tracks(9)[0])
-        assert self.hear(alone, noise) == []
-        assert self.hear(alone, tracks(9)[0]) == before
-
-    def test_a_word_of_a_quarter_second_is_heard(self, alone: Engine) -> None:
-        quiet = audio.to_mulaw(bytes(16_000))
-        told = self.hear(alone, quiet + tracks(14)[0][int(13.35 * 8000) : int(13.6 * 8000)] + quiet)
-        assert len(told) == 1
-        assert math.isclose(told[0].start, 1.0, abs_tol=0.2)

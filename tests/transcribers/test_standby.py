@@ -1,18 +1,17 @@
 """Who transcribes when the first one cannot: another hears what was not settled, or it is told what nobody heard."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 
 from hub import audio
 from hub.errors import ProviderError
 from hub.stereo import Block
-from hub.transcribers import Hear, Lost, Report, Switched, Transcriber
+from hub.transcribers import Hear, Lost, Switched, Transcriber
 from hub.transcribers.standby import Refusing, Standby
 from hub.transcript import Missed
 from tests.scripted import ScriptedTranscriber
+from tests.transcribers.runs import running
 
 SOUND, SILENCE = b"\x01" * 800, audio.silence(800)
 REFUSED = ProviderError("Deepgram", "refused the key (401 INVALID_AUTH): check DEEPGRAM_API_KEY", retryable=False)
@@ -39,13 +38,6 @@ class Failing(ScriptedTranscriber):
 
     def unheard(self) -> list[Block]:
         return self.left
-
-
-@asynccontextmanager
-async def running(standby: Standby) -> AsyncIterator[tuple[list[Report], asyncio.Task[bool]]]:
-    reports: list[Report] = []
-    async with asyncio.TaskGroup() as group:
-        yield reports, group.create_task(standby.run(reports.append))
 
 
 def test_it_is_a_transcriber() -> None:

@@ -20,7 +20,7 @@ from tests.house import House, house
 from tests.media import CALL, STREAM, media, stop
 from tests.providers.openai_script import Call, Model, Reply
 from tests.scripted import talking
-from tests.web.test_twilio import talk
+from tests.web.callers import talk
 
 SECRET = "a secret of at least thirty-two bytes"
 NUMBER = "+14155550100"

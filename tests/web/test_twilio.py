@@ -6,7 +6,6 @@ import tracemalloc
 
 import aiohttp
 import pytest
-from aiohttp import WSMsgType
 
 from hub import call as calls
 from hub import exchange
@@ -15,45 +14,10 @@ from hub.errors import ProviderError
 from hub.topic import Topic
 from hub.transcribers import Hear
 from hub.web import twilio
-from tests.house import House, house
-from tests.media import CALL, STREAM, media, start, stop
+from tests.house import house
+from tests.media import CALL, media, start, stop
 from tests.scripted import ScriptedTranscriber, talking
-
-
-async def talk(socket: aiohttp.ClientWebSocketResponse, first_ms: int, last_ms: int, stream: str = STREAM) -> None:
-    for at in range(first_ms, last_ms, 20):
-        await socket.send_str(media("inbound", at, stream=stream))
-        await socket.send_str(media("outbound", at, stream=stream))
-
-
-async def told(socket: aiohttp.ClientWebSocketResponse) -> list[dict[str, object]]:
-    """Every event until the hub closes."""
-    return [message.json() async for message in socket]
-
-
-async def follow(home: House, call: str = CALL) -> aiohttp.ClientWebSocketResponse:
-    socket = await home.open("/client")
-    while call not in await socket.receive_json():
-        await socket.close()
-        socket = await home.open("/client")
-    await socket.send_str(call)
-    return socket
-
-
-async def follow_ended(home: House, call: str = CALL) -> aiohttp.ClientWebSocketResponse:
-    """Follow a call that may have ended."""
-    while home.state.exchange.live and call in home.state.exchange._calls:
-        await asyncio.sleep(0.01)
-    socket = await home.open("/client")
-    await socket.receive()
-    await socket.send_str(call)
-    return socket
-
-
-async def closed(socket: aiohttp.ClientWebSocketResponse) -> tuple[object, object]:
-    message = await socket.receive(timeout=5)
-    assert message.type is WSMsgType.CLOSE, message
-    return message.data, message.extra
+from tests.web.callers import closed, follow, follow_ended, talk, told
 
 
 async def test_a_socket_rests_after_a_block_and_what_came_meanwhile_is_read_at_once() -> None:

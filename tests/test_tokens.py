@@ -1,0 +1,59 @@
+"""Tokens: minted by the command, verified by the hub."""
+
+import asyncio
+import sys
+import time
+
+import pytest
+
+from hub import tokens
+from hub.__main__ import main
+from hub.tokens import Grant, mint, verify
+from tests.media import CALL
+from tests.test_serve import environment
+from tests.web.watchers import SECRET
+
+
+def test_minted_tokens_are_verified_and_wrong_wishes_refused() -> None:
+    grant = verify(SECRET, mint(SECRET, [CALL, CALL, "+14155550100"], 60, now=time.time()))
+    assert grant.calls == frozenset({CALL, "+14155550100"})
+    assert grant.allows("CA9", None, "+14155550100")
+    assert not grant.allows("CA9", "+1415555010", None)
+    assert not Grant(frozenset({""})).allows("CA9", None, "")
+    for wish in ([], [""], ["+1 415"], ["CA 1"], ["*", "CA/1"]):
+        with pytest.raises(tokens.TokenError):
+            mint(SECRET, wish, 60)
+    for seconds in (0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(tokens.TokenError, match="must be good for"):
+            mint(SECRET, ["*"], seconds)
+
+
+async def test_the_command_mints_a_token() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "hub", "token", CALL, "+14155550100", "--hours", "2", stdout=-1, stderr=-1, env=environment(HUB_SECRET=SECRET)
+    )
+    out, err = await process.communicate()
+    assert (process.returncode, err) == (0, b"")
+    grant = verify(SECRET, out.decode().strip())
+    assert grant.calls == frozenset({CALL, "+14155550100"})
+    assert grant.expires_at is not None
+    assert 7190 < grant.expires_at - time.time() <= 7200
+
+
+@pytest.mark.parametrize(
+    ("arguments", "secret", "says"),
+    [
+        (["*"], "", "HUB_SECRET is not set"),
+        (["two words"], SECRET, "'two words' is no callSid"),
+        (["*", "--hours", "0"], SECRET, "--hours must be more than 0"),
+        (["*", "--hours", "1e400"], SECRET, "less than a hundred years"),
+    ],
+)
+def test_a_token_that_makes_no_sense_is_one_sentence(
+    arguments: list[str], secret: str, says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HUB_SECRET", secret)
+    assert main(["token", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert (out, len(err.splitlines())) == ("", 1)
+    assert says in err

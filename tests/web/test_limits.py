@@ -1,0 +1,133 @@
+"""How much one peer may ask for, and how long it may take for it."""
+
+import asyncio
+import time
+from contextlib import suppress
+
+import aiohttp
+import pytest
+import websockets.asyncio.client as websockets
+
+from hub.web import client, server, subscriptions
+from tests.frames import knock
+from tests.house import House, house
+from tests.publishing import FROM, TO, Publisher
+from tests.web.watchers import connect, until
+
+
+async def test_an_address_may_have_so_many_sockets_and_gets_them_back() -> None:
+    async with house(sockets_per_address=2) as home:
+        first, second = await connect(home), await connect(home)
+        for _ in range(2):
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+                await connect(home)
+            assert refused.value.status == 429
+        await first.close()
+        while sum(home.state.addresses.values()) > 1:
+            await asyncio.sleep(0.01)
+        await (await connect(home)).close()
+        await second.close()
+        while home.state.addresses:
+            await asyncio.sleep(0.01)
+        assert home.state.counters.refused["client address"] == 2
+
+
+async def test_who_sends_too_much_is_closed_with_4503_and_told_once() -> None:
+    async with house() as home:
+        good, flood = await connect(home), await connect(home)
+        await flood.receive()
+        for _ in range(int(client.MESSAGES_AT_ONCE) + 1000):
+            await flood.send_str("{")
+        said: list[str] = [message.json()["code"] async for message in flood]
+        assert said.count("too-many") == 1
+        assert said[-1] == "too-many"
+        assert flood.close_code == 4503
+        await good.receive()
+        await good.send_json({"action": "ping"})
+        await until(good, "pong")
+        await good.close()
+
+
+async def test_a_socket_follows_so_many_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subscriptions, "MOST_CALLS", 3)
+    monkeypatch.setattr(subscriptions, "MOST_NUMBERS", 1)
+    async with house() as home:
+        calls = [f"CA{number:032}" for number in range(5)]
+        for call in calls:
+            Publisher(home.state, call)
+        socket = await connect(home)
+        for call in calls[:4]:
+            await socket.send_json({"action": "subscribe", "callSid": call, "after": {"epoch": "", "offset": 0}})
+        refused = await until(socket, "error")
+        assert (refused["code"], refused["callSid"]) == ("too-many", calls[3])
+        await socket.send_json({"action": "unsubscribe", "callSid": calls[0]})
+        await socket.send_json({"action": "subscribe", "callSid": calls[3]})
+        assert (await until(socket, "subscribed"))["callSid"] == calls[3]
+        for number in (FROM, TO):
+            await socket.send_json({"action": "subscribe", "number": number})
+        assert (await until(socket, "error"))["callSid"] == calls[0], "a number brings no more than that either"
+        while (refused := await until(socket, "error"))["code"] != "too-many" or "numbers" not in refused["message"]:
+            pass
+        await socket.close()
+
+
+async def cut_off(home: House, begins: bytes, dribble: bytes = b"") -> float:
+    """Begin a request, never finish it, send `dribble` again and again; return after how many seconds the hub hangs up."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", home.port)
+    began = time.monotonic()
+    writer.write(begins)
+    try:
+        while True:
+            with suppress(TimeoutError):
+                assert await asyncio.wait_for(reader.read(100), 0.02) == b"", "it is not answered"
+                return time.monotonic() - began
+            writer.write(dribble)
+    except ConnectionError:
+        return time.monotonic() - began
+    finally:
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+@pytest.mark.parametrize(
+    ("begins", "dribble"),
+    [(b"", b""), (b"GET /client HT", b""), (b"GET /", b"x"), (b"GET /client HTTP/1.1\r\nHost: x\r\n", b"X-Slow: 1\r\n")],
+)
+async def test_a_request_that_never_ends_is_cut_off(begins: bytes, dribble: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual_seconds = server.REQUEST_SECONDS
+    monkeypatch.setattr(server, "REQUEST_SECONDS", 0.3)
+    monkeypatch.setattr(server, "LOOK_SECONDS", 0.05)
+    async with house() as home:
+        good = await connect(home)
+        assert 0.2 < await cut_off(home, begins, dribble) < usual_seconds
+        await good.receive()
+        await good.send_json({"action": "ping"})
+        await until(good, "pong")
+        await good.close()
+
+
+async def test_a_second_request_that_never_ends_is_cut_off_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "KEEP_ALIVE_SECONDS", 0.3)
+    async with house() as home:
+        reader, writer = await asyncio.open_connection("127.0.0.1", home.port)
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nGET /healthz HTTP/1.1\r\nHost: 1")
+        assert b"200 OK" in await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+
+
+async def test_a_half_open_peer_is_found_by_ping(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "PING_SECONDS", 0.6)  # half of it is all the time there is for an answer
+    async with house() as home, websockets.connect(f"ws://127.0.0.1:{home.port}/client") as answering:
+        await answering.recv()
+        async with knock(home.port) as (reader, _):
+            await reader.readuntil(b"\r\n\r\n")
+            while home.state.counters.subscribers < 2:
+                await asyncio.sleep(0.01)
+            rest = await asyncio.wait_for(reader.read(), 5)
+        assert b"\x89\x00" in rest, "it was pinged"
+        while home.state.counters.subscribers > 1:
+            await asyncio.sleep(0.01)
+        assert home.state.counters.closed == {1006: 1}
+        await answering.send('{"action":"ping"}')
+        assert '"pong"' in str(await answering.recv()), "who answers pings stays"
