@@ -197,8 +197,10 @@ class Dialogue:
                 if not self._active:
                     self._expect_response()
             case openai.CallerWords(item_id, delta):
+                self._was_said(item_id)
                 self._tell(self.turns.extend(item_id, delta or "", self.now_ms))
             case openai.CallerSaid(item_id, transcript):
+                self._was_said(item_id)
                 self._tell(self.turns.settle(item_id, transcript, self.now_ms))
             case openai.CallerUnheard(item_id, error):
                 self._tell(self.turns.fail(item_id, f"it could not be transcribed: {error.message[:100]}", self.now_ms))
@@ -228,6 +230,12 @@ class Dialogue:
         for at_ms, mulaw in self._early:
             self._forward(at_ms, mulaw)
         self._early.clear()
+
+    def _was_said(self, item_id: str) -> None:
+        """Have a turn for a caller's words: some that nobody said the beginning of are words all the same."""
+        if item_id not in self.turns:
+            self.turns.begin(item_id, "inbound", self.now_ms)
+            self.turns.end(item_id, self.now_ms)
 
     def _utterance(self, response_id: str, item_id: str) -> Utterance:
         utterance = self._utterances.get(item_id)

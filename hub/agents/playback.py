@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 from hub.audio import BYTES_PER_MS
 
+DEAF_MS = 2000.0
+"""A mark that is so late does not come: Twilio sends each back, but not everything that speaks its protocol does. Then the clock tells."""
+
 
 @dataclass(slots=True)
 class _Stretch:
@@ -64,6 +67,10 @@ class Playback:
         self._at_ms = 0.0
         self._marks: deque[int] = deque()
         """Positions of the marks that have not come back."""
+        self._held_ms: float | None = None
+        """Since when the clock is past the next of them; None while it is not."""
+        self._by_clock = False
+        """Whether marks do not come back."""
         self._stretches: deque[_Stretch] = deque()
         """What is not played, oldest first; of the first one a part may be."""
         self._items: dict[str, _Item] = {}
@@ -94,7 +101,7 @@ class Playback:
         generation, colon, position = name.partition(":")
         if not colon or generation != str(self.generation) or not position.isdecimal() or int(position) not in self._marks:
             return []
-        reached = int(position)
+        self._by_clock, self._held_ms, reached = False, None, int(position)
         while self._marks and self._marks[0] <= reached:
             self._marks.popleft()
         return self._advance(reached, now_ms)
@@ -103,8 +110,16 @@ class Playback:
         """Let the clock go on; return what has been played since the last look."""
         if self.quiet:
             return []
-        gone = int(max(0.0, now_ms - self._at_ms) * BYTES_PER_MS)
-        return self._advance(min(self._position + gone, self._marks[0] if self._marks else self._sent), now_ms)
+        reached = min(self._position + int(max(0.0, now_ms - self._at_ms) * BYTES_PER_MS), self._sent)
+        if self._by_clock or not self._marks or reached <= self._marks[0]:
+            return self._advance(reached, now_ms)
+        if self._held_ms is None:
+            self._held_ms = now_ms - (reached - self._marks[0]) / BYTES_PER_MS
+        held_ms = now_ms - self._held_ms
+        if held_ms < DEAF_MS:
+            return self._advance(self._marks[0], now_ms)
+        self._by_clock = True
+        return self._advance(min(self._position + int(held_ms * BYTES_PER_MS), self._sent), now_ms)
 
     def _advance(self, position: int, now_ms: float) -> list[Played]:
         position = max(position, self._position)
@@ -141,6 +156,7 @@ class Playback:
         self.generation += 1
         self._sent = self._position = 0
         self._marks.clear()
+        self._held_ms = None
         self._stretches.clear()
         return played, cut
 

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from hub.audio import Track
 from hub.transcript import Heard, Missed
 
+PAST_TURNS = 100
+"""So many turns that were told are remembered, so that none is told twice, and one that was given up can still be told."""
+
 LATE_MS = 8000.0
 """How long after its end a turn is waited for: a transcription takes a second or two, and one that never comes must not hold the rest."""
 
@@ -31,6 +34,14 @@ class Turn:
     failure: str = ""
     """Why there is no text; empty when there is, or when nothing was said."""
 
+    def span(self) -> tuple[float, float]:
+        """Return from when to when it was said, in seconds."""
+        return self.start_ms / 1000, (self.end_ms if self.end_ms is not None else self.start_ms) / 1000
+
+    def heard(self) -> Heard:
+        """Return its words as they will stay."""
+        return Heard(self.track, *self.span(), self.text.strip(), settled=True, closes=True, interrupted=self.interrupted)
+
 
 class Turns:
     """One call's turns that are not told yet. Each method yields what is to be told because of it, in order."""
@@ -38,6 +49,10 @@ class Turns:
     def __init__(self) -> None:
         self._turns: dict[str, Turn] = {}
         """By the item's name, in the order they were said."""
+        self._past: dict[str, Turn] = {}
+        """The newest ones that are told, oldest first; with a failure where no words were."""
+        self._late: list[Turn] = []
+        """Turns that were given up and whose words came after all."""
 
     def __len__(self) -> int:
         return len(self._turns)
@@ -47,7 +62,7 @@ class Turns:
 
     def begin(self, key: str, track: Track, start_ms: float) -> None:
         """A side begins to speak. A key that is known changes nothing."""
-        if key not in self._turns:
+        if key not in self._turns and key not in self._past:
             self._turns[key] = Turn(key, track, start_ms)
 
     def end(self, key: str, end_ms: float) -> None:
@@ -68,7 +83,12 @@ class Turns:
             yield from self._interim(turn, now_ms)
 
     def settle(self, key: str, text: str, end_ms: float, *, interrupted: bool = False) -> Iterator[Heard | Missed]:
-        """This is the whole text; empty when nothing was said."""
+        """This is the whole text; empty when nothing was said. Of a turn that was given up, it is told all the same, out of order."""
+        past = self._past.get(key)
+        if past is not None and past.failure and not past.text and text.strip():
+            past.text = text.strip()
+            self._late.append(past)
+            yield from self._tell_late()
         if (turn := self._turns.get(key)) is not None and not turn.settled:
             turn.text, turn.settled, turn.interrupted = text.strip(), True, interrupted
             turn.end_ms = max(turn.start_ms, turn.end_ms if turn.end_ms is not None else end_ms)
@@ -101,10 +121,19 @@ class Turns:
 
     def _told(self, turn: Turn) -> Iterator[Heard | Missed]:
         del self._turns[turn.key]
-        start, end = turn.start_ms / 1000, (turn.end_ms if turn.end_ms is not None else turn.start_ms) / 1000
+        self._past[turn.key] = turn
+        if len(self._past) > PAST_TURNS:
+            del self._past[next(iter(self._past))]
         if turn.failure and not turn.text:
-            yield Missed(turn.track, start, end, turn.failure)
-        yield Heard(turn.track, start, end, turn.text.strip(), settled=True, closes=True, interrupted=turn.interrupted)
+            yield Missed(turn.track, *turn.span(), turn.failure)
+        yield turn.heard()
+        yield from self._tell_late()
+
+    def _tell_late(self) -> Iterator[Heard]:
+        # Not amid the interims of a newer turn of that track: they would be taken for one utterance.
+        for turn in [late for late in self._late if not any(other.track == late.track and other.text for other in self._turns.values())]:
+            self._late.remove(turn)
+            yield turn.heard()
 
     def _interim(self, turn: Turn, now_ms: float) -> Iterator[Heard | Missed]:
         # One utterance is open on a track: words of a second turn wait until the first is told.

@@ -29,8 +29,11 @@ TurnDetection: TypeAlias = Literal["server_vad", "semantic_vad"]
 
 
 def realtime_url(base: str, model: str) -> str:
-    """Return the address of a session with a model on `base` (`wss://api.openai.com`, or a proxy with a path of its own)."""
-    return f"{base.rstrip('/')}/v1/realtime?{urlencode({'model': model})}"
+    """Return the address of a session with a model on `base`: `wss://api.openai.com`, or a proxy with a path of its own.
+
+    What OpenAI's own package takes as its base, `…/v1`, is taken here, too.
+    """
+    return f"{base.rstrip('/').removesuffix('/realtime').removesuffix('/v1')}/v1/realtime?{urlencode({'model': model})}"
 
 
 def headers(key: str) -> dict[str, str]:

@@ -66,7 +66,7 @@ class Lines:
         await phone.step(mulaw)
         while not phone.over.is_set() and self.fake.talks and self.talk.session and len(self.talk.audio) <= before:
             if not self.fake.visits[-1].open:
-                return
+                break
             await asyncio.sleep(0.0005)
         await asyncio.sleep(0.001)
 

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from aiohttp import WSMsgType
 
+from clients.phone import Phone
 from tests.agents.lines import Follower, lines, read, words
 from tests.providers.openai_script import Model, Reply, overheard, recorded
 
@@ -159,6 +160,22 @@ async def test_unknown_events_and_fields_of_a_newer_model_change_nothing() -> No
             await line.listen(phone, lambda: phone.handset.now_ms > 1200)
             await phone.hang_up()
             assert read(await follower.all()) == ["agent: Hello there.", "ended: completed, complete"]
+        await line.gone()
+
+
+async def test_a_telephone_that_sends_no_marks_back_is_followed_by_its_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def forget(phone: Phone) -> None:
+        phone.handset.echoes.clear()
+
+    monkeypatch.setattr(Phone, "echo", forget)
+    async with lines(Model(replies=[Reply("One two three four five six seven eight.")])) as line:
+        async with line.call() as (phone, follower):
+            record = line.home.state.registry.find(phone.stream.call_sid)
+            assert record is not None
+            await line.listen(phone, lambda: record.transcript.finals)
+            assert 2300 < phone.handset.now_ms < 3500  # the sentence takes 2.4 s
+            await phone.hang_up()
+            assert read(await follower.all()) == ["agent: One two three four five six seven eight.", "ended: completed, complete"]
         await line.gone()
 
 

@@ -224,6 +224,16 @@ def test_how_long_nothing_comes_of_a_question_is_known(begun: bool) -> None:
     assert room.dialogue.unanswered_ms == 0
 
 
+def test_a_callers_words_are_told_even_if_nobody_said_that_he_began() -> None:
+    room = Room()
+    room.wait(3000)
+    room.take(openai.CallerWords("q", "Good "), openai.CallerSaid("q", "Good morning."), openai.CallerSaid("q", "Good morning."))
+    assert room.finals() == ["Good morning."]
+    room.take(openai.CallerWords("r", "And"))  # and never more of it: the rest is not held up for ever
+    room.wait(9000)
+    assert room.finals()[-1] == "And"
+
+
 def test_keys_are_told_to_the_model_as_one_number_and_answered() -> None:
     room = Room(ready=False)
     pressed = room.dialogue.keypad.press

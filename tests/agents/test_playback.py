@@ -129,3 +129,29 @@ def test_names_that_are_no_marks_of_ours_mean_nothing() -> None:
     for name in ("", ":", "0", "0:", "0:x", "0:801", "1:800", "mark", "0:-1"):
         assert playback.marked(name, 50) == []
     assert playback.heard_ms("a") == 0.0
+
+
+def test_where_no_mark_comes_back_the_clock_tells() -> None:
+    playback = Playback()
+    for number in range(30):
+        playback.add("a", bytes([number]) * 200 * MS, 0)
+    played = b"".join(piece.payload for now_ms in range(20, 5001, 20) for piece in playback.tick(now_ms))
+    assert playback.heard_ms("a") == 5000
+    assert played == b"".join(bytes([number]) * 200 * MS for number in range(25))
+    assert [(cut.heard_ms, cut.sent_ms) for cut in playback.clear(5000)[1]] == [(5000, 6000)]
+    name = playback.add("b", b"\x01" * 400 * MS, 6000)
+    assert [len(piece.payload) // MS for piece in playback.tick(6300)] == [300], "from here on by the clock at once"
+    assert [len(piece.payload) // MS for piece in playback.marked(name, 6410)] == [100]
+
+
+def test_a_mark_that_comes_late_is_waited_for_as_long_as_it_may_come() -> None:
+    playback = Playback()
+    first = playback.add("a", b"\x01" * 200 * MS, 0)
+    playback.add("a", b"\x02" * 5000 * MS, 0)
+    for now_ms in range(20, 2001, 20):
+        playback.tick(now_ms)
+    assert playback.heard_ms("a") == 200  # Twilio may have been kept waiting itself
+    playback.marked(first, 2000)
+    for now_ms in range(2020, 3001, 20):
+        playback.tick(now_ms)
+    assert playback.heard_ms("a") == 1200

@@ -72,3 +72,33 @@ def test_any_order_of_settling_is_told_in_the_order_of_speaking(order: list[int]
         turns.begin(str(number), "inbound" if caller else "outbound", number * 100)
     told = [text for number in order for text in finals(turns.settle(str(number), str(number), 1000))]
     assert told == [str(number) for number in range(8)]
+
+
+def test_words_that_come_after_they_were_given_up_are_told_all_the_same_once() -> None:
+    turns = Turns()
+    turns.begin("question", "inbound", 0)
+    turns.end("question", 1000)
+    assert finals(turns.due(1000 + LATE_MS)) == [""]
+    (late,) = turns.settle("question", "When?", 12_000)
+    assert late == Heard("inbound", 0.0, 1.0, "When?", settled=True, closes=True)
+    assert list(turns.settle("question", "When?", 13_000)) == []
+
+
+def test_late_words_are_not_told_amid_a_newer_turn_of_that_side() -> None:
+    turns = Turns()
+    turns.begin("first", "inbound", 0)
+    turns.end("first", 1000)
+    assert finals(turns.due(1000 + LATE_MS)) == [""]
+    turns.begin("second", "inbound", 10_000)
+    assert [each.text for each in turns.extend("second", "And", 10_500) if isinstance(each, Heard)] == ["And"]
+    assert list(turns.settle("first", "When?", 10_600)) == []
+    assert finals(turns.settle("second", "And where?", 11_000)) == ["And where?", "When?"]
+
+
+def test_what_was_told_does_not_begin_again() -> None:
+    turns = Turns()
+    turns.begin("question", "inbound", 0)
+    assert finals(turns.settle("question", "When?", 1000)) == ["When?"]
+    turns.begin("question", "inbound", 0)
+    assert list(turns.settle("question", "When?", 1000)) == []
+    assert len(turns) == 0

@@ -64,6 +64,9 @@ def test_audio_goes_out_as_it_came_in() -> None:
 
 
 def test_the_address_names_the_model_and_no_beta() -> None:
+    for base in ("wss://api.openai.com/v1", "wss://api.openai.com/v1/realtime"):
+        assert openai.realtime_url(base, "m") == "wss://api.openai.com/v1/realtime?model=m"
+    assert openai.realtime_url("wss://proxy.example.com/ai", "m") == "wss://proxy.example.com/ai/v1/realtime?model=m"
     assert openai.realtime_url("wss://api.openai.com/", "gpt-realtime-2.1") == "wss://api.openai.com/v1/realtime?model=gpt-realtime-2.1"
     assert openai.headers("k") == {"Authorization": "Bearer k"}
 
