@@ -12,11 +12,14 @@ from websockets.exceptions import ConnectionClosed
 from hub.counters import ProviderCounters
 from hub.errors import ProviderError, WireError
 from hub.logs import CallLog
-from hub.transcribers.line import Line, dial
+from hub.transcribers.line import Line, Wire, dial
 from hub.wire import openai
 
 OPEN_SECONDS = 5.0
 """How long a session may take to open, and again to be as it was asked to be: somebody listens to nothing."""
+
+AGAIN_SECONDS = 0.5
+"""The wait before a second try to open one, where it was refused for the moment: less than a ring."""
 
 STALLED_SECONDS = 5.0
 """A model's server that takes nothing off its socket for so long is gone; the socket's buffer holds about as much of the caller."""
@@ -54,7 +57,7 @@ class ModelSession:
         """
         self._lost, began = lost, self._clock()
         try:
-            connection = await dial(openai.PROVIDER, self._address, openai.headers(self._key), OPEN_SECONDS, openai.refused)
+            connection = await self._dial()
         except ProviderError as error:
             self.lose(error)
             return
@@ -74,6 +77,19 @@ class ModelSession:
             self._line = None
             self._counters.open_sessions -= 1
             line.hang_up(None)
+
+    async def _dial(self) -> Wire:
+        """Connect, at a second try if a short wait may help. Raises: ProviderError."""
+        began = self._clock()
+        key = openai.headers(self._key)
+        try:
+            return await dial(openai.PROVIDER, self._address, key, OPEN_SECONDS, openai.refused)
+        except ProviderError as error:
+            if not error.retryable or self._clock() - began > OPEN_SECONDS / 2:
+                raise
+            self._log.warning("%s; once more", error)
+        await asyncio.sleep(AGAIN_SECONDS)
+        return await dial(openai.PROVIDER, self._address, key, OPEN_SECONDS, openai.refused)
 
     def send(self, message: bytes) -> None:
         """Send a message; nothing happens while there is no session. Never waits."""

@@ -57,8 +57,12 @@ async def test_fifty_hang_ups_at_random_moments_leave_no_session_open() -> None:
     ("model", "fake", "says"),
     [
         (Model(), {"script": Script(refuse=[401])}, "refused the key (401 invalid_api_key): check OPENAI_API_KEY"),
-        (Model(), {"script": Script(refuse=[429])}, "takes no more from this project for now, its rate limit is reached (429 rate_limit"),
-        (Model(), {"script": Script(refuse=[503])}, "cannot open a session now (503)"),
+        (
+            Model(),
+            {"script": Script(refuse=[429, 429])},
+            "takes no more from this project for now, its rate limit is reached (429 rate_limit",
+        ),
+        (Model(), {"script": Script(refuse=[503, 503])}, "cannot open a session now (503)"),
         (Model(error_on_update="Invalid voice."), {}, "refused the agent's settings: Invalid voice."),
         (Model(expire_after_ms=500), {}, "ended the session at its limit of 60 minutes (session_expired)"),
         (Model(drop_after_ms=500), {}, "lost the connection"),
@@ -69,11 +73,7 @@ async def test_fifty_hang_ups_at_random_moments_leave_no_session_open() -> None:
 async def test_a_model_that_is_lost_is_told_and_the_call_goes_on_in_its_twiml(model: Model, fake: dict[str, Any], says: str) -> None:
     async with lines(model, fake=fake) as line:
         async with line.call() as (phone, follower):
-            for _ in range(100):
-                if phone.over.is_set():
-                    break
-                await phone.step()
-                await asyncio.sleep(0.005)
+            await line.listen(phone, lambda: False)
             await phone.over.wait()
             events = await follower.all()
         await line.gone()
@@ -83,6 +83,18 @@ async def test_a_model_that_is_lost_is_told_and_the_call_goes_on_in_its_twiml(mo
     assert (lost["type"], lost["provider"]) == ("transcriber-lost", "openai")
     assert says in lost["reason"]
     assert ended["reason"] == "agent-lost"
+
+
+async def test_a_session_that_is_refused_for_the_moment_is_opened_a_moment_later() -> None:
+    async with lines(Model(replies=[Reply("Hello.")]), fake={"script": Script(refuse=[503])}) as line:
+        async with line.call() as (phone, follower):
+            await line.listen(phone, lambda: line.talk.responses == 1)
+            await line.listen(phone, lambda: phone.handset.waiting_ms == 0 and phone.handset.came_ms)
+            await line.say(phone, b"\xff" * 480)
+            await phone.hang_up()
+            assert read(await follower.all()) == ["agent: Hello.", "ended: completed, complete"]
+        await line.gone()
+        assert len(line.fake.visits) == 2
 
 
 async def test_a_response_that_fails_once_is_asked_for_again() -> None:
