@@ -10,7 +10,7 @@ demo: $(VENV)/.runtime
 	@$(BIN)/transcript-client demo $(ARGS)
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -q -m "not long" --ignore tests/dashboard $(ARGS)
+	$(BIN)/python -m pytest -q -m "not long" --ignore tests/dashboard -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 # Needs Debian's chromium, node and npm.
 test-dashboard: $(VENV)/.dev
