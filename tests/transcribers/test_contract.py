@@ -123,7 +123,10 @@ def remotely(vendor: Vendor, fake: FakeProvider, counters: ProviderCounters) -> 
 
 
 @pytest.fixture(
-    params=[pytest.param(None, id="local"), *(pytest.param(each, id=each.name) for each in (DEEPGRAM, SEPARATE, CLASSIC, MIXED))]
+    params=[
+        pytest.param(None, id="local", marks=pytest.mark.timeout(90)),
+        *(pytest.param(each, id=each.name) for each in (DEEPGRAM, SEPARATE, CLASSIC, MIXED)),
+    ]
 )
 async def house(request: pytest.FixtureRequest) -> AsyncIterator[House]:
     """One of each kind, with nothing left open afterwards."""
