@@ -70,8 +70,10 @@ class Toolbox:
         """Run one function call; its outcome is on the topic before this returns. Safe to cancel: then the outcome is that."""
         began = self._clock()
         outcome = Outcome("failed", "the call ended first")
-        schema: dict[str, Any] = next((declared["parameters"] for declared in self._agent.declared() if declared["name"] == name), {})
-        arguments, problem = read_arguments(schema, text)
+        # What was not declared is not this agent's, be it a tool of the hub: a model may call what it was never told of.
+        schema = next((declared["parameters"] for declared in self._agent.declared() if declared["name"] == name), None)
+        arguments, problem = read_arguments(schema or {}, text)
+        problem = problem if schema is not None else f"there is no tool {name[:64]}"
         topic, sid = self._record.topic, self._record.call_sid
         topic.publish(events.ToolCalled(call_sid=sid, invocation=invocation, tool=name, arguments=arguments, time=self._now()))
         try:
@@ -100,8 +102,7 @@ class Toolbox:
 
     async def _post(self, invocation: str, name: str, arguments: Any) -> Outcome:
         tool = self._agent.tool(name)
-        if tool is None:
-            return Outcome("refused", f"there is no tool {name[:64]}")
+        assert tool is not None, "it is declared, and no tool of the hub"
         caller, called = self._record.numbers
         told = {
             "callSid": self._record.call_sid, "from": caller, "to": called, "agent": self._agent.name, "tool": name,
@@ -123,8 +124,10 @@ class Toolbox:
             else:
                 place = arguments["to"]
                 await self._account.connect(self._account_sid, call_sid, dict(self._agent.transfer)[place], place)
-        except AccountError as error:
+        except Exception as error:
             self.leaving = None
+            if not isinstance(error, AccountError):
+                raise
             self._log.warning("the agent could not leave: %s", error)
             return Outcome("failed", str(error))
         self._leave(self.leaving, sentence)

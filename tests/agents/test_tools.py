@@ -197,6 +197,21 @@ async def test_an_agent_hangs_up_once_it_was_heard(tmp_path: Path) -> None:
     assert read(events) == ["uses hang_up", "desk: Goodbye and thank you.", "hang_up: result", "ended: agent-hung-up, complete"]
 
 
+@pytest.mark.parametrize("call", [Call("hang_up"), Call("transfer", '{"to":"sales"}'), Call("hang_up", "{")])
+async def test_an_agent_that_may_not_end_a_call_cannot(call: Call, tmp_path: Path) -> None:
+    async with (
+        fake_twilio() as twilio,
+        lines(Model(replies=[Reply("", [call])]), file='[agents.desk]\ngreeting="Hi"\n', tmp_path=tmp_path, twilio=twilio) as line,
+    ):
+        async with line.call() as (phone, _):
+            await line.listen(phone, lambda: line.talk.responses == 2)
+            assert twilio.asked == []
+            await phone.hang_up()
+        await line.gone()
+        (output,) = line.talk.outputs.values()
+    assert json.loads(output) == {"error": "refused", "message": f"there is no tool {call.name}"}
+
+
 async def test_a_caller_who_speaks_into_the_goodbye_is_not_hung_up_on(tmp_path: Path) -> None:
     goodbye = Call("hang_up")
     model = Model(replies=[Reply("Goodbye and thank you for calling us.", [goodbye]), Reply("Yes?"), Reply("Bye then.", [goodbye])])
