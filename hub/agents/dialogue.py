@@ -100,7 +100,7 @@ class Dialogue:
         self._awaited: dict[str, str] = {}
         """Function calls that run, and the response that made each."""
         self._returned_ms = 0.0
-        """When a result was last sent."""
+        """When a result, or a number that was typed, was last sent."""
         self._letters_per_ms = LETTERS_PER_MS
         """How fast the agent speaks."""
         self._failures = 0
@@ -138,7 +138,7 @@ class Dialogue:
         if self.keypad.keys and self.ready and (typed := self.keypad.typed(self.now_ms)):
             # It answers when it has said what it is saying.
             self._to_model(openai.caller_typed(f"[The caller pressed on the keypad: {typed}]"))
-            self._wanted = True
+            self._wanted, self._returned_ms = True, self.now_ms
             self._respond()
 
     def mark(self, name: str) -> None:
