@@ -186,7 +186,7 @@ class Dialogue:
                     self._utterance(response_id, item_id).audio_done = True
                     self._settle(item_id)
             case openai.SpeechStarted(audio_start_ms, item_id):
-                self.caller_speaks, self._silent_ms = True, None
+                self.caller_speaks, self._silent_ms, self._asked = True, None, False  # what was due is due when he has spoken
                 self.turns.begin(item_id, "inbound", min(self._call_ms(audio_start_ms), self.now_ms))
                 self.interrupt()
             case openai.SpeechStopped(audio_end_ms, item_id):

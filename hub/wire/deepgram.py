@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl, urlencode
 import msgspec
 
 from hub import audio
-from hub.errors import ConfigError, ProviderError, WireError
-from hub.wire.kinds import is_unknown
+from hub.errors import ConfigError, ProviderError
+from hub.wire.kinds import read
 
 PROVIDER: Final = "Deepgram"
 
@@ -211,7 +211,7 @@ class Warning(msgspec.Struct, frozen=True, tag_field="type", tag="Warning"):
 Message: TypeAlias = Results | UtteranceEnd | SpeechStarted | Metadata | Error | Warning
 
 
-_decoder = msgspec.json.Decoder(Message)
+_decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 _KNOWN: Final = frozenset({"Results", "UtteranceEnd", "SpeechStarted", "Metadata", "Error", "Warning"})
 
 
@@ -220,13 +220,7 @@ def decode(text: str | bytes) -> Message | None:
 
     Raises: WireError when it is no JSON object with a `type`, or a known type lacks a field.
     """
-    try:
-        message: Message = _decoder.decode(text)
-    except (ValueError, RecursionError) as exc:
-        if is_unknown(text, _KNOWN):
-            return None
-        raise WireError(PROVIDER, f"sent a message that cannot be read: {exc}") from exc
-    return message
+    return read(_decoder, text, _KNOWN, PROVIDER)
 
 
 class _Refusal(msgspec.Struct, frozen=True):

@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from hub.errors import ProviderError, WireError
-from hub.wire.kinds import is_unknown
+from hub.errors import ProviderError
+from hub.wire.kinds import read
 
 PROVIDER: Final = "OpenAI"
 
@@ -252,7 +252,7 @@ Message: TypeAlias = (
 )  # fmt: skip
 
 
-_decoder = msgspec.json.Decoder(Message)
+_decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 _encode = msgspec.json.encode
 _KNOWN: Final = frozenset(str(kind.__struct_config__.tag) for kind in Message.__args__)
 
@@ -262,13 +262,7 @@ def decode(text: str | bytes) -> Message | None:
 
     Raises: WireError when it is no JSON object with a `type`, or a known type lacks a field.
     """
-    try:
-        message: Message = _decoder.decode(text)
-    except (ValueError, RecursionError) as exc:
-        if is_unknown(text, _KNOWN):
-            return None
-        raise WireError(PROVIDER, f"sent a message that cannot be read: {exc}") from exc
-    return message
+    return read(_decoder, text, _KNOWN, PROVIDER)
 
 
 _QUOTED_CHARS: Final = 200

@@ -224,6 +224,20 @@ def test_how_long_nothing_comes_of_a_question_is_known(begun: bool) -> None:
     assert room.dialogue.unanswered_ms == 0
 
 
+def test_who_goes_on_speaking_before_an_answer_began_is_listened_to_for_as_long_as_it_takes() -> None:
+    room = Room()
+    room.take(openai.SpeechStarted(0, "q"))
+    room.wait(1000)
+    room.take(openai.SpeechStopped(900, "q"))
+    room.wait(200)
+    room.take(openai.SpeechStarted(1100, "r"))
+    room.wait(30_000)
+    assert room.dialogue.unanswered_ms == 0
+    room.take(openai.SpeechStopped(31_000, "r"))
+    room.wait(500)
+    assert room.dialogue.unanswered_ms == 500
+
+
 def test_a_callers_words_are_told_even_if_nobody_said_that_he_began() -> None:
     room = Room()
     room.wait(3000)
