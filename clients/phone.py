@@ -34,6 +34,10 @@ QUIET_SECONDS = 8.0
 """Once the caller has said all and the agent has been silent for so long, the caller hangs up."""
 
 
+NORMAL = 1000
+"""The close code of a call that is over; any other is a refusal, or trouble (RFC 6455 section 7.4.1)."""
+
+
 class BadMessage(ValueError):
     """What Twilio would warn about (31951): the hub sent something that no bidirectional stream takes."""
 
@@ -326,6 +330,9 @@ def run(options: argparse.Namespace) -> int:
         errors.print(f"Twilio would have warned: {phone.problem}")
         return 1
     closed = phone.over.is_set() and not phone.hung_up
+    if closed and phone.close_code != NORMAL:
+        errors.print(f"The hub ended the call with close code {phone.close_code}: {phone.close_reason or 'it gave no reason'}.")
+        return 1
     ended = f"the hub closed with {phone.close_code}: {phone.close_reason}" if closed else "you hung up"
     where = f" {options.save} has what was heard." if options.save is not None else ""
     console.print(f"{phone.handset.now_ms / 1000:.1f} s with the agent; {ended}.{where}")

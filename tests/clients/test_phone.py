@@ -254,6 +254,17 @@ async def test_either_a_file_speaks_or_the_microphone(capsys: pytest.CaptureFixt
     assert "leave one of them out" in capsys.readouterr().err
 
 
+async def test_a_call_to_an_agent_that_there_is_not_has_failed(tmp_path: Path) -> None:
+    async with lines(file="[agents.desk]\n", tmp_path=tmp_path) as line:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "clients", "call", "--agent", "nobody", "--url", line.url, stderr=asyncio.subprocess.PIPE,
+            env=os.environ | {"COLUMNS": "200"},
+        )  # fmt: skip
+        _, said = await process.communicate()
+        await line.gone()
+    assert (process.returncode, said.decode()) == (1, "The hub ended the call with close code 1013: no agent of this hub has that name.\n")
+
+
 @pytest.mark.parametrize("name", ["", "nowhere/heard.wav"])
 async def test_where_nothing_can_be_saved_nobody_is_called(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["call", "--agent", "--url", "ws://127.0.0.1:9/agent", "--save", str(tmp_path / name)]) == 2
