@@ -86,7 +86,7 @@ class Board:
     def take(self, message: events.Message) -> Iterator[Request]:
         """Take in one message; yield what to ask the hub for because of it."""
         match message:
-            case events.Calls(calls=calls, at=at):
+            case events.CallList(calls=calls, at=at):
                 self._hub_ahead = _moment(at) - self._clock()
                 yield from self._list(calls)
             case events.Subscribed(call_sid=call_sid, epoch=epoch, offset=offset):

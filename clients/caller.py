@@ -23,7 +23,7 @@ from clients.leg import Leg, NotAnswered, Played
 from clients.signature import Unsigned
 from clients.sound import Sound, UnreadableSound, read_call
 from clients.stream import FIRST_TIMESTAMP_MS, FRAME_BYTES, FRAME_MS, Frame, Stream, new_sid
-from hub.audio import BYTES_PER_MS, SILENCE_BYTE, Track
+from hub.audio.g711 import BYTES_PER_MS, SILENCE_BYTE, Track
 
 SAMPLE = Path(__file__).parent / "sample" / "support-call.flac"
 """The call that is played when no file is named."""

@@ -70,7 +70,7 @@ async def newest(url: str, token: str | None = None) -> str:
     async with aclosing(line.messages()) as messages:
         async for message in messages:
             match message:
-                case events.Calls(calls=calls) if live := [call.call_sid for call in calls if call.live]:
+                case events.CallList(calls=calls) if live := [call.call_sid for call in calls if call.live]:
                     return live[-1]
                 case events.CallStarted(call_sid=call_sid):
                     return call_sid

@@ -16,7 +16,7 @@ from websockets.http11 import Response
 
 from clients.line import plain
 from clients.stream import Stream
-from hub.audio import Track
+from hub.audio.g711 import Track
 
 GOODBYE_SECONDS = 5.0
 """How long the hub may take to answer our close frame: it says its last words to others, not to us."""

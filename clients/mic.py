@@ -24,7 +24,7 @@ from clients.portaudio import NoDevice, device, devices
 from clients.signature import Unsigned
 from clients.stream import FIRST_TIMESTAMP_MS, FRAME_BYTES, FRAME_MS, Frame, Stream, new_sid
 from clients.tail import tail
-from hub import audio
+from hub.audio import g711
 
 FULL_LEVEL = 6000
 """What fills the meter, of 32768: loud speech near a microphone."""
@@ -48,13 +48,13 @@ class Recording:
         self._file = wave.open(self._to, "wb")  # noqa: SIM115  closed by `close`
         self._file.setnchannels(1)
         self._file.setsampwidth(2)
-        self._file.setframerate(audio.SAMPLE_RATE_HZ)
+        self._file.setframerate(g711.SAMPLE_RATE_HZ)
         self._frames = 0
 
     def add(self, number: int, mulaw: bytes) -> None:
         """Write the frame of this number."""
         missing = number - self._frames
-        self._file.writeframesraw(audio.to_pcm(audio.silence(missing * FRAME_BYTES) + mulaw))
+        self._file.writeframesraw(g711.to_pcm(g711.silence(missing * FRAME_BYTES) + mulaw))
         self._frames = number + 1
 
     def close(self) -> None:
@@ -107,7 +107,7 @@ class Meter:
 
     def heard(self, seconds: float, mulaw: bytes) -> None:
         """Take notice of a frame."""
-        level = audio.level(mulaw)
+        level = g711.level(mulaw)
         self._loudest = max(self._loudest, level)
         self._bar.update(self._task, completed=min(FULL_LEVEL, level))
         if not self._remarked and self._loudest < HUSH_LEVEL and seconds >= HUSH_SECONDS:

@@ -26,7 +26,7 @@ from clients.portaudio import NoDevice, device
 from clients.signature import Unsigned
 from clients.sound import UnreadableSound, read_call
 from clients.stream import FIRST_TIMESTAMP_MS, FRAME_BYTES, FRAME_MS, Frame, Stream, new_sid
-from hub.audio import BYTES_PER_MS, SAMPLE_RATE_HZ, interleaved, silence, to_pcm
+from hub.audio.g711 import BYTES_PER_MS, SAMPLE_RATE_HZ, interleaved, silence, to_pcm
 
 DEFAULT_URL = "ws://127.0.0.1:5000/agent"
 

@@ -6,7 +6,7 @@ Knows how one is named, at which rate to open it, and what can be missing. Knows
 import re
 from typing import Any, Literal, TypeAlias
 
-from hub import audio
+from hub.audio import g711
 
 Kind: TypeAlias = Literal["input", "output"]
 
@@ -49,10 +49,10 @@ def chosen(kind: Kind, device: str | int | None) -> tuple[str, int]:
     about = portaudio.query_devices(device, kind)
     takes = portaudio.check_input_settings if kind == "input" else portaudio.check_output_settings
     try:
-        takes(device=device, channels=1, dtype="int16", samplerate=audio.SAMPLE_RATE_HZ)
+        takes(device=device, channels=1, dtype="int16", samplerate=g711.SAMPLE_RATE_HZ)
     except portaudio.PortAudioError:
         return str(about["name"]), round(about["default_samplerate"])  # many take only their own
-    return str(about["name"]), audio.SAMPLE_RATE_HZ
+    return str(about["name"]), g711.SAMPLE_RATE_HZ
 
 
 def refusal(kind: Kind, device: str | int | None, error: Exception) -> NoDevice:

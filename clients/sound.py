@@ -13,7 +13,7 @@ from typing import Any
 import numpy
 import soundfile
 
-from hub import audio
+from hub.audio import g711
 
 TELEPHONE_BAND_HZ = 3700
 """Where the filter before resampling is 6 dB down: above the 3400 Hz that telephones carry, below the 4000 Hz that would fold back."""
@@ -39,7 +39,7 @@ class Sound:
     @property
     def seconds(self) -> float:
         """How long it lasts."""
-        return len(self.inbound) / audio.SAMPLE_RATE_HZ
+        return len(self.inbound) / g711.SAMPLE_RATE_HZ
 
 
 def read_call(path: str | Path) -> Sound:
@@ -110,7 +110,7 @@ class Narrowing:
 
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz = rate_hz
-        self._taps = _low_pass(rate_hz) if rate_hz > audio.SAMPLE_RATE_HZ else None  # the filter; None: nothing could fold back
+        self._taps = _low_pass(rate_hz) if rate_hz > g711.SAMPLE_RATE_HZ else None  # the filter; None: nothing could fold back
         self._before = numpy.zeros(0 if self._taps is None else len(self._taps) // 2, numpy.float32)  # samples the filter still needs
         self._resampling: Any = None  # audioop's state between blocks
         self._mulaw = bytearray()
@@ -125,10 +125,10 @@ class Narrowing:
             self._before = samples[1 - len(self._taps) :]
             samples = numpy.convolve(samples, self._taps, mode="valid")
         pcm = numpy.clip(numpy.rint(samples * 32768), -32768, 32767).astype("<i2").tobytes()
-        if self._rate_hz != audio.SAMPLE_RATE_HZ:
+        if self._rate_hz != g711.SAMPLE_RATE_HZ:
             # audioop interpolates between neighbours and does not filter: without the low-pass, an s would fold into the vowels.
-            pcm, self._resampling = audioop.ratecv(pcm, 2, 1, self._rate_hz, audio.SAMPLE_RATE_HZ, self._resampling)
-        self._mulaw += audio.to_mulaw(pcm)
+            pcm, self._resampling = audioop.ratecv(pcm, 2, 1, self._rate_hz, g711.SAMPLE_RATE_HZ, self._resampling)
+        self._mulaw += g711.to_mulaw(pcm)
 
     def ready(self, size_bytes: int) -> bytes | None:
         """Remove and return so many bytes of what was converted; None while there are fewer."""
@@ -150,16 +150,16 @@ class Widening:
 
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz = rate_hz
-        self._times = -(-rate_hz // audio.SAMPLE_RATE_HZ)
+        self._times = -(-rate_hz // g711.SAMPLE_RATE_HZ)
         """The whole number of times that the rate is raised; audioop lowers it from there: it interpolates well what is so much denser."""
-        self._taps = _low_pass(self._times * audio.SAMPLE_RATE_HZ) * self._times
+        self._taps = _low_pass(self._times * g711.SAMPLE_RATE_HZ) * self._times
         self._before = numpy.zeros(len(self._taps) - 1, numpy.float32)  # samples the filter still needs
         self._resampling: Any = None  # audioop's state between blocks
 
     def take(self, mulaw: bytes) -> bytes:
         """Convert a block."""
-        pcm = audio.to_pcm(mulaw)
-        if self._rate_hz == audio.SAMPLE_RATE_HZ:
+        pcm = g711.to_pcm(mulaw)
+        if self._rate_hz == g711.SAMPLE_RATE_HZ:
             return pcm
         # Zeros between the samples, and a filter that takes away the mirror images of speech, which would sound like tin.
         samples = numpy.zeros(len(mulaw) * self._times, numpy.float32)
@@ -167,7 +167,7 @@ class Widening:
         samples = numpy.concatenate([self._before, samples])
         self._before = samples[1 - len(self._taps) :]
         pcm = numpy.clip(numpy.rint(numpy.convolve(samples, self._taps, mode="valid")), -32768, 32767).astype("<i2").tobytes()
-        raised_hz = self._times * audio.SAMPLE_RATE_HZ
+        raised_hz = self._times * g711.SAMPLE_RATE_HZ
         if raised_hz != self._rate_hz:
             pcm, self._resampling = audioop.ratecv(pcm, 2, 1, raised_hz, self._rate_hz, self._resampling)
         return pcm

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from hub.audio import BYTES_PER_MS, Track
+from hub.audio.g711 import BYTES_PER_MS, Track
 
 FRAME_MS = 20
 """What Twilio sends in practice: 160 bytes a message (not documented; a reader must take any size)."""

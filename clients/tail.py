@@ -14,7 +14,7 @@ from rich.text import Text
 from clients.follow import Followed, follow, newest
 from clients.line import plain
 from hub import events
-from hub.audio import Track
+from hub.audio.g711 import Track
 
 OUTCOMES = {"result": "answered", "refused": "refused", "failed": "failed", "timeout": "took too long"}
 """What came of a tool, as a verb."""

@@ -9,9 +9,12 @@ import sys
 
 import uvloop
 
-from hub import __version__, agents, app, check, config, logs, tokens, twiml
+from hub import __version__, agents, app, config, tokens
+from hub.calls.routing import AGENT_PARAMETER
+from hub.check import check
 from hub.errors import ConfigError
-from hub.switchboard import AGENT_PARAMETER
+from hub.ops import logs
+from hub.twilio import twiml
 from hub.web import asyncapi
 
 log = logging.getLogger("hub")

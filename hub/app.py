@@ -11,31 +11,31 @@ from typing import get_args
 
 from aiohttp import web
 
-from hub.account import Account
 from hub.agents.webhooks import Webhooks
-from hub.audio import Track
+from hub.audio.g711 import Track
+from hub.calls.calls import Calls
+from hub.calls.journal import Journal
+from hub.calls.routing import Routing
 from hub.config import KEYS, Config, Provider
-from hub.counters import Counters
 from hub.errors import ConfigError
-from hub.exchange import Exchange
-from hub.journal import Journal
-from hub.outbox import Rounds
-from hub.registry import Registry
-from hub.switchboard import Switchboard
-from hub.transcribers import Transcriber
-from hub.transcribers.assemblyai import AssemblyAI, AssemblyAITracks
-from hub.transcribers.deepgram import Deepgram
-from hub.transcribers.local import LocalEngine, LocalTranscriber
-from hub.transcribers.standby import Refusing, Standby
+from hub.ops.counters import Counters
+from hub.topics.outbox import Rounds
+from hub.topics.registry import Registry
+from hub.transcribers.fallback import Fallback, Refusing
+from hub.transcribers.transcriber import Transcriber
+from hub.twilio.media import StartBody
+from hub.twilio.rest import Account
+from hub.vendors.assemblyai import wire as assemblyai_wire
+from hub.vendors.assemblyai.transcriber import AssemblyAI, AssemblyAITracks
+from hub.vendors.deepgram import wire as deepgram_wire
+from hub.vendors.deepgram.transcriber import Deepgram
+from hub.vendors.moonshine.transcriber import LocalEngine, LocalTranscriber
 from hub.web import agent, asyncapi, calls, client, dashboard, health, metrics, status, twilio, twiml
+from hub.web.protocol import STOPPING
 from hub.web.server import Runner
 from hub.web.sockets import Rests
 from hub.web.state import STATE, State
 from hub.web.tls import Certificate
-from hub.wire import assemblyai as assemblyai_wire
-from hub.wire import deepgram as deepgram_wire
-from hub.wire.client import STOPPING
-from hub.wire.twilio import StartBody
 
 log = logging.getLogger(__name__)
 
@@ -69,11 +69,11 @@ class Transcribers:
         own, fallback = self._config.provider, self._config.fallback
         if asked in get_args(Provider) and (asked not in KEYS or self._config.key(asked)):
             second = fallback if fallback and fallback != asked else None
-            return Standby(
+            return Fallback(
                 self._of(asked, language, keyterms), (lambda: self._of(second, language, keyterms)) if second is not None else None
             )
         problem = f"is not set up on this hub: {KEYS[asked]} is missing" if asked in KEYS else "is no transcriber of this hub"
-        return Standby(Refusing(asked[:20], problem), lambda: self._of(own, language, keyterms))
+        return Fallback(Refusing(asked[:20], problem), lambda: self._of(own, language, keyterms))
 
     def close(self) -> None:
         """Free what the calls shared."""
@@ -104,7 +104,7 @@ class Transcribers:
 async def drain(state: State, seconds: float) -> None:
     """Take no new call, hear all that has come of those that live, let them end for so long, then end them."""
     await state.rests.end()
-    await state.exchange.drain(seconds)
+    await state.calls.drain(seconds)
 
 
 @asynccontextmanager
@@ -126,20 +126,20 @@ async def running(config: Config, open_transcriber: OpenTranscriber | None = Non
     rounds = Rounds(loop.call_later, time.monotonic)
     try:
         async with Webhooks() as webhooks, asyncio.TaskGroup() as group:
-            exchange = Exchange(registry, open_transcriber, group, time.monotonic, counters, account, journal)
-            switchboard = Switchboard(config, exchange, registry, counters, webhooks, account)
-            state = State(config, registry, exchange, rounds, Rests(loop), counters, switchboard)
+            calls = Calls(registry, open_transcriber, group, time.monotonic, counters, account, journal)
+            routing = Routing(config, calls, registry, counters, webhooks, account)
+            state = State(config, registry, calls, rounds, Rests(loop), counters, routing)
             runner = Runner(application(state), goodbye_seconds=GOODBYE_SECONDS)
             await runner.setup()
             chores = [
-                group.create_task(exchange.expire()),
+                group.create_task(calls.expire()),
                 group.create_task(runner.expect_requests(time.monotonic)),
                 group.create_task(metrics.feel_lag(counters.lag_seconds, loop.time)),
             ]
             if certificate is not None:
                 chores.append(group.create_task(certificate.renew()))
             try:
-                exchange.recover()
+                calls.recover()
                 port = await _listen(runner, config, certificate)
                 if account is not None:
                     account.listening.set()

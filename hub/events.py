@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 import msgspec
 
-from hub.audio import SAMPLE_RATE_HZ, Track
+from hub.audio.g711 import SAMPLE_RATE_HZ, Track
 
 
 def _camel(name: str) -> str:
@@ -241,7 +241,7 @@ class CallSummary(Part, frozen=True, kw_only=True, omit_defaults=False):
     offset: int
 
 
-class Calls(Part, frozen=True, kw_only=True, tag_field="type", tag="calls"):
+class CallList(Part, frozen=True, kw_only=True, tag_field="type", tag="calls"):
     """Answer to `subscribe` to all calls: those there are; starts, ends and transcribers' troubles of all calls follow."""
 
     calls: list[CallSummary]
@@ -301,7 +301,7 @@ DurableEvent: TypeAlias = (
     | ToolCalled | ToolReturned | AgentInterrupted | CallEnded
 )  # fmt: skip
 CallEvent: TypeAlias = DurableEvent | Interim
-Message: TypeAlias = CallEvent | Subscribed | Watching | Calls | Unsubscribed | Listening | Unlistened | Authenticated | Pong | Refusal
+Message: TypeAlias = CallEvent | Subscribed | Watching | CallList | Unsubscribed | Listening | Unlistened | Authenticated | Pong | Refusal
 
 D = TypeVar("D", bound=Durable)
 
@@ -346,7 +346,7 @@ KNOWN_TYPES = frozenset(
     str(kind.__struct_config__.tag)
     for kind in (
         CallStarted, Final, Gap, TranscriberLost, TranscriberRestored, TranscriberSwitched, StreamFailed, Dtmf, ToolCalled, ToolReturned,
-        AgentInterrupted, CallEnded, Interim, Subscribed, Watching, Calls, Unsubscribed, Listening, Unlistened, Authenticated, Pong,
+        AgentInterrupted, CallEnded, Interim, Subscribed, Watching, CallList, Unsubscribed, Listening, Unlistened, Authenticated, Pong,
         Refusal,
     )
 )  # fmt: skip

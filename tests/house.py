@@ -10,8 +10,8 @@ import aiohttp
 
 from hub.app import running
 from hub.config import Config
+from hub.twilio.media import StartBody
 from hub.web.state import State
-from hub.wire.twilio import StartBody
 from tests.media import CALL, CONNECTED, STREAM, start
 from tests.scripted import ScriptedTranscriber
 

@@ -2,7 +2,7 @@
 
 from hub import events
 from hub.events import CallEnded, CallStarted, Final, Interim, TranscriberLost, TranscriberName
-from hub.registry import Record
+from hub.topics.registry import Record
 from hub.web.state import State
 from tests.media import CALL
 

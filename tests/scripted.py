@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Callable
 
-from hub.audio import Track
-from hub.stereo import Block
-from hub.transcribers import Hear, Report
-from hub.transcript import Heard
+from hub.audio.g711 import Track
+from hub.audio.timeline import Block
+from hub.transcribers.transcriber import Hear, Report
+from hub.transcribers.utterances import Heard
 
 Script = Callable[["ScriptedTranscriber", Hear], None]
 

@@ -17,7 +17,7 @@ import msgspec
 
 from hub.config import Config, check_url, dialled
 from hub.errors import ConfigError
-from hub.wire.openai import TurnDetection, session_update
+from hub.vendors.openai.wire import TurnDetection, session_update
 
 HANG_UP = "hang_up"
 TRANSFER = "transfer"

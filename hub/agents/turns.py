@@ -8,8 +8,8 @@ are not held back: they say where they belong by their times. Does not know who 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hub.audio import Track
-from hub.transcript import Heard, Missed
+from hub.audio.g711 import Track
+from hub.transcribers.utterances import Heard, Missed
 
 PAST_TURNS = 100
 """So many turns that were told are remembered, so that none is told twice, and one that was given up can still be told."""

@@ -1,8 +1,8 @@
-"""One provider session that survives its connections: what Deepgram and AssemblyAI have in common.
+"""One provider session that outlives its connections: what Deepgram and AssemblyAI have in common.
 
-Audio waits in a ring from the first block on. A connection that breaks is made again, with back-off, for as long as the call lives; what
-no final covers is sent again, with silence where it was settled. Times are call time throughout. Blocks are written where they are
-pushed: no task wakes for them. Knows sockets and retries; each provider's own words are in its subclass and in `hub/wire`.
+Audio waits in a replay buffer from the first block on. A connection that breaks is made again, with back-off, for as long as the call
+lives. Audio that no final covers is sent again, with silence where it was settled. Times are call time throughout. Blocks are written
+where they are pushed: no task wakes for them. Knows sockets and retries; each provider's own messages are in its folder in `hub/vendors`.
 """
 
 import asyncio
@@ -15,14 +15,14 @@ from typing import ClassVar
 
 from websockets.exceptions import ConnectionClosed
 
-from hub.audio import BYTES_PER_MS, Track
-from hub.counters import ProviderCounters
+from hub.audio.g711 import BYTES_PER_MS, Track
+from hub.audio.timeline import Block
 from hub.errors import ProviderError, WireError
-from hub.stereo import Block
-from hub.transcribers import Hear, Lost, Restored
-from hub.transcribers.line import Line, dial, prepare
-from hub.transcribers.ring import RING_MS, Ring
-from hub.transcript import Heard, HeardWord, Missed
+from hub.ops.counters import ProviderCounters
+from hub.transcribers.connection import Line, dial, prepare
+from hub.transcribers.replay import REPLAY_MS, ReplayBuffer
+from hub.transcribers.transcriber import Hear, Lost, Restored
+from hub.transcribers.utterances import Heard, HeardWord, Missed
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ SILENT_SECONDS = 30.0
 """A provider that says nothing for so long, though it should speak even in silence, is not there any more."""
 
 BACKOFF_SECONDS = (0.25, 8.0)
-"""The first wait before a reconnect, and the longest: the ring holds 60 s, so even the longest leaves time for several tries."""
+"""The first wait before a reconnect, and the longest: the buffer holds 60 s, so even the longest leaves time for several tries."""
 
 HURRY_SECONDS = 1.0
 """The longest wait once the audio is finished."""
@@ -75,12 +75,12 @@ class Session(ABC):
         tracks: tuple[Track, ...],
         clock: Callable[[], float],
         counters: ProviderCounters,
-        ring_ms: float = RING_MS,
+        replay_ms: float = REPLAY_MS,
     ) -> None:
-        """`clock` is monotonic seconds; `ring_ms` is how much audio is kept for a provider that is away."""
+        """`clock` is monotonic seconds; `replay_ms` is how much audio is kept for a provider that is away."""
         self.model = model
         self.tracks = tracks
-        self.ring = Ring(tracks, ring_ms)
+        self.replay = ReplayBuffer(tracks, replay_ms)
         self._url = url
         prepare(url)
         self._clock = clock
@@ -147,7 +147,7 @@ class Session(ABC):
 
     def push(self, block: Block) -> None:
         """See Transcriber."""
-        self.ring.push(block)
+        self.replay.push(block)
         if self._line is not None:
             self._flush(self._line)
 
@@ -167,7 +167,7 @@ class Session(ABC):
                 await self._converse()
             except ProviderError as error:
                 self.disconnected()
-                self.ring.rewind()
+                self.replay.rewind()
                 if self._is_heard():
                     break
                 if not error.retryable:
@@ -183,17 +183,17 @@ class Session(ABC):
                 await self._wait()
         self._tell_gaps(_AWAY.format(self.NAME))
         if not self._done:
-            self.ring.abandon()
+            self.replay.abandon()
             self._tell_gaps(f"{self.NAME} was lost before its last word")
         return self._done
 
     def unheard(self) -> list[Block]:
         """See Transcriber."""
-        return self.ring.unsettled()
+        return self.replay.unsettled()
 
     def leave(self) -> None:
         """Tell what is lost when `run` was cancelled because another transcriber is to take over; then `unheard` is the rest."""
-        self.ring.rewind()
+        self.replay.rewind()
         self.tell_lost()
 
     def tell_lost(self) -> None:
@@ -202,7 +202,7 @@ class Session(ABC):
 
     def _is_heard(self) -> bool:
         """Return whether the provider has heard everything, though perhaps it could not say so any more."""
-        if not self._done and self._finished.is_set() and self.ring.is_settled:
+        if not self._done and self._finished.is_set() and self.replay.is_settled:
             self._conclude()
         return self._done
 
@@ -296,11 +296,11 @@ class Session(ABC):
         if not line.ready:
             return
         now = self._clock()
-        ring = self.ring
-        while ring.has_more:
+        replay = self.replay
+        while replay.has_more:
             if not line.has_room:
                 return
-            block = ring.next(now)
+            block = replay.next(now)
             payload = self.payload(block)
             line.send_audio(block, payload, self.padding(len(payload)), now)
             self._counters.sent_ms += len(block.inbound) / BYTES_PER_MS
@@ -330,13 +330,13 @@ class Session(ABC):
         """The provider said its terminal message: it has heard everything."""
         if self._line is not None and self._line.ended_at is not None:
             for track in self.tracks:
-                self.ring.settle(track, self.ring.end_ms)
+                self.replay.settle(track, self.replay.end_ms)
             self._conclude()
 
     def end_utterance(self, track: Track) -> None:
         """The utterance of a track is over, unless its newest words may still change."""
         if not self._unsettled[track]:
-            at = self.ring.settled_ms[track] / 1000
+            at = self.replay.settled_ms[track] / 1000
             self._hear(Heard(track, at, at, "", settled=True, closes=True))
 
     def take_back(self, track: Track) -> None:
@@ -351,14 +351,14 @@ class Session(ABC):
     def report(self, heard: Heard) -> None:
         """Pass on what was heard, and note how long it took."""
         now = self._alive_at = self._clock()
-        if heard.text and (sent_at := self.ring.sent_at(heard.end * 1000)) is not None:
+        if heard.text and (sent_at := self.replay.sent_at(heard.end * 1000)) is not None:
             (self._counters.final_seconds if heard.settled else self._counters.interim_seconds).add(now - sent_at)
         self._unsettled[heard.track] = not heard.settled
         self._hear(heard)
 
     def new_words(self, track: Track, words: tuple[HeardWord, ...]) -> tuple[HeardWord, ...]:
         """Return the words that lie behind what is settled; the others were told already."""
-        settled = self.ring.settled_ms[track] / 1000
+        settled = self.replay.settled_ms[track] / 1000
         return tuple(word for word in words if (word.start + word.end) / 2 >= settled)
 
     def repeated(self, words: int) -> None:
@@ -371,7 +371,7 @@ class Session(ABC):
             self.end_utterance(track)
 
     def _tell_gaps(self, reason: str, *, ends: bool = False) -> None:
-        for track, (start_ms, end_ms) in self.ring.take_lost():
+        for track, (start_ms, end_ms) in self.replay.take_lost():
             if ends:
                 self.take_back(track)
             self._counters.gap_ms += end_ms - start_ms

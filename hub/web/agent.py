@@ -6,16 +6,16 @@ from typing import ClassVar
 
 from aiohttp import web
 
-from hub import twiml
-from hub.agent import AgentCall
 from hub.agents import Agent
+from hub.calls.answered import AnsweredCall
+from hub.calls.routing import AGENT_PARAMETER, NoAgent
 from hub.errors import ConfigError
-from hub.switchboard import AGENT_PARAMETER, NoAgent
-from hub.web.signature import check_upgrade, webhook
+from hub.twilio import twiml
+from hub.twilio.media import StartBody
+from hub.web.proof import check_upgrade, webhook
+from hub.web.protocol import text_frame
 from hub.web.state import STATE, State
 from hub.web.twilio import MediaDoor
-from hub.wire.client import text_frame
-from hub.wire.twilio import StartBody
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +30,8 @@ class AgentDoor(MediaDoor):
 
     name: ClassVar = "agent"
 
-    def _join(self, start: StartBody) -> AgentCall:
-        return self._state.switchboard.answer(start, self._say, lambda reason: self._end(1000, reason))
+    def _join(self, start: StartBody) -> AnsweredCall:
+        return self._state.routing.answer(start, self._say, lambda reason: self._end(1000, reason))
 
     def _say(self, message: bytes, another: bytes | None) -> None:
         """Write to Twilio, at once. What a stalled peer does not take is bounded by what an agent may say ahead."""
@@ -92,7 +92,7 @@ async def incoming(request: web.Request) -> web.Response:
 
 def _heard(state: State, call_sid: str | None, parameters: dict[str, str]) -> twiml.Invitation | None:
     """Return the stream of whom the caller is connected with when the agent cannot go on; None where there can be none."""
-    if state.exchange.draining:
+    if state.calls.draining:
         return None
     try:
         return twiml.invite(state.config, call_sid, parameters | twiml.COLLEAGUE)
@@ -102,6 +102,6 @@ def _heard(state: State, call_sid: str | None, parameters: dict[str, str]) -> tw
 
 def _agent(state: State, told: Mapping[str, str]) -> Agent:
     """Return who is to answer. Raises: NoAgent."""
-    if state.exchange.draining:
+    if state.calls.draining:
         raise NoAgent("the hub is stopping")
-    return state.switchboard.pick(told)
+    return state.routing.pick(told)

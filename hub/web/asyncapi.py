@@ -8,7 +8,7 @@ from aiohttp import web
 
 from hub import __version__
 from hub.events import Message
-from hub.wire.client import MAX_MESSAGE_BYTES, Action
+from hub.web.protocol import MAX_MESSAGE_BYTES, Action
 
 CLOSE_CODES = {
     "1000": "the call you asked for is over",

@@ -5,8 +5,8 @@ import re
 import msgspec
 from aiohttp import web
 
-from hub import captions
-from hub.registry import Record
+from hub.topics.registry import Record
+from hub.transcript import captions
 from hub.web.access import granted
 from hub.web.state import STATE
 

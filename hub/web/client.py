@@ -14,14 +14,14 @@ from aiohttp import WebSocketError, WSMsgType, web
 
 from hub.errors import Lagged, WireError
 from hub.events import Authenticated, Part, Pong, Refusal, encode
-from hub.outbox import IDLE_SECONDS, Outbox
 from hub.tokens import TokenError
+from hub.topics.outbox import IDLE_SECONDS, Outbox
+from hub.web import protocol as wire
 from hub.web.access import carried, check_origin, grant, refusal
 from hub.web.listening import Ears
 from hub.web.sockets import Backlog, HubSocket, Interruption
 from hub.web.state import STATE, State
 from hub.web.subscriptions import Subscriptions
-from hub.wire import client as wire
 
 log = logging.getLogger(__name__)
 

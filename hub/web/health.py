@@ -16,6 +16,6 @@ async def healthz(_: web.Request) -> web.Response:
 @routes.get("/readyz")
 async def readyz(request: web.Request) -> web.Response:
     """Say whether new calls are welcome."""
-    if request.app[STATE].exchange.draining:
+    if request.app[STATE].calls.draining:
         return web.Response(status=503, text="stopping\n")
     return web.Response(text="ready\n")

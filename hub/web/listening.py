@@ -6,14 +6,14 @@ outbox, and never makes a transcript wait there. Knows what is allowed by asking
 
 import logging
 
-from hub.counters import Counters
 from hub.events import Listening, Unlistened, encode
-from hub.outbox import Outbox
-from hub.registry import Record, Registry
-from hub.sound import MOST_EARS, Sound
+from hub.ops.counters import Counters
+from hub.topics.live_audio import MOST_EARS, Sound
+from hub.topics.outbox import Outbox
+from hub.topics.registry import Record, Registry
+from hub.web.protocol import text_frame
 from hub.web.sockets import Backlog
 from hub.web.subscriptions import NO_SUCH_CALL, Subscriptions
-from hub.wire.client import text_frame
 
 log = logging.getLogger(__name__)
 

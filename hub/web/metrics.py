@@ -16,8 +16,8 @@ from prometheus_client.registry import Collector
 
 from hub import __version__
 from hub.agents.webhooks import Came
-from hub.audio import BYTES_PER_MS, TRACKS
-from hub.counters import Durations, ProviderCounters
+from hub.audio.g711 import BYTES_PER_MS, TRACKS
+from hub.ops.counters import Durations, ProviderCounters
 from hub.web.state import STATE, State
 
 routes = web.RouteTableDef()
@@ -69,11 +69,11 @@ class Numbers(Collector):
         yield lag
 
     def _calls(self) -> Iterator[Metric]:
-        counters, exchange, registry = self._state.counters, self._state.exchange, self._state.registry
-        yield GaugeMetricFamily("hub_live_calls", "Calls that are live", value=exchange.live)
+        counters, calls, registry = self._state.counters, self._state.calls, self._state.registry
+        yield GaugeMetricFamily("hub_live_calls", "Calls that are live", value=calls.live)
         yield GaugeMetricFamily("hub_known_calls", "Calls that are live or kept after their end", value=len(registry))
         yield GaugeMetricFamily("hub_history_bytes", "Events kept for those who come later", value=registry.kept_bytes)
-        yield GaugeMetricFamily("hub_draining", "1 while the hub is stopping", value=exchange.draining)
+        yield GaugeMetricFamily("hub_draining", "1 while the hub is stopping", value=calls.draining)
         yield CounterMetricFamily("hub_calls", "Calls begun", value=counters.calls)
         ended = CounterMetricFamily("hub_calls_ended", "Calls ended", labels=["reason", "transcript"])
         for (reason, transcript), count in counters.ended.items():
@@ -85,13 +85,13 @@ class Numbers(Collector):
         yield delivered
 
     def _streams(self) -> Iterator[Metric]:
-        counters, exchange = self._state.counters, self._state.exchange
-        yield GaugeMetricFamily("hub_live_streams", "Twilio streams that are live", value=exchange.live_streams)
+        counters, calls = self._state.counters, self._state.calls
+        yield GaugeMetricFamily("hub_live_streams", "Twilio streams that are live", value=calls.live_streams)
         yield CounterMetricFamily("hub_streams", "Twilio streams begun", value=counters.streams)
         yield _by_code("hub_streams_closed", "Sockets at /twilio and /agent closed", counters.streams_closed)
         yield CounterMetricFamily("hub_malformed", "And those closed for breaking the protocol", value=counters.malformed)
         yield CounterMetricFamily("hub_frames", "Media messages taken in", value=counters.frames)
-        lost = exchange.amiss_bytes()
+        lost = calls.amiss_bytes()
         for fate, meaning in (
             ("filled", "Silence put where no audio had come"),
             ("late", "Audio that came when silence had left in its place"),
@@ -103,8 +103,8 @@ class Numbers(Collector):
             yield family
 
     def _agents(self) -> Iterator[Metric]:
-        agents, exchange = self._state.counters.agents, self._state.exchange
-        yield GaugeMetricFamily("hub_agent_calls", "Live calls that agents answer", value=exchange.answering)
+        agents, calls = self._state.counters.agents, self._state.calls
+        yield GaugeMetricFamily("hub_agent_calls", "Live calls that agents answer", value=calls.answering)
         yield CounterMetricFamily("hub_agent_interruptions", "Times that a caller cut in", value=agents.interruptions)
         tools = CounterMetricFamily("hub_agent_tools", "Uses of agents' tools", labels=["outcome"])
         for outcome in get_args(Came):

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from hub.calls.calls import Calls
+from hub.calls.routing import Routing
 from hub.config import Config
-from hub.counters import Counters
-from hub.exchange import Exchange
-from hub.outbox import Rounds
-from hub.registry import Registry
-from hub.switchboard import Switchboard
+from hub.ops.counters import Counters
+from hub.topics.outbox import Rounds
+from hub.topics.registry import Registry
 from hub.web.sockets import HubSocket, Rests
 
 
@@ -20,11 +20,11 @@ class State:
 
     config: Config
     registry: Registry
-    exchange: Exchange
+    calls: Calls
     rounds: Rounds
     rests: Rests
     counters: Counters
-    switchboard: Switchboard
+    routing: Routing
     addresses: Counter[str] = field(default_factory=Counter)
     """Open sockets at /client by the peer's address."""
     sockets: set[HubSocket] = field(default_factory=set)

@@ -6,15 +6,15 @@ Nothing here waits: what is found in the registry and what is said about it happ
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from hub.events import Calls, CallStarted, Durable, Part, Refusal, Subscribed, Unsubscribed, Watching, encode
-from hub.outbox import Outbox
-from hub.registry import Record, Registry
+from hub.events import CallList, CallStarted, Durable, Part, Refusal, Subscribed, Unsubscribed, Watching, encode
 from hub.tokens import Grant
-from hub.topic import Following
-from hub.wire.client import Position, Subscribe, Unsubscribe, text_frame
+from hub.topics.outbox import Outbox
+from hub.topics.registry import Record, Registry
+from hub.topics.topic import Following
+from hub.web.protocol import Position, Subscribe, Unsubscribe, text_frame
 
 MOST_CALLS = 5000
-"""Calls one socket may follow: more than a node can carry."""
+"""CallList one socket may follow: more than a node can carry."""
 
 MOST_NUMBERS = 1000
 """Numbers one socket may follow; who has more follows all calls."""
@@ -195,7 +195,7 @@ class Subscriptions:
             return
         self.stay = self._lists_all = True
         self._watch()
-        self._answer(Calls(calls=[record.summary() for record in self._registry if self.allows(record)], at=self._registry.now()))
+        self._answer(CallList(calls=[record.summary() for record in self._registry if self.allows(record)], at=self._registry.now()))
 
     def _watch(self) -> None:
         if not self._watches:

@@ -6,16 +6,16 @@ from typing import ClassVar
 
 from aiohttp import WebSocketError, web
 
-from hub.agent import AgentCall
-from hub.call import Stream
+from hub.calls.answered import AnsweredCall
+from hub.calls.transcribed import Stream
 from hub.errors import HubError, WireError
-from hub.logs import CallLog
+from hub.ops.logs import CallLog
 from hub.tokens import TokenError, verify_stream
-from hub.twiml import TOKEN
-from hub.web.signature import check_upgrade
+from hub.twilio.media import MAX_MESSAGE_BYTES, Dtmf, Mark, Media, Start, StartBody, Stop, TwilioStream
+from hub.twilio.twiml import TOKEN
+from hub.web.proof import check_upgrade
 from hub.web.sockets import FrameSocket, Interruption
 from hub.web.state import STATE, State
-from hub.wire.twilio import MAX_MESSAGE_BYTES, Dtmf, Mark, Media, Start, StartBody, Stop, TwilioStream
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class MediaDoor:
         self._state = state
         self._counters = state.counters
         self._wire = TwilioStream()
-        self._stream: Stream | AgentCall | None = None
+        self._stream: Stream | AnsweredCall | None = None
         self._log = CallLog(log)
         self._over = False
         """Whether the socket is to be closed: what still comes is not looked at."""
@@ -65,7 +65,7 @@ class MediaDoor:
                     self._stream = self._join(start)
                 case Dtmf(dtmf) if stream is not None:
                     stream.dtmf(dtmf.digit, "outbound" if dtmf.track.startswith("outbound") else "inbound")
-                case Mark(mark) if isinstance(stream, AgentCall):
+                case Mark(mark) if isinstance(stream, AnsweredCall):
                     stream.mark(mark.name)
                 case Stop() if stream is not None:
                     stream.stop()
@@ -86,8 +86,8 @@ class MediaDoor:
             self._log.exception("a stream failed")
             self._end(1011, "the hub failed on this stream")
 
-    def _join(self, start: StartBody) -> Stream | AgentCall:
-        return self._state.exchange.join(start, lambda reason: self._end(1000, reason))
+    def _join(self, start: StartBody) -> Stream | AnsweredCall:
+        return self._state.calls.join(start, lambda reason: self._end(1000, reason))
 
     def _check_token(self, start: StartBody) -> None:
         """Have the stream prove itself, where its upgrade could not. Raises: TokenError."""
@@ -134,7 +134,7 @@ async def twilio(request: web.Request) -> web.StreamResponse:
     """
     check_upgrade(request)
     state = request.app[STATE]
-    if state.exchange.draining:
+    if state.calls.draining:
         state.counters.refused["twilio stopping"] += 1
         raise web.HTTPServiceUnavailable(text="the hub is stopping\n")
     door = MediaDoor(state)

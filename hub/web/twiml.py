@@ -5,9 +5,9 @@ import logging
 from aiohttp import web
 from multidict import MultiMapping
 
-from hub import twiml
 from hub.errors import ConfigError
-from hub.web.signature import webhook
+from hub.twilio import twiml
+from hub.web.proof import webhook
 from hub.web.state import STATE
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ async def incoming(request: web.Request) -> web.Response:
         raise web.HTTPServiceUnavailable(text=f"{error}\n") from error
     except twiml.OverlongParameter as error:
         raise web.HTTPBadRequest(text=f"{error}\n") from error
-    if state.exchange.draining:
+    if state.calls.draining:
         state.counters.refused["twiml stopping"] += 1
         log.warning("a call goes on without a stream: the hub is stopping")
         return _xml(twiml.answer(state.config, None))

@@ -84,7 +84,7 @@ class Lines:
 
     async def gone(self) -> None:
         """Wait until no call is live and the model's side knows it."""
-        while self.home.state.exchange.live:
+        while self.home.state.calls.live:
             await asyncio.sleep(0.002)
         await self.fake.until(lambda: self.fake.open_sessions == 0)
         assert self.home.state.counters.providers["openai"].open_sessions == 0

@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from hub import agent
 from hub.agents.webhooks import ANSWER_BYTES
+from hub.calls import answered
 from tests.agents.lines import lines, read, words
 from tests.agents.servers import SECRET, Hook, serving
 from tests.providers.fake_twilio import fake_twilio
@@ -238,7 +238,7 @@ SALES = '[agents.desk]\ngreeting="Hi"\ntransfer={sales="+14155550177"}\n'
 
 
 async def test_an_agent_transfers_to_numbers_on_its_list_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agent, "PASS_ON_SECONDS", 0.1)  # see test_passing_on.py for what comes after it
+    monkeypatch.setattr(answered, "PASS_ON_SECONDS", 0.1)  # see test_passing_on.py for what comes after it
     model = Model(
         replies=[Reply("Moment.", [Call("transfer", '{"to":"+19005550100"}')]), Reply("So.", [Call("transfer", '{"to":"sales"}')])]
     )

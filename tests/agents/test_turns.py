@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.agents.turns import LATE_MS, Turns
-from hub.transcript import Heard, Missed
+from hub.transcribers.utterances import Heard, Missed
 
 
 def finals(reports: Iterator[Heard | Missed]) -> list[str]:

@@ -22,13 +22,14 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from hub.audio import TRACKS, Track
-from hub.counters import ProviderCounters
+from hub.audio.g711 import TRACKS, Track
 from hub.events import Final, Interim
 from hub.events import Word as EventWord
-from hub.transcribers import Report, session
-from hub.transcribers.ring import RING_MS
-from hub.transcript import Heard, Missed, Transcript
+from hub.ops.counters import ProviderCounters
+from hub.transcribers import session
+from hub.transcribers.replay import REPLAY_MS
+from hub.transcribers.transcriber import Report
+from hub.transcribers.utterances import Heard, Missed, Transcript
 from tests.providers.script import Script, Word
 from tests.providers.vendors import CLASSIC, DEEPGRAM, MIXED, SEPARATE, Vendor, call_of
 
@@ -39,7 +40,7 @@ AT_ONCE = 8
 """Calls at a time, so that this machine is not what slows them down."""
 SMALL_RING_MS = 3000.0
 OUTAGE_SECONDS = (8.0, 16.0)
-"""From when to when, in call time, the provider cannot be reached in calls with the small ring."""
+"""From when to when, in call time, the provider cannot be reached in calls with the small replay."""
 MOST_WRONG_SECONDS = 0.1
 TERMINAL = (b'"Metadata"', b'"Termination"')
 
@@ -260,7 +261,7 @@ async def run_call(vendor: Vendor, seed: int) -> Tally:
     async with vendor.fake(trouble) as fake:
         saboteur = Saboteur(fake.url, accidents(chance)[: 2 if outage else None], spoils_end=seed % 2 == 0)
         async with saboteur.serving() as url:
-            transcriber = vendor.open(url, counters, ring_ms=SMALL_RING_MS if outage else RING_MS)
+            transcriber = vendor.open(url, counters, replay_ms=SMALL_RING_MS if outage else REPLAY_MS)
             async with asyncio.TaskGroup() as group:
                 run = group.create_task(transcriber.run(reports.append))
                 for block in call_of(script["inbound"], script["outbound"], CALL_SECONDS):

@@ -23,7 +23,7 @@ import uvloop
 
 from hub.app import running
 from hub.config import Config
-from hub.outbox import Outbox
+from hub.topics.outbox import Outbox
 from tests.bench.load import connect, cpu_seconds, frame, tree
 from tests.media import CALL
 from tests.publishing import Publisher

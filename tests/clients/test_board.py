@@ -33,8 +33,8 @@ def summary(call: str = CALL, *, live: bool = True, offset: int = 1, ended_at: s
     )  # fmt: skip
 
 
-def listing(*calls: events.CallSummary, at: str = "2026-11-21T10:00:05.000Z") -> events.Calls:
-    return events.Calls(calls=list(calls), at=at)
+def listing(*calls: events.CallSummary, at: str = "2026-11-21T10:00:05.000Z") -> events.CallList:
+    return events.CallList(calls=list(calls), at=at)
 
 
 def final(text: str, offset: int, call: str = CALL, utterance: str = "u1") -> events.Final:

@@ -19,8 +19,8 @@ from clients.caller import Faults, call, frames
 from clients.leg import Played
 from clients.sound import Sound
 from clients.stream import FIRST_TIMESTAMP_MS
-from hub.audio import Track
-from hub.wire import twilio
+from hub.audio.g711 import Track
+from hub.twilio import media as twilio
 from tests.clients.desk import CALL, STREAM, Desk, a_desk
 
 TWO_SIDES = Sound(bytes(range(256)) * 25, bytes(reversed(range(256))) * 25)

@@ -9,8 +9,8 @@ import pytest
 from clients import line
 from clients.follow import Followed, Position, Refused, follow, newest
 from hub import events, tokens
-from hub import topic as topics
-from tests.breaking import breaking_line, random_lives
+from hub.topics import topic as topics
+from tests.check.breaking import breaking_line, random_lives
 from tests.house import House, house
 from tests.media import CALL
 from tests.publishing import Publisher

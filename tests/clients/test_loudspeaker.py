@@ -13,13 +13,13 @@ from clients import loudspeaker as module
 from clients.loudspeaker import MOST_MS, STEADY_MS, Loudspeaker, loudspeaker
 from clients.portaudio import NoDevice
 from clients.stream import FRAME_BYTES
-from hub import audio
+from hub.audio import g711
 from tests.clients import pretend_portaudio
 from tests.clients.pretend_portaudio import RawOutputStream, tone
 
 pytestmark = pytest.mark.usefixtures("pretend_device")
 
-SILENCE = audio.silence(FRAME_BYTES)
+SILENCE = g711.silence(FRAME_BYTES)
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def narrow(pretend_device: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def frames(seconds: float) -> Iterator[bytes]:
     """Speech, as an agent's line gives it."""
-    mulaw = audio.to_mulaw(tone(seconds, 8000))
+    mulaw = g711.to_mulaw(tone(seconds, 8000))
     return (mulaw[at : at + FRAME_BYTES] for at in range(0, len(mulaw), FRAME_BYTES))
 
 
@@ -52,7 +52,7 @@ async def test_what_is_heard_reaches_the_device_to_the_sample_and_in_order() -> 
             speaker.play(frame)
             device().ask()
         device().ask(5)
-    assert played() == audio.to_pcm(b"".join(heard)).strip(b"\0")
+    assert played() == g711.to_pcm(b"".join(heard)).strip(b"\0")
 
 
 @pytest.mark.usefixtures("narrow")
@@ -66,13 +66,13 @@ async def test_a_frame_that_comes_late_is_preceded_by_silence_and_nothing_is_los
             device().ask()
         device().ask(5)
     first, _, second = bytes(pretend_portaudio.played).strip(b"\0").partition(b"\0" * 640)
-    assert first + second.lstrip(b"\0") == audio.to_pcm(b"".join(early)).lstrip(b"\0") + audio.to_pcm(b"".join(late)).strip(b"\0")
+    assert first + second.lstrip(b"\0") == g711.to_pcm(b"".join(early)).lstrip(b"\0") + g711.to_pcm(b"".join(late)).strip(b"\0")
 
 
 @pytest.mark.parametrize("rate_hz", [11_025, 16_000, 44_100, 48_000])
 async def test_a_device_that_takes_only_its_own_rate_is_given_that_and_no_tin(rate_hz: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pretend_portaudio, "rate_hz", rate_hz)
-    mulaw = audio.to_mulaw(tone(1.0, 8000, hertz=3000))
+    mulaw = g711.to_mulaw(tone(1.0, 8000, hertz=3000))
     with loudspeaker(None, pytest.fail) as speaker:
         for at in range(0, len(mulaw), FRAME_BYTES):
             speaker.play(mulaw[at : at + FRAME_BYTES])
@@ -107,7 +107,7 @@ async def test_a_device_that_stalls_is_told_of_once_and_nothing_grows() -> None:
             assert speaker.waiting_ms <= MOST_MS
         assert told == ["Pretend loudspeaker plays no more: it was unplugged, or another program took it. The call goes on."]
         device().ask(6)  # it comes back
-    assert played() == audio.to_pcm(b"".join(speech[-6:])).strip(b"\0")  # the newest
+    assert played() == g711.to_pcm(b"".join(speech[-6:])).strip(b"\0")  # the newest
 
 
 @pytest.mark.usefixtures("narrow")

@@ -13,7 +13,7 @@ import pytest
 from clients.leg import NotAnswered
 from clients.mic import Recording, speak
 from clients.microphone import Microphone, microphone
-from hub import audio
+from hub.audio import g711
 from tests.clients import pretend_portaudio
 from tests.clients.desk import CALL, Desk, a_desk
 from tests.clients.pretend_portaudio import tone
@@ -61,7 +61,7 @@ async def test_the_recording_is_what_the_hub_heard_bit_for_bit(tmp_path: Path) -
         assert (saved.getframerate(), saved.getnchannels(), saved.getsampwidth()) == (8000, 1, 2)
         pcm = saved.readframes(saved.getnframes())
     # The stream's own time begins 5 ms before its first frame, as Twilio's does.
-    assert heard.removeprefix(audio.silence(40)).ljust(len(pcm) // 2, b"\xff")[: len(pcm) // 2] == audio.to_mulaw(pcm)
+    assert heard.removeprefix(g711.silence(40)).ljust(len(pcm) // 2, b"\xff")[: len(pcm) // 2] == g711.to_mulaw(pcm)
 
 
 def test_frames_that_were_lost_are_silence_in_the_recording(tmp_path: Path) -> None:
@@ -70,8 +70,8 @@ def test_frames_that_were_lost_are_silence_in_the_recording(tmp_path: Path) -> N
     recording.add(3, b"\x02" * 160)
     recording.close()
     with wave.open(str(tmp_path / "said.wav")) as saved:
-        mulaw = audio.to_mulaw(saved.readframes(saved.getnframes()))
-    assert mulaw == b"\x01" * 160 + audio.silence(320) + b"\x02" * 160
+        mulaw = g711.to_mulaw(saved.readframes(saved.getnframes()))
+    assert mulaw == b"\x01" * 160 + g711.silence(320) + b"\x02" * 160
 
 
 async def test_hanging_up_sends_what_was_spoken_before_and_nothing_after() -> None:
@@ -142,11 +142,11 @@ async def test_ctrl_c_hangs_up_in_good_order_and_that_is_no_error(tmp_path: Path
     assert desk.messages[-1]["event"] == "stop"
     assert desk.close_code == 1000
     with wave.open(str(tmp_path / "said.wav")) as saved:
-        assert audio.to_mulaw(saved.readframes(saved.getnframes())) == desk.audio("inbound")
+        assert g711.to_mulaw(saved.readframes(saved.getnframes())) == desk.audio("inbound")
 
 
 async def test_it_follows_its_own_transcript_to_the_last_word() -> None:
-    from hub.stereo import Block
+    from hub.audio.timeline import Block
     from tests.scripted import ScriptedTranscriber
 
     def talk(script: ScriptedTranscriber, block: Block) -> None:

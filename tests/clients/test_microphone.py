@@ -10,7 +10,7 @@ import pytest
 from clients import microphone as module
 from clients.microphone import Microphone, microphone
 from clients.portaudio import NoDevice
-from hub import audio
+from hub.audio import g711
 from tests.clients import pretend_portaudio
 from tests.clients.pretend_portaudio import tone
 
@@ -24,7 +24,7 @@ async def spoken(device: Microphone, frames: int) -> bytes:
 
 async def test_a_device_that_takes_only_its_own_rate_is_brought_to_the_telephones() -> None:
     with microphone() as device:
-        heard = array("h", audio.to_pcm(await spoken(device, 45)))[1000:5000]  # half a second
+        heard = array("h", g711.to_pcm(await spoken(device, 45)))[1000:5000]  # half a second
     crossings = sum(before < 0 <= after for before, after in pairwise(heard))
     assert abs(crossings / 0.5 - 440) < 5
     assert 7000 < max(heard) < 9000
@@ -35,7 +35,7 @@ async def test_a_device_of_the_telephones_rate_is_passed_through(monkeypatch: py
     monkeypatch.setattr(pretend_portaudio, "rate_hz", 8000)
     monkeypatch.setattr(pretend_portaudio, "sound", said)
     with microphone("Pretend") as device:
-        assert await spoken(device, 20) == audio.to_mulaw(said)
+        assert await spoken(device, 20) == g711.to_mulaw(said)
 
 
 async def test_frames_that_nobody_fetches_are_lost_and_numbers_tell(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,8 +17,8 @@ from clients.__main__ import main
 from clients.loudspeaker import loudspeaker
 from clients.microphone import Microphone, microphone
 from clients.phone import BadMessage, Handset, Phone, speak
-from hub.audio import to_mulaw, to_pcm
-from hub.wire.twilio import Speech
+from hub.audio.g711 import to_mulaw, to_pcm
+from hub.twilio.media import Speech
 from tests.agents.lines import Lines, lines, words
 from tests.clients import pretend_portaudio
 from tests.clients.desk import CALL, a_desk

@@ -7,7 +7,7 @@ from multidict import MultiDict
 
 from clients.signature import Unsigned, address, settings, sign, usual_address
 from hub.config import Config
-from hub.web import signature as hub
+from hub.web import proof as hub
 
 PUBLIC = {"HUB_PUBLIC_URL": "https://hub.example.com"}
 

@@ -13,7 +13,7 @@ import soundfile
 from clients import sound
 from clients.caller import SAMPLE
 from clients.sound import UnreadableSound, read_call
-from hub import audio
+from hub.audio import g711
 
 
 def tone(hz: float, rate_hz: int = 8000, seconds: float = 1.0, amplitude: float = 0.5) -> numpy.ndarray:
@@ -22,7 +22,7 @@ def tone(hz: float, rate_hz: int = 8000, seconds: float = 1.0, amplitude: float 
 
 def heard(mulaw: bytes, hz: float) -> float:
     """How loud one frequency is, 0-1, in the middle of a track."""
-    samples = numpy.frombuffer(audio.to_pcm(mulaw), "<i2")[800:-800] / 32768
+    samples = numpy.frombuffer(g711.to_pcm(mulaw), "<i2")[800:-800] / 32768
     turning = numpy.exp(-2j * math.pi * hz * numpy.arange(len(samples)) / 8000)
     return float(2 * abs(numpy.dot(samples, turning)) / len(samples))
 
@@ -49,7 +49,7 @@ def test_a_mono_file_is_the_caller_alone(tmp_path: Path) -> None:
 def test_mulaw_at_8_khz_comes_through_without_loss(tmp_path: Path) -> None:
     path = tmp_path / "call.wav"
     mulaw = bytes(code for code in range(256) if code != 0x7F) * 30  # 0x7F is the other zero: no decoder tells it from 0xFF
-    samples = numpy.frombuffer(audio.to_pcm(mulaw), "<i2")
+    samples = numpy.frombuffer(g711.to_pcm(mulaw), "<i2")
     soundfile.write(path, samples, 8000, subtype="ULAW")
     assert read_call(path).inbound == mulaw
 
@@ -79,7 +79,7 @@ def test_a_higher_rate_keeps_speech_and_its_time_and_folds_nothing_back(tmp_path
     assert abs(call.seconds - 1.0) < 0.001
     assert heard(call.inbound, 1000) == pytest.approx(0.5, abs=0.02)
     assert heard(call.inbound, 2800) < 0.003
-    loudest = int(numpy.abs(numpy.frombuffer(audio.to_pcm(call.outbound), "<i2")).argmax())
+    loudest = int(numpy.abs(numpy.frombuffer(g711.to_pcm(call.outbound), "<i2")).argmax())
     assert abs(loudest - 4000) <= 1
 
 
@@ -190,5 +190,5 @@ def test_the_shipped_call_is_what_its_script_says() -> None:
 
 
 def loudness_dbfs(mulaw: bytes) -> float:
-    samples = numpy.frombuffer(audio.to_pcm(mulaw), "<i2") / 32768
+    samples = numpy.frombuffer(g711.to_pcm(mulaw), "<i2") / 32768
     return float(10 * numpy.log10(numpy.mean(samples**2)))

@@ -4,7 +4,7 @@ import json
 import re
 
 from clients.stream import Frame, Stream, new_sid
-from hub.wire import twilio
+from hub.twilio import media as twilio
 from tests.clients.desk import CALL, STREAM
 
 FRAMES = [Frame(track, number + 1, 5 + 20 * number, b"\xff" * 160) for number in range(3) for track in ("inbound", "outbound")]

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from hub.audio import Track
-from hub.transcribers import Lost, Restored
-from hub.transcript import Heard, HeardWord, Missed
+from hub.audio.g711 import Track
+from hub.transcribers.transcriber import Lost, Restored
+from hub.transcribers.utterances import Heard, HeardWord, Missed
 from tests.scripted import ScriptedTranscriber
 
 NUMBERS = {"from": "+14155550123", "to": "+14155550100", "direction": "inbound", "outboundTrackLabel": "Maya (agent)"}

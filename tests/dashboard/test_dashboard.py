@@ -12,7 +12,7 @@ from playwright.async_api import Page, expect
 
 from hub.app import running
 from hub.config import Config
-from hub.transcribers import Switched
+from hub.transcribers.transcriber import Switched
 from tests.dashboard import scenes
 from tests.dashboard.browser import Visit
 from tests.house import House, house

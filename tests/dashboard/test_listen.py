@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from playwright.async_api import Page, WebSocketRoute, expect
 
-from hub.audio import interleaved, to_pcm
+from hub.audio.g711 import interleaved, to_pcm
 from hub.web.sockets import HubSocket
 from tests.dashboard.browser import Visit
 from tests.dashboard.test_dashboard import OTHER, OTHER_STREAM, talker

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pytest
 from playwright.async_api import Page, expect
 
-from hub.transcribers import Lost, Switched
+from hub.transcribers.transcriber import Lost, Switched
 from tests.dashboard import scenes
 from tests.dashboard.browser import Visit
 from tests.dashboard.test_dashboard import spoken, talker

@@ -12,7 +12,7 @@ from whisper_normalizer.english import EnglishTextNormalizer
 
 from clients import caller
 from clients.sound import read_call
-from hub.audio import TRACKS, Track
+from hub.audio.g711 import TRACKS, Track
 from tests.dashboard.browser import Visit
 from tests.dashboard.test_dashboard import spoken, texts
 from tests.house import real_house

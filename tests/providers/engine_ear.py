@@ -9,9 +9,9 @@ are spread evenly over it. A process must not use two engines at a time, so the 
 
 from typing import Self
 
-from hub import audio
-from hub.transcribers.engine import Ear, Engine
-from hub.transcript import Heard
+from hub.audio import g711
+from hub.transcribers.utterances import Heard
+from hub.vendors.moonshine.engine import Ear, Engine
 from tests.providers.script import BYTES_PER_SECOND, Hypothesis, Word
 
 PIECE_BYTES = 800
@@ -79,7 +79,7 @@ class EngineEar:
         self._ear.leave()
 
     def _hear(self, piece: bytes) -> None:
-        self._ear.hear(self._engine, audio.ms(self._position), piece)
+        self._ear.hear(self._engine, g711.ms(self._position), piece)
         self._position += len(piece)
 
     def _hypotheses(self) -> list[Hypothesis]:

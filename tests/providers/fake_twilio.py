@@ -23,7 +23,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from clients.stream import FRAME_BYTES, FRAME_MS, Frame, Stream, new_sid
-from hub.audio import Track
+from hub.audio.g711 import Track
 
 ACCOUNT = "AC" + "0" * 32
 TOKEN = "12345"

@@ -14,8 +14,8 @@ from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
 from twilio.twiml.voice_response import VoiceResponse
 
-from hub.account import Account
 from hub.config import Config
+from hub.twilio.rest import Account
 from tests.providers.fake_twilio import ACCOUNT, TOKEN, FakeTwilio, fake_twilio
 
 STREAM_SCHEMA = {

@@ -27,8 +27,9 @@ from hypothesis import strategies as st
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from hub import audio
-from hub.wire import assemblyai, deepgram
+from hub.audio import g711
+from hub.vendors.assemblyai import wire as assemblyai
+from hub.vendors.deepgram import wire as deepgram
 from tests.providers.fake_assemblyai import FakeAssemblyAI
 from tests.providers.fake_deepgram import FakeDeepgram
 from tests.providers.script import Ear, FakeProvider, Script, Word, said, spoken
@@ -56,7 +57,7 @@ def frames(sound: bytes, size: int) -> Iterator[bytes]:
 
 
 def stereo(seconds: float = 6.5) -> bytes:
-    return audio.interleaved(spoken(CALLER, seconds), spoken(CALLEE, seconds))
+    return g711.interleaved(spoken(CALLER, seconds), spoken(CALLEE, seconds))
 
 
 @asynccontextmanager
@@ -299,13 +300,13 @@ def test_a_word_is_heard_if_six_tenths_of_it_came(cells: int, beginning: bool) -
 def test_halves_of_two_equal_words_are_no_word() -> None:
     word = spoken([Word("no", 0.0, 0.25)])
     ear = Ear()
-    heard = ear.feed(word[:1000] + audio.silence(800) + word[1000:]) + ear.end()
+    heard = ear.feed(word[:1000] + g711.silence(800) + word[1000:]) + ear.end()
     assert (heard[-1].words, ear.fragments) == ((), 2)
 
 
 def test_each_word_is_heard_where_it_was_said_through_pcm_and_with_silence_mixed_in() -> None:
     ear = Ear()
-    sound = audio.mixed(spoken(CALLER, 4.0), audio.silence(32_000))
+    sound = g711.mixed(spoken(CALLER, 4.0), g711.silence(32_000))
     words = [word for piece in ear.feed(sound) + ear.end() if piece.settled for word in piece.words]
     assert [(w.text, round(w.start, 6), round(w.end, 6)) for w in words] == [(w.text, round(w.start, 6), round(w.end, 6)) for w in CALLER]
 

@@ -5,15 +5,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hub import audio
-from hub.audio import TRACKS, Track
-from hub.counters import ProviderCounters
-from hub.stereo import Block
-from hub.transcribers import Transcriber
-from hub.transcribers.assemblyai import AssemblyAI, AssemblyAITracks
-from hub.transcribers.deepgram import Deepgram
-from hub.transcribers.ring import RING_MS
-from hub.wire import assemblyai, deepgram
+from hub.audio import g711
+from hub.audio.g711 import TRACKS, Track
+from hub.audio.timeline import Block
+from hub.ops.counters import ProviderCounters
+from hub.transcribers.replay import REPLAY_MS
+from hub.transcribers.transcriber import Transcriber
+from hub.vendors.assemblyai import wire as assemblyai
+from hub.vendors.assemblyai.transcriber import AssemblyAI, AssemblyAITracks
+from hub.vendors.deepgram import wire as deepgram
+from hub.vendors.deepgram.transcriber import Deepgram
 from tests.providers.fake_assemblyai import FakeAssemblyAI
 from tests.providers.fake_deepgram import FakeDeepgram
 from tests.providers.script import FakeProvider, Word, spoken
@@ -23,28 +24,28 @@ BLOCK_BYTES = 800
 Clock = Callable[[], float]
 
 
-def _deepgram(url: str, counters: ProviderCounters, ring_ms: float, clock: Clock) -> Transcriber:
-    return Deepgram(deepgram.listen_url(url, model="nova-3"), "k", "nova-3", clock, counters, ring_ms=ring_ms)
+def _deepgram(url: str, counters: ProviderCounters, replay_ms: float, clock: Clock) -> Transcriber:
+    return Deepgram(deepgram.listen_url(url, model="nova-3"), "k", "nova-3", clock, counters, replay_ms=replay_ms)
 
 
 def _session(
-    track: Track | None, url: str, counters: ProviderCounters, ring_ms: float, clock: Clock, model: str = "u3-rt-pro"
+    track: Track | None, url: str, counters: ProviderCounters, replay_ms: float, clock: Clock, model: str = "u3-rt-pro"
 ) -> AssemblyAI:
-    return AssemblyAI(assemblyai.stream_url(url, model=model), "k", model, track, clock, counters, ring_ms=ring_ms)
+    return AssemblyAI(assemblyai.stream_url(url, model=model), "k", model, track, clock, counters, replay_ms=replay_ms)
 
 
-def _separate(url: str, counters: ProviderCounters, ring_ms: float, clock: Clock) -> Transcriber:
-    return AssemblyAITracks(*(_session(track, url, counters, ring_ms, clock) for track in TRACKS))
+def _separate(url: str, counters: ProviderCounters, replay_ms: float, clock: Clock) -> Transcriber:
+    return AssemblyAITracks(*(_session(track, url, counters, replay_ms, clock) for track in TRACKS))
 
 
-def _classic(url: str, counters: ProviderCounters, ring_ms: float, clock: Clock) -> Transcriber:
+def _classic(url: str, counters: ProviderCounters, replay_ms: float, clock: Clock) -> Transcriber:
     """The family that ends a turn twice."""
     model = "universal-streaming-english"
-    return AssemblyAITracks(*(_session(track, url, counters, ring_ms, clock, model) for track in TRACKS))
+    return AssemblyAITracks(*(_session(track, url, counters, replay_ms, clock, model) for track in TRACKS))
 
 
-def _mixed(url: str, counters: ProviderCounters, ring_ms: float, clock: Clock) -> Transcriber:
-    return _session(None, url, counters, ring_ms, clock)
+def _mixed(url: str, counters: ProviderCounters, replay_ms: float, clock: Clock) -> Transcriber:
+    return _session(None, url, counters, replay_ms, clock)
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,10 @@ class Vendor:
     """Whether both tracks travel as one, so that nobody can be told apart who speaks at the same time."""
 
     def open(
-        self, url: str, counters: ProviderCounters | None = None, *, ring_ms: float = RING_MS, clock: Clock = time.monotonic
+        self, url: str, counters: ProviderCounters | None = None, *, replay_ms: float = REPLAY_MS, clock: Clock = time.monotonic
     ) -> Transcriber:
         """Open a call's transcriber at the address of a fake."""
-        return self._open(url, counters or ProviderCounters(), ring_ms, clock)
+        return self._open(url, counters or ProviderCounters(), replay_ms, clock)
 
 
 DEEPGRAM = Vendor("deepgram", FakeDeepgram, _deepgram)
@@ -80,7 +81,7 @@ def sessions(transcriber: Transcriber) -> tuple[Any, ...]:
 def blocks(inbound: bytes, outbound: bytes, start_ms: float = 0.0) -> list[Block]:
     """Cut two tracks of one length into blocks of 100 ms; the last one may be shorter."""
     return [
-        Block(start_ms + audio.ms(at), inbound[at : at + BLOCK_BYTES], outbound[at : at + BLOCK_BYTES])
+        Block(start_ms + g711.ms(at), inbound[at : at + BLOCK_BYTES], outbound[at : at + BLOCK_BYTES])
         for at in range(0, len(inbound), BLOCK_BYTES)
     ]
 

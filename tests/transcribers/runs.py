@@ -7,9 +7,9 @@ from typing import TypeVar
 
 import pytest
 
-from hub.stereo import Block
-from hub.transcribers import Report, Transcriber
-from hub.transcript import Heard
+from hub.audio.timeline import Block
+from hub.transcribers.transcriber import Report, Transcriber
+from hub.transcribers.utterances import Heard
 from tests.providers.script import Word, said
 from tests.providers.vendors import DEEPGRAM, MIXED, SEPARATE, call_of
 

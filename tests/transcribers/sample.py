@@ -6,8 +6,8 @@ from pathlib import Path
 import soundfile
 from whisper_normalizer.english import EnglishTextNormalizer
 
-from hub import audio
-from hub.audio import Track
+from hub.audio import g711
+from hub.audio.g711 import Track
 
 SAMPLE = Path(__file__).parents[2] / "clients" / "sample"
 
@@ -17,9 +17,9 @@ plain = EnglishTextNormalizer()
 
 def tracks(seconds: float) -> tuple[bytes, bytes]:
     """The beginning of the sample call, as the mu-law bytes of its two tracks."""
-    pcm, rate = soundfile.read(SAMPLE / "support-call.flac", dtype="int16", frames=int(seconds * audio.SAMPLE_RATE_HZ))
-    assert rate == audio.SAMPLE_RATE_HZ
-    return audio.to_mulaw(pcm[:, 0].tobytes()), audio.to_mulaw(pcm[:, 1].tobytes())
+    pcm, rate = soundfile.read(SAMPLE / "support-call.flac", dtype="int16", frames=int(seconds * g711.SAMPLE_RATE_HZ))
+    assert rate == g711.SAMPLE_RATE_HZ
+    return g711.to_mulaw(pcm[:, 0].tobytes()), g711.to_mulaw(pcm[:, 1].tobytes())
 
 
 def said(track: Track, seconds: float) -> list[tuple[float, float, str]]:

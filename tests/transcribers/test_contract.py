@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import jiwer
 import pytest
 
-from hub import audio
-from hub.audio import TRACKS, Track
-from hub.counters import ProviderCounters
-from hub.stereo import Block
-from hub.transcribers import Report, Transcriber
-from hub.transcribers.local import LocalEngine, LocalTranscriber
-from hub.transcript import Heard
+from hub.audio import g711
+from hub.audio.g711 import TRACKS, Track
+from hub.audio.timeline import Block
+from hub.ops.counters import ProviderCounters
+from hub.transcribers.transcriber import Report, Transcriber
+from hub.transcribers.utterances import Heard
+from hub.vendors.moonshine.transcriber import LocalEngine, LocalTranscriber
 from tests.providers.script import FakeProvider, Script, Word, said
 from tests.providers.vendors import CLASSIC, DEEPGRAM, MIXED, SEPARATE, Vendor, blocks, call_of
 from tests.transcribers import sample
@@ -66,7 +66,7 @@ def moved(call: Iterable[Block], by_ms: float) -> list[Block]:
 
 
 def muted(call: Iterable[Block], *tracks: Track) -> list[Block]:
-    mute = audio.silence
+    mute = g711.silence
     return [
         Block(
             each.start_ms,
@@ -274,7 +274,7 @@ async def test_a_call_without_any_audio_ends(house: House) -> None:
 
 async def test_a_short_rest_at_the_end_is_heard_too(house: House) -> None:
     rest = house.call[-1]
-    short = Block(rest.start_ms + 100, audio.silence(8), audio.silence(8))  # 1 ms: less than AssemblyAI takes in a frame
+    short = Block(rest.start_ms + 100, g711.silence(8), g711.silence(8))  # 1 ms: less than AssemblyAI takes in a frame
     reports = await whole(house, [*house.call, short])
     for track in TRACKS:
         check(house, reports, track)

@@ -6,11 +6,12 @@ import time
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from hub.audio import TRACKS
-from hub.counters import ProviderCounters
+from hub.audio.g711 import TRACKS
 from hub.errors import ProviderError
-from hub.transcribers import Lost, Restored, session
-from hub.transcript import Heard, Missed
+from hub.ops.counters import ProviderCounters
+from hub.transcribers import session
+from hub.transcribers.transcriber import Lost, Restored
+from hub.transcribers.utterances import Heard, Missed
 from tests.providers.fake_assemblyai import FakeAssemblyAI
 from tests.providers.fake_deepgram import FakeDeepgram
 from tests.providers.puppet import METADATA, answer, puppet, results
@@ -59,7 +60,7 @@ class TestLosses:
 
     async def test_audio_that_could_not_be_kept_ends_the_utterance_and_is_a_gap(self) -> None:
         async with FakeDeepgram(Script(drop_after_bytes=[12_800], hang_handshake_seconds=[0, 0.3])) as fake:
-            transcriber = DEEPGRAM.open(fake.url, ring_ms=1000)
+            transcriber = DEEPGRAM.open(fake.url, replay_ms=1000)
             async with running(transcriber) as (reports, _):
                 push(transcriber, CALL[:8])
                 await until(lambda: bool(told(reports, Lost)))

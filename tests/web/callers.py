@@ -31,7 +31,7 @@ async def follow(home: House, call: str = CALL) -> aiohttp.ClientWebSocketRespon
 
 async def follow_ended(home: House, call: str = CALL) -> aiohttp.ClientWebSocketResponse:
     """Follow a call that may have ended."""
-    while home.state.exchange.live and call in home.state.exchange._calls:
+    while home.state.calls.live and call in home.state.calls._calls:
         await asyncio.sleep(0.01)
     socket = await home.open("/client")
     await socket.receive()

@@ -11,10 +11,10 @@ from jsonschema import Draft202012Validator
 from hub import events
 from hub.errors import WireError
 from hub.tokens import mint
-from hub.transcribers import Lost, Restored, Switched
-from hub.transcript import Missed
+from hub.transcribers.transcriber import Lost, Restored, Switched
+from hub.transcribers.utterances import Missed
 from hub.web import asyncapi
-from hub.wire import client
+from hub.web import protocol as client
 from tests.agents.lines import lines, words
 from tests.house import House, house
 from tests.media import CALL, STREAM, media, stop
@@ -158,8 +158,8 @@ async def test_everything_that_a_hub_sends_is_as_the_document_says() -> None:
             Switched("other", "for a test", 0),
         ):
             hear(report)
-        home.state.exchange.tell_of_stream(CALL, STREAM, "for a test")
-        home.state.exchange.tell_of_stream(CALL, STREAM, "for a test")
+        home.state.calls.tell_of_stream(CALL, STREAM, "for a test")
+        home.state.calls.tell_of_stream(CALL, STREAM, "for a test")
         await socket.send_json({"event": "dtmf", "streamSid": STREAM, "dtmf": {"track": "inbound_track", "digit": "5"}})
         await socket.send_str(stop())
         while "call-ended" not in seen:

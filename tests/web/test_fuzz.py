@@ -17,12 +17,12 @@ import uvloop
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hub import call as calls
 from hub.app import running
+from hub.calls import transcribed as calls
 from hub.config import Config
 from hub.web import client
+from hub.web.protocol import UNKNOWN_CALL
 from hub.web.state import State
-from hub.wire.client import UNKNOWN_CALL
 from tests.frames import BINARY, CLOSE, PING, TEXT, frame, handshake
 from tests.media import CALL, CONNECTED, media, start, stop
 from tests.publishing import FROM, Publisher
@@ -114,7 +114,7 @@ class Town:
             and len(state.rounds) == 0
             and len(self.publisher.record.topic.followings) == 1
             and not state.registry._watchers
-            and state.exchange.live == 0
+            and state.calls.live == 0
         )
 
 

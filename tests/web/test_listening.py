@@ -11,10 +11,10 @@ import msgspec
 import pytest
 from aiohttp import WSMsgType
 
-from hub import sound
-from hub.audio import interleaved
-from hub.outbox import FREE_BYTES
+from hub.audio.g711 import interleaved
 from hub.tokens import mint
+from hub.topics import live_audio
+from hub.topics.outbox import FREE_BYTES
 from hub.web import listening
 from hub.web.asyncapi import document
 from hub.web.sockets import HubSocket
@@ -146,9 +146,9 @@ async def test_a_hole_between_two_streams_is_a_hole_in_call_time() -> None:
         one = await listener(home)
         await one.listen()
         await talk.twilio.close()
-        while home.state.exchange._calls[CALL].streams:
+        while home.state.calls._calls[CALL].streams:
             await one.so_far()
-        home.state.exchange._calls[CALL]._left_at -= 7.0  # type: ignore[operator]
+        home.state.calls._calls[CALL]._left_at -= 7.0  # type: ignore[operator]
         again = await home.open("/twilio")
         await again.send_str(start())
         talk = Talk(again, seed=2)
@@ -208,7 +208,7 @@ async def test_a_call_that_ends_says_so_and_is_heard_again_only_when_asked() -> 
         one = await listener(home)
         answer = await one.listen()
         await talk.twilio.send_str(stop())
-        while not script.finished.is_set() or home.state.exchange.live:
+        while not script.finished.is_set() or home.state.calls.live:
             await (await listener(home)).so_far()
         (over,) = await one.so_far()
         assert (over["type"], over["callSid"], over["id"], over["reason"]) == ("unlistened", CALL, answer["id"], "the call is over")
@@ -217,7 +217,7 @@ async def test_a_call_that_ends_says_so_and_is_heard_again_only_when_asked() -> 
         assert home.state.counters.listeners == 0
         again = Talk(await home.call(), seed=3)
         await again.go_on()
-        while not home.state.exchange.live:
+        while not home.state.calls.live:
             await one.so_far()
         assert (await one.listen())["type"] == "listening"
         await again.go_on(500)  # what lies between the two streams is waited for
@@ -258,7 +258,7 @@ async def test_a_token_lets_listen_to_what_it_lets_watch_and_says_nothing_of_the
 
 async def test_asking_twice_or_for_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listening, "MOST_CALLS", 2)
-    monkeypatch.setattr(sound, "MOST_EARS", 1)
+    monkeypatch.setattr(live_audio, "MOST_EARS", 1)
     async with house(listen=True) as home:
         for number in range(3):
             Publisher(home.state, f"CA{number}")

@@ -159,7 +159,7 @@ async def test_who_cannot_keep_up_shows_in_bytes_and_in_seconds() -> None:
         payload = f'{{"action":"subscribe","callSid":"{CALL}"}}'.encode()
         writer.write(bytes((0x81, 0x80 | len(payload), 0, 0, 0, 0)) + payload)
         await until(home, lambda samples: samples['hub_deliveries_total{"kind": "durable"}'] == 1)
-        (stream,) = home.state.exchange._calls[CALL]._streams
+        (stream,) = home.state.calls._calls[CALL]._streams
 
         def falls_behind(samples: Samples) -> bool:
             for _ in range(100):

@@ -7,8 +7,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from hub import outbox
-from hub.outbox import LIMIT_BYTES
+from hub.topics import outbox
+from hub.topics.outbox import LIMIT_BYTES
 from hub.web import client
 from tests.frames import frame, knock
 from tests.house import House, house

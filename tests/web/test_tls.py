@@ -17,10 +17,10 @@ import pytest
 from hub.app import running
 from hub.config import Config, load
 from hub.errors import ConfigError
+from hub.twilio.media import StartBody
 from hub.web import tls
 from hub.web.state import State
 from hub.web.tls import Certificate
-from hub.wire.twilio import StartBody
 from tests.media import CALL, CONNECTED, media, start, stop
 from tests.scripted import ScriptedTranscriber
 from tests.test_serve import refused, serving

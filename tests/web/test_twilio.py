@@ -7,12 +7,11 @@ import tracemalloc
 import aiohttp
 import pytest
 
-from hub import call as calls
-from hub import exchange
-from hub.call import Call, Stream
+from hub.calls import calls, transcribed
+from hub.calls.transcribed import Call, Stream
 from hub.errors import ProviderError
-from hub.topic import Topic
-from hub.transcribers import Hear
+from hub.topics.topic import Topic
+from hub.transcribers.transcriber import Hear
 from hub.web import twilio
 from tests.house import house
 from tests.media import CALL, media, start, stop
@@ -103,7 +102,7 @@ async def test_media_before_start_is_refused() -> None:
         socket = await home.open("/twilio")
         await socket.send_str(media("inbound", 0))
         assert await closed(socket) == (1002, "sent media before start")
-        assert home.state.exchange.live == 0
+        assert home.state.calls.live == 0
 
 
 async def test_wild_timestamps_are_counted_and_unknown_events_skipped() -> None:
@@ -135,7 +134,7 @@ async def test_a_thousand_sockets_that_never_start_are_closed_and_disturb_nobody
 
 
 async def test_a_socket_that_dies_without_stop_ends_the_call_as_stream_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "GRACE_SECONDS", 0.05)
+    monkeypatch.setattr(transcribed, "GRACE_SECONDS", 0.05)
     async with house(on_block=talking) as home:
         socket = await home.call()
         subscriber = await follow(home)
@@ -146,8 +145,8 @@ async def test_a_socket_that_dies_without_stop_ends_the_call_as_stream_lost(monk
 
 
 async def test_a_socket_that_goes_quiet_ends_the_call_as_stream_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "QUIET_SECONDS", 0.4)
-    monkeypatch.setattr(calls, "GRACE_SECONDS", 0.05)
+    monkeypatch.setattr(transcribed, "QUIET_SECONDS", 0.4)
+    monkeypatch.setattr(transcribed, "GRACE_SECONDS", 0.05)
     async with house() as home:
         socket = await home.call()
         await talk(socket, 0, 100)
@@ -201,7 +200,7 @@ async def test_one_stream_a_track_becomes_one_call() -> None:
         left = await home.call(tracks=("inbound",))
         right = await home.call(stream=other, tracks=("outbound",))
         await follow(home)
-        call = home.state.exchange._calls[CALL]
+        call = home.state.calls._calls[CALL]
         while call.streams < 2:
             await asyncio.sleep(0.01)
         for at in range(0, 1000, 20):
@@ -297,7 +296,7 @@ async def test_audio_never_waits_for_a_blocked_transcriber_or_a_subscriber_that_
         events = await told(reading)
         assert events[-1]["duration"] == 20.0
         await home.frames(4000)
-        assert home.state.exchange._calls[CALL].timeline.end_ms == 20_000
+        assert home.state.calls._calls[CALL].timeline.end_ms == 20_000
         await blocked.send_str(stop())
 
 
@@ -336,14 +335,14 @@ async def test_a_thousand_calls_leave_nothing_behind() -> None:
         grown = await settled() - before
         tracemalloc.stop()
         assert len(home.state.registry) == 0
-        assert home.state.exchange.live == 0
+        assert home.state.calls.live == 0
         left = [each for each in gc.get_objects() if isinstance(each, (Call, Stream, Topic))]
         assert left == []
         assert grown < 120_000, f"{grown} bytes more after 600 calls"
 
 
 async def test_a_stopping_hub_refuses_new_calls_and_finishes_those_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exchange, "EXPIRE_SECONDS", 3600)
+    monkeypatch.setattr(calls, "EXPIRE_SECONDS", 3600)
     async with house(on_block=talking, drain_seconds=0.5) as home:
         socket = await home.call()
         subscriber = await follow(home)
@@ -351,7 +350,7 @@ async def test_a_stopping_hub_refuses_new_calls_and_finishes_those_it_has(monkey
         await waiting.receive()
         await talk(socket, 0, 1000)
         async with asyncio.TaskGroup() as group:
-            drained = group.create_task(home.state.exchange.drain(0.3))
+            drained = group.create_task(home.state.calls.drain(0.3))
             await asyncio.sleep(0)
             with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
                 await home.open("/twilio")

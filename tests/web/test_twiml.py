@@ -12,8 +12,8 @@ import pytest
 from hub import tokens
 from hub.config import Config
 from hub.errors import ConfigError
-from hub.logs import Text
-from hub.twiml import bin_text
+from hub.ops.logs import Text
+from hub.twilio.twiml import bin_text
 from tests.house import House, house
 from tests.media import CALL, STREAM
 from tests.providers.fake_twilio import ACCOUNT, TOKEN, FakeTwilio, PhoneCall, fake_twilio
@@ -128,7 +128,7 @@ async def test_after_the_stream_the_call_goes_on_as_configured(settings: dict[st
 
 async def test_a_stopping_hub_lets_the_call_go_on_without_a_stream() -> None:
     async with house(public_url=PUBLIC, dial="+14155550177") as home:
-        home.state.exchange.draining = True
+        home.state.calls.draining = True
         async with home.session.post(home.url("/twiml")) as answer:
             assert answer.status == 200
             assert [verb.tag for verb in ElementTree.fromstring(await answer.text())] == ["Dial"]

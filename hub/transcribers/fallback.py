@@ -1,0 +1,114 @@
+"""The transcriber of a call, and what happens when no retry can help it: another one takes over, or it is said that nobody does."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from hub.audio import g711
+from hub.audio.g711 import TRACKS, Track
+from hub.audio.timeline import Block
+from hub.errors import ProviderError
+from hub.transcribers.transcriber import Hear, Lost, Switched, Transcriber
+from hub.transcribers.utterances import Missed
+
+log = logging.getLogger(__name__)
+
+SILENCE = bytes([g711.SILENCE_BYTE])
+
+
+class Refusing:
+    """Stands for a provider that a call asked for and this hub does not have. Implements `Transcriber` by saying so."""
+
+    def __init__(self, provider: str, problem: str) -> None:
+        self.provider = provider
+        self.model = ""
+        self._problem = problem
+        self._blocks: list[Block] = []
+
+    def push(self, block: Block) -> None:
+        """See Transcriber. Only what comes before `run` is called."""
+        self._blocks.append(block)
+
+    def finish(self) -> None:
+        """See Transcriber."""
+
+    async def run(self, hear: Hear) -> bool:  # noqa: ARG002
+        """See Transcriber. Raises: ProviderError, always."""
+        raise ProviderError(self.provider, self._problem, retryable=False)
+
+    def unheard(self) -> list[Block]:
+        """See Transcriber."""
+        return self._blocks
+
+
+class Fallback:
+    """A transcriber, and the one that stands by for it. Implements `Transcriber`.
+
+    When the first gives up, the second hears what was not settled and goes on. Where there is none, the reason is told once, and at the
+    end which audio it cost.
+    """
+
+    def __init__(self, first: Transcriber, second: Callable[[], Transcriber] | None) -> None:
+        """`second` opens the other one; None when there is none."""
+        self._now: Transcriber | None = first
+        self._second = second
+        self.provider = first.provider
+        self.model = first.model
+        self._deaf_from_ms: dict[Track, float] = {}
+        """Per track where the first sound is that nobody transcribes; empty while somebody does."""
+        self._end_ms = 0.0
+        """Up to where audio came."""
+        self._finished = asyncio.Event()
+
+    def push(self, block: Block) -> None:
+        """See Transcriber."""
+        self._end_ms = block.end_ms
+        if self._now is not None:
+            self._now.push(block)
+        else:
+            self._miss(block)
+
+    def finish(self) -> None:
+        """See Transcriber."""
+        self._finished.set()
+        if self._now is not None:
+            self._now.finish()
+
+    async def run(self, hear: Hear) -> bool:
+        """See Transcriber. Raises nothing of a provider's."""
+        while self._now is not None:
+            try:
+                return await self._now.run(hear)
+            except ProviderError as error:
+                log.error("%s", error)
+                hear(Lost(self.provider, error.problem, 0))
+                self._give_up(self._now, error, hear)
+        await self._finished.wait()
+        for track, start_ms in self._deaf_from_ms.items():
+            hear(Missed(track, start_ms / 1000, self._end_ms / 1000, "no transcriber"))
+        return False
+
+    def unheard(self) -> list[Block]:
+        """See Transcriber."""
+        return self._now.unheard() if self._now is not None else []
+
+    def _give_up(self, failed: Transcriber, error: ProviderError, hear: Hear) -> None:
+        unheard = failed.unheard()
+        if self._second is None:
+            self._now = None
+            for block in unheard:
+                self._miss(block)
+            return
+        self._now, self._second = self._second(), None
+        self.provider, self.model = self._now.provider, self._now.model
+        for block in unheard:
+            self._now.push(block)
+        if self._finished.is_set():
+            self._now.finish()
+        hear(Switched(self.provider, error.problem, 0))
+
+    def _miss(self, block: Block) -> None:
+        """Note where the first sound of a track was that nobody heard: silence, be it settled or nobody's track, is not missed."""
+        for track in TRACKS:
+            if track not in self._deaf_from_ms and (sound := block.track(track).lstrip(SILENCE)):
+                self._deaf_from_ms[track] = block.end_ms - g711.ms(len(sound))

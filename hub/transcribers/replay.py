@@ -1,0 +1,214 @@
+"""A call's audio that a provider may have to hear again. Pure: no socket, no clock of its own.
+
+Audio is kept from the first block on, also while nobody is connected, until the provider has settled it or the buffer is full. What is
+replayed after a break has silence where a track was settled already, so nothing can be heard twice.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections import deque
+from typing import TypeAlias
+
+from hub.audio import g711
+from hub.audio.g711 import BYTES_PER_MS, Track
+from hub.audio.timeline import Block
+
+REPLAY_MS = 60_000.0
+"""What a provider's outage may last without losing a word: 1 MB a call, and only while a provider settles nothing."""
+
+Span: TypeAlias = tuple[float, float]
+"""A stretch of call time in ms."""
+
+
+class Kept:
+    """One block in the replay."""
+
+    __slots__ = ("block", "end_ms", "sent_at")
+
+    def __init__(self, block: Block) -> None:
+        self.block = block
+        self.end_ms = block.end_ms
+        """Looked at for every block several times, so worked out once."""
+        self.sent_at: float | None = None
+        """When it was sent on the present connection, on the session's clock; None when it was not."""
+
+
+class ReplayBuffer:
+    """Blocks in order: those sent and not settled, then those to send. All times are ms of call time."""
+
+    def __init__(self, tracks: tuple[Track, ...], bound_ms: float = REPLAY_MS) -> None:
+        """`bound_ms` is of audio, not of call time: a leap of the stream's clock costs no memory."""
+        self._bound_ms = bound_ms
+        self._kept: deque[Kept] = deque()
+        self._held_ms = 0.0
+        """How much audio is in the replay."""
+        self._unsent = 0
+        """Index of the first block that was not sent on the present connection."""
+        self._sent_ms = 0.0
+        """Where the newest block ends that was sent on the present connection; 0 when none was."""
+        self.settled_ms: dict[Track, float] = dict.fromkeys(tracks, 0.0)
+        """Up to where each track needs no hearing again."""
+        self._masked_ms = 0.0
+        """The furthest of them: a block behind it goes out as it came."""
+        self.end_ms = 0.0
+        """Up to where audio was pushed."""
+        self._out_of_reach: dict[Track, list[Span]] = {track: [] for track in tracks}
+        """What was sent, dropped from the buffer and not settled: lost if the connection breaks before it is."""
+        self._lost: dict[Track, list[Span]] = {track: [] for track in tracks}
+
+    @property
+    def held_ms(self) -> float:
+        """How much audio is kept; never more than the bound."""
+        return self._held_ms
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there are blocks to send."""
+        return self._unsent < len(self._kept)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is left to hear: all that was pushed is settled, or known to be lost."""
+        return not self._kept and not any(self._out_of_reach.values()) and not any(self._lost.values())
+
+    def push(self, block: Block) -> None:
+        """Keep one block; forget the oldest when that is too much."""
+        kept = Kept(block)
+        self._kept.append(kept)
+        self.end_ms = kept.end_ms
+        self._held_ms += kept.end_ms - block.start_ms
+        while self._held_ms > self._bound_ms:
+            self._drop()
+
+    def next(self, now: float) -> Block:
+        """Return the next block to send and take it for sent. Only when `has_more`."""
+        kept = self._kept[self._unsent]
+        self._unsent += 1
+        kept.sent_at = now
+        self._sent_ms = kept.end_ms
+        return self._masked(kept.block)
+
+    def settle(self, track: Track, until_ms: float) -> None:
+        """Say that a track is transcribed up to there, and forget what every track has behind it.
+
+        Never beyond what was sent: what a provider says of audio that it cannot have heard must not silence that audio.
+        """
+        until_ms = min(until_ms, self._sent_ms)
+        if until_ms <= self.settled_ms[track]:
+            return
+        self.settled_ms[track] = until_ms
+        self._masked_ms = max(self._masked_ms, until_ms)
+        if self._out_of_reach[track]:
+            self._out_of_reach[track] = [(max(start, until_ms), end) for start, end in self._out_of_reach[track] if end > until_ms]
+        settled = min(self.settled_ms.values())
+        while self._unsent and self._kept[0].end_ms <= settled:
+            self._forget()
+
+    def rewind(self) -> None:
+        """The connection broke: everything that is not settled has to be sent again."""
+        self._unsent = 0
+        self._sent_ms = 0.0
+        for kept in self._kept:
+            kept.sent_at = None
+        for track, spans in self._out_of_reach.items():
+            for start, end in spans:
+                _join(self._lost[track], start, end)
+            spans.clear()
+
+    def take_lost(self) -> list[tuple[Track, Span]]:
+        """Return, once, what was dropped before anyone heard it."""
+        lost = [(track, span) for track, spans in self._lost.items() for span in spans]
+        for spans in self._lost.values():
+            spans.clear()
+        return lost
+
+    def abandon(self) -> None:
+        """Nobody will hear the rest: it is lost, with what is out of reach."""
+        self.rewind()
+        while self._kept:
+            self._drop()
+
+    def unsettled(self) -> list[Block]:
+        """Return what nobody has settled, with silence where one track was, for another transcriber to hear."""
+        return [self._masked(kept.block) for kept in self._kept]
+
+    def sent_at(self, at_ms: float) -> float | None:
+        """Return when the audio at a call time was sent on the present connection; None when it is not in the buffer any more."""
+        if not self._kept:
+            return None
+        # Blocks are nearly all of one length, so the index can be guessed and corrected.
+        first = self._kept[0].block
+        guess = int((at_ms - first.start_ms) / max(1.0, first.end_ms - first.start_ms))
+        for index in range(max(0, guess - 1), min(len(self._kept), guess + 2)):
+            kept = self._kept[index]
+            if kept.block.start_ms <= at_ms <= kept.end_ms:
+                return kept.sent_at
+        return None
+
+    def _forget(self) -> Block:
+        """Take the oldest block out."""
+        block = self._kept.popleft().block
+        self._held_ms -= block.end_ms - block.start_ms
+        self._unsent = max(0, self._unsent - 1)
+        return block
+
+    def _drop(self) -> None:
+        sent = self._unsent > 0
+        block = self._forget()
+        for track, settled in self.settled_ms.items():
+            start = max(block.start_ms, settled)
+            if start >= block.end_ms:
+                continue
+            _join(self._out_of_reach[track] if sent else self._lost[track], start, block.end_ms)
+
+    def _masked(self, block: Block) -> Block:
+        if block.start_ms >= self._masked_ms:
+            return block
+        return Block(block.start_ms, self._mask(block, "inbound"), self._mask(block, "outbound"))
+
+    def _mask(self, block: Block, track: Track) -> bytes:
+        data = block.track(track)
+        settled = min(len(data), max(0, round((self.settled_ms.get(track, 0.0) - block.start_ms) * BYTES_PER_MS)))
+        return g711.silence(settled) + data[settled:] if settled else data
+
+
+def _join(spans: list[Span], start: float, end: float) -> None:
+    """Add a span to others in order; those without a hole between them become one.
+
+    Nearly always it is the last. It is not when audio was dropped unsent while the audio before it, sent, still waited for its words.
+    """
+    if spans and spans[-1][1] == start:
+        spans[-1] = (spans[-1][0], end)
+        return
+    ordered = sorted([*spans, (start, end)])
+    spans.clear()
+    for start, end in ordered:
+        if spans and spans[-1][1] >= start:
+            spans[-1] = (spans[-1][0], max(end, spans[-1][1]))
+        else:
+            spans.append((start, end))
+
+
+class AudioClock:
+    """Maps a connection's own time, which counts the audio sent on it, to call time."""
+
+    def __init__(self) -> None:
+        self._sent_ms: list[float] = []
+        """Where on the connection each stretch without a leap begins."""
+        self._call_ms: list[float] = []
+        """And where in the call."""
+        self.total_ms = 0.0
+        """Audio sent on this connection."""
+
+    def sent(self, block: Block, padding_ms: float = 0.0) -> None:
+        """Note one block as sent, with silence after it that is no part of the call."""
+        if not self._call_ms or self._call_ms[-1] + (self.total_ms - self._sent_ms[-1]) != block.start_ms:
+            self._sent_ms.append(self.total_ms)
+            self._call_ms.append(block.start_ms)
+        self.total_ms += block.end_ms - block.start_ms + padding_ms
+
+    def call_ms(self, sent_ms: float, *, end: bool = False) -> float:
+        """Return the call time of a moment on the connection. `end`: a moment at a leap belongs to what lies before it."""
+        if not self._sent_ms:
+            return sent_ms
+        index = max(0, (bisect_left if end else bisect_right)(self._sent_ms, sent_ms) - 1)
+        return self._call_ms[index] + sent_ms - self._sent_ms[index]

@@ -1,0 +1,183 @@
+"""Folds what a provider heard into utterances. Pure; does not know which provider spoke."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from hub.audio.g711 import Track
+from hub.events import Final, Interim, Word
+
+SPEAKERS: dict[Track, str] = {"inbound": "caller", "outbound": "callee"}
+"""Labels of who speaks on each track, unless they are known better."""
+
+LONG_SECONDS = 30.0
+"""An utterance without a pause ends at the next settled piece after this long, so that a monologue still becomes readable finals."""
+
+
+class HeardWord(msgspec.Struct, frozen=True, gc=False):
+    """One word, in seconds of call time."""
+
+    text: str
+    start: float
+    end: float
+    confidence: float | None = None
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """What a provider says of one track between `start` and `end`, seconds of call time.
+
+    The text continues what is settled of the track's open utterance and replaces what was not. `settled`: this piece will not change.
+    `closes`: the utterance is over (a pause); only together with `settled`. An empty text is a fact too: nothing was said there.
+    `interrupted`: there was more to say, and the other side spoke first.
+    """
+
+    track: Track
+    start: float
+    end: float
+    text: str
+    settled: bool
+    closes: bool
+    confidence: float | None = None
+    words: tuple[HeardWord, ...] = ()
+    language: str | None = None
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """Audio of one track that nobody transcribed, seconds of call time."""
+
+    track: Track
+    start: float
+    end: float
+    reason: str
+
+
+class _Open:
+    """An utterance that is not over."""
+
+    __slots__ = ("id", "pending", "revision", "settled", "told")
+
+    def __init__(self, identity: str) -> None:
+        self.id = identity
+        self.revision = 0
+        """Of the last event about it; 0 while there was none."""
+        self.settled: list[Heard] = []
+        """Pieces that will not change."""
+        self.pending: Heard | None = None
+        """The piece after them that may still change; None where there is none."""
+        self.told = ""
+        """The text of the last interim, so that nothing is told twice."""
+
+    def pieces(self) -> list[Heard]:
+        return [*self.settled, self.pending] if self.pending else self.settled
+
+    def text(self) -> str:
+        return " ".join(piece.text for piece in self.pieces() if piece.text)
+
+    def confidence(self) -> float | None:
+        known = [(piece.confidence, max(1, len(piece.words))) for piece in self.pieces() if piece.confidence is not None and piece.text]
+        weight = sum(words for _, words in known)
+        return round(sum(value * words for value, words in known) / weight, 4) if weight else None
+
+
+class Transcript:
+    """One call's utterances, in the order they ended. Ids are stable and unique in the call, also across streams and providers."""
+
+    def __init__(self, call_sid: str) -> None:
+        self.call_sid = call_sid
+        self.speakers = dict(SPEAKERS)
+        """Label per track; the call sets what its parameters say."""
+        self.finals: list[Final] = []
+        """Every utterance that is over and has text."""
+        self._open: dict[Track, _Open] = {}
+        self._counts: dict[Track, int] = {"inbound": 0, "outbound": 0}
+
+    def apart(self) -> "Transcript":
+        """Return one that goes on with this one's utterances, while what is still open here ends here, under its own labels."""
+        other = Transcript(self.call_sid)
+        other.speakers, other.finals, other._counts = dict(self.speakers), self.finals, self._counts
+        return other
+
+    def name(self, speakers: Mapping[Track, str]) -> None:
+        """Label tracks by who speaks there, from here on."""
+        self.speakers.update(speakers)
+
+    def fold(self, heard: Heard) -> Interim | Final | None:
+        """Take one report; return the event that it makes, or None when it changes nothing that a reader would see."""
+        utterance = self._open.get(heard.track)
+        if utterance is None:
+            if not heard.text:
+                return None
+            self._counts[heard.track] += 1
+            utterance = self._open[heard.track] = _Open(f"{heard.track}-{self._counts[heard.track]}")
+        utterance.pending = None
+        if not heard.settled:
+            utterance.pending = heard
+            return self._interim(heard.track, utterance)
+        if heard.text:
+            utterance.settled.append(heard)
+        if heard.closes or (utterance.settled and heard.end - utterance.settled[0].start >= LONG_SECONDS):
+            return self._final(heard.track, utterance)
+        return self._interim(heard.track, utterance)
+
+    def is_open(self, track: Track) -> bool:
+        """Return whether an utterance of this track awaits its final."""
+        return track in self._open
+
+    def close(self) -> list[Final]:
+        """End what is open with the words known so far: better unsettled words than lost ones."""
+        return [self._final(track, utterance) for track, utterance in list(self._open.items())]
+
+    def _interim(self, track: Track, utterance: _Open) -> Interim | None:
+        text = utterance.text()
+        if text == utterance.told:
+            return None
+        utterance.told = text
+        utterance.revision += 1
+        start, end = self._span(utterance)
+        return Interim(
+            call_sid=self.call_sid,
+            utterance=utterance.id,
+            revision=utterance.revision,
+            track=track,
+            speaker=self.speakers[track],
+            text=text,
+            start=start,
+            end=end,
+            confidence=utterance.confidence(),
+        )
+
+    def _final(self, track: Track, utterance: _Open) -> Final:
+        del self._open[track]
+        start, end = self._span(utterance)
+        pieces = utterance.pieces()
+        final = Final(
+            call_sid=self.call_sid,
+            utterance=utterance.id,
+            revision=utterance.revision + 1,
+            track=track,
+            speaker=self.speakers[track],
+            text=utterance.text(),
+            start=start,
+            end=end,
+            confidence=utterance.confidence(),
+            words=[
+                Word(text=word.text, start=round(word.start, 3), end=round(word.end, 3), confidence=word.confidence)
+                for piece in pieces
+                for word in piece.words
+            ],
+            language=next((piece.language for piece in pieces if piece.language), None),
+            interrupted=any(piece.interrupted for piece in pieces),
+        )
+        if final.text:
+            self.finals.append(final)
+        return final
+
+    @staticmethod
+    def _span(utterance: _Open) -> tuple[float, float]:
+        pieces = [piece for piece in utterance.pieces() if piece.text]
+        if not pieces:
+            return 0.0, 0.0
+        return round(min(piece.start for piece in pieces), 3), round(max(piece.end for piece in pieces), 3)

@@ -1,0 +1,1 @@
+"""Deepgram: live speech-to-text, both tracks as two channels of one session."""

@@ -1,0 +1,293 @@
+"""Deepgram's /v1/listen: the address and headers to dial, what to say, what it answers, what its refusals mean.
+
+Knows the text of the protocol (developers.deepgram.com/reference/speech-to-text/listen-streaming; deepgram-sdk 7.17.0). Knows no socket,
+no retry and no call: times are seconds of the audio sent on one connection, from 0. Flux (/v2/listen) is mono only and not spoken here.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Final, TypeAlias
+from urllib.parse import parse_qsl, urlencode
+
+import msgspec
+
+from hub.audio import g711
+from hub.errors import ConfigError, ProviderError
+from hub.vendors.messages import read
+
+PROVIDER: Final = "Deepgram"
+
+CHANNELS: Final = g711.TRACKS
+"""Which track travels in which channel of the interleaved audio: `Results.channel` is an index into this."""
+
+KEEP_ALIVE: Final = '{"type":"KeepAlive"}'
+"""Every 3-5 s while no audio flows (developers.deepgram.com/docs/audio-keep-alive). A text frame: as binary it would be taken for audio.
+It holds a connection open only if audio came within the first 10 s."""
+
+FINALIZE: Final = '{"type":"Finalize"}'
+"""Settle what is buffered, now. Not answered when too little audio is buffered."""
+
+CLOSE_STREAM: Final = '{"type":"CloseStream"}'
+"""No audio follows: the last Results come, then Metadata, then close 1000. An empty binary frame instead would cut the last words off."""
+
+_FIXED: Final = {
+    "encoding": "mulaw",
+    "sample_rate": str(g711.SAMPLE_RATE_HZ),
+    "channels": str(len(CHANNELS)),
+    "multichannel": "true",
+}
+"""These describe the audio that the hub sends. Another value would not change the audio, only turn it into noise."""
+
+_DEFAULTS: Final = {
+    "interim_results": "true",  # words while they are spoken; utterance_end_ms needs it as well
+    "endpointing": "300",  # ms of silence that end an utterance; Deepgram's own 10 cuts sentences at every breath
+    "utterance_end_ms": "1000",  # the least allowed: ends utterances where noise on the line never lets endpointing see silence
+    "smart_format": "true",
+    "punctuate": "true",
+    "vad_events": "false",  # SpeechStarted is not the start of the first word, so nobody would use it
+}
+
+
+def listen_url(base: str, *, model: str, language: str | None = None, keyterms: Iterable[str] = (), options: str = "") -> str:
+    """Return the address of a stereo mu-law session on `base` (`wss://api.deepgram.com`, or a proxy with a path of its own).
+
+    The model is always named, because Deepgram answers a request without one with its oldest. `options` is a query string: its parameters
+    replace those given here, repeated ones stay repeated, and an empty value takes a parameter out (`utterance_end_ms=`).
+
+    Raises: ConfigError when `options` names the model, a parameter that describes the audio, or a callback that would take the words away.
+    """
+    wanted = parse_qsl(options.strip().lstrip("?"), keep_blank_values=True)
+    for name, _ in wanted:
+        if name in _FIXED or name in {"callback", "callback_method"}:
+            raise ConfigError("DEEPGRAM_OPTIONS", f"cannot set {name}: the hub decides how audio is sent and where the words go")
+        if name == "model":
+            raise ConfigError("DEEPGRAM_OPTIONS", "cannot set model: name it in DEEPGRAM_MODEL")
+    own = [("model", model), *_FIXED.items(), *_DEFAULTS.items()]
+    if language:
+        own.append(("language", language))
+    own += [(_keyterm_name(model), term) for term in keyterms]
+    replaced = {name for name, _ in wanted}
+    query = [pair for pair in own if pair[0] not in replaced] + [pair for pair in wanted if pair[1]]
+    return f"{base.rstrip('/')}/v1/listen?{urlencode(query)}"
+
+
+def _keyterm_name(model: str) -> str:
+    """Nova-3 knows `keyterm` and refuses `keywords` with 400 (deepgram-js-sdk issue 470); models before it know `keywords` only."""
+    return "keyterm" if model.startswith("nova-3") else "keywords"
+
+
+def headers(key: str) -> dict[str, str]:
+    """Return the headers of the handshake. `Token`, not `Bearer`: an API key sent as Bearer is refused with 401."""
+    return {"Authorization": f"Token {key}"}
+
+
+class Word(msgspec.Struct, frozen=True):
+    """One word, in seconds of this connection's audio."""
+
+    word: str
+    start: float
+    end: float
+    confidence: float | None = None
+    punctuated_word: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The word as it stands in the transcript: with its capital and comma where Deepgram gave them."""
+        return self.punctuated_word or self.word
+
+
+class Alternative(msgspec.Struct, frozen=True):
+    """One reading of a channel; the hub asks for one only."""
+
+    transcript: str
+    confidence: float | None = None
+    words: tuple[Word, ...] = ()
+    languages: tuple[str, ...] | None = None
+
+
+class Channel(msgspec.Struct, frozen=True):
+    """What one channel said."""
+
+    alternatives: tuple[Alternative, ...]
+
+    @property
+    def best(self) -> Alternative:
+        """The first reading; an empty one when there is none."""
+        return self.alternatives[0] if self.alternatives else _NOTHING
+
+
+_NOTHING: Final = Alternative("")
+
+_Index: TypeAlias = Annotated[tuple[Annotated[int, msgspec.Meta(ge=0)], ...], msgspec.Meta(min_length=1)]
+"""[this channel, number of channels]"""
+
+
+class Results(msgspec.Struct, frozen=True, tag_field="type", tag="Results"):
+    """What one channel said between `start` and `start + duration`, seconds of this connection's audio.
+
+    `is_final`: this window will not change, and the next one continues it. `speech_final`: the speaker paused; only with `is_final`.
+    `from_finalize`: the answer to Finalize. An empty transcript is normal in silence and still a boundary.
+    """
+
+    channel_index: _Index
+    start: float
+    duration: float
+    heard: Channel = msgspec.field(name="channel")
+    is_final: bool | None = False
+    speech_final: bool | None = False
+    from_finalize: bool | None = False
+
+    @property
+    def channel(self) -> int:
+        """Which channel spoke, from 0."""
+        return self.channel_index[0]
+
+    @property
+    def end(self) -> float:
+        """Where the window ends, seconds of this connection's audio."""
+        return self.start + self.duration
+
+    @property
+    def transcript(self) -> str:
+        """The window's text; empty in silence."""
+        return self.heard.best.transcript
+
+    @property
+    def confidence(self) -> float | None:
+        """0 to 1; Deepgram sends 0 with an empty transcript."""
+        return self.heard.best.confidence
+
+    @property
+    def words(self) -> tuple[Word, ...]:
+        """The window's words, in order."""
+        return self.heard.best.words
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Languages heard, most words first; only sent with language=multi."""
+        return self.heard.best.languages or ()
+
+
+class UtteranceEnd(msgspec.Struct, frozen=True, tag_field="type", tag="UtteranceEnd"):
+    """No word for utterance_end_ms after `last_word_end` (seconds; -1 means: ignore). May follow a `speech_final` that said so already."""
+
+    channel_index: _Index = msgspec.field(name="channel")
+    last_word_end: float
+
+    @property
+    def channel(self) -> int:
+        """Which channel fell silent, from 0."""
+        return self.channel_index[0]
+
+
+class SpeechStarted(msgspec.Struct, frozen=True, tag_field="type", tag="SpeechStarted"):
+    """Somebody began to speak, roughly at `timestamp` seconds; only sent with vad_events=true."""
+
+    channel_index: _Index = msgspec.field(name="channel")
+    timestamp: float
+
+
+class Metadata(msgspec.Struct, frozen=True, tag_field="type", tag="Metadata"):
+    """The last message before the close, after CloseStream or after a time-out. `duration` is seconds of audio received."""
+
+    request_id: str | None = None
+    duration: float | None = None
+
+
+class Error(msgspec.Struct, frozen=True, tag_field="type", tag="Error"):
+    """Deepgram could not use something that was sent to it; the connection stays, unless a close follows."""
+
+    description: str | None = None
+    variant: str | None = None
+    code: str | None = None
+
+
+class Warning(msgspec.Struct, frozen=True, tag_field="type", tag="Warning"):
+    """Something worth a line in the log."""
+
+    description: str | None = None
+    code: str | None = None
+
+
+Message: TypeAlias = Results | UtteranceEnd | SpeechStarted | Metadata | Error | Warning
+
+
+_decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
+_KNOWN: Final = frozenset({"Results", "UtteranceEnd", "SpeechStarted", "Metadata", "Error", "Warning"})
+
+
+def decode(text: str | bytes) -> Message | None:
+    """Read one text frame; None for a type that this hub does not use. Fields it does not know are skipped.
+
+    Raises: WireError when it is no JSON object with a `type`, or a known type lacks a field.
+    """
+    return read(_decoder, text, _KNOWN, PROVIDER)
+
+
+class _Refusal(msgspec.Struct, frozen=True):
+    err_code: str = ""
+    err_msg: str = ""
+
+
+_QUOTED_CHARS: Final = 200
+"""Characters of a vendor's own words that go into an error: enough for a sentence, not for a proxy's web page."""
+
+
+def refused(status: int, body: str | bytes = b"", headers: Mapping[str, str] | None = None) -> ProviderError:
+    """Return what a handshake answered with `status` instead of 101 means, in words a person can act on.
+
+    `body` is Deepgram's JSON (`err_code`, `err_msg`), or whatever a proxy wrote. `headers` may hold dg-error and dg-request-id.
+    """
+    said = _said(body)
+    held = {name.lower(): value for name, value in (headers or {}).items()}
+    code = f"{status} {said.err_code}".strip()
+    told = said.err_msg or held.get("dg-error", "")
+    why = f": {' '.join(told.split())[:_QUOTED_CHARS]}" if told else ""
+    request = f" (request {held['dg-request-id']})" if held.get("dg-request-id") else ""
+    match status:
+        case 400:
+            problem = f"refused the request ({code}){why}; check DEEPGRAM_MODEL and DEEPGRAM_OPTIONS"
+        case 401 if said.err_code == "INSUFFICIENT_PERMISSIONS":
+            problem = f"refused the key ({code}): give DEEPGRAM_API_KEY a key that may transcribe"
+        case 401:
+            problem = f"refused the key ({code}): check DEEPGRAM_API_KEY"
+        case 402:
+            problem = f"has no credit left for this project ({code}): add some at console.deepgram.com"
+        case 403:
+            problem = f"refused the model ({code}){why}; DEEPGRAM_MODEL is misspelled, or this project may not use it"
+        case 429:
+            problem = f"has too many streams open for this project ({code}){why}"
+        case 408 | 425:
+            problem = f"was too slow to answer ({code}){why}"
+        case _ if status >= 500:
+            problem = f"cannot take a stream now ({code}){why}"
+        case _:
+            problem = f"did not open a stream ({code}){why}; check DEEPGRAM_URL"
+    return ProviderError(PROVIDER, problem + request, retryable=status in {408, 425, 429} or status >= 500)
+
+
+def _said(body: str | bytes) -> _Refusal:
+    try:
+        return msgspec.json.decode(body, type=_Refusal)
+    except (ValueError, RecursionError):
+        return _Refusal()
+
+
+def closed(code: int | None, reason: str = "") -> ProviderError:
+    """Return what a close before the end of the session means; `code` is None when the connection broke without one.
+
+    Also for 1000 before Metadata: Deepgram ended a session that the hub had not.
+    """
+    name = reason.lower().replace("-", "")
+    because = f": {' '.join(reason.split())[:_QUOTED_CHARS]}" if reason else ""
+    match code:
+        case 1008:  # documented for DATA-0000 alone; the same audio would be refused again
+            problem = f"could not read the audio (1008){because}"
+        case 1011 if "net0001" in name:
+            problem = "received no audio within 10 s and hung up (1011 NET-0001)"
+        case 1011:
+            problem = f"had trouble of its own and hung up (1011){because}"
+        case None | 1005 | 1006:
+            problem = "lost the connection"
+        case _:
+            problem = f"hung up before the end ({code}){because}"
+    return ProviderError(PROVIDER, problem, retryable=code != 1008)

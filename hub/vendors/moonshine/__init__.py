@@ -1,0 +1,1 @@
+"""Moonshine: the speech engine that runs on this machine, without an account."""

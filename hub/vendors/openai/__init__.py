@@ -1,0 +1,1 @@
+"""OpenAI's Realtime API: a voice model that answers calls."""

@@ -1,0 +1,185 @@
+"""The files that run the hub for real fit the hub, and each other. What an engine, Caddy and Prometheus make of them was tried by hand."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from hub.app import GOODBYE_SECONDS
+from hub.config import Config
+from hub.transcribers.session import LAST_WORDS_MOST_SECONDS
+from tests.house import real_house
+from tests.media import media, stop
+from tests.providers.fake_deepgram import FakeDeepgram
+
+TOP = Path(__file__).parents[2]
+DEPLOY = TOP / "hub" / "deploy"
+COMPOSE = (TOP / "docker-compose.yml").read_text()
+DOCKERFILE = (TOP / "Dockerfile").read_text()
+PROMQL = {
+    "sum", "max", "by", "rate", "increase", "histogram_quantile", "le", "unless", "offset", "or",
+    "job", "door", "instance", "provider", "reason", "transcript", "track", "code", "kind", "outcome",
+}  # fmt: skip
+
+
+def dashboard() -> dict[str, Any]:
+    told: dict[str, Any] = json.loads((DEPLOY / "grafana-dashboard.json").read_text())
+    return told
+
+
+def expressions() -> Iterator[str]:
+    """Every query of the dashboard and of the alerts."""
+    for panel in dashboard()["panels"]:
+        yield from (target["expr"] for target in panel.get("targets", []))
+    yield from (each["expr"] for each in dashboard()["annotations"]["list"])
+    yield from re.findall(r"expr: (.+)", (DEPLOY / "alerts.yml").read_text())
+
+
+def metrics(expression: str) -> set[str]:
+    """Return the names of metrics in a query: what is left without strings, ranges and PromQL's own words."""
+    bare = re.sub(r"\"[^\"]*\"|\[[^\]]*\]", "", expression)
+    return {name for name in re.findall(r"(?<!\w)[a-z_]\w*", bare) if name not in PROMQL}
+
+
+async def exported() -> dict[str, set[str]]:
+    """Return what a hub exports after a call, a malformed stream and a refusal: names of samples and their labels."""
+    async with FakeDeepgram() as fake, real_house(deepgram_key="k", deepgram_url=fake.url, secret="s" * 32) as home:
+        subscriber = await home.open("/client", Authorization="Bearer none")
+        async for _ in subscriber:
+            pass
+        bad = await home.open("/twilio")
+        await bad.send_str("nonsense")
+        await bad.receive()
+        socket = await home.call()
+        await socket.send_str(media("inbound", 0))
+        await socket.send_str(stop())
+        await socket.receive()
+        await home.state.calls.drain(5)
+        async with home.session.get(home.url("/metrics")) as answer:
+            families = text_string_to_metric_families(await answer.text())
+            return {sample.name: set(sample.labels) for family in families for sample in family.samples}
+
+
+async def test_every_query_names_metrics_and_labels_that_the_hub_exports() -> None:
+    known = await exported() | {"up": {"job", "instance"}}
+    queries = list(expressions())
+    assert len(queries) > 40
+    for query in queries:
+        assert metrics(query) <= set(known), query
+        labels = {label for group in re.findall(r"by \((.*?)\)", query) for label in group.split(", ")}
+        for metric in metrics(query):
+            assert labels <= known[metric] | {"instance", "job"}, query
+
+
+async def test_the_dashboard_shows_every_metric() -> None:
+    shown = {name for query in expressions() for name in metrics(query)}
+    own = {name.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count") for name in await exported() if name.startswith("hub_")}
+    left_out = {"hub_calls_total", "hub_streams_total", "hub_known_calls"}  # seen in what they become: ended, closed, histories
+    assert {name.removesuffix("_bucket") for name in shown if name.startswith("hub_")} == {
+        name for name in own if not name.endswith("_created")
+    } - left_out
+
+
+def test_a_legend_names_labels_of_its_query() -> None:
+    targets = [target for panel in dashboard()["panels"] for target in panel.get("targets", [])]
+    named = [(label, target) for target in targets for label in re.findall(r"{{(\w+)}}", target["legendFormat"])]
+    assert named
+    for label, target in named:
+        assert re.search(rf"by \([^)]*\b{label}\b", target["expr"]) or label == "instance", target
+
+
+def test_panels_do_not_overlap() -> None:
+    taken: set[tuple[int, int]] = set()
+    for panel in dashboard()["panels"]:
+        box = panel["gridPos"]
+        cells = {(x, y) for x in range(box["x"], box["x"] + box["w"]) for y in range(box["y"], box["y"] + box["h"])}
+        assert not cells & taken, panel["title"]
+        assert box["x"] + box["w"] <= 24
+        taken |= cells
+    assert len({panel["id"] for panel in dashboard()["panels"]}) == len(dashboard()["panels"])
+
+
+def service(name: str) -> str:
+    """Return a service's lines of the compose file."""
+    found = re.search(rf"^  {name}:\n((?:    .*\n|\n)+)", COMPOSE, re.MULTILINE)
+    assert found is not None
+    return found[1]
+
+
+def test_the_container_may_take_as_long_to_stop_as_the_hub_does() -> None:
+    grace = re.search(r"stop_grace_period: (\d+)s", service("hub"))
+    drain = re.search(r"HUB_DRAIN_SECONDS:-(\d+)}", service("hub"))
+    assert grace is not None
+    assert drain is not None
+    assert int(drain[1]) == Config().drain_seconds
+    assert int(grace[1]) > int(drain[1]) + LAST_WORDS_MOST_SECONDS + GOODBYE_SECONDS
+
+
+def test_the_hub_is_stopped_before_the_proxy_that_carries_its_sockets() -> None:
+    """Compose stops dependents first."""
+    assert re.search(r"depends_on:\n      - caddy", service("hub"))
+    assert "depends_on" not in service("caddy")
+
+
+@pytest.mark.parametrize("line", ['user: "10001:10001"', "read_only: true", "- ALL", "- no-new-privileges:true", "restart: unless-stopped"])
+def test_the_hub_has_no_rights_that_it_does_not_need(line: str) -> None:
+    assert line in service("hub")
+
+
+def test_only_the_proxy_can_be_reached() -> None:
+    assert "ports:" not in service("hub")
+    assert "HUB_OPEN" not in COMPOSE
+    assert "respond @inside 404" in (DEPLOY / "Caddyfile").read_text()
+
+
+def test_the_compose_file_sets_only_settings_that_exist() -> None:
+    """An unknown HUB_* name stops the start; and DOMAIN is none, because Compose hands all of .env to the hub."""
+    from dataclasses import fields
+
+    known = {each.metadata["name"] for each in fields(Config)}
+    assert set(re.findall(r"HUB_[A-Z_]+", COMPOSE + DOCKERFILE)) <= known
+
+
+def test_the_image_runs_as_the_compose_file_says_and_is_looked_after() -> None:
+    assert "USER 10001:10001" in DOCKERFILE
+    assert "HEALTHCHECK" in DOCKERFILE
+    assert "/healthz" in DOCKERFILE
+    assert "--require-hashes" in DOCKERFILE
+    copied = {name for line in re.findall(r"^COPY (.+)", DOCKERFILE, re.MULTILINE) for name in line.split()[:-1]}
+    allowed = set(re.findall(r"^!(.+)", (TOP / ".dockerignore").read_text(), re.MULTILINE))
+    assert copied <= allowed
+    assert all((TOP / name).exists() for name in copied)
+
+
+README = (TOP / "README.md").read_text()
+
+
+async def test_the_readmes_metrics_are_exported() -> None:
+    named = set(re.findall(r"`(hub_\w+|process_\w+)`", README))
+    assert len(named) > 15
+    known = {name.removesuffix("_bucket") for name in await exported()}
+    assert named <= known, named - known
+
+
+def test_the_readmes_unit_gives_the_hub_its_time_and_only_what_it_needs(tmp_path: Path) -> None:
+    unit = re.search(r"```ini\n(.*?)```", README, re.DOTALL)
+    assert unit is not None
+    stop = re.search(r"^TimeoutStopSec=(\d+)$", unit[1], re.MULTILINE)
+    assert stop is not None
+    assert int(stop[1]) > Config().drain_seconds + LAST_WORDS_MOST_SECONDS + GOODBYE_SECONDS
+    if shutil.which("systemd-analyze") is None:
+        return
+    program = tmp_path / "transcript-hub"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    here = tmp_path / "transcript-hub.service"
+    here.write_text(unit[1].replace("/opt/transcript-hub/bin/transcript-hub", str(program)))
+    verified = subprocess.run(["systemd-analyze", "verify", here], capture_output=True, text=True)
+    ours = [line for line in (verified.stdout + verified.stderr).splitlines() if "transcript-hub" in line]
+    assert ours == []

@@ -1,0 +1,123 @@
+"""A line of the log: which call and stream it is about, as text and as JSON, and what is never in it."""
+
+import asyncio
+import json
+import logging
+import sys
+import time
+
+import aiohttp
+import pytest
+
+from hub.config import Config
+from hub.ops import logs
+from hub.ops.logs import CallLog, Json, Text
+from tests.media import CALL, CONNECTED, STREAM, media, start, stop
+from tests.providers.fake_deepgram import FakeDeepgram
+from tests.providers.script import Script, said, spoken
+from tests.test_serve import serving
+
+
+def record(message: str = "ended: %s", *args: object, failed: bool = False, **about: str) -> logging.LogRecord:
+    try:
+        if failed:
+            raise RuntimeError("with key s3cr3t-s3cr3t")
+    except RuntimeError:
+        error = sys.exc_info()
+    made = logging.LogRecord("hub.calls.transcribed", logging.INFO, __file__, 1, message, args or ("completed",), error if failed else None)
+    made.__dict__.update(about)
+    return made
+
+
+def test_text_puts_the_call_and_the_stream_in_front() -> None:
+    line = Text().format(record(call=CALL, stream=STREAM))
+    assert line.endswith(f" INFO hub.calls.transcribed call={CALL} stream={STREAM} ended: completed")
+    assert Text().format(record()).endswith(" INFO hub.call ended: completed")
+
+
+def test_json_has_them_as_fields() -> None:
+    made = record(call=CALL, stream=STREAM)
+    made.created, made.msecs = time.mktime((2026, 11, 21, 10, 0, 0, 0, 0, 0)) - time.timezone, 7.0
+    line = json.loads(Json().format(made))
+    assert line.pop("at").endswith(":00.007Z")
+    assert line == {"level": "info", "logger": "hub.calls.transcribed", "call": CALL, "stream": STREAM, "message": "ended: completed"}
+    assert "call" not in json.loads(Json().format(record()))
+
+
+def test_a_traceback_is_one_field_of_the_same_line() -> None:
+    text = Json().format(record(failed=True))
+    assert "\n" not in text
+    assert "RuntimeError: with key" in json.loads(text)["error"]
+
+
+def test_a_line_break_in_a_message_makes_no_second_line() -> None:
+    text = Json().format(record("said %s", 'x\n{"level":"error"}'))
+    assert "\n" not in text
+    assert json.loads(text)["message"] == 'said x\n{"level":"error"}'
+
+
+@pytest.mark.parametrize("kind", [Text, Json])
+def test_secrets_are_in_no_line_whoever_wrote_it(kind: type[Text | Json]) -> None:
+    formatter = kind(["s3cr3t-s3cr3t", "in"])
+    line = formatter.format(record("dialling with %s, in vain", "s3cr3t-s3cr3t", failed=True))
+    assert "s3cr3t" not in line
+    assert "in vain" in line  # what is too short to be a secret hides no words
+
+
+def test_every_secret_of_the_settings_is_known() -> None:
+    config = Config(secret="one", deepgram_key="two", assemblyai_key="three", twilio_token="old, new")
+    assert {"one", "two", "three", "old", "new"} <= set(config.secrets)
+    assert Config().secrets == ()
+
+
+async def test_a_line_written_while_a_call_is_run_is_about_it() -> None:
+    made: list[str] = []
+
+    async def run(call_sid: str) -> None:
+        logs.call.set(call_sid)
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_soon(lambda: made.append(Text().format(record())))
+        await asyncio.sleep(0)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(run("CA1"))
+        group.create_task(run("CA2"))
+    assert [line.split("call=")[1][:3] for line in made] == ["CA1", "CA2"]
+    assert "call=" not in Text().format(record())
+
+
+def test_an_adapter_says_which_stream_and_keeps_what_the_line_adds(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    CallLog(logging.getLogger("hub.calls.transcribed"), {"call": CALL}).info("joined", extra={"stream": STREAM})
+    assert (caplog.records[-1].call, caplog.records[-1].stream) == (CALL, STREAM)  # type: ignore[attr-defined]
+
+
+async def test_a_whole_call_in_json_names_itself_in_every_line_about_it_and_says_nothing_private() -> None:
+    """The command itself, on uvloop: what a provider's session says is about its call, too."""
+    settings = {"HUB_LOG": "json", "HUB_LOG_LEVEL": "debug", "HUB_DRAIN_SECONDS": "0", "HUB_TRANSCRIBER": "deepgram"}
+    audio = spoken(said("canary sings", 0.3), 2.0)
+    async with (
+        FakeDeepgram(Script(drop_after_bytes=[4000])) as fake,
+        serving(**settings, DEEPGRAM_API_KEY="canary-key", DEEPGRAM_URL=fake.url, HUB_SECRET="canary-secret") as (process, port),
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"http://127.0.0.1:{port}/twilio") as twilio,
+    ):
+        await twilio.send_str(CONNECTED)
+        await twilio.send_str(start(parameters={"from": "+14155550142", "canary": "canary"}))
+        for at in range(0, len(audio) // 8, 20):
+            await twilio.send_str(media("inbound", at, audio[at * 8 : at * 8 + 160]))
+        await twilio.send_str(stop())
+        await twilio.receive()
+        assert process.stderr is not None
+        lines = []
+        while not lines or not lines[-1]["message"].startswith("ended"):
+            text = await process.stderr.readline()
+            assert b"canary" not in text.lower()
+            assert b"4155550142" not in text
+            lines.append(json.loads(text))
+    ours = {line["message"].split(";")[0]: line for line in lines if line["logger"] != "asyncio"}
+    assert (ours["joined with inbound+outbound"]["call"], ours["joined with inbound+outbound"]["stream"]) == (CALL, STREAM)
+    assert ours["stopped"]["stream"] == STREAM
+    lost = next(line for message, line in ours.items() if message.startswith("Deepgram"))
+    assert (lost["logger"], lost["level"], lost["call"]) == ("hub.transcribers.session", "warning", CALL)
+    assert lines[-1]["call"] == CALL

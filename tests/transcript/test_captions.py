@@ -1,0 +1,35 @@
+"""Transcripts as files."""
+
+from hub.events import Final
+from hub.transcript import captions
+
+
+def final(text: str, start: float, end: float, speaker: str = "caller") -> Final:
+    return Final(
+        call_sid="CA1", utterance=f"u{start}", revision=1, track="inbound", speaker=speaker, text=text, start=start, end=end, words=[]
+    )
+
+
+FINALS = [final("Fine, thanks.", 3661.25, 3662.0, "agent"), final("How <b>are</b> you -->\n\n& yours?", 1.0, 1.1)]
+
+
+def test_text_is_in_the_order_of_speech() -> None:
+    assert captions.text(FINALS).splitlines()[-1] == "[1:01:01.2] agent: Fine, thanks."
+
+
+def test_subrip_has_numbers_spans_and_no_blank_line_inside() -> None:
+    first, second = captions.srt(FINALS).strip().split("\n\n")
+    assert first == "1\n00:00:01,000 --> 00:00:01,500\ncaller: How <b>are</b> you -> & yours?"
+    assert second == "2\n01:01:01,250 --> 01:01:02,000\nagent: Fine, thanks."
+
+
+def test_webvtt_escapes_what_would_be_markup() -> None:
+    assert captions.vtt(FINALS) == (
+        "WEBVTT\n"
+        "\nu1.0\n00:00:01.000 --> 00:00:01.500\n<v caller>How &lt;b&gt;are&lt;/b&gt; you -&gt; &amp; yours?\n"
+        "\nu3661.25\n01:01:01.250 --> 01:01:02.000\n<v agent>Fine, thanks.\n"
+    )
+
+
+def test_a_minute_is_never_sixty_seconds() -> None:
+    assert captions.clock(59.96) == "01:00.0"

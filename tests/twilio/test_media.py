@@ -1,0 +1,138 @@
+"""Twilio's messages: strings for numbers, unknown events, what must not come, and what it answers."""
+
+import base64
+import contextlib
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub.errors import WireError
+from hub.twilio.media import Connected, Dtmf, Mark, Media, Speech, Start, Stop, TwilioStream, decode
+from tests.media import CALL, CONNECTED, STREAM, media, start, stop
+
+
+def streaming() -> TwilioStream:
+    wire = TwilioStream()
+    wire.receive(CONNECTED)
+    wire.receive(start())
+    return wire
+
+
+def test_the_documented_messages_are_read() -> None:
+    wire = TwilioStream()
+    assert wire.receive(CONNECTED) == Connected()
+    started = wire.receive(start(parameters={"room": "42"}))
+    assert isinstance(started, Start)
+    assert (started.start.call_sid, started.start.stream_sid, started.start.custom_parameters) == (CALL, STREAM, {"room": "42"})
+    message = wire.receive(media("outbound", 5, b"\x01\x02"))
+    assert isinstance(message, Media)
+    assert (message.media.track, message.media.timestamp, message.media.payload) == ("outbound", 5, b"\x01\x02")
+    dtmf = '{"event":"dtmf","streamSid":"MZ","sequenceNumber":"5","dtmf":{"track":"inbound_track","digit":"1"}}'
+    assert wire.receive(dtmf) == Dtmf(dtmf=decode(dtmf).dtmf)  # type: ignore[union-attr]
+    assert isinstance(wire.receive('{"event":"mark","sequenceNumber":"4","streamSid":"MZ","mark":{"name":"my label"}}'), Mark)
+    assert wire.receive(stop()) == Stop()
+
+
+@pytest.mark.parametrize("timestamp", ["5", 5, "-5", -5, "1000000000000"])
+def test_a_timestamp_may_be_a_string_or_a_number(timestamp: object) -> None:
+    text = json.dumps({"event": "media", "media": {"track": "inbound", "timestamp": timestamp, "payload": "AQ=="}})
+    message = streaming().receive(text)
+    assert isinstance(message, Media)
+    assert message.media.timestamp == int(timestamp)  # type: ignore[call-overload]
+
+
+def test_an_unknown_event_means_nothing() -> None:
+    assert streaming().receive('{"event":"brand-new","anything":[1]}') is None
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "says"),
+    [
+        ("nope", 1007, "not JSON"),
+        ("[1]", 1007, "not a JSON object"),
+        ("7", 1007, "not a JSON object"),
+        ("{}", 1007, "without an event name"),
+        ('{"event":5}', 1007, "without an event name"),
+        (b"\xff\xfe", 1007, "not JSON"),
+        ('{"event":"media"}', 1007, "malformed media"),
+        ('{"event":"media","media":{"track":"inbound","timestamp":"1"}}', 1007, "payload"),
+        ('{"event":"media","media":{"track":"sideways","timestamp":"1","payload":""}}', 1007, "track"),
+        ('{"event":"media","media":{"track":"inbound","timestamp":"soon","payload":""}}', 1007, "timestamp"),
+        ('{"event":"media","media":{"track":"inbound","timestamp":"1","payload":"@@@"}}', 1007, "base64"),
+        (start(), 1002, "second start"),
+    ],
+)
+def test_what_twilio_never_sends_is_refused_and_changes_nothing(text: str | bytes, code: int, says: str) -> None:
+    wire = streaming()
+    with pytest.raises(WireError, match=says) as refusal:
+        wire.receive(text)
+    assert refusal.value.close_code == code
+    assert wire.state == "streaming"
+    assert isinstance(wire.receive(media("inbound", 0)), Media)
+
+
+@pytest.mark.parametrize(
+    "text", [media("inbound", 0), stop(), '{"event":"mark","mark":{"name":"x"}}', '{"event":"dtmf","dtmf":{"digit":"1"}}']
+)
+def test_nothing_may_come_before_start(text: str) -> None:
+    wire = TwilioStream()
+    with pytest.raises(WireError, match="before start") as refusal:
+        wire.receive(text)
+    assert refusal.value.close_code == 1002
+    assert wire.state == "connecting"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"callSid": ""}, "callSid or streamSid is none"),
+        ({"callSid": "CA1\n2026 INFO forged"}, "callSid or streamSid is none"),
+        ({"streamSid": "M" * 65}, "callSid or streamSid is none"),
+        ({"tracks": []}, "without tracks"),
+        ({"mediaFormat": {"encoding": "audio/l16", "sampleRate": 16000, "channels": 1}}, "not audio/x-mulaw"),
+    ],
+)
+def test_a_start_that_cannot_be_served_is_refused(change: dict[str, object], says: str) -> None:
+    message = json.loads(start())
+    message["start"].update(change)
+    with pytest.raises(WireError, match=says):
+        TwilioStream().receive(json.dumps(message))
+
+
+def test_audio_after_stop_means_nothing() -> None:
+    wire = streaming()
+    wire.receive(stop())
+    assert wire.receive(media("inbound", 0)) is None
+
+
+def test_an_error_repeats_no_payload() -> None:
+    secret = base64.b64encode(b"spoken words" * 20).decode()
+    with pytest.raises(WireError) as refusal:
+        streaming().receive('{"event":"media","media":{"track":"inbound","timestamp":1,"payload":["' + secret + '"]}}')
+    assert secret[:12] not in str(refusal.value)
+
+
+@given(
+    st.one_of(
+        st.text(),
+        st.binary(),
+        st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.dictionaries(st.text(), inner)).map(json.dumps),
+    )
+)
+def test_any_text_is_a_message_or_nothing_or_a_wire_error(text: str | bytes) -> None:
+    with contextlib.suppress(WireError):
+        decode(text)
+
+
+def test_what_is_said_to_a_caller_has_the_fields_twilio_takes_and_no_others() -> None:
+    speech = Speech('MZ"1')
+    sound = bytes(range(256))
+    assert json.loads(speech.media(sound)) == {
+        "event": "media",
+        "streamSid": 'MZ"1',
+        "media": {"payload": base64.b64encode(sound).decode()},
+    }
+    assert json.loads(speech.mark("0:160")) == {"event": "mark", "streamSid": 'MZ"1', "mark": {"name": "0:160"}}
+    assert json.loads(speech.clear()) == {"event": "clear", "streamSid": 'MZ"1'}

@@ -1,0 +1,318 @@
+"""The engine on this machine, with its real model and the sample call that the demo plays."""
+
+import asyncio
+import logging
+import math
+import os
+import sys
+import threading
+from array import array
+from collections.abc import Awaitable, Callable, Iterator
+from itertools import pairwise
+
+import jiwer
+import pytest
+
+from hub.audio import g711
+from hub.audio.g711 import Track
+from hub.audio.timeline import Block
+from hub.errors import ConfigError, ProviderError
+from hub.transcribers.transcriber import Report, Transcriber
+from hub.transcribers.utterances import Heard, Missed
+from hub.vendors.moonshine import transcriber as local
+from hub.vendors.moonshine.engine import Engine
+from hub.vendors.moonshine.transcriber import LocalEngine, LocalTranscriber
+from tests.providers.vendors import blocks
+from tests.transcribers.runs import until
+from tests.transcribers.sample import plain, said, tracks
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="the engine cannot keep tracks apart there"),
+    pytest.mark.timeout(90),  # it computes, with whatever else is computed here: seconds on a machine of its own
+]
+
+
+def wrong(truth: list[tuple[float, float, str]], heard: str) -> float:
+    """The word error rate, once punctuation and the ways to write a number are out of the way."""
+    return jiwer.wer(plain(" ".join(text for _, _, text in truth)), heard)
+
+
+def finals(reports: list[Report], track: Track) -> list[Heard]:
+    return [report for report in reports if isinstance(report, Heard) and report.track == track and report.settled]
+
+
+def words(reports: list[Report], track: Track) -> str:
+    return str(plain(" ".join(heard.text for heard in finals(reports, track))))
+
+
+async def at_once(host: LocalEngine, call: list[Block]) -> list[Report]:
+    """Push a whole call before anybody works on it; return what was reported."""
+    reports: list[Report] = []
+    transcriber = LocalTranscriber(host)
+    for block in call:
+        transcriber.push(block)
+    transcriber.finish()
+    transcriber.finish()
+    assert await transcriber.run(reports.append)
+    return reports
+
+
+async def paced(host: LocalEngine, call: list[Block], speed: float) -> list[Report]:
+    """Push a call's blocks at the pace at which they would come, times `speed`."""
+    reports: list[Report] = []
+    transcriber = LocalTranscriber(host)
+    loop = asyncio.get_running_loop()
+    async with asyncio.TaskGroup() as group:
+        run = group.create_task(transcriber.run(reports.append))
+        began = loop.time()
+        for count, block in enumerate(call, 1):
+            transcriber.push(block)
+            await asyncio.sleep(began + count * 0.1 / speed - loop.time())
+        transcriber.finish()
+    assert run.result()
+    return reports
+
+
+async def in_step(host: LocalEngine, call: list[Block]) -> list[Report]:
+    """Push each block when the engine has done all that was due: however slow this machine is, it is in time."""
+    reports: list[Report] = []
+    transcriber = LocalTranscriber(host)
+    async with asyncio.TaskGroup() as group:
+        run = group.create_task(transcriber.run(reports.append))
+        for block in call:
+            transcriber.push(block)
+            await until(lambda: transcriber.longing() < 1 and not any(lane.backlog.pieces for lane in transcriber._lanes))
+        transcriber.finish()
+    assert run.result()
+    return reports
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[LocalEngine]:
+    host = LocalEngine()
+    host.load()
+    yield host
+    host.close()
+
+
+@pytest.fixture
+def small() -> Callable[..., Awaitable[list[Report]]]:
+    """Transcribe a call at once, with a small bound on what may wait."""
+
+    async def run(call: list[Block], bound_ms: int) -> list[Report]:
+        host = LocalEngine(backlog_bound_ms=bound_ms)
+        try:
+            return await at_once(host, call)
+        finally:
+            host.close()
+
+    return run
+
+
+def test_it_is_a_transcriber() -> None:
+    transcriber: Transcriber = LocalTranscriber(LocalEngine())
+    assert (transcriber.provider, transcriber.model) == ("local", "moonshine-tiny-en")
+
+
+async def test_a_call_pushed_at_once_becomes_its_words_at_their_times(host: LocalEngine) -> None:
+    reports = await at_once(host, blocks(*tracks(21.3)))
+    assert not [report for report in reports if not isinstance(report, Heard)]
+    for track in g711.TRACKS:
+        truth, heard = said(track, 21), finals(reports, track)
+        assert wrong(truth, words(reports, track)) < 0.15
+        assert len(heard) == len(truth) > 2
+        for (start, end, _), final in zip(truth, heard, strict=True):
+            assert math.isclose(final.start, start, abs_tol=0.3)
+            assert math.isclose(final.end, end, abs_tol=0.3)
+            assert final.closes
+            assert (final.words, final.confidence) == ((), None)
+    assert host.streams == 0
+
+
+async def test_pace_company_and_block_size_change_nothing_that_is_settled(host: LocalEngine) -> None:
+    inbound, outbound = tracks(13)
+    whole = await at_once(host, blocks(inbound, outbound))
+    async with asyncio.TaskGroup() as group:
+        runs = [group.create_task(paced(host, blocks(inbound, outbound), speed)) for speed in (2.5, 3.0)]
+        other = group.create_task(at_once(host, blocks(outbound[::-1], inbound[::-1])))
+    muted = await at_once(host, blocks(inbound, g711.silence(len(inbound))))
+    assert finals(whole, "inbound")
+    for track in g711.TRACKS:
+        for run in runs:
+            assert finals(run.result(), track) == finals(whole, track)
+    assert finals(muted, "inbound") == finals(whole, "inbound")
+    assert finals(muted, "outbound") == []
+    assert other.result() is not None
+
+
+async def test_the_two_tracks_are_kept_apart(host: LocalEngine) -> None:
+    reports = await at_once(host, blocks(*tracks(13)))
+    assert "northwind coffee" in words(reports, "outbound")
+    assert "northwind" not in words(reports, "inbound")
+    assert "ordered a coffee machine" in words(reports, "inbound")
+    assert "machine" not in words(reports, "outbound")
+
+
+async def test_interims_grow_into_one_final_and_say_nothing_twice(host: LocalEngine) -> None:
+    inbound, outbound = tracks(10)
+    reports = await in_step(host, blocks(inbound, outbound))
+    for track in g711.TRACKS:
+        heard = [report for report in reports if isinstance(report, Heard) and report.track == track]
+        assert heard[-1].settled
+        assert sum(not report.settled for report in heard) >= 3
+        for before, after in pairwise(heard):
+            if before.settled:
+                assert after.start >= before.end
+            else:
+                assert not before.closes
+                assert after.start == before.start
+                assert after.settled or after.text != before.text
+
+
+async def test_interims_are_given_up_while_audio_waits(host: LocalEngine) -> None:
+    reports = await at_once(host, blocks(*tracks(13)))
+    assert finals(reports, "inbound")
+    assert all(report.settled for report in reports if isinstance(report, Heard))
+
+
+async def test_beyond_the_bound_the_oldest_audio_is_missed_and_the_rest_keeps_its_time(
+    small: Callable[..., Awaitable[list[Report]]],
+) -> None:
+    reports = await small(blocks(*tracks(21.3)), 8300)
+    for track in g711.TRACKS:
+        missed = [report for report in reports if isinstance(report, Missed) and report.track == track]
+        assert missed == [Missed(track, 0.0, 13.0, local.BACKLOG_REASON)]
+        truth = [line for line in said(track, 21) if line[0] > 13]
+        assert wrong(truth, words(reports, track)) < 0.15
+        assert math.isclose(finals(reports, track)[0].start, truth[0][0], abs_tol=0.35)
+
+
+def test_push_leaves_all_work_to_the_worker() -> None:
+    threads = threading.active_count()
+    idle = LocalEngine()
+    transcriber = LocalTranscriber(idle)
+    for block in blocks(*tracks(5)) * 100:
+        transcriber.push(block)
+    assert (threading.active_count(), idle.streams) == (threads, 0)
+    idle.close()
+
+
+async def test_a_cancelled_call_frees_its_streams_and_is_silent_then(host: LocalEngine) -> None:
+    call = blocks(*tracks(13))
+    reports: list[Report] = []
+
+    async def abandoned() -> None:
+        transcriber = LocalTranscriber(host)
+        async with asyncio.TaskGroup() as group:
+            run = group.create_task(transcriber.run(reports.append))
+            for block in call:
+                transcriber.push(block)
+            await until(lambda: host.streams > 0)
+            run.cancel()
+
+    for _ in range(3):
+        await abandoned()
+        told = len(reports)
+        await until(lambda: host.streams == 0)
+        await asyncio.sleep(0)
+        assert len(reports) == told
+
+
+async def test_a_call_on_which_the_engine_fails_ends_and_the_others_go_on(host: LocalEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, failures = Engine.words, iter([ProviderError("local", "failed: out of memory", retryable=False), ZeroDivisionError("odd")])
+
+    def words_then(self: Engine, samples: "array[float]") -> str:
+        failure = next(failures, None)
+        if failure:
+            raise failure
+        return real(self, samples)
+
+    monkeypatch.setattr(Engine, "words", words_then)
+    call = blocks(*tracks(5))
+    with pytest.raises(ProviderError, match="out of memory") as failed:
+        await at_once(host, call)
+    assert not failed.value.retryable
+    with pytest.raises(ProviderError, match="odd"):
+        await at_once(host, call)
+    assert "northwind" in words(await at_once(host, call), "outbound")
+    assert host.streams == 0
+
+
+async def test_what_was_not_settled_when_the_engine_failed_is_there_for_another(host: LocalEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, answers = Engine.words, iter([True])
+
+    def words_once(self: Engine, samples: "array[float]") -> str:
+        if next(answers, False):
+            return real(self, samples)
+        raise ProviderError("local", "failed", retryable=False)
+
+    call = blocks(*tracks(13))
+    monkeypatch.setattr(Engine, "words", words_once)
+    first, reports = LocalTranscriber(host), list[Report]()
+    for block in call:
+        first.push(block)
+    first.finish()
+    with pytest.raises(ProviderError):
+        await first.run(reports.append)
+    monkeypatch.undo()
+    unheard = first.unheard()
+    assert [block.start_ms for block in unheard] == [block.start_ms for block in call][-len(unheard) :]
+    reports += await at_once(host, unheard)
+    for track in g711.TRACKS:
+        assert len(finals(reports, track)) == len(said(track, 13))
+        assert wrong(said(track, 13), words(reports, track)) < 0.15
+    assert LocalTranscriber(host).unheard() == []
+
+
+async def test_a_leap_of_the_stream_ends_the_utterance_and_moves_the_times(host: LocalEngine) -> None:
+    inbound, outbound = (track[4000:40_000] for track in tracks(5))
+    reports = await at_once(host, blocks(inbound, outbound) + blocks(inbound, outbound, start_ms=60_000))
+    first, second = finals(reports, "outbound")
+    assert first.text == second.text
+    assert math.isclose(second.start - first.start, 60, abs_tol=0.001)
+    assert first.end < 5
+
+
+async def test_the_last_word_is_told_when_the_call_breaks_off(host: LocalEngine) -> None:
+    _, end, text = said("inbound", 10)[0]
+    inbound, outbound = tracks(end)
+    reports = await at_once(host, blocks(inbound, outbound))
+    assert plain(text).split()[-1] == words(reports, "inbound").split()[-1]
+
+
+async def test_a_closed_engine_ends_its_calls_and_takes_no_other() -> None:
+    closing = LocalEngine()
+    transcriber = LocalTranscriber(closing)
+    async with asyncio.TaskGroup() as group:
+        run = group.create_task(transcriber.run(lambda _: None))
+        for block in blocks(*tracks(5)):
+            transcriber.push(block)
+        await until(lambda: closing.streams > 0)
+        await asyncio.to_thread(closing.close)
+    assert run.result() is False
+    assert closing.streams == 0
+    with pytest.raises(ProviderError, match="closed"):
+        await LocalTranscriber(closing).run(lambda _: None)
+
+
+async def test_without_the_engine_one_sentence_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL, "hub.vendors.moonshine.transcriber")
+    monkeypatch.setitem(sys.modules, "moonshine_voice", None)
+    bare = LocalEngine()
+    with pytest.raises(ConfigError, match=r"^HUB_TRANSCRIBER local needs the engine: pip install 'transcript-hub\[local\]'"):
+        bare.check()
+    for _ in range(2):
+        with pytest.raises(ProviderError, match="local needs the engine") as failed:
+            await LocalTranscriber(bare).run(lambda _: None)
+        assert not failed.value.retryable
+    bare.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux keeps a priority per thread")
+def test_the_worker_lets_the_event_loop_go_first(host: LocalEngine) -> None:
+    worker = next(thread for thread in threading.enumerate() if thread.name == "local-engine")
+    assert worker.native_id
+    ours = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    assert os.getpriority(os.PRIO_PROCESS, worker.native_id) == max(local.NICENESS, ours)

@@ -1,0 +1,85 @@
+"""The sample call, spoken by real voices, through each vendor's wire: the same words as through the engine on this machine."""
+
+import asyncio
+import secrets
+import sys
+from contextlib import aclosing
+
+import pytest
+from whisper_normalizer.english import EnglishTextNormalizer
+
+from clients import caller, demo
+from clients.follow import follow
+from clients.sound import read_call
+from hub.app import running
+from hub.audio.g711 import TRACKS
+from hub.config import Config
+from hub.events import CallEnded, Durable, Final, Gap, TranscriberSwitched
+from tests.providers.engine_ear import EngineHearing
+from tests.providers.fake_assemblyai import FakeAssemblyAI
+from tests.providers.fake_deepgram import FakeDeepgram
+from tests.providers.script import FakeProvider, Script
+
+plain = EnglishTextNormalizer()
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="the engine cannot keep tracks apart there"),
+    pytest.mark.timeout(90),  # it computes, with whatever else is computed here: seconds on a machine of its own
+]
+
+
+async def heard(config: Config, seconds: float) -> list[Durable]:
+    """Play the beginning of the sample into a hub, as fast as it takes it; return what a subscriber got."""
+    call_sid, events = "CA" + secrets.token_hex(16), list[Durable]()
+    until = caller.Faults(hang_up_after_ms=round(seconds * 1000))
+    async with running(config) as (_, port), asyncio.TaskGroup() as group:
+        group.create_task(
+            caller.call(f"ws://127.0.0.1:{port}/twilio", read_call(caller.SAMPLE), call_sid=call_sid, speed=0.0, faults=until)
+        )
+        await demo.begun(f"127.0.0.1:{port}", call_sid)
+        async with aclosing(follow(f"ws://127.0.0.1:{port}/client", call_sid, interims=False)) as followed:
+            events += [event async for event in followed if isinstance(event, Durable)]
+    return events
+
+
+async def heard_by(kind: type[FakeProvider], seconds: float) -> list[Durable]:
+    with EngineHearing() as hearing:
+        async with kind(ear=hearing.ear) as fake:
+            config = Config(
+                port=0, drain_seconds=0.0, transcriber="deepgram" if kind is FakeDeepgram else "assemblyai",
+                deepgram_key="k", deepgram_url=fake.url, assemblyai_key="k", assemblyai_url=fake.url,
+            )  # fmt: skip
+            return await heard(config, seconds)
+
+
+@pytest.mark.parametrize(
+    "seconds",
+    [13, pytest.param(3600, id="whole", marks=[pytest.mark.long, pytest.mark.timeout(600)])],
+)
+async def test_the_words_are_the_same_through_every_provider(seconds: float) -> None:
+    here = await heard(Config(port=0, drain_seconds=0.0, transcriber="local"), seconds)
+    for kind in (FakeDeepgram, FakeAssemblyAI):
+        there = await heard_by(kind, seconds)
+        ended = there[-1]
+        assert isinstance(ended, CallEnded)
+        assert (ended.reason, ended.transcript) == ("completed", "complete")
+        assert not [event for event in there if isinstance(event, Gap)]
+        for track in TRACKS:
+            ours, theirs = (
+                [event for event in events if isinstance(event, Final) and event.track == track and event.text] for events in (here, there)
+            )
+            assert [plain(final.text) for final in theirs] == [plain(final.text) for final in ours]
+            assert sum(len(final.text.split()) for final in ours) > 5
+            for one, other in zip(ours, theirs, strict=True):
+                assert abs(one.start - other.start) <= 0.1
+                assert abs(one.end - other.end) <= 0.1
+
+
+async def test_the_engine_on_this_machine_takes_over_when_the_vendor_refuses() -> None:
+    async with FakeDeepgram(Script(refuse=[402])) as fake:
+        config = Config(port=0, drain_seconds=0.0, transcriber="deepgram", deepgram_key="k", deepgram_url=fake.url, fallback="local")
+        events = await heard(config, 7.0)
+    assert [event.provider for event in events if isinstance(event, TranscriberSwitched)] == ["local"]
+    assert "how can i help you" in plain(" ".join(event.text for event in events if isinstance(event, Final)))
+    assert isinstance(events[-1], CallEnded)
+    assert events[-1].transcript == "complete"

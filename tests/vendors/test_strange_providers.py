@@ -1,0 +1,126 @@
+"""A provider may do what it likes: audio intake does not notice, and memory has a bound."""
+
+import asyncio
+import gc
+import logging
+import time
+import tracemalloc
+
+import pytest
+from websockets.asyncio.server import ServerConnection
+
+from hub.audio.timeline import Block
+from hub.ops.counters import ProviderCounters
+from hub.transcribers import session
+from hub.transcribers.transcriber import Lost
+from hub.transcribers.utterances import Heard, Missed
+from tests.providers.fake_deepgram import FakeDeepgram
+from tests.providers.puppet import BEGIN, METADATA, answer, puppet, results
+from tests.providers.script import Script
+from tests.providers.vendors import DEEPGRAM, Vendor, sessions
+from tests.transcribers.runs import CALL, CALLEE, CALLER, VENDORS, push, running, texts, told, transcribed, until, words
+
+pytestmark = pytest.mark.usefixtures("hurry")
+
+
+@VENDORS
+async def test_one_that_reads_nothing_costs_a_bounded_amount_of_memory(vendor: Vendor) -> None:
+    async def sleep(socket: ServerConnection) -> None:
+        if vendor is not DEEPGRAM:
+            await socket.send(BEGIN)
+        socket.transport.pause_reading()
+
+    ten_minutes = [Block(tenth * 100.0, b"\x01" * 800, b"\x01" * 800) for tenth in range(6000)]
+    async with puppet(sleep) as url:
+        transcriber = vendor.open(url)
+        async with running(transcriber) as (reports, run):
+            push(transcriber, ten_minutes[:500])
+            await until(lambda: all(each._line and each._line.ready for each in sessions(transcriber)))
+            gc.collect()
+            tracemalloc.start()
+            slowest = 0.0
+            for block in ten_minutes[500:]:
+                began = time.perf_counter()
+                transcriber.push(Block(block.start_ms, bytes(800), bytes(800)))
+                slowest = max(slowest, time.perf_counter() - began)
+            grown = tracemalloc.get_traced_memory()[0]
+            tracemalloc.stop()
+            run.cancel()
+    assert grown < 2_500_000 * vendor.sessions, "a minute of two tracks is 960,000 bytes; all of it is 8,800,000"
+    assert slowest < 0.25  # a collection of garbage may fall into one
+    assert not told(reports, Missed), "it is told at the next connection, or at the end"
+
+
+async def test_one_that_settles_audio_it_never_got_does_not_silence_what_comes() -> None:
+    heard = bytearray()
+
+    async def boast(socket: ServerConnection) -> None:
+        await socket.send(results("", 0.0, 86_400.0, final=True))
+        async for message in socket:
+            if isinstance(message, bytes):
+                heard.extend(message)
+            else:
+                await socket.send(METADATA)
+
+    async with puppet(boast) as url:
+        transcriber = DEEPGRAM.open(url)
+        async with running(transcriber) as (_, run):
+            push(transcriber, CALL[:5])
+            await until(lambda: len(heard) == 8000)
+            await asyncio.sleep(0)
+            push(transcriber, CALL[5:])
+            transcriber.finish()
+    assert run.result() is True
+    assert bytes(heard) == b"".join(block.stereo() for block in CALL)
+
+
+async def test_messages_that_make_no_sense_cost_only_themselves(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL, session.log.name)
+
+    async def babble(socket: ServerConnection) -> None:
+        for message in ("", "{", "[]", '{"type":"Results"}', b"\x00\xff", '{"type":7}', results("x", 0.0, 0.1, final=True, channel=7)):
+            await socket.send(message)
+        await socket.send(results("hello", 0.1, 0.3, final=True, speech_final=True))
+        await answer(socket, METADATA)
+
+    async with puppet(babble) as url:
+        reports, complete = await transcribed(DEEPGRAM.open(url), CALL[:10])
+    assert complete
+    assert [heard.text for heard in told(reports, Heard) if heard.text] == ["hello"]
+
+
+async def test_deepgram_is_not_left_for_saying_nothing_while_no_audio_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "SILENT_SECONDS", 0.2)
+    monkeypatch.setattr(session, "KEEP_ALIVE_SECONDS", 0.05)
+    async with FakeDeepgram() as fake:
+        transcriber = DEEPGRAM.open(fake.url)
+        async with running(transcriber) as (reports, run):
+            push(transcriber, CALL)
+            await fake.until(lambda: len(fake.visits[0].messages) > 10 if fake.visits else False)
+            transcriber.finish()
+    assert run.result() is True
+    assert not told(reports, Lost)
+    assert set(fake.visits[0].messages[:-1]) == {'{"type":"KeepAlive"}'}
+
+
+async def test_deepgram_is_left_for_saying_nothing_of_audio(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "SILENT_SECONDS", 0.1)
+    async with FakeDeepgram(Script(never_answer=True)) as fake:
+        transcriber = DEEPGRAM.open(fake.url)
+        async with running(transcriber) as (reports, run):
+            for block in CALL:
+                transcriber.push(block)
+                await asyncio.sleep(0.01)
+            await fake.until(lambda: len(fake.visits) > 1)
+            run.cancel()
+    assert told(reports, Lost)[0].reason == "has said nothing for 0 s"
+
+
+@VENDORS
+async def test_repeated_and_unknown_messages_change_nothing(vendor: Vendor) -> None:
+    counters = ProviderCounters()
+    async with vendor.fake(Script(repeat=True, unknown=True, flood=3)) as fake:
+        reports, complete = await transcribed(vendor.open(fake.url, counters), CALL)
+    assert complete
+    assert (words(reports), words(reports, "outbound")) == (texts(CALLER), texts(CALLEE))
+    assert counters.repeats == len(CALLER) + len(CALLEE)

@@ -1,0 +1,389 @@
+"""Deepgram and AssemblyAI through a running hub: from Twilio's socket, over the vendor's wire, to a subscriber."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+
+from hub.transcribers import session
+from tests.house import House, real_house
+from tests.media import CALL, STREAM, media, stop
+from tests.providers.fake_assemblyai import FakeAssemblyAI
+from tests.providers.fake_deepgram import FakeDeepgram
+from tests.providers.script import FakeProvider, Script, Word, said, spoken
+
+CALLER, CALLEE = said("hello I would like some flowers", 0.1), said("of course which ones", 3.0)
+SECONDS = 5.0
+FRAMES = round(2 * SECONDS * 50)
+DEEPGRAM_KEY, ASSEMBLYAI_KEY = "canary-deepgram-key", "canary-assemblyai-key"
+
+Event = dict[str, Any]
+KINDS = pytest.mark.parametrize("kind", [pytest.param(FakeDeepgram, id="deepgram"), pytest.param(FakeAssemblyAI, id="assemblyai")])
+
+
+def settings(*fakes: FakeProvider) -> dict[str, Any]:
+    """What points a hub at these fakes, the first one by default."""
+    told: dict[str, Any] = {"transcriber": name_of(fakes[0])}
+    for fake in fakes:
+        if isinstance(fake, FakeDeepgram):
+            told |= {"deepgram_key": DEEPGRAM_KEY, "deepgram_url": fake.url}
+        else:
+            told |= {"assemblyai_key": ASSEMBLYAI_KEY, "assemblyai_url": fake.url}
+    return told
+
+
+def name_of(fake: FakeProvider) -> str:
+    return "deepgram" if isinstance(fake, FakeDeepgram) else "assemblyai"
+
+
+@asynccontextmanager
+async def hub(*fakes: FakeProvider, **others: Any) -> AsyncIterator[House]:
+    """A hub with the transcribers that its settings open. No provider session outlives it."""
+    try:
+        async with real_house(**((settings(*fakes) if fakes else {}) | others)) as home:
+            yield home
+    finally:
+        assert all(counters.open_sessions == 0 for counters in home.state.counters.providers.values())
+        for fake in fakes:
+            await fake.until(lambda fake=fake: not fake.open_sessions)  # type: ignore[misc]
+
+
+async def speak(
+    socket: aiohttp.ClientWebSocketResponse, inbound: Sequence[Word] = CALLER, outbound: Sequence[Word] = CALLEE, seconds: float = SECONDS
+) -> None:
+    """Play a call in which these words are said, as fast as the socket takes it."""
+    tracks = {"inbound": spoken(inbound, seconds), "outbound": spoken(outbound, seconds)}
+    for at in range(0, round(seconds * 1000), 20):
+        for track, mulaw in tracks.items():
+            await socket.send_str(media(track, at, mulaw[at * 8 : at * 8 + 160]))
+
+
+async def follow(home: House) -> aiohttp.ClientWebSocketResponse:
+    """Follow the call, which must be there."""
+    while True:
+        subscriber = await home.open("/client")
+        if CALL in await subscriber.receive_json():
+            break
+        await subscriber.close()
+    await subscriber.send_str(CALL)
+    return subscriber
+
+
+async def rest(subscriber: aiohttp.ClientWebSocketResponse) -> list[Event]:
+    return [message.json() async for message in subscriber]
+
+
+async def upto(subscriber: aiohttp.ClientWebSocketResponse, kind: str) -> list[Event]:
+    events: list[Event] = []
+    while not events or events[-1]["type"] != kind:
+        events.append(await subscriber.receive_json(timeout=10))
+    return events
+
+
+async def whole(home: House, parameters: Mapping[str, str] | None = None) -> list[Event]:
+    """Play the call to its end; return what a subscriber got."""
+    socket = await home.call(parameters=dict(parameters or {}))
+    subscriber = await follow(home)
+    await speak(socket)
+    await socket.send_str(stop())
+    return await rest(subscriber)
+
+
+def of(events: Sequence[Event], kind: str) -> list[Event]:
+    return [event for event in events if event["type"] == kind]
+
+
+def words(events: Sequence[Event], track: str) -> list[str]:
+    return [word["text"] for final in of(events, "final") if final["track"] == track for word in final["words"]]
+
+
+def check_words(events: Sequence[Event]) -> None:
+    """Every word is there once, at its time."""
+    for track, script in (("inbound", CALLER), ("outbound", CALLEE)):
+        assert words(events, track) == [word.text for word in script]
+        told = [word for final in of(events, "final") if final["track"] == track for word in final["words"]]
+        for word, true in zip(told, script, strict=True):
+            assert abs(word["start"] - true.start) <= 0.1
+            assert abs(word["end"] - true.end) <= 0.1
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "BACKOFF_SECONDS", (0.02, 0.1))
+    monkeypatch.setattr(session, "TICK_SECONDS", 0.05)
+
+
+@KINDS
+@pytest.mark.parametrize("channels", ["separate", "mixed"])
+async def test_a_call_is_transcribed(kind: type[FakeProvider], channels: str) -> None:
+    async with kind() as fake, hub(fake, assemblyai_channels=channels) as home:
+        events = await whole(home)
+    check_words(events)
+    assert of(events, "call-started")[0]["transcriber"]["provider"] == name_of(fake)
+    assert (events[-1]["transcript"], events[-1]["reason"], events[-1]["duration"]) == ("complete", "completed", SECONDS)
+    assert {event["type"] for event in events} == {"call-started", "interim", "final", "call-ended"}
+    assert len(fake.visits) == (2 if kind is FakeAssemblyAI and channels == "separate" else 1)
+
+
+@KINDS
+async def test_words_said_while_the_provider_still_shakes_hands_are_transcribed(kind: type[FakeProvider]) -> None:
+    async with kind(Script(hang_handshake_seconds=[0.8, 0.8])) as fake, hub(fake) as home:
+        socket = await home.call()
+        subscriber = await follow(home)
+        await speak(socket)
+        await home.frames(FRAMES)
+        assert not fake.open_sessions, "the call is in the hub before the provider is there"
+        await socket.send_str(stop())
+        events = await rest(subscriber)
+    check_words(events)
+    assert events[-1]["transcript"] == "complete"
+
+
+@KINDS
+async def test_a_final_three_seconds_after_stop_comes_before_the_end(kind: type[FakeProvider]) -> None:
+    clock = asyncio.get_running_loop().time
+    async with kind(Script(last_words_delay_seconds=3.0)) as fake, hub(fake) as home:
+        socket = await home.call()
+        subscriber = await follow(home)
+        await speak(socket, [], said("and one last word", 4.0 - 0.25))
+        await socket.send_str(stop())
+        stopped = clock()
+        events = await rest(subscriber)
+        assert clock() - stopped >= 2.9
+    assert words(events, "outbound") == ["and", "one", "last", "word"]
+    assert [event["type"] for event in events[-2:]] == ["final", "call-ended"]
+    assert events[-1]["transcript"] == "complete"
+
+
+@KINDS
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(Script(never_answer=True), id="never answers"),
+        pytest.param(Script(hang_handshake_seconds=[60.0] * 9), id="never shakes hands"),
+        pytest.param(Script(flood=400), id="floods"),
+        pytest.param(Script(drop_after_bytes=[1] * 900), id="drops each connection"),
+    ],
+)  # fmt: skip
+async def test_no_provider_delays_twilio_or_ends_the_call(
+    kind: type[FakeProvider], script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "LAST_WORDS_SECONDS", 0.5)
+    monkeypatch.setattr(session, "OPEN_SECONDS", 0.5)
+    clock = asyncio.get_running_loop().time
+    async with kind(script) as fake, hub(fake) as home:
+        socket = await home.call()
+        subscriber = await follow(home)
+        began = clock()
+        await speak(socket)
+        await home.frames(FRAMES)
+        assert clock() - began < 4, "500 frames of five seconds"
+        assert home.state.calls.live == 1
+        assert not socket.closed
+        await socket.send_str(stop())
+        events = await rest(subscriber)
+        assert (await socket.receive(timeout=5)).data == 1000
+    assert (events[-1]["type"], events[-1]["reason"], events[-1]["duration"]) == ("call-ended", "completed", SECONDS)
+    for audio in events[-1]["audio"].values():
+        assert (audio["filledMs"], audio["lateMs"], audio["droppedMs"]) == (0, 0, 0)
+    if script.flood:
+        check_words(events)
+        assert events[-1]["transcript"] == "complete"
+    else:
+        assert events[-1]["transcript"] == "truncated"
+        assert {(gap["track"], gap["start"], gap["end"]) for gap in of(events, "gap")} == {("inbound", 0, 5), ("outbound", 0, 5)}
+
+
+REFUSALS = [
+    (FakeDeepgram, 400, "refused the request (400 Bad Request): Bad Request", "check DEEPGRAM_MODEL and DEEPGRAM_OPTIONS"),
+    (FakeDeepgram, 401, "refused the key (401 INVALID_AUTH)", "check DEEPGRAM_API_KEY"),
+    (FakeDeepgram, 402, "has no credit left for this project", "add some at console.deepgram.com"),
+    (FakeDeepgram, 403, "refused the model (403 INSUFFICIENT_PERMISSIONS)", "DEEPGRAM_MODEL is misspelled"),
+    (FakeAssemblyAI, 1008, "refused the key (1008): Unauthorized Connection", "check ASSEMBLYAI_API_KEY"),
+    (FakeAssemblyAI, 3006, "refused the request (3006)", "check ASSEMBLYAI_MODEL and ASSEMBLYAI_OPTIONS"),
+]
+
+
+@pytest.mark.parametrize(("kind", "refusal", "says", "advises"), REFUSALS)
+async def test_a_refusal_is_told_once_in_words_to_act_on_and_the_call_goes_on(
+    kind: type[FakeProvider], refusal: int, says: str, advises: str
+) -> None:
+    async with kind(Script(refuse=[refusal] * 20)) as fake, hub(fake) as home:
+        events = await whole(home)
+    (lost,) = of(events, "transcriber-lost")
+    assert (lost["provider"], lost["attempt"]) == (name_of(fake), 0)
+    assert lost["reason"].startswith(says)
+    assert advises in lost["reason"]
+    assert not of(events, "transcriber-restored")
+    assert (events[-1]["reason"], events[-1]["transcript"], events[-1]["duration"]) == ("completed", "truncated", SECONDS)
+    assert [(gap["track"], gap["start"], gap["end"]) for gap in of(events, "gap")] == [("inbound", 0.1, 5), ("outbound", 3.0, 5)]
+    assert len(fake.visits) <= 2, "a refusal that a retry cannot mend is not tried again"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "refusal"), [(FakeDeepgram, FakeAssemblyAI, 401), (FakeAssemblyAI, FakeDeepgram, (1008, "Insufficient funds"))]
+)
+@pytest.mark.parametrize("mid_call", [False, True])
+async def test_the_fallback_takes_over_from_the_last_settled_word(
+    first: type[FakeProvider], second: type[FakeProvider], refusal: Any, mid_call: bool
+) -> None:
+    trouble = Script(refuse=[None, None, *[refusal] * 9] if mid_call else [refusal] * 9, drop_after_bytes=[38_400] * 2)
+    async with (
+        first(trouble) as one,
+        second() as other,
+        hub(one, other, fallback="assemblyai" if first is FakeDeepgram else "deepgram") as home,
+    ):
+        events = await whole(home)
+    check_words(events)
+    (switched,) = of(events, "transcriber-switched")
+    assert (switched["provider"], switched["attempt"]) == (name_of(other), 0)
+    lost = of(events, "transcriber-lost")
+    assert [each["attempt"] > 0 for each in lost] == [*[True] * len(of(events, "transcriber-restored")), *[True] * mid_call, False]
+    assert lost[-1]["reason"] == switched["reason"]
+    assert events[-1]["transcript"] == "complete"
+    assert not of(events, "gap")
+
+
+async def test_when_the_fallback_refuses_too_that_is_told_and_the_call_goes_on() -> None:
+    refusing = Script(refuse=[401]), Script(refuse=[1008] * 2)
+    async with FakeDeepgram(refusing[0]) as one, FakeAssemblyAI(refusing[1]) as other, hub(one, other, fallback="assemblyai") as home:
+        events = await whole(home)
+    told = [(event["type"], event["provider"]) for event in events if event["type"].startswith("transcriber")]
+    assert told == [("transcriber-lost", "deepgram"), ("transcriber-switched", "assemblyai"), ("transcriber-lost", "assemblyai")]
+    assert len(of(events, "gap")) == 2
+    assert events[-1]["transcript"] == "truncated"
+
+
+async def test_a_call_chooses_its_transcriber_language_and_keyterms() -> None:
+    async with FakeDeepgram() as one, FakeAssemblyAI() as other, hub(one, other) as home:
+        events = await whole(home, {"transcriber": "assemblyai", "language": "de", "keyterms": "Acme, Dr. Okafor,"})
+    check_words(events)
+    assert of(events, "call-started")[0]["transcriber"] == {"provider": "assemblyai", "model": "u3-rt-pro"}
+    assert not one.visits
+    for visit in other.visits:
+        asked = dict(visit.query)
+        assert (asked["language_codes"], asked["keyterms_prompt"]) == ('["de"]', '["Acme","Dr. Okafor"]')
+        assert asked["speech_model"] == "u3-rt-pro"
+
+
+async def test_deepgram_is_asked_for_a_calls_language_and_keyterms() -> None:
+    async with FakeDeepgram() as fake, hub(fake, deepgram_options="numerals=true") as home:
+        await whole(home, {"language": "de", "keyterms": "Acme, Dr. Okafor"})
+    asked = fake.visits[0].query
+    assert [value for name, value in asked if name == "keyterm"] == ["Acme", "Dr. Okafor"]
+    assert dict(asked) | {"language": "de", "numerals": "true", "model": "nova-3", "multichannel": "true"} == dict(asked)
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [("siri", "is no transcriber of this hub"), ("assemblyai", "is not set up on this hub: ASSEMBLYAI_API_KEY is missing")],
+)
+async def test_a_transcriber_that_this_hub_does_not_have_is_told_and_the_default_takes_over(asked: str, says: str) -> None:
+    async with FakeDeepgram() as fake, hub(fake) as home:
+        events = await whole(home, {"transcriber": asked})
+    check_words(events)
+    (lost,), (switched,) = of(events, "transcriber-lost"), of(events, "transcriber-switched")
+    assert (lost["provider"], lost["reason"], lost["attempt"]) == (asked, says, 0)
+    assert (switched["provider"], switched["reason"]) == ("deepgram", says)
+    assert events[-1]["transcript"] == "complete"
+
+
+@KINDS
+async def test_a_hub_that_stops_ends_its_sessions_and_tells_their_last_words(kind: type[FakeProvider]) -> None:
+    async with kind() as fake:
+        async with asyncio.TaskGroup() as group, hub(fake) as home:
+            socket = await home.call()
+            subscriber = await follow(home)
+            await speak(socket)
+            await home.frames(FRAMES)
+            reading = group.create_task(rest(subscriber))
+            assert fake.open_sessions
+        assert fake.open_sessions == 0
+        assert {visit.messages[-1] for visit in fake.visits} <= {'{"type":"CloseStream"}', '{"type":"Terminate"}'}
+    events = reading.result()
+    check_words(events)
+    assert (events[-1]["reason"], events[-1]["transcript"]) == ("hub-stopping", "complete")
+
+
+@KINDS
+@pytest.mark.parametrize("connecting", [False, True])
+async def test_a_hub_that_fails_leaves_no_session(kind: type[FakeProvider], connecting: bool) -> None:
+    async def failing(fake: FakeProvider) -> None:
+        async with hub(fake) as home:
+            socket = await home.call()
+            await socket.send_str(media("inbound", 0))
+            while not (len(fake.visits) > 0 if connecting else fake.open_sessions > 0):
+                await asyncio.sleep(0.005)
+            raise ZeroDivisionError
+
+    async with kind(Script(hang_handshake_seconds=[60.0] * 2 if connecting else [])) as fake:
+        with pytest.raises(ZeroDivisionError):
+            await failing(fake)
+        assert fake.open_sessions == 0
+
+
+@KINDS
+async def test_interims_end_in_one_final_each_whatever_breaks(kind: type[FakeProvider]) -> None:
+    cuts = [9000, 7000, 21_000, 30_000, 3000, 40_000]
+    async with kind(Script(drop_after_bytes=cuts, repeat=True)) as fake, hub(fake) as home:
+        socket = await home.call()
+        subscriber = await follow(home)
+        await speak(socket)
+        early = await upto(subscriber, "transcriber-restored")
+        await socket.send_str(stop())
+        events = early + await rest(subscriber)
+    check_words(events)
+    assert len(fake.visits) > len(cuts)
+    stories: dict[str, list[Event]] = {}
+    for event in [*of(events, "interim"), *of(events, "final")]:
+        stories.setdefault(event["utterance"], []).append(event)
+    for story in stories.values():
+        story.sort(key=lambda event: event["revision"])
+        assert [event["type"] for event in story] == ["interim"] * (len(story) - 1) + ["final"]
+        assert len({event["revision"] for event in story}) == len(story)
+    lost, restored = of(events, "transcriber-lost"), of(events, "transcriber-restored")
+    assert len(lost) == len(restored)
+    durable = [event for event in events if event["type"] != "interim"]
+    assert [event["offset"] for event in durable] == list(range(1, len(durable) + 1))
+    assert events[-1]["transcript"] == "complete"
+
+
+async def test_no_key_shows_anywhere(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    shown: list[Any] = []
+    async with (
+        FakeDeepgram(Script(drop_after_bytes=[9000], refuse=[None, 503, 401])) as one,
+        FakeAssemblyAI(Script(refuse=[1008])) as other,
+        hub(one, other, fallback="assemblyai") as home,
+    ):
+        shown += await whole(home)
+        for path in ("/calls", f"/calls/{CALL}", "/metrics", "/readyz"):
+            async with home.session.get(home.url(path)) as answer:
+                shown.append(await answer.text())
+        shown += [repr(home.state.config), str(home.state.config)]
+    assert one.visits[0].headers["Authorization"] == f"Token {DEEPGRAM_KEY}"
+    assert other.visits[0].headers["Authorization"] == ASSEMBLYAI_KEY
+    logged = [record.getMessage() for record in caplog.records if record.name != "websockets.server"]  # the fakes' own log
+    assert any("refused the key" in message for message in logged)
+    assert any("refused the key" in str(each) for each in shown)
+    assert "canary" not in str([logged, shown])
+
+
+async def test_two_calls_at_once_do_not_mix() -> None:
+    async with FakeDeepgram(Script(drop_after_bytes=[9000, 20_000])) as fake, hub(fake) as home:
+        one = await home.call()
+        two = await home.call("CA" + "2" * 32, "MZ" + "2" * 32)
+        subscriber = await follow(home)
+        await speak(one)
+        for at in range(0, 1000, 20):
+            await two.send_str(media("inbound", at, b"\xff" * 160, "MZ" + "2" * 32))
+        await two.send_str(stop("CA" + "2" * 32, "MZ" + "2" * 32))
+        await one.send_str(stop(CALL, STREAM))
+        events = await rest(subscriber)
+        other = await home.json(f"/calls/{'CA' + '2' * 32}/transcript.json")
+    check_words(events)
+    assert not any(word.text in str(other) for word in CALLER if len(word.text) > 4)

@@ -1,0 +1,259 @@
+"""Is it Twilio? What it signed is let in, and nothing else: not on another address, not with another token, not by another's headers."""
+
+import hashlib
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import WSMsgType
+from multidict import MultiDict
+from twilio.request_validator import RequestValidator
+
+from hub import tokens
+from hub.config import Config
+from hub.web.proof import addresses, signed
+from tests.house import House, house
+from tests.media import CALL, CONNECTED, STREAM, start
+
+TOKEN, PUBLIC = "12345", "https://hub.example.com"
+SECRET = "s" * 32
+
+
+def config(token: str = TOKEN, public_url: str = PUBLIC) -> Config:
+    return Config(twilio_token=token, public_url=public_url)
+
+
+def sign(url: str, parameters: Any = None, token: str = TOKEN, algorithm: str | None = None) -> str:
+    return str(RequestValidator(token).compute_signature(url, parameters or {}, algorithm))
+
+
+# ------------------------------------------------------------------------------------------------------- published vectors
+
+
+@pytest.mark.parametrize(
+    ("url", "parameters", "algorithm", "signature"),
+    [
+        ("wss://hub.example.com/twilio", {}, "HMAC_SHA1", "eW2CXLmpcvJcGMeftBTrgiA5y1g="),
+        ("wss://hub.example.com/twilio", {}, "HMAC_SHA256", "mMnDVlWPlmWh8khVam3koYcCozLdnwkhZcVsWOZvOKo="),
+        (
+            "https://mycompany.com/myapp.php?foo=1&bar=2",
+            {"CallSid": "CA1234567890ABCDE", "Caller": "+14158675309", "Digits": "1234", "From": "+14158675309", "To": "+18005551212"},
+            "HMAC_SHA1",
+            "RSOYDt4T1cUTdK1PDd93/VVr8B8=",
+        ),
+        (
+            "https://hub.example.com/hook?bodySHA256=015abd7f5cc57a2dd94b7590f04ad8084273905ee33ec5cebeae62276a97f862",
+            {},
+            "HMAC_SHA1",
+            "J3KZNnjKlyoJPkQIFTHsjNE+g0o=",
+        ),
+    ],
+)
+def test_the_vectors_fit_and_nothing_near_them(url: str, parameters: dict[str, str], algorithm: str, signature: str) -> None:
+    told = MultiDict(parameters)
+    assert signed(config(), (url,), told, signature, algorithm)
+    assert not signed(config("12346"), (url,), told, signature, algorithm)
+    assert not signed(config(), (url + "/",), told, signature, algorithm)
+    assert not signed(config(), (url.replace(".com", ".org"),), told, signature, algorithm)
+    assert not signed(config(), (url,), MultiDict({**parameters, "More": "1"}), signature, algorithm)
+    assert not signed(config(), (url,), told, signature.swapcase(), algorithm)
+    assert not signed(config(), (url,), told, "\udcff", algorithm)
+
+
+def test_either_token_fits_while_they_are_changed() -> None:
+    url = "wss://hub.example.com/twilio"
+    both = config("old, new")
+    assert all(signed(both, (url,), MultiDict(), sign(url, token=token)) for token in ("old", "new"))
+    assert not signed(both, (url,), MultiDict(), sign(url, token="old, new"))
+
+
+def test_a_name_that_comes_twice_is_signed_with_both_values() -> None:
+    told = MultiDict([("b", "2"), ("a", "x"), ("b", "1"), ("b", "2")])
+    url = "https://hub.example.com/twiml"
+    assert signed(config(), (url,), told, sign(f"{url}axb1b2"))
+
+
+@pytest.mark.parametrize(
+    ("public_url", "raw_path", "upgrade", "expected"),
+    [
+        ("https://h.example", "/twilio", True, {"wss://h.example/twilio", "wss://h.example:443/twilio"}),
+        ("https://h.example/", "/twiml?a=%20b", False, {"https://h.example/twiml?a=%20b", "https://h.example:443/twiml?a=%20b"}),
+        (
+            "https://h.example:8443",
+            "/twilio",
+            True,
+            {"wss://h.example:8443/twilio", "wss://h.example/twilio", "wss://h.example:443/twilio"},
+        ),
+        ("https://h.example/hub", "/twilio", True, {"wss://h.example/hub/twilio", "wss://h.example:443/hub/twilio"}),
+        ("http://127.0.0.1:5000", "/twilio", True, {"ws://127.0.0.1:5000/twilio", "ws://127.0.0.1/twilio", "ws://127.0.0.1:80/twilio"}),
+    ],
+)
+def test_an_address_is_the_public_one_with_and_without_its_port(public_url: str, raw_path: str, upgrade: bool, expected: set[str]) -> None:
+    assert set(addresses(public_url, raw_path, upgrade=upgrade)) == expected
+
+
+# ----------------------------------------------------------------------------------------------------------- the upgrade
+
+
+async def upgraded(home: House, path: str = "/twilio", **headers: str) -> int:
+    try:
+        await home.open(path, **headers)
+    except aiohttp.WSServerHandshakeError as refusal:
+        return refusal.status
+    return 101
+
+
+GOOD = sign("wss://hub.example.com/twilio")
+
+
+@pytest.mark.parametrize(
+    ("why", "headers", "status"),
+    [
+        ("signed", {"X-Twilio-Signature": GOOD}, 101),
+        ("signed, lower case on the wire", {"x-twilio-signature": GOOD}, 101),
+        ("signed with the port", {"X-Twilio-Signature": sign("wss://hub.example.com:443/twilio")}, 101),
+        (
+            "signed with a shared key",
+            {
+                "X-Twilio-Signature": sign("wss://hub.example.com/twilio", algorithm="HMAC_SHA256"),
+                "X-Twilio-Webhooks-Signature-Settings": "key=k1,algorithm=HMAC_SHA256",
+            },
+            101,
+        ),
+        ("missing", {}, 403),
+        ("empty", {"X-Twilio-Signature": ""}, 403),
+        ("forged", {"X-Twilio-Signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAA="}, 403),
+        ("another account's", {"X-Twilio-Signature": sign("wss://hub.example.com/twilio", token="54321")}, 403),
+        ("of another host", {"X-Twilio-Signature": sign("wss://evil.example/twilio")}, 403),
+        ("of another path", {"X-Twilio-Signature": sign("wss://hub.example.com/agent")}, 403),
+        ("of a trailing slash", {"X-Twilio-Signature": sign("wss://hub.example.com/twilio/")}, 403),
+        ("of another scheme", {"X-Twilio-Signature": sign("https://hub.example.com/twilio")}, 403),
+        ("of another port", {"X-Twilio-Signature": sign("wss://hub.example.com:8443/twilio")}, 403),
+        ("of a query", {"X-Twilio-Signature": sign("wss://hub.example.com/twilio?a=1")}, 403),
+        ("unknown kind", {"X-Twilio-Signature": GOOD, "X-Twilio-Webhooks-Signature-Settings": "key=k,algorithm=NONE"}, 403),
+        (
+            "of another host, which the proxy is said to be",
+            {
+                "X-Twilio-Signature": sign("wss://evil.example/twilio"),
+                "Host": "evil.example",
+                "X-Forwarded-Host": "evil.example",
+                "X-Forwarded-Proto": "https",
+                "Forwarded": "host=evil.example;proto=https",
+            },
+            403,
+        ),
+    ],
+)
+async def test_an_upgrade_that_twilio_did_not_sign_is_403_before_it_is_one(why: str, headers: dict[str, str], status: int) -> None:
+    async with house(twilio_token=TOKEN, public_url=PUBLIC, secret=SECRET) as home:
+        assert await upgraded(home, **headers) == status
+        assert home.state.counters.refused["twilio signature"] == (status == 403)
+
+
+async def test_a_signature_covers_the_query_as_it_came() -> None:
+    async with house(twilio_token=TOKEN, public_url=PUBLIC) as home:
+        good = sign("wss://hub.example.com/twilio?a=1&b=%20")
+        assert await upgraded(home, "/twilio?a=1&b=%20", **{"X-Twilio-Signature": good}) == 101
+        assert await upgraded(home, "/twilio?a=1", **{"X-Twilio-Signature": good}) == 403
+        assert await upgraded(home, "/twilio?a=1&b=%20", **{"X-Twilio-Signature": GOOD}) == 403
+
+
+async def test_pages_of_other_sites_cannot_call() -> None:
+    async with house() as home:
+        assert await upgraded(home) == 101
+        assert await upgraded(home, Origin="https://evil.example") == 403
+
+
+# ---------------------------------------------------------------------------------------------------------- webhooks
+
+FORM = {"CallSid": CALL, "StreamSid": STREAM, "StreamEvent": "stream-started", "Empty": "", "From": "+14155550123"}
+
+
+@pytest.mark.parametrize("path", ["/twiml", "/twilio/status", "/twiml?outboundTrackLabel=agent"])
+async def test_webhooks_are_served_when_signed_and_otherwise_not(path: str) -> None:
+    url = PUBLIC + path
+    async with house(twilio_token=TOKEN, public_url=PUBLIC) as home:
+
+        async def post(form: Any = FORM, signature: str = "", at: str = path) -> int:
+            async with home.session.post(home.url(at), data=form, headers={"X-Twilio-Signature": signature}) as answer:
+                return answer.status
+
+        assert await post(signature=sign(url, FORM)) in {200, 204}
+        assert await post() == 403
+        assert await post(signature=sign(url)) == 403, "the form is signed too"
+        assert await post(FORM | {"From": "+19995550123"}, sign(url, FORM)) == 403
+        assert await post(FORM | {"StreamError": "x"}, sign(url, FORM)) == 403
+        assert await post(signature=sign(url, FORM, "54321")) == 403
+        assert await post(signature=sign(url, FORM), at="/twiml?x=1") == 403, "of another address"
+        assert await post(b"a=1", sign(url)) == 403, "a body that is no form"
+        assert await post("x" * 100_000, sign(url)) in {403, 413}
+
+
+@pytest.mark.parametrize(("body", "status"), [(b'{"a":1}', 200), (b'{"a":2}', 403)])
+async def test_a_json_body_is_proved_by_its_hash(body: bytes, status: int) -> None:
+    path = "/twiml?bodySHA256=" + hashlib.sha256(b'{"a":1}').hexdigest()
+    async with house(twilio_token=TOKEN, public_url=PUBLIC) as home:
+        headers = {"X-Twilio-Signature": sign(PUBLIC + path), "Content-Type": "application/json"}
+        async with home.session.post(home.url(path), data=body, headers=headers) as answer:
+            assert answer.status == status
+
+
+async def test_a_hub_without_an_auth_token_gives_no_twiml_where_streams_need_a_token() -> None:
+    async with house(secret=SECRET, public_url=PUBLIC) as home, home.session.post(home.url("/twiml"), data=FORM) as answer:
+        assert answer.status == 403
+        assert "TWILIO_AUTH_TOKEN" in await answer.text()
+
+
+# ------------------------------------------------------------------------------------------------------- stream tokens
+
+
+@pytest.mark.parametrize(
+    ("token", "reason"),
+    [
+        (tokens.mint_stream(SECRET, CALL, 3600), None),
+        (tokens.mint_stream(SECRET, None, 3600), None),
+        ("", "this hub wants a token in the <Parameter> named token"),
+        (tokens.mint_stream(SECRET, "CA" + "2" * 32, 3600), "the token is of another call"),
+        (tokens.mint_stream(SECRET, CALL, -60), "the token has expired"),
+        (tokens.mint_stream("x" * 32, CALL, 3600), "the token is not one of this hub's"),
+        (tokens.mint(SECRET, ["*"], 3600), "the token is for subscribers, not for streams"),
+        ("nonsense", "the token is not one of this hub's"),
+    ],
+)
+async def test_without_an_auth_token_a_stream_proves_itself_by_its_token(token: str, reason: str | None) -> None:
+    async with house(secret=SECRET, public_url=PUBLIC) as home:
+        socket = await home.open("/twilio")
+        await socket.send_str(CONNECTED)
+        await socket.send_str(start(parameters={"token": token} if token else {}))
+        if reason is None:
+            await socket.send_str("not json")
+            assert (await socket.receive()).data == 1007, "it was let in, and what came then was read"
+            assert home.state.registry.find(CALL) is not None
+            return
+        message = await socket.receive()
+        assert (message.type, message.data, message.extra) == (WSMsgType.CLOSE, 1008, reason)
+        assert home.state.registry.find(CALL) is None
+        assert home.state.counters.refused["twilio token"] == 1
+
+
+def test_a_streams_token_lets_nobody_watch() -> None:
+    for call_sid in (CALL, None):
+        with pytest.raises(tokens.TokenError):
+            tokens.verify(SECRET, tokens.mint_stream(SECRET, call_sid, 60))
+
+
+@pytest.mark.parametrize(
+    ("settings", "proof"),
+    [
+        ({}, "none"),
+        ({"secret": SECRET}, "none"),
+        ({"host": "0.0.0.0", "open": True}, "none"),
+        ({"host": "0.0.0.0", "secret": SECRET}, "token"),
+        ({"public_url": PUBLIC, "secret": SECRET}, "token"),
+        ({"public_url": PUBLIC, "twilio_token": TOKEN}, "signature"),
+        ({"public_url": PUBLIC, "twilio_token": TOKEN, "open": True}, "signature"),
+        ({"public_url": PUBLIC, "twilio_token": TOKEN, "secret": SECRET}, "signature"),
+    ],
+)
+def test_which_proof_is_wanted_follows_from_the_settings(settings: dict[str, Any], proof: str) -> None:
+    assert Config(**settings).proof == proof
