@@ -124,7 +124,8 @@ class AnsweredCall:
         """Played bytes that do not fill a millisecond."""
         self._session = ModelSession(address, key, self._provider, clock, record.call_sid)
         self.dialogue = Dialogue(
-            agent, Speech(start.stream_sid), to_model=self._session.send, to_caller=say, hear=self.publisher.hear, played=self._was_played,
+            agent, Speech(start.stream_sid), to_model=self._session.send, to_caller=say, hear=self.publisher.report,
+            played=self._was_played,
             interrupted=self._was_interrupted, answered=self._answered, use=self._use,
         )  # fmt: skip
         self.dialogue.now_ms = float(self._base_ms)
@@ -143,7 +144,7 @@ class AnsweredCall:
         )
         if self._base_ms - self._left_ms >= GAP_MS:
             for track in TRACKS:
-                self.publisher.hear(Missed(track, self._left_ms / 1000, self._base_ms / 1000, "no stream"))
+                self.publisher.report(Missed(track, self._left_ms / 1000, self._base_ms / 1000, "no stream"))
         self._log.info("the agent %s answers with %s", self.agent.name, self.agent.model)
 
     @property
@@ -194,7 +195,7 @@ class AnsweredCall:
 
     def dtmf(self, digit: str, track: Track) -> None:
         """Tell subscribers, and the model, about a key press."""
-        self.record.topic.publish(events.Dtmf(call_sid=self.record.call_sid, digit=digit, track=track))
+        self.publisher.publish(events.Dtmf(call_sid=self.record.call_sid, digit=digit, track=track))
         if not self._over.is_set():
             self.dialogue.keypad.press(digit, self.dialogue.now_ms)
 
@@ -249,7 +250,7 @@ class AnsweredCall:
 
     def _was_interrupted(self, heard_ms: float, generated_ms: float) -> None:
         self._counters.interruptions += 1
-        self.record.topic.publish(
+        self.publisher.publish(
             events.AgentInterrupted(
                 call_sid=self.record.call_sid,
                 time=self._now(),
@@ -334,7 +335,7 @@ class AnsweredCall:
     def _fail(self, reason: EndReason, problem: str) -> None:
         """End the agent's part in words: subscribers read them, the caller hears what the TwiML has after the agent."""
         if not self._over.is_set():
-            self.publisher.hear(Lost("openai", problem, 0))
+            self.publisher.report(Lost("openai", problem, 0))
             self._end(reason, END_SENTENCES.get(reason, problem))
 
     # The model and its tools.

@@ -159,7 +159,7 @@ class Calls:
         for track in entry.tracks:
             settled_ms = entry.settled_ms.get(track, 0.0)
             if settled_ms < end_ms:
-                publisher.hear(Missed(track, settled_ms / 1000, end_ms / 1000, "no stream"))
+                publisher.report(Missed(track, settled_ms / 1000, end_ms / 1000, "no stream"))
         publisher.ended("stream-lost", end_ms, {}, complete=False)
         log.info("call=%s ended while no hub listened", entry.call_sid)
 

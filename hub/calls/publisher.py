@@ -11,6 +11,7 @@ import msgspec
 from hub import events
 from hub.audio.g711 import Track, ms
 from hub.audio.timeline import StereoTimeline
+from hub.events import D
 from hub.topics.registry import Record, Registry
 from hub.transcribers.transcriber import Lost, Report, Restored, Switched
 from hub.transcribers.utterances import SPEAKERS, Heard, Missed
@@ -59,7 +60,7 @@ class Publisher:
         record.agent = agent
         labels = {track: parameters[name] for name, track in LABELS.items() if parameters.get(name)}
         transcript.name({**(speakers or {}), **labels})
-        started = record.topic.publish(
+        started = self.publish(
             events.CallStarted(
                 call_sid=record.call_sid,
                 from_=parameters.get("from") or (known.from_ if known else None),
@@ -76,6 +77,13 @@ class Publisher:
         record.started = msgspec.structs.replace(known or started, from_=started.from_, to=started.to, direction=started.direction)
         self._registry.announce(record, started)
 
+    def publish(self, event: D, *, closes: str | None = None, last: bool = False) -> D:
+        """Append an event to the call's log, for everyone. The only way into the log; returns the event as subscribers receive it.
+
+        `closes` and `last` as in Topic.publish. Never waits.
+        """
+        return self.record.topic.publish(event, closes=closes, last=last)
+
     def identified(self, facts: CallFacts) -> None:
         """Tell who the call is from and to, as another `call-started` of the stream that is there."""
         started = self.record.started
@@ -85,14 +93,14 @@ class Publisher:
         self.record.started = msgspec.structs.replace(started, from_=facts.from_, to=facts.to, direction=direction)
         self._tell(self.record.started)
 
-    def hear(self, report: Report) -> None:
+    def report(self, report: Report) -> None:
         """Turn one report into an event. Never raises."""
-        topic, sid = self.record.topic, self.record.call_sid
+        sid = self.record.call_sid
         match report:
             case Heard():
                 self._fold(report)
             case Missed(track, start, end, reason):
-                topic.publish(events.Gap(call_sid=sid, track=track, start=round(start, 3), end=round(end, 3), reason=reason))
+                self.publish(events.Gap(call_sid=sid, track=track, start=round(start, 3), end=round(end, 3), reason=reason))
             case Lost(provider, reason, attempt):
                 self._tell(events.TranscriberLost(call_sid=sid, provider=provider, reason=reason, attempt=attempt))
             case Restored(provider, reason, attempt):
@@ -111,7 +119,7 @@ class Publisher:
             case events.Interim() as interim:
                 topic.revise(interim)
             case events.Final() as final:
-                topic.publish(final, closes=final.utterance)
+                self.publish(final, closes=final.utterance)
             case None:
                 pass
 
@@ -119,12 +127,12 @@ class Publisher:
         """Tell what is still open with the words known so far; return whether there was any."""
         finals = self._transcript.close()
         for final in finals:
-            self.record.topic.publish(final, closes=final.utterance)
+            self.publish(final, closes=final.utterance)
         return bool(finals)
 
     def ended(self, reason: str, end_ms: float, audio: dict[Track, events.TrackAudio], *, complete: bool) -> events.CallEnded:
         """Tell the end, and how the audio fared."""
-        ended = self.record.topic.publish(
+        ended = self.publish(
             events.CallEnded(
                 call_sid=self.record.call_sid,
                 reason=reason,
@@ -140,7 +148,7 @@ class Publisher:
 
     def _tell(self, event: events.Durable) -> None:
         """Publish what concerns the call as a whole."""
-        self._registry.announce(self.record, self.record.topic.publish(event))
+        self._registry.announce(self.record, self.publish(event))
 
 
 def brought(start: StartBody) -> dict[str, str]:

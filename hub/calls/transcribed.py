@@ -74,7 +74,7 @@ class Stream:
 
     def dtmf(self, digit: str, track: Track) -> None:
         """Tell subscribers about a key press."""
-        self.call.record.topic.publish(events.Dtmf(call_sid=self.call.record.call_sid, digit=digit, track=track))
+        self.call._publisher.publish(events.Dtmf(call_sid=self.call.record.call_sid, digit=digit, track=track))
 
     def stop(self) -> None:
         """Twilio said that the stream is over."""
@@ -333,7 +333,7 @@ class Call:
     def _hear(self, report: Report) -> None:
         """Turn one report into an event. Never waits, never raises."""
         self._heard = self._heard or isinstance(report, Heard)
-        self._publisher.hear(report)
+        self._publisher.report(report)
 
     def _settled(self, track: Track, end_ms: float, told: bool) -> None:
         self._bookmark.settle(track, end_ms, self._base_ms(), told=told)

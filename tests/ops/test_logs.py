@@ -32,7 +32,7 @@ def record(message: str = "ended: %s", *args: object, failed: bool = False, **ab
 def test_text_puts_the_call_and_the_stream_in_front() -> None:
     line = Text().format(record(call=CALL, stream=STREAM))
     assert line.endswith(f" INFO hub.calls.transcribed call={CALL} stream={STREAM} ended: completed")
-    assert Text().format(record()).endswith(" INFO hub.call ended: completed")
+    assert Text().format(record()).endswith(" INFO hub.calls.transcribed ended: completed")
 
 
 def test_json_has_them_as_fields() -> None:
