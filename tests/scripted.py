@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 from hub.audio.g711 import Track
 from hub.audio.timeline import Block
-from hub.transcribers.transcriber import Hear, Report
-from hub.transcribers.utterances import Heard
+from hub.transcribers.transcriber import OnReport, Report
+from hub.transcribers.utterances import Recognized
 
-Script = Callable[["ScriptedTranscriber", Hear], None]
+Script = Callable[["ScriptedTranscriber", OnReport], None]
 
 
 class ScriptedTranscriber:
@@ -26,7 +26,7 @@ class ScriptedTranscriber:
         self.complete = True
         self.cancelled = False
         self._unheard: list[Report] = []
-        self.hear: Hear = self._unheard.append
+        self.hear: OnReport = self._unheard.append
         self._on_block = on_block
 
     def push(self, block: Block) -> None:
@@ -37,7 +37,7 @@ class ScriptedTranscriber:
     def finish(self) -> None:
         self.finished.set()
 
-    async def run(self, hear: Hear) -> bool:
+    async def run(self, hear: OnReport) -> bool:
         self.hear = hear
         for report in self._unheard:
             hear(report)
@@ -50,7 +50,7 @@ class ScriptedTranscriber:
             raise
         return self.complete
 
-    def unheard(self) -> list[Block]:
+    def unsettled(self) -> list[Block]:
         return self.blocks
 
     def audio(self, track: Track) -> bytes:
@@ -58,10 +58,10 @@ class ScriptedTranscriber:
         return b"".join(block.track(track) for block in self.blocks)
 
     def interim(self, text: str, track: Track = "inbound", start: float = 0.0, end: float = 1.0) -> None:
-        self.hear(Heard(track, start, end, text, settled=False, closes=False))
+        self.hear(Recognized(track, start, end, text, settled=False, closes=False))
 
     def final(self, text: str, track: Track = "inbound", start: float = 0.0, end: float = 1.0) -> None:
-        self.hear(Heard(track, start, end, text, settled=True, closes=True))
+        self.hear(Recognized(track, start, end, text, settled=True, closes=True))
 
 
 def talking(script: "ScriptedTranscriber", block: Block) -> None:

@@ -14,7 +14,7 @@ from hub.agents.spoken import LETTERS_PER_MS, Utterance
 from hub.agents.turns import Turns
 from hub.audio.g711 import BYTES_PER_MS
 from hub.errors import ProviderError
-from hub.transcribers.utterances import Heard, Missed
+from hub.transcribers.utterances import NotTranscribed, Recognized
 from hub.twilio.media import Speech
 from hub.vendors.openai import wire as openai
 
@@ -44,7 +44,7 @@ class Dialogue:
         *,
         to_model: Callable[[bytes], None],
         to_caller: Callable[[bytes, bytes | None], None],
-        hear: Callable[[Heard | Missed], None],
+        hear: Callable[[Recognized | NotTranscribed], None],
         played: Callable[[float, bytes], None],
         interrupted: Callable[[float, float], None],
         answered: Callable[[float], None],
@@ -384,10 +384,10 @@ class Dialogue:
             self._tell(self.turns.settle(item_id, utterance.text, self.now_ms))
         complete = True
         for report in self.turns.close(self.now_ms):
-            complete = complete and not isinstance(report, Missed)
+            complete = complete and not isinstance(report, NotTranscribed)
             self._hear(report)
         return complete
 
-    def _tell(self, reports: Iterable[Heard | Missed]) -> None:
+    def _tell(self, reports: Iterable[Recognized | NotTranscribed]) -> None:
         for report in reports:
             self._hear(report)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hub.audio.g711 import Track
-from hub.transcribers.utterances import Heard, Missed
+from hub.transcribers.utterances import NotTranscribed, Recognized
 
 PAST_TURNS = 100
 """So many turns that were told are remembered, so that none is told twice, and one that was given up can still be told."""
@@ -38,9 +38,9 @@ class Turn:
         """Return from when to when it was said, in seconds."""
         return self.start_ms / 1000, (self.end_ms if self.end_ms is not None else self.start_ms) / 1000
 
-    def heard(self) -> Heard:
+    def heard(self) -> Recognized:
         """Return its words as they will stay."""
-        return Heard(self.track, *self.span(), self.text.strip(), settled=True, closes=True, interrupted=self.interrupted)
+        return Recognized(self.track, *self.span(), self.text.strip(), settled=True, closes=True, interrupted=self.interrupted)
 
 
 class Turns:
@@ -70,19 +70,19 @@ class Turns:
         if (turn := self._turns.get(key)) is not None:
             turn.end_ms = max(end_ms, turn.start_ms)
 
-    def extend(self, key: str, delta: str, now_ms: float) -> Iterator[Heard | Missed]:
+    def extend(self, key: str, delta: str, now_ms: float) -> Iterator[Recognized | NotTranscribed]:
         """Put more text behind what is known."""
         if (turn := self._turns.get(key)) is not None and not turn.settled:
             turn.text += delta
             yield from self._interim(turn, now_ms)
 
-    def revise(self, key: str, text: str, now_ms: float) -> Iterator[Heard | Missed]:
+    def revise(self, key: str, text: str, now_ms: float) -> Iterator[Recognized | NotTranscribed]:
         """Replace the text."""
         if (turn := self._turns.get(key)) is not None and not turn.settled:
             turn.text = text
             yield from self._interim(turn, now_ms)
 
-    def settle(self, key: str, text: str, end_ms: float, *, interrupted: bool = False) -> Iterator[Heard | Missed]:
+    def settle(self, key: str, text: str, end_ms: float, *, interrupted: bool = False) -> Iterator[Recognized | NotTranscribed]:
         """This is the whole text; empty when nothing was said. Of a turn that was given up, it is told all the same, out of order."""
         past = self._past.get(key)
         if past is not None and past.failure and not past.text and text.strip():
@@ -94,14 +94,14 @@ class Turns:
             turn.end_ms = max(turn.start_ms, turn.end_ms if turn.end_ms is not None else end_ms)
             yield from self.due(end_ms)
 
-    def fail(self, key: str, reason: str, now_ms: float) -> Iterator[Heard | Missed]:
+    def fail(self, key: str, reason: str, now_ms: float) -> Iterator[Recognized | NotTranscribed]:
         """The text will not come; what is known of it stays."""
         if (turn := self._turns.get(key)) is not None and not turn.settled:
             turn.settled, turn.failure = True, reason
             turn.end_ms = now_ms if turn.end_ms is None else turn.end_ms
             yield from self.due(now_ms)
 
-    def due(self, now_ms: float) -> Iterator[Heard | Missed]:
+    def due(self, now_ms: float) -> Iterator[Recognized | NotTranscribed]:
         """Yield the turns that can be told by now; those waited for too long are told with what is known of them."""
         while self._turns:
             turn = next(iter(self._turns.values()))
@@ -111,7 +111,7 @@ class Turns:
                 turn.failure = "its transcription did not come"
             yield from self._told(turn)
 
-    def close(self, now_ms: float) -> Iterator[Heard | Missed]:
+    def close(self, now_ms: float) -> Iterator[Recognized | NotTranscribed]:
         """Nothing more will be said: yield all that is left, in order."""
         for turn in list(self._turns.values()):
             if not turn.settled:
@@ -119,27 +119,27 @@ class Turns:
                 turn.end_ms = now_ms if turn.end_ms is None else turn.end_ms
             yield from self._told(turn)
 
-    def _told(self, turn: Turn) -> Iterator[Heard | Missed]:
+    def _told(self, turn: Turn) -> Iterator[Recognized | NotTranscribed]:
         del self._turns[turn.key]
         self._past[turn.key] = turn
         if len(self._past) > PAST_TURNS:
             del self._past[next(iter(self._past))]
         if turn.failure and not turn.text:
-            yield Missed(turn.track, *turn.span(), turn.failure)
+            yield NotTranscribed(turn.track, *turn.span(), turn.failure)
         yield turn.heard()
         yield from self._tell_late()
 
-    def _tell_late(self) -> Iterator[Heard]:
+    def _tell_late(self) -> Iterator[Recognized]:
         # Not amid the interims of a newer turn of that track: they would be taken for one utterance.
         for turn in [late for late in self._late if not any(other.track == late.track and other.text for other in self._turns.values())]:
             self._late.remove(turn)
             yield turn.heard()
 
-    def _interim(self, turn: Turn, now_ms: float) -> Iterator[Heard | Missed]:
+    def _interim(self, turn: Turn, now_ms: float) -> Iterator[Recognized | NotTranscribed]:
         # One utterance is open on a track: words of a second turn wait until the first is told.
         if all(turn.track != other.track for other in self._before(turn)):
             end_ms = turn.end_ms if turn.end_ms is not None else max(now_ms, turn.start_ms)
-            yield Heard(turn.track, turn.start_ms / 1000, end_ms / 1000, turn.text.strip(), settled=False, closes=False)
+            yield Recognized(turn.track, turn.start_ms / 1000, end_ms / 1000, turn.text.strip(), settled=False, closes=False)
 
     def _before(self, turn: Turn) -> Iterator[Turn]:
         for other in self._turns.values():

@@ -26,7 +26,7 @@ from hub.ops.counters import Counters
 from hub.ops.logs import CallLog
 from hub.topics.registry import Record, Registry
 from hub.transcribers.transcriber import Lost
-from hub.transcribers.utterances import Missed
+from hub.transcribers.utterances import NotTranscribed
 from hub.twilio.media import Speech, StartBody
 from hub.twilio.rest import Account
 from hub.vendors.openai import wire as openai
@@ -144,7 +144,7 @@ class AnsweredCall:
         )
         if self._base_ms - self._left_ms >= GAP_MS:
             for track in TRACKS:
-                self.publisher.report(Missed(track, self._left_ms / 1000, self._base_ms / 1000, "no stream"))
+                self.publisher.report(NotTranscribed(track, self._left_ms / 1000, self._base_ms / 1000, "no stream"))
         self._log.info("the agent %s answers with %s", self.agent.name, self.agent.model)
 
     @property

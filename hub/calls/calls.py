@@ -16,7 +16,7 @@ from hub.ops import logs
 from hub.ops.counters import Counters
 from hub.topics.registry import Record, Registry
 from hub.transcribers.transcriber import Transcriber
-from hub.transcribers.utterances import Missed
+from hub.transcribers.utterances import NotTranscribed
 from hub.twilio.media import StartBody
 from hub.twilio.rest import Account
 
@@ -159,7 +159,7 @@ class Calls:
         for track in entry.tracks:
             settled_ms = entry.settled_ms.get(track, 0.0)
             if settled_ms < end_ms:
-                publisher.report(Missed(track, settled_ms / 1000, end_ms / 1000, "no stream"))
+                publisher.report(NotTranscribed(track, settled_ms / 1000, end_ms / 1000, "no stream"))
         publisher.ended("stream-lost", end_ms, {}, complete=False)
         log.info("call=%s ended while no hub listened", entry.call_sid)
 

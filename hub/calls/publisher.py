@@ -14,7 +14,7 @@ from hub.audio.timeline import StereoTimeline
 from hub.events import D
 from hub.topics.registry import Record, Registry
 from hub.transcribers.transcriber import Lost, Report, Restored, Switched
-from hub.transcribers.utterances import SPEAKERS, Heard, Missed
+from hub.transcribers.utterances import SPEAKERS, NotTranscribed, Recognized
 from hub.twilio.media import StartBody
 from hub.twilio.rest import CallFacts
 from hub.twilio.twiml import TOKEN
@@ -97,9 +97,9 @@ class Publisher:
         """Turn one report into an event. Never raises."""
         sid = self.record.call_sid
         match report:
-            case Heard():
+            case Recognized():
                 self._fold(report)
-            case Missed(track, start, end, reason):
+            case NotTranscribed(track, start, end, reason):
                 self.publish(events.Gap(call_sid=sid, track=track, start=round(start, 3), end=round(end, 3), reason=reason))
             case Lost(provider, reason, attempt):
                 self._tell(events.TranscriberLost(call_sid=sid, provider=provider, reason=reason, attempt=attempt))
@@ -110,7 +110,7 @@ class Publisher:
             case _:
                 assert_never(report)
 
-    def _fold(self, heard: Heard) -> None:
+    def _fold(self, heard: Recognized) -> None:
         topic, transcript = self.record.topic, self._transcript
         folded = transcript.fold(heard)
         if self._settled is not None and heard.settled and not transcript.is_open(heard.track):

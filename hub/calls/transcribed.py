@@ -19,7 +19,7 @@ from hub.errors import ProviderError
 from hub.ops.logs import CallLog
 from hub.topics.registry import Record, Registry
 from hub.transcribers.transcriber import Lost, Report, Transcriber
-from hub.transcribers.utterances import Heard, Missed
+from hub.transcribers.utterances import NotTranscribed, Recognized
 from hub.twilio.media import StartBody
 from hub.twilio.rest import Account, CallFacts
 
@@ -160,7 +160,7 @@ class Call:
         for orphan in self._recovery.carried(self.sources):
             if base_ms - orphan.broke_ms >= GAP_MS:  # the other track went on meanwhile
                 for track in orphan.tracks:
-                    self._hear(Missed(track, orphan.broke_ms / 1000, base_ms / 1000, "no stream"))
+                    self._hear(NotTranscribed(track, orphan.broke_ms / 1000, base_ms / 1000, "no stream"))
         self._bookmark.begin(self._entry(stream))
         self._stream_log(stream).info("joined with %s", "+".join(stream.tracks))
         self._changed.set()
@@ -173,7 +173,7 @@ class Call:
         self.forward()
         for track in TRACKS:
             if self.timeline.lanes[track].expected:
-                self._hear(Missed(track, self.record.settled_ms.get(track, before_ms) / 1000, base_ms / 1000, "no stream"))
+                self._hear(NotTranscribed(track, self.record.settled_ms.get(track, before_ms) / 1000, base_ms / 1000, "no stream"))
         self.record.settled_ms = {}
         self._recovery.told_up_to(base_ms)
 
@@ -228,7 +228,7 @@ class Call:
         for start, end in self.timeline.leaps:
             for track in TRACKS:
                 if self.timeline.lanes[track].expected:
-                    self._hear(Missed(track, start / 1000, end / 1000, "the stream's clock leapt"))
+                    self._hear(NotTranscribed(track, start / 1000, end / 1000, "the stream's clock leapt"))
         self.timeline.leaps.clear()
 
     def stop(self) -> None:
@@ -319,7 +319,7 @@ class Call:
         if self._deaf_from_ms is not None and self._deaf_from_ms < self.timeline.end_ms:
             for track in TRACKS:
                 if self.timeline.lanes[track].expected:
-                    self._hear(Missed(track, self._deaf_from_ms / 1000, self.timeline.end_ms / 1000, "no transcriber"))
+                    self._hear(NotTranscribed(track, self._deaf_from_ms / 1000, self.timeline.end_ms / 1000, "no transcriber"))
         complete = not self._publisher.close_open() and complete
         if self.superseded:
             return
@@ -332,7 +332,7 @@ class Call:
 
     def _hear(self, report: Report) -> None:
         """Turn one report into an event. Never waits, never raises."""
-        self._heard = self._heard or isinstance(report, Heard)
+        self._heard = self._heard or isinstance(report, Recognized)
         self._publisher.report(report)
 
     def _settled(self, track: Track, end_ms: float, told: bool) -> None:

@@ -8,8 +8,8 @@ from hub.audio import g711
 from hub.audio.g711 import TRACKS, Track
 from hub.audio.timeline import Block
 from hub.errors import ProviderError
-from hub.transcribers.transcriber import Hear, Lost, Switched, Transcriber
-from hub.transcribers.utterances import Missed
+from hub.transcribers.transcriber import Lost, OnReport, Switched, Transcriber
+from hub.transcribers.utterances import NotTranscribed
 
 log = logging.getLogger(__name__)
 
@@ -32,11 +32,11 @@ class Refusing:
     def finish(self) -> None:
         """See Transcriber."""
 
-    async def run(self, hear: Hear) -> bool:  # noqa: ARG002
+    async def run(self, hear: OnReport) -> bool:  # noqa: ARG002
         """See Transcriber. Raises: ProviderError, always."""
         raise ProviderError(self.provider, self._problem, retryable=False)
 
-    def unheard(self) -> list[Block]:
+    def unsettled(self) -> list[Block]:
         """See Transcriber."""
         return self._blocks
 
@@ -74,7 +74,7 @@ class Fallback:
         if self._now is not None:
             self._now.finish()
 
-    async def run(self, hear: Hear) -> bool:
+    async def run(self, hear: OnReport) -> bool:
         """See Transcriber. Raises nothing of a provider's."""
         while self._now is not None:
             try:
@@ -85,23 +85,23 @@ class Fallback:
                 self._give_up(self._now, error, hear)
         await self._finished.wait()
         for track, start_ms in self._deaf_from_ms.items():
-            hear(Missed(track, start_ms / 1000, self._end_ms / 1000, "no transcriber"))
+            hear(NotTranscribed(track, start_ms / 1000, self._end_ms / 1000, "no transcriber"))
         return False
 
-    def unheard(self) -> list[Block]:
+    def unsettled(self) -> list[Block]:
         """See Transcriber."""
-        return self._now.unheard() if self._now is not None else []
+        return self._now.unsettled() if self._now is not None else []
 
-    def _give_up(self, failed: Transcriber, error: ProviderError, hear: Hear) -> None:
-        unheard = failed.unheard()
+    def _give_up(self, failed: Transcriber, error: ProviderError, hear: OnReport) -> None:
+        unsettled = failed.unsettled()
         if self._second is None:
             self._now = None
-            for block in unheard:
+            for block in unsettled:
                 self._miss(block)
             return
         self._now, self._second = self._second(), None
         self.provider, self.model = self._now.provider, self._now.model
-        for block in unheard:
+        for block in unsettled:
             self._now.push(block)
         if self._finished.is_set():
             self._now.finish()

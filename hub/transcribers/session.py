@@ -21,8 +21,8 @@ from hub.errors import ProviderError, WireError
 from hub.ops.counters import ProviderCounters
 from hub.transcribers.connection import Line, dial, prepare
 from hub.transcribers.replay import REPLAY_MS, ReplayBuffer
-from hub.transcribers.transcriber import Hear, Lost, Restored
-from hub.transcribers.utterances import Heard, HeardWord, Missed
+from hub.transcribers.transcriber import Lost, OnReport, Restored
+from hub.transcribers.utterances import NotTranscribed, Recognized, RecognizedWord
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class Session(ABC):
         prepare(url)
         self._clock = clock
         self._counters = counters
-        self._hear: Hear = lambda _: None
+        self._hear: OnReport = lambda _: None
         self._line: Line | None = None
         """The present connection; None while there is none."""
         self._dialled_at = 0.0
@@ -159,7 +159,7 @@ class Session(ABC):
             if self._line is not None:
                 self._flush(self._line)
 
-    async def run(self, hear: Hear) -> bool:
+    async def run(self, hear: OnReport) -> bool:
         """See Transcriber. Raises: ProviderError when no retry can help."""
         self._hear = hear
         while not self._is_heard() and self._patience() > 0:
@@ -187,12 +187,12 @@ class Session(ABC):
             self._tell_gaps(f"{self.NAME} was lost before its last word")
         return self._done
 
-    def unheard(self) -> list[Block]:
+    def unsettled(self) -> list[Block]:
         """See Transcriber."""
         return self.replay.unsettled()
 
     def leave(self) -> None:
-        """Tell what is lost when `run` was cancelled because another transcriber is to take over; then `unheard` is the rest."""
+        """Tell what is lost when `run` was cancelled because another transcriber is to take over; then `unsettled` is the rest."""
         self.replay.rewind()
         self.tell_lost()
 
@@ -337,7 +337,7 @@ class Session(ABC):
         """The utterance of a track is over, unless its newest words may still change."""
         if not self._unsettled[track]:
             at = self.replay.settled_ms[track] / 1000
-            self._hear(Heard(track, at, at, "", settled=True, closes=True))
+            self._hear(Recognized(track, at, at, "", settled=True, closes=True))
 
     def take_back(self, track: Track) -> None:
         """The words of a track that are not settled do not count: they will be heard again, if they were any."""
@@ -348,7 +348,7 @@ class Session(ABC):
         """Translate a time of the present connection into call time."""
         return self._line.clock.call_ms(connection_ms, end=end) if self._line is not None else connection_ms
 
-    def report(self, heard: Heard) -> None:
+    def report(self, heard: Recognized) -> None:
         """Pass on what was heard, and note how long it took."""
         now = self._alive_at = self._clock()
         if heard.text and (sent_at := self.replay.sent_at(heard.end * 1000)) is not None:
@@ -356,7 +356,7 @@ class Session(ABC):
         self._unsettled[heard.track] = not heard.settled
         self._hear(heard)
 
-    def new_words(self, track: Track, words: tuple[HeardWord, ...]) -> tuple[HeardWord, ...]:
+    def new_words(self, track: Track, words: tuple[RecognizedWord, ...]) -> tuple[RecognizedWord, ...]:
         """Return the words that lie behind what is settled; the others were told already."""
         settled = self.replay.settled_ms[track] / 1000
         return tuple(word for word in words if (word.start + word.end) / 2 >= settled)
@@ -375,4 +375,4 @@ class Session(ABC):
             if ends:
                 self.take_back(track)
             self._counters.gap_ms += end_ms - start_ms
-            self._hear(Missed(track, start_ms / 1000, end_ms / 1000, reason))
+            self._hear(NotTranscribed(track, start_ms / 1000, end_ms / 1000, reason))

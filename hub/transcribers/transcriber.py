@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from hub.audio.timeline import Block
-from hub.transcribers.utterances import Heard, Missed
+from hub.transcribers.utterances import NotTranscribed, Recognized
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ class Switched:
     attempt: int
 
 
-Report: TypeAlias = Heard | Missed | Lost | Restored | Switched
-Hear: TypeAlias = Callable[[Report], None]
+Report: TypeAlias = Recognized | NotTranscribed | Lost | Restored | Switched
+OnReport: TypeAlias = Callable[[Report], None]
 
 
 class Transcriber(Protocol):
@@ -59,17 +59,17 @@ class Transcriber(Protocol):
         """With which model of theirs."""
 
     def push(self, block: Block) -> None:
-        """Take one block, in order. Never waits; what cannot be held is reported as Missed."""
+        """Take one block, in order. Never waits; what cannot be held is reported as NotTranscribed."""
 
     def finish(self) -> None:
         """Say that no block follows. Safe to call twice."""
 
-    async def run(self, hear: Hear) -> bool:
+    async def run(self, hear: OnReport) -> bool:
         """Transcribe until the audio is finished and the provider has said its last word.
 
         Returns whether the transcript is complete: False when the provider was lost before its last word. Cancelling it closes the
         provider's session at once. Raises nothing that the call must catch, except ProviderError when it could not start at all.
         """
 
-    def unheard(self) -> list[Block]:
+    def unsettled(self) -> list[Block]:
         """Return what it was given and has not settled, with silence where a track was settled: for another to hear after `run` raised."""

@@ -15,7 +15,7 @@ LONG_SECONDS = 30.0
 """An utterance without a pause ends at the next settled piece after this long, so that a monologue still becomes readable finals."""
 
 
-class HeardWord(msgspec.Struct, frozen=True, gc=False):
+class RecognizedWord(msgspec.Struct, frozen=True, gc=False):
     """One word, in seconds of call time."""
 
     text: str
@@ -24,7 +24,7 @@ class HeardWord(msgspec.Struct, frozen=True, gc=False):
     confidence: float | None = None
 
 
-class Heard(msgspec.Struct, frozen=True):
+class Recognized(msgspec.Struct, frozen=True):
     """What a provider says of one track between `start` and `end`, seconds of call time.
 
     The text continues what is settled of the track's open utterance and replaces what was not. `settled`: this piece will not change.
@@ -39,13 +39,13 @@ class Heard(msgspec.Struct, frozen=True):
     settled: bool
     closes: bool
     confidence: float | None = None
-    words: tuple[HeardWord, ...] = ()
+    words: tuple[RecognizedWord, ...] = ()
     language: str | None = None
     interrupted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Missed:
+class NotTranscribed:
     """Audio of one track that nobody transcribed, seconds of call time."""
 
     track: Track
@@ -63,14 +63,14 @@ class _Open:
         self.id = identity
         self.revision = 0
         """Of the last event about it; 0 while there was none."""
-        self.settled: list[Heard] = []
+        self.settled: list[Recognized] = []
         """Pieces that will not change."""
-        self.pending: Heard | None = None
+        self.pending: Recognized | None = None
         """The piece after them that may still change; None where there is none."""
         self.told = ""
         """The text of the last interim, so that nothing is told twice."""
 
-    def pieces(self) -> list[Heard]:
+    def pieces(self) -> list[Recognized]:
         return [*self.settled, self.pending] if self.pending else self.settled
 
     def text(self) -> str:
@@ -104,7 +104,7 @@ class Transcript:
         """Label tracks by who speaks there, from here on."""
         self.speakers.update(speakers)
 
-    def fold(self, heard: Heard) -> Interim | Final | None:
+    def fold(self, heard: Recognized) -> Interim | Final | None:
         """Take one report; return the event that it makes, or None when it changes nothing that a reader would see."""
         utterance = self._open.get(heard.track)
         if utterance is None:

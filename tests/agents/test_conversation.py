@@ -8,7 +8,7 @@ import pytest
 from hub.agents import Agent
 from hub.agents.conversation import EARLY_MS, Dialogue
 from hub.errors import ProviderError
-from hub.transcribers.utterances import Heard, Missed
+from hub.transcribers.utterances import NotTranscribed, Recognized
 from hub.twilio.media import Speech
 from hub.vendors.openai import wire as openai
 
@@ -19,7 +19,7 @@ class Room:
     def __init__(self, greeting: str = "", *, ready: bool = True) -> None:
         self.model: list[dict[str, Any]] = []
         self.caller: list[dict[str, Any]] = []
-        self.heard: list[Heard | Missed] = []
+        self.heard: list[Recognized | NotTranscribed] = []
         self.played = bytearray()
         self.cuts: list[tuple[float, float]] = []
         self.waits: list[float] = []
@@ -54,7 +54,7 @@ class Room:
         return [message for message in self.model if message["type"] == kind]
 
     def finals(self) -> list[str]:
-        return [each.text for each in self.heard if isinstance(each, Heard) and each.settled and each.text]
+        return [each.text for each in self.heard if isinstance(each, Recognized) and each.settled and each.text]
 
 
 def created(response_id: str = "r1") -> openai.ResponseCreated:
@@ -80,7 +80,7 @@ def test_no_audio_goes_to_the_model_before_the_formats_hold_and_the_oldest_is_le
     room.take(openai.SessionUpdated())
     assert len(room.asked("input_audio_buffer.append")) == EARLY_MS // 20
     room.take(openai.SpeechStarted(0, "q"), openai.CallerSaid("q", "first words"))
-    (first,) = (each for each in room.heard if isinstance(each, Heard) and each.settled)
+    (first,) = (each for each in room.heard if isinstance(each, Recognized) and each.settled)
     assert first.start == 1.0  # the model's clock began a second into the call
 
 
@@ -290,7 +290,7 @@ def test_repeats_and_holes_of_the_callers_audio_keep_the_models_clock_in_call_ti
     room.wait(1000)
     room.take(openai.SpeechStarted(900, "a"), openai.SpeechStopped(950, "a"), openai.CallerSaid("a", "before"))
     room.take(openai.SpeechStarted(1500, "b"), openai.SpeechStopped(1900, "b"), openai.CallerSaid("b", "after"))
-    assert [each.start for each in room.heard if isinstance(each, Heard) and each.settled] == [0.9, 3.5]
+    assert [each.start for each in room.heard if isinstance(each, Recognized) and each.settled] == [0.9, 3.5]
 
 
 def test_what_was_played_is_the_agents_audio_to_the_byte() -> None:
@@ -312,7 +312,7 @@ def test_at_the_end_what_was_heard_is_told_and_what_is_missing() -> None:
     room.wait(300)
     assert room.dialogue.finish() is False
     assert room.finals() == ["Yes"]
-    assert any(isinstance(each, Missed) for each in room.heard)
+    assert any(isinstance(each, NotTranscribed) for each in room.heard)
 
 
 def test_how_long_a_caller_waits_for_an_answer_is_told_once_for_each() -> None:

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.agents.turns import LATE_MS, Turns
-from hub.transcribers.utterances import Heard, Missed
+from hub.transcribers.utterances import NotTranscribed, Recognized
 
 
-def finals(reports: Iterator[Heard | Missed]) -> list[str]:
-    return [report.text for report in reports if isinstance(report, Heard) and report.settled]
+def finals(reports: Iterator[Recognized | NotTranscribed]) -> list[str]:
+    return [report.text for report in reports if isinstance(report, Recognized) and report.settled]
 
 
 def test_an_agents_answer_waits_for_the_callers_late_question() -> None:
@@ -27,7 +27,7 @@ def test_interims_are_not_held_back_but_a_second_turn_of_a_track_waits() -> None
     turns.begin("question", "inbound", 0)
     turns.begin("answer", "outbound", 1000)
     turns.begin("more", "inbound", 1500)
-    assert [each.text for each in turns.revise("answer", "It", 1200) if isinstance(each, Heard)] == ["It"]
+    assert [each.text for each in turns.revise("answer", "It", 1200) if isinstance(each, Recognized)] == ["It"]
     assert list(turns.extend("more", "And?", 1600)) == []
     assert finals(turns.settle("question", "When?", 1700)) == ["When?"]
 
@@ -40,10 +40,10 @@ def test_a_transcription_that_never_comes_is_given_up_and_told_as_missed() -> No
     assert list(turns.settle("answer", "Nine.", 2000)) == []
     assert list(turns.due(999 + LATE_MS)) == []
     missed, nothing, answer = turns.due(1000 + LATE_MS)
-    assert missed == Missed("inbound", 0.0, 1.0, "its transcription did not come")
-    assert isinstance(nothing, Heard)
+    assert missed == NotTranscribed("inbound", 0.0, 1.0, "its transcription did not come")
+    assert isinstance(nothing, Recognized)
     assert nothing.text == ""
-    assert isinstance(answer, Heard)
+    assert isinstance(answer, Recognized)
     assert answer.text == "Nine."
 
 
@@ -59,8 +59,8 @@ def test_what_is_open_at_the_end_is_told_with_what_is_known() -> None:
     turns.begin("answer", "outbound", 1000)
     list(turns.settle("answer", "Nine", 2000, interrupted=True))
     missed, _, answer = turns.close(3000)
-    assert isinstance(missed, Missed)
-    assert isinstance(answer, Heard)
+    assert isinstance(missed, NotTranscribed)
+    assert isinstance(answer, Recognized)
     assert (answer.text, answer.interrupted) == ("Nine", True)
     assert len(turns) == 0
 
@@ -80,7 +80,7 @@ def test_words_that_come_after_they_were_given_up_are_told_all_the_same_once() -
     turns.end("question", 1000)
     assert finals(turns.due(1000 + LATE_MS)) == [""]
     (late,) = turns.settle("question", "When?", 12_000)
-    assert late == Heard("inbound", 0.0, 1.0, "When?", settled=True, closes=True)
+    assert late == Recognized("inbound", 0.0, 1.0, "When?", settled=True, closes=True)
     assert list(turns.settle("question", "When?", 13_000)) == []
 
 
@@ -90,7 +90,7 @@ def test_late_words_are_not_told_amid_a_newer_turn_of_that_side() -> None:
     turns.end("first", 1000)
     assert finals(turns.due(1000 + LATE_MS)) == [""]
     turns.begin("second", "inbound", 10_000)
-    assert [each.text for each in turns.extend("second", "And", 10_500) if isinstance(each, Heard)] == ["And"]
+    assert [each.text for each in turns.extend("second", "And", 10_500) if isinstance(each, Recognized)] == ["And"]
     assert list(turns.settle("first", "When?", 10_600)) == []
     assert finals(turns.settle("second", "And where?", 11_000)) == ["And where?", "When?"]
 

@@ -29,7 +29,7 @@ from hub.ops.counters import ProviderCounters
 from hub.transcribers import session
 from hub.transcribers.replay import REPLAY_MS
 from hub.transcribers.transcriber import Report
-from hub.transcribers.utterances import Heard, Missed, Transcript
+from hub.transcribers.utterances import NotTranscribed, Recognized, Transcript
 from tests.providers.script import Script, Word
 from tests.providers.vendors import CLASSIC, DEEPGRAM, MIXED, SEPARATE, Vendor, call_of
 
@@ -213,11 +213,11 @@ def judged(script: dict[Track, list[Word]], reports: list[Report]) -> Tally:
     """Compare what was reported with what was said."""
     tally = Tally(calls=1)
     transcript = Transcript("CA" + "0" * 32)
-    events = [event for report in reports if isinstance(report, Heard) and (event := transcript.fold(report)) is not None]
+    events = [event for report in reports if isinstance(report, Recognized) and (event := transcript.fold(report)) is not None]
     events += transcript.close()
     ended: Counter[str] = Counter(event.utterance for event in events if isinstance(event, Final))
     tally.unfinished = sum(ended[name] != 1 for name in {event.utterance for event in events if isinstance(event, Interim | Final)})
-    missed = [report for report in reports if isinstance(report, Missed)]
+    missed = [report for report in reports if isinstance(report, NotTranscribed)]
     tally.gaps, tally.gap_seconds = len(missed), sum(each.end - each.start for each in missed)
     for track, words in script.items():
         finals = [event for event in events if isinstance(event, Final) and event.track == track]

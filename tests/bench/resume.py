@@ -44,7 +44,7 @@ LIFE_SECONDS = 0.3
 FAULTS = ("gaps", "repeats", "reorderings", "strange words", "torn replays", "refusals", "unfinished")
 
 
-class Heard(msgspec.Struct, rename="camel"):
+class Recognized(msgspec.Struct, rename="camel"):
     """What matters of an event."""
 
     type: str
@@ -55,7 +55,7 @@ class Heard(msgspec.Struct, rename="camel"):
     whole: bool = True
 
 
-decoder = msgspec.json.Decoder(Heard)
+decoder = msgspec.json.Decoder(Recognized)
 listing = msgspec.json.Decoder(list[str])
 
 
@@ -167,7 +167,7 @@ class Subscriber:
                 request["after"] = {"epoch": position[0], "offset": position[1]}
             writer.write(frame(json.dumps(request)))
 
-    def _hear(self, heard: Heard) -> None:
+    def _hear(self, heard: Recognized) -> None:
         tally, call = self._tally, heard.call_sid
         match heard.type:
             case "interim":

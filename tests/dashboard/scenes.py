@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hub.audio.g711 import Track
 from hub.transcribers.transcriber import Lost, Restored
-from hub.transcribers.utterances import Heard, HeardWord, Missed
+from hub.transcribers.utterances import NotTranscribed, Recognized, RecognizedWord
 from tests.scripted import ScriptedTranscriber
 
 NUMBERS = {"from": "+14155550123", "to": "+14155550100", "direction": "inbound", "outboundTrackLabel": "Maya (agent)"}
@@ -36,10 +36,10 @@ def said(script: ScriptedTranscriber, track: Track, start: float, end: float, te
     parts = text.split()
     step = (end - start) / len(parts)
     words = tuple(
-        HeardWord(word, start + at * step, start + (at + 0.9) * step, 0.38 if doubt and word.strip(".,?!") in doubt.split() else 0.97)
+        RecognizedWord(word, start + at * step, start + (at + 0.9) * step, 0.38 if doubt and word.strip(".,?!") in doubt.split() else 0.97)
         for at, word in enumerate(parts)
     )
-    script.hear(Heard(track, start, end, text, settled=True, closes=True, confidence=0.95, words=words))
+    script.hear(Recognized(track, start, end, text, settled=True, closes=True, confidence=0.95, words=words))
 
 
 def support(script: ScriptedTranscriber, lines: int = len(SUPPORT)) -> None:
@@ -49,5 +49,5 @@ def support(script: ScriptedTranscriber, lines: int = len(SUPPORT)) -> None:
             script.hear(Lost(script.provider, "the connection broke (1011)", 1))
             script.hear(Lost(script.provider, "the connection broke (1011)", 2))
             script.hear(Restored(script.provider, "reconnected", 2))
-            script.hear(Missed("inbound", 34.4, 35.9, "the provider was away for longer than the hub keeps audio"))
+            script.hear(NotTranscribed("inbound", 34.4, 35.9, "the provider was away for longer than the hub keeps audio"))
         said(script, track, start, end, text, doubt="K 7 R 4 Q" if at == 3 else "")

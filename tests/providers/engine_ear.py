@@ -10,7 +10,7 @@ are spread evenly over it. A process must not use two engines at a time, so the 
 from typing import Self
 
 from hub.audio import g711
-from hub.transcribers.utterances import Heard
+from hub.transcribers.utterances import Recognized
 from hub.vendors.moonshine.engine import Ear, Engine
 from tests.providers.script import BYTES_PER_SECOND, Hypothesis, Word
 
@@ -47,7 +47,7 @@ class EngineEar:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._told: list[Heard] = []
+        self._told: list[Recognized] = []
         self._ear = Ear("inbound", self._told.append)
         self._waiting = b""  # bytes that do not fill a piece yet
         self._position = 0  # bytes heard
@@ -92,7 +92,7 @@ class EngineEar:
         return Hypothesis(start, self._settled, words, settled=True, pause=pause)
 
 
-def _spread(heard: Heard) -> tuple[Word, ...]:
+def _spread(heard: Recognized) -> tuple[Word, ...]:
     texts = heard.text.split()
     each = (heard.end - heard.start) / len(texts)
     return tuple(Word(text, heard.start + number * each, heard.start + (number + 1) * each) for number, text in enumerate(texts))

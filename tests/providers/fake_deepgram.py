@@ -133,15 +133,15 @@ class _Session:
         endpointing = asked.get("endpointing", "10")
         pause_seconds = None if endpointing == "false" else max(int(endpointing), 10) / 1000
         self.channels = [_Channel(fake.ear(pause_seconds)) for _ in range(int(asked.get("channels", "1")))]
-        self.unheard = b""  # bytes that do not fill a step yet
+        self.unsettled = b""  # bytes that do not fill a step yet
         self.seconds = 0.0  # of audio heard
 
     def hear(self, frame: bytes) -> None:
         """Hear a frame of interleaved audio and say what follows from it."""
-        audio = self.unheard + frame
+        audio = self.unsettled + frame
         step = 160 * len(self.channels)  # 20 ms, so that large frames and small ones are answered alike
         whole = len(audio) - len(audio) % step
-        self.unheard = audio[whole:]
+        self.unsettled = audio[whole:]
         self.line.heard(len(frame) / len(self.channels) / BYTES_PER_SECOND)
         for at in range(0, whole, step):
             self.seconds += step / len(self.channels) / BYTES_PER_SECOND
@@ -189,8 +189,8 @@ class _Session:
 
     def _hear_the_rest(self) -> None:
         """Hear the samples that do not fill a step."""
-        audio, whole = self.unheard, len(self.unheard) - len(self.unheard) % len(self.channels)
-        self.unheard = audio[whole:]
+        audio, whole = self.unsettled, len(self.unsettled) - len(self.unsettled) % len(self.channels)
+        self.unsettled = audio[whole:]
         for number, channel in enumerate(self.channels):
             for heard in channel.recogniser.feed(audio[number : whole : len(self.channels)]):
                 self._say(number, heard)

@@ -9,7 +9,7 @@ import pytest
 
 from hub.audio.timeline import Block
 from hub.transcribers.transcriber import Report, Transcriber
-from hub.transcribers.utterances import Heard
+from hub.transcribers.utterances import Recognized
 from tests.providers.script import Word, said
 from tests.providers.vendors import DEEPGRAM, MIXED, SEPARATE, call_of
 
@@ -24,7 +24,7 @@ def told(reports: Iterable[Report], kind: type[R]) -> list[R]:
 
 
 def words(reports: Iterable[Report], track: str = "inbound") -> list[str]:
-    return [word.text for heard in told(reports, Heard) if heard.settled and heard.track == track for word in heard.words]
+    return [word.text for heard in told(reports, Recognized) if heard.settled and heard.track == track for word in heard.words]
 
 
 def texts(script: Iterable[Word]) -> list[str]:

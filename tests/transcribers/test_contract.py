@@ -13,7 +13,7 @@ from hub.audio.g711 import TRACKS, Track
 from hub.audio.timeline import Block
 from hub.ops.counters import ProviderCounters
 from hub.transcribers.transcriber import Report, Transcriber
-from hub.transcribers.utterances import Heard
+from hub.transcribers.utterances import Recognized
 from hub.vendors.moonshine.transcriber import LocalEngine, LocalTranscriber
 from tests.providers.script import FakeProvider, Script, Word, said
 from tests.providers.vendors import CLASSIC, DEEPGRAM, MIXED, SEPARATE, Vendor, blocks, call_of
@@ -77,8 +77,8 @@ def muted(call: Iterable[Block], *tracks: Track) -> list[Block]:
     ]
 
 
-def finals(reports: Iterable[Report], track: Track) -> list[Heard]:
-    return [report for report in reports if isinstance(report, Heard) and report.track == track and report.settled and report.text]
+def finals(reports: Iterable[Report], track: Track) -> list[Recognized]:
+    return [report for report in reports if isinstance(report, Recognized) and report.track == track and report.settled and report.text]
 
 
 def text(reports: Iterable[Report], track: Track) -> str:
@@ -150,7 +150,7 @@ async def whole(house: House, call: list[Block]) -> list[Report]:
     """Transcribe a call that is pushed at once; it is complete."""
     reports, complete = await transcribed(house.open(), call)
     assert complete
-    assert not [report for report in reports if not isinstance(report, Heard)]
+    assert not [report for report in reports if not isinstance(report, Recognized)]
     return reports
 
 
@@ -212,16 +212,16 @@ async def test_cancelling_while_it_connects_leaves_nothing(house: House) -> None
 
 async def test_what_it_did_not_settle_is_there_for_another(house: House) -> None:
     transcriber = house.open()
-    assert transcriber.unheard() == []
+    assert transcriber.unsettled() == []
     half = len(house.call) * 6 // 10
     push(transcriber, house.call[:half])
-    assert transcriber.unheard() == house.call[:half]
+    assert transcriber.unsettled() == house.call[:half]
     async with running(transcriber) as (first, run):
         await until(lambda: bool(finals(first, "inbound") or finals(first, "outbound")))
         run.cancel()
-    unheard = transcriber.unheard()
-    assert len(unheard) <= half
-    rest = await whole(house, unheard + house.call[half:])
+    unsettled = transcriber.unsettled()
+    assert len(unsettled) <= half
+    rest = await whole(house, unsettled + house.call[half:])
     for track in TRACKS:
         check(house, first + rest, track)
 
@@ -239,7 +239,7 @@ async def test_words_told_at_the_very_moment_it_is_cancelled_are_not_there_for_a
     run = asyncio.ensure_future(transcriber.run(hear))
     await asyncio.wait([run])
     assert run.cancelled()
-    rest = await whole(house, transcriber.unheard() + house.call[half:])
+    rest = await whole(house, transcriber.unsettled() + house.call[half:])
     for track in TRACKS:
         check(house, first + rest, track)
 
@@ -265,7 +265,7 @@ async def test_a_call_with_one_side_has_the_words_of_that_side(house: House, sil
 
 async def test_silence_is_complete_and_says_nothing(house: House) -> None:
     reports = await whole(house, muted(house.call, *TRACKS))
-    assert not [report for report in reports if isinstance(report, Heard) and report.text]
+    assert not [report for report in reports if isinstance(report, Recognized) and report.text]
 
 
 async def test_a_call_without_any_audio_ends(house: House) -> None:

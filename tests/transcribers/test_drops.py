@@ -2,7 +2,7 @@
 
 import pytest
 
-from hub.transcribers.utterances import Heard, HeardWord, Missed
+from hub.transcribers.utterances import NotTranscribed, Recognized, RecognizedWord
 from tests.bench.drops import OUTAGE_SECONDS, SMALL_RING_MS, judged, run_calls, table
 from tests.providers.script import said
 from tests.providers.vendors import DEEPGRAM, MIXED, SEPARATE, Vendor
@@ -30,19 +30,19 @@ class TestTheJudge:
 
     def test_it_finds_what_is_wrong(self) -> None:
         script = {"inbound": said("a b c d e", 1.0), "outbound": []}
-        words = [HeardWord(word.text, word.start, word.end) for word in script["inbound"]]
-        good = Heard("inbound", 1.0, 2.45, "a b c d e", settled=True, closes=True, words=tuple(words))
+        words = [RecognizedWord(word.text, word.start, word.end) for word in script["inbound"]]
+        good = Recognized("inbound", 1.0, 2.45, "a b c d e", settled=True, closes=True, words=tuple(words))
         assert judged(script, [good]).wrong == 0
         assert judged(script, [good, good]).doubled == 5
         assert judged(script, []).lost == 5
-        assert judged(script, [Missed("inbound", 0.0, 1.9, "away")]).lost == 2
-        assert judged(script, [Missed("inbound", 0.0, 1.9, "away")]).in_gaps == 3
-        assert judged(script, [Missed("outbound", 0.0, 9.0, "away")]).lost == 5
-        swapped = Heard("inbound", 1.0, 2.45, "b a", settled=True, closes=True, words=(words[1], words[0]))
+        assert judged(script, [NotTranscribed("inbound", 0.0, 1.9, "away")]).lost == 2
+        assert judged(script, [NotTranscribed("inbound", 0.0, 1.9, "away")]).in_gaps == 3
+        assert judged(script, [NotTranscribed("outbound", 0.0, 9.0, "away")]).lost == 5
+        swapped = Recognized("inbound", 1.0, 2.45, "b a", settled=True, closes=True, words=(words[1], words[0]))
         assert judged(script, [swapped]).misplaced == 1
-        elsewhere = Heard("outbound", 1.0, 2.45, "a", settled=True, closes=True, words=(words[0],))
+        elsewhere = Recognized("outbound", 1.0, 2.45, "a", settled=True, closes=True, words=(words[0],))
         assert judged(script, [elsewhere]).misplaced == 1
-        late = Heard("inbound", 1.2, 1.45, "a", settled=True, closes=True, words=(HeardWord("a", 1.2, 1.45),))
+        late = Recognized("inbound", 1.2, 1.45, "a", settled=True, closes=True, words=(RecognizedWord("a", 1.2, 1.45),))
         assert judged(script, [late]).mistimed == 1
-        untold = Heard("inbound", 1.0, 1.25, "a b", settled=True, closes=True, words=(words[0],))
+        untold = Recognized("inbound", 1.0, 1.25, "a b", settled=True, closes=True, words=(words[0],))
         assert judged(script, [untold]).misplaced == 1

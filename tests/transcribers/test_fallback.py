@@ -8,8 +8,8 @@ from hub.audio import g711
 from hub.audio.timeline import Block
 from hub.errors import ProviderError
 from hub.transcribers.fallback import Fallback, Refusing
-from hub.transcribers.transcriber import Hear, Lost, Switched, Transcriber
-from hub.transcribers.utterances import Missed
+from hub.transcribers.transcriber import Lost, OnReport, Switched, Transcriber
+from hub.transcribers.utterances import NotTranscribed
 from tests.scripted import ScriptedTranscriber
 from tests.transcribers.runs import running
 
@@ -30,13 +30,13 @@ class Failing(ScriptedTranscriber):
         self.fails = asyncio.Event()
         self.left: list[Block] = []
 
-    async def run(self, hear: Hear) -> bool:
+    async def run(self, hear: OnReport) -> bool:
         self.hear = hear
         self.started.set()
         await self.fails.wait()
         raise REFUSED
 
-    def unheard(self) -> list[Block]:
+    def unsettled(self) -> list[Block]:
         return self.left
 
 
@@ -61,7 +61,7 @@ async def test_nothing_happens_while_the_first_one_works(complete: bool) -> None
     assert run.result() is complete
     assert first.blocks == [block(0), block(1)]
     assert len(reports) == 1
-    assert fallback.unheard() == first.blocks
+    assert fallback.unsettled() == first.blocks
 
 
 async def test_the_second_one_hears_what_the_first_did_not_settle_and_goes_on() -> None:
@@ -111,13 +111,13 @@ async def test_without_anybody_left_the_reason_is_told_once_and_at_the_end_what_
         await first.started.wait()
         await asyncio.sleep(0)
         fallback.push(block(3, outbound=SILENCE))
-        assert fallback.unheard() == []
+        assert fallback.unsettled() == []
         fallback.finish()
     assert run.result() is False
     lost = [report for report in reports if isinstance(report, Lost)]
     assert [each.provider for each in lost] == (["deepgram", "assemblyai"] if second else ["deepgram"])
     assert {each.attempt for each in lost} == {0}
-    assert [report for report in reports if isinstance(report, Missed)] == [Missed("inbound", 0.15, 0.4, "no transcriber")]
+    assert [report for report in reports if isinstance(report, NotTranscribed)] == [NotTranscribed("inbound", 0.15, 0.4, "no transcriber")]
 
 
 async def test_a_track_that_nobody_is_on_is_not_missed_and_one_that_speaks_later_is_from_then_on() -> None:
@@ -130,7 +130,7 @@ async def test_a_track_that_nobody_is_on_is_not_missed_and_one_that_speaks_later
         for tenth in range(5):
             fallback.push(block(tenth, SILENCE, SOUND if tenth > 2 else SILENCE))
         fallback.finish()
-    assert [report for report in reports if isinstance(report, Missed)] == [Missed("outbound", 0.3, 0.5, "no transcriber")]
+    assert [report for report in reports if isinstance(report, NotTranscribed)] == [NotTranscribed("outbound", 0.3, 0.5, "no transcriber")]
 
 
 async def test_a_transcriber_this_hub_does_not_have_says_so_and_its_audio_goes_to_the_default() -> None:
@@ -157,7 +157,7 @@ async def test_cancelling_reaches_whoever_transcribes_now() -> None:
 
 async def test_a_bug_is_not_taken_for_a_refusal() -> None:
     class Broken(ScriptedTranscriber):
-        async def run(self, hear: Hear) -> bool:
+        async def run(self, hear: OnReport) -> bool:
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

@@ -11,7 +11,7 @@ from hub.errors import ProviderError
 from hub.ops.counters import ProviderCounters
 from hub.transcribers import session
 from hub.transcribers.transcriber import Lost, Restored
-from hub.transcribers.utterances import Heard, Missed
+from hub.transcribers.utterances import NotTranscribed, Recognized
 from tests.providers.fake_assemblyai import FakeAssemblyAI
 from tests.providers.fake_deepgram import FakeDeepgram
 from tests.providers.puppet import METADATA, answer, puppet, results
@@ -32,7 +32,7 @@ class TestLosses:
         async with vendor.fake(Script(refuse=refusals, drop_after_bytes=[4000])) as fake:
             reports, complete = await transcribed(vendor.open(fake.url, counters), CALL)
         assert complete
-        assert [type(report) for report in reports if not isinstance(report, Heard)] == [Lost, Restored]
+        assert [type(report) for report in reports if not isinstance(report, Recognized)] == [Lost, Restored]
         assert counters.reconnects == 7
         assert (words(reports), words(reports, "outbound")) == (texts(CALLER), texts(CALLEE))
 
@@ -54,7 +54,7 @@ class TestLosses:
     async def test_both_sessions_of_a_call_are_one_provider_to_those_who_listen(self) -> None:
         async with FakeAssemblyAI(Script(drop_after_bytes=[4000, 8000, None, 4000])) as fake:
             reports, _ = await transcribed(SEPARATE.open(fake.url), CALL)
-        changes = [report for report in reports if not isinstance(report, Heard)]
+        changes = [report for report in reports if not isinstance(report, Recognized)]
         assert [type(change) for change in changes] in ([Lost, Restored], [Lost, Restored] * 2)
         assert words(reports) == texts(CALLER)
 
@@ -67,11 +67,11 @@ class TestLosses:
                 push(transcriber, CALL[8:])
                 await until(lambda: bool(told(reports, Restored)))
                 transcriber.finish()
-        assert [(gap.track, gap.start, gap.end) for gap in told(reports, Missed)] == [("inbound", 0, 4), ("outbound", 0, 4)]
+        assert [(gap.track, gap.start, gap.end) for gap in told(reports, NotTranscribed)] == [("inbound", 0, 4), ("outbound", 0, 4)]
         assert words(reports) == []
-        place = reports.index(told(reports, Missed)[0])
+        place = reports.index(told(reports, NotTranscribed)[0])
         before = reports[place - 1]
-        assert isinstance(before, Heard)
+        assert isinstance(before, Recognized)
         assert (before.text, before.closes) == ("", True)
 
     async def test_what_was_settled_last_can_still_be_refused_by_the_key(self) -> None:
@@ -88,7 +88,7 @@ class TestLosses:
         async with FakeDeepgram() as fake:
             second = DEEPGRAM.open(fake.url)
             async with running(second) as (rest, _):
-                push(second, transcriber.unheard())
+                push(second, transcriber.unsettled())
                 second.finish()
         assert words(reports) + words(rest) == texts(CALLER)
 
@@ -111,8 +111,8 @@ class TestTheEnd:
             reports, complete = await transcribed(vendor.open(fake.url), CALL)
         assert not complete
         assert time.monotonic() - began >= 0.3, "it was waited for"
-        assert {(gap.track, gap.start, gap.end) for gap in told(reports, Missed)} == {(track, 0.0, 5.0) for track in TRACKS}
-        assert {gap.reason.partition(" ")[2] for gap in told(reports, Missed)} == {"was lost before its last word"}
+        assert {(gap.track, gap.start, gap.end) for gap in told(reports, NotTranscribed)} == {(track, 0.0, 5.0) for track in TRACKS}
+        assert {gap.reason.partition(" ")[2] for gap in told(reports, NotTranscribed)} == {"was lost before its last word"}
 
     @VENDORS
     async def test_a_provider_that_cannot_be_reached_is_given_up(self, vendor: Vendor) -> None:
@@ -122,7 +122,7 @@ class TestTheEnd:
             await until(lambda: bool(told(reports, Lost)))
             transcriber.finish()
         assert run.result() is False
-        assert {gap.end for gap in told(reports, Missed)} == {5.0}
+        assert {gap.end for gap in told(reports, NotTranscribed)} == {5.0}
 
     async def test_the_wait_for_the_next_try_ends_with_the_call(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(session, "BACKOFF_SECONDS", (60.0, 60.0))
@@ -166,7 +166,7 @@ class TestTheEnd:
             reports, complete = await transcribed(DEEPGRAM.open(url, counters), CALL[:10])
         assert (complete, counters.reconnects) == (True, 0)
         assert not told(reports, Lost)
-        assert {heard.track for heard in told(reports, Heard) if heard.closes} == set(TRACKS)
+        assert {heard.track for heard in told(reports, Recognized) if heard.closes} == set(TRACKS)
 
     async def test_unsettled_words_are_not_taken_back_by_the_providers_goodbye(self) -> None:
         async def forget(socket: ServerConnection) -> None:
@@ -176,4 +176,4 @@ class TestTheEnd:
         async with puppet(forget) as url:
             reports, complete = await transcribed(DEEPGRAM.open(url), CALL[:10])
         assert complete
-        assert [(heard.track, heard.text) for heard in told(reports, Heard)] == [("inbound", "well"), ("outbound", "")]
+        assert [(heard.track, heard.text) for heard in told(reports, Recognized)] == [("inbound", "well"), ("outbound", "")]

@@ -5,13 +5,13 @@ from hypothesis import strategies as st
 
 from hub.audio.g711 import Track
 from hub.events import Final, Interim
-from hub.transcribers.utterances import LONG_SECONDS, Heard, HeardWord, Transcript
+from hub.transcribers.utterances import LONG_SECONDS, Recognized, RecognizedWord, Transcript
 
 
 def heard(
     text: str, *, settled: bool = False, closes: bool = False, track: Track = "inbound", start: float = 0.0, end: float = 1.0
-) -> Heard:
-    return Heard(track, start, end, text, settled=settled, closes=closes)
+) -> Recognized:
+    return Recognized(track, start, end, text, settled=settled, closes=closes)
 
 
 def test_interims_end_in_one_final_of_the_same_utterance() -> None:
@@ -94,10 +94,10 @@ def test_the_end_of_a_call_keeps_unsettled_words() -> None:
 
 def test_words_and_confidence_of_all_pieces_are_kept() -> None:
     transcript = Transcript("CA1")
-    words = (HeardWord("a", 0.0, 0.1, 0.9), HeardWord("b", 0.1, 0.2, 0.5))
-    transcript.fold(Heard("inbound", 0, 0.2, "a b", settled=True, closes=False, confidence=0.7, words=words))
+    words = (RecognizedWord("a", 0.0, 0.1, 0.9), RecognizedWord("b", 0.1, 0.2, 0.5))
+    transcript.fold(Recognized("inbound", 0, 0.2, "a b", settled=True, closes=False, confidence=0.7, words=words))
     final = transcript.fold(
-        Heard("inbound", 0.2, 0.4, "c", settled=True, closes=True, confidence=1.0, words=(HeardWord("c", 0.2, 0.4, 1.0),))
+        Recognized("inbound", 0.2, 0.4, "c", settled=True, closes=True, confidence=1.0, words=(RecognizedWord("c", 0.2, 0.4, 1.0),))
     )
     assert isinstance(final, Final)
     assert [word.text for word in final.words] == ["a", "b", "c"]
@@ -106,7 +106,7 @@ def test_words_and_confidence_of_all_pieces_are_kept() -> None:
 
 reports = st.lists(
     st.builds(
-        lambda track, text, kind, at: Heard(track, at, at + 1, text, settled=kind > 0, closes=kind > 1),
+        lambda track, text, kind, at: Recognized(track, at, at + 1, text, settled=kind > 0, closes=kind > 1),
         st.sampled_from(("inbound", "outbound")), st.sampled_from(("", "a", "b", "a b")), st.integers(0, 2), st.integers(0, 90),
     ),
     max_size=40,
@@ -114,7 +114,7 @@ reports = st.lists(
 
 
 @given(reports)
-def test_an_utterances_interims_end_in_one_final(script: list[Heard]) -> None:
+def test_an_utterances_interims_end_in_one_final(script: list[Recognized]) -> None:
     transcript = Transcript("CA1")
     events = [event for report in script if (event := transcript.fold(report)) is not None] + transcript.close()
     seen: dict[str, list[Interim | Final]] = {}

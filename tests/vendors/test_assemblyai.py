@@ -8,7 +8,7 @@ from websockets.asyncio.server import ServerConnection
 
 from hub.audio.g711 import silence
 from hub.errors import ProviderError
-from hub.transcribers.utterances import Heard, Missed
+from hub.transcribers.utterances import NotTranscribed, Recognized
 from hub.vendors.assemblyai.transcriber import AssemblyAI
 from tests.providers.fake_assemblyai import FakeAssemblyAI
 from tests.providers.puppet import BEGIN, TERMINATION, answer, puppet, turn
@@ -42,7 +42,7 @@ async def test_silence_does_not_fill_the_ring() -> None:
             await until(lambda: transcriber.replay.held_ms <= 21_000)  # type: ignore[attr-defined]
             run.cancel()
     assert words(reports) == texts(CALLER)
-    assert not told(reports, Missed)
+    assert not told(reports, NotTranscribed)
 
 
 async def test_a_turn_without_its_formatted_end_is_told_when_the_next_begins_or_the_session_ends() -> None:
@@ -75,10 +75,10 @@ async def test_mixed_a_turn_heard_again_on_the_other_track_takes_its_first_words
         async with running(transcriber) as (reports, run):
             push(transcriber, CALL)
             transcriber.finish()
-            await until(lambda: bool(told(reports, Heard)))
+            await until(lambda: bool(told(reports, Recognized)))
             heard_first.set()
     assert run.result() is True
-    heard = [(each.track, each.text, each.closes) for each in told(reports, Heard)]
+    heard = [(each.track, each.text, each.closes) for each in told(reports, Recognized)]
     assert heard[:3] == [("inbound", "hello", False), ("inbound", "", True), ("outbound", "yellow", True)]
 
 
@@ -99,7 +99,7 @@ async def test_when_one_session_is_refused_the_other_is_closed_and_their_audio_i
         with pytest.raises(ProviderError, match="check ASSEMBLYAI_API_KEY"):
             await transcriber.run(lambda _: None)
         await fake.until(lambda: not fake.open_sessions)
-    assert transcriber.unheard() == CALL
+    assert transcriber.unsettled() == CALL
 
 
 def test_audio_of_two_sessions_is_joined_where_only_one_still_has_it() -> None:
@@ -109,7 +109,7 @@ def test_audio_of_two_sessions_is_joined_where_only_one_still_has_it() -> None:
     for _ in range(2):
         inbound.replay.next(0.0)
     inbound.replay.settle("inbound", 150)
-    first, second, third = transcriber.unheard()
+    first, second, third = transcriber.unsettled()
     assert (first.inbound, first.outbound) == (silence(800), CALL[0].outbound)
     assert (second.inbound, second.outbound) == (silence(400) + CALL[1].inbound[400:], CALL[1].outbound)
     assert third == CALL[2]

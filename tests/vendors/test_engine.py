@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from hub.audio import g711
-from hub.transcribers.utterances import Heard
+from hub.transcribers.utterances import Recognized
 from hub.vendors.moonshine import engine
 from hub.vendors.moonshine.engine import Ear, Engine, VoiceStream
 from tests.providers.vendors import BLOCK_BYTES
@@ -27,8 +27,8 @@ def alone() -> Iterator[Engine]:
     alone.close()
 
 
-def hear(alone: Engine, mulaw: bytes, piece_bytes: int = BLOCK_BYTES) -> list[Heard]:
-    told: list[Heard] = []
+def hear(alone: Engine, mulaw: bytes, piece_bytes: int = BLOCK_BYTES) -> list[Recognized]:
+    told: list[Recognized] = []
     ear = Ear("inbound", told.append)
     for at in range(0, len(mulaw), piece_bytes):
         ear.hear(alone, g711.ms(at), mulaw[at : at + piece_bytes])

@@ -18,7 +18,7 @@ from hub.audio.g711 import Track
 from hub.audio.timeline import Block
 from hub.errors import ConfigError, ProviderError
 from hub.transcribers.transcriber import Report, Transcriber
-from hub.transcribers.utterances import Heard, Missed
+from hub.transcribers.utterances import NotTranscribed, Recognized
 from hub.vendors.moonshine import transcriber as local
 from hub.vendors.moonshine.engine import Engine
 from hub.vendors.moonshine.transcriber import LocalEngine, LocalTranscriber
@@ -37,8 +37,8 @@ def wrong(truth: list[tuple[float, float, str]], heard: str) -> float:
     return jiwer.wer(plain(" ".join(text for _, _, text in truth)), heard)
 
 
-def finals(reports: list[Report], track: Track) -> list[Heard]:
-    return [report for report in reports if isinstance(report, Heard) and report.track == track and report.settled]
+def finals(reports: list[Report], track: Track) -> list[Recognized]:
+    return [report for report in reports if isinstance(report, Recognized) and report.track == track and report.settled]
 
 
 def words(reports: list[Report], track: Track) -> str:
@@ -116,7 +116,7 @@ def test_it_is_a_transcriber() -> None:
 
 async def test_a_call_pushed_at_once_becomes_its_words_at_their_times(host: LocalEngine) -> None:
     reports = await at_once(host, blocks(*tracks(21.3)))
-    assert not [report for report in reports if not isinstance(report, Heard)]
+    assert not [report for report in reports if not isinstance(report, Recognized)]
     for track in g711.TRACKS:
         truth, heard = said(track, 21), finals(reports, track)
         assert wrong(truth, words(reports, track)) < 0.15
@@ -157,7 +157,7 @@ async def test_interims_grow_into_one_final_and_say_nothing_twice(host: LocalEng
     inbound, outbound = tracks(10)
     reports = await in_step(host, blocks(inbound, outbound))
     for track in g711.TRACKS:
-        heard = [report for report in reports if isinstance(report, Heard) and report.track == track]
+        heard = [report for report in reports if isinstance(report, Recognized) and report.track == track]
         assert heard[-1].settled
         assert sum(not report.settled for report in heard) >= 3
         for before, after in pairwise(heard):
@@ -172,7 +172,7 @@ async def test_interims_grow_into_one_final_and_say_nothing_twice(host: LocalEng
 async def test_interims_are_given_up_while_audio_waits(host: LocalEngine) -> None:
     reports = await at_once(host, blocks(*tracks(13)))
     assert finals(reports, "inbound")
-    assert all(report.settled for report in reports if isinstance(report, Heard))
+    assert all(report.settled for report in reports if isinstance(report, Recognized))
 
 
 async def test_beyond_the_bound_the_oldest_audio_is_missed_and_the_rest_keeps_its_time(
@@ -180,8 +180,8 @@ async def test_beyond_the_bound_the_oldest_audio_is_missed_and_the_rest_keeps_it
 ) -> None:
     reports = await small(blocks(*tracks(21.3)), 8300)
     for track in g711.TRACKS:
-        missed = [report for report in reports if isinstance(report, Missed) and report.track == track]
-        assert missed == [Missed(track, 0.0, 13.0, local.BACKLOG_REASON)]
+        missed = [report for report in reports if isinstance(report, NotTranscribed) and report.track == track]
+        assert missed == [NotTranscribed(track, 0.0, 13.0, local.BACKLOG_REASON)]
         truth = [line for line in said(track, 21) if line[0] > 13]
         assert wrong(truth, words(reports, track)) < 0.15
         assert math.isclose(finals(reports, track)[0].start, truth[0][0], abs_tol=0.35)
@@ -255,13 +255,13 @@ async def test_what_was_not_settled_when_the_engine_failed_is_there_for_another(
     with pytest.raises(ProviderError):
         await first.run(reports.append)
     monkeypatch.undo()
-    unheard = first.unheard()
-    assert [block.start_ms for block in unheard] == [block.start_ms for block in call][-len(unheard) :]
-    reports += await at_once(host, unheard)
+    unsettled = first.unsettled()
+    assert [block.start_ms for block in unsettled] == [block.start_ms for block in call][-len(unsettled) :]
+    reports += await at_once(host, unsettled)
     for track in g711.TRACKS:
         assert len(finals(reports, track)) == len(said(track, 13))
         assert wrong(said(track, 13), words(reports, track)) < 0.15
-    assert LocalTranscriber(host).unheard() == []
+    assert LocalTranscriber(host).unsettled() == []
 
 
 async def test_a_leap_of_the_stream_ends_the_utterance_and_moves_the_times(host: LocalEngine) -> None:

@@ -13,7 +13,7 @@ from hub.audio.timeline import Block
 from hub.ops.counters import ProviderCounters
 from hub.transcribers import session
 from hub.transcribers.transcriber import Lost
-from hub.transcribers.utterances import Heard, Missed
+from hub.transcribers.utterances import NotTranscribed, Recognized
 from tests.providers.fake_deepgram import FakeDeepgram
 from tests.providers.puppet import BEGIN, METADATA, answer, puppet, results
 from tests.providers.script import Script
@@ -48,7 +48,7 @@ async def test_one_that_reads_nothing_costs_a_bounded_amount_of_memory(vendor: V
             run.cancel()
     assert grown < 2_500_000 * vendor.sessions, "a minute of two tracks is 960,000 bytes; all of it is 8,800,000"
     assert slowest < 0.25  # a collection of garbage may fall into one
-    assert not told(reports, Missed), "it is told at the next connection, or at the end"
+    assert not told(reports, NotTranscribed), "it is told at the next connection, or at the end"
 
 
 async def test_one_that_settles_audio_it_never_got_does_not_silence_what_comes() -> None:
@@ -86,7 +86,7 @@ async def test_messages_that_make_no_sense_cost_only_themselves(caplog: pytest.L
     async with puppet(babble) as url:
         reports, complete = await transcribed(DEEPGRAM.open(url), CALL[:10])
     assert complete
-    assert [heard.text for heard in told(reports, Heard) if heard.text] == ["hello"]
+    assert [heard.text for heard in told(reports, Recognized) if heard.text] == ["hello"]
 
 
 async def test_deepgram_is_not_left_for_saying_nothing_while_no_audio_comes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from hub import events
 from hub.errors import WireError
 from hub.tokens import mint
 from hub.transcribers.transcriber import Lost, Restored, Switched
-from hub.transcribers.utterances import Missed
+from hub.transcribers.utterances import NotTranscribed
 from hub.web import asyncapi
 from hub.web import protocol as client
 from tests.agents.lines import lines, words
@@ -152,7 +152,7 @@ async def test_everything_that_a_hub_sends_is_as_the_document_says() -> None:
         await talk(socket, 20, 2000)
         hear = home.transcribers[0].hear
         for report in (
-            Missed("inbound", 0.5, 0.75, "for a test"),
+            NotTranscribed("inbound", 0.5, 0.75, "for a test"),
             Lost("scripted", "for a test", 1),
             Restored("scripted", "for a test", 1),
             Switched("other", "for a test", 0),

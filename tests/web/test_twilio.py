@@ -11,7 +11,7 @@ from hub.calls import calls, transcribed
 from hub.calls.transcribed import Call, Stream
 from hub.errors import ProviderError
 from hub.topics.topic import Topic
-from hub.transcribers.transcriber import Hear
+from hub.transcribers.transcriber import OnReport
 from hub.web import twilio
 from tests.house import house
 from tests.media import CALL, media, start, stop
@@ -238,7 +238,7 @@ async def test_a_call_that_ended_can_begin_again_on_its_topic() -> None:
 class Deaf(ScriptedTranscriber):
     """A provider that refuses for good."""
 
-    async def run(self, hear: Hear) -> bool:
+    async def run(self, hear: OnReport) -> bool:
         raise ProviderError("Deaf", "refused the key", retryable=False)
 
 
@@ -263,7 +263,7 @@ async def test_a_provider_that_cannot_start_leaves_the_call_without_words_but_wi
 class Broken(ScriptedTranscriber):
     """A bug in an adapter."""
 
-    async def run(self, hear: Hear) -> bool:
+    async def run(self, hear: OnReport) -> bool:
         raise RuntimeError("bug")
 
 

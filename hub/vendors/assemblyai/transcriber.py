@@ -11,8 +11,8 @@ from hub.errors import ProviderError
 from hub.ops.counters import ProviderCounters
 from hub.transcribers.replay import REPLAY_MS
 from hub.transcribers.session import Session, log
-from hub.transcribers.transcriber import Hear, Lost, Report, Restored
-from hub.transcribers.utterances import Heard, HeardWord
+from hub.transcribers.transcriber import Lost, OnReport, Report, Restored
+from hub.transcribers.utterances import Recognized, RecognizedWord
 from hub.vendors.assemblyai import wire
 
 LEAST_BYTES = 50 * g711.BYTES_PER_MS
@@ -149,7 +149,7 @@ class AssemblyAI(Session):
             if other != track and self._unsettled[other]:
                 self.take_back(other)  # before the connection broke, these words were thought to be the other speaker's
         words = tuple(
-            HeardWord(word.text, self.call_ms(word.start_ms) / 1000, self.call_ms(word.end_ms, end=True) / 1000, word.confidence)
+            RecognizedWord(word.text, self.call_ms(word.start_ms) / 1000, self.call_ms(word.end_ms, end=True) / 1000, word.confidence)
             for word in turn.words
         )
         new = self.new_words(track, words)
@@ -157,7 +157,7 @@ class AssemblyAI(Session):
         start, end = (new[0].start, new[-1].end) if new else (self.replay.settled_ms[track] / 1000,) * 2
         confidences = [word.confidence for word in new if word.confidence is not None]
         self.report(
-            Heard(
+            Recognized(
                 track,
                 start=start,
                 end=end,
@@ -202,7 +202,7 @@ class AssemblyAITracks:
         for session in self.sessions:
             session.finish()
 
-    async def run(self, hear: Hear) -> bool:
+    async def run(self, hear: OnReport) -> bool:
         """See Transcriber. Raises: ProviderError of the first session that no retry can help; the other one is closed then."""
         away: set[AssemblyAI] = set()
 
@@ -230,9 +230,9 @@ class AssemblyAITracks:
             raise errors.exceptions[0] from None
         return all(run.result() for run in runs)
 
-    def unheard(self) -> list[Block]:
+    def unsettled(self) -> list[Block]:
         """See Transcriber: the two sessions' blocks are the same ones, each settled in its own track."""
-        left, right = ({block.start_ms: block for block in session.unheard()} for session in self.sessions)
+        left, right = ({block.start_ms: block for block in session.unsettled()} for session in self.sessions)
         both = []
         for start_ms in sorted(left.keys() | right.keys()):
             size = len((left.get(start_ms) or right[start_ms]).inbound)

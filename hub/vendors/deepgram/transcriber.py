@@ -8,7 +8,7 @@ from hub.errors import ProviderError
 from hub.ops.counters import ProviderCounters
 from hub.transcribers.replay import REPLAY_MS
 from hub.transcribers.session import Session, log
-from hub.transcribers.utterances import Heard, HeardWord
+from hub.transcribers.utterances import Recognized, RecognizedWord
 from hub.vendors.deepgram import wire
 
 PAUSE_MS = 2000.0
@@ -91,7 +91,7 @@ class Deepgram(Session):
             self._last_word_ms[track] = words[-1].end * 1000
         closes = bool(results.speech_final or results.from_finalize) or (not text and end_ms - self._last_word_ms[track] >= PAUSE_MS)
         self.report(
-            Heard(
+            Recognized(
                 track,
                 start=words[0].start if words else self.call_ms(results.start * 1000) / 1000,
                 end=words[-1].end if words else end_ms / 1000,
@@ -109,16 +109,18 @@ class Deepgram(Session):
     def _interim(self, track: Track, results: wire.Results) -> None:
         """Report words that may change. Nobody is told the times of each, so they are not worked out: most messages are these."""
         start_ms, end_ms = self.call_ms(results.words[0].start * 1000), self.call_ms(results.words[-1].end * 1000, end=True)
-        heard = Heard(track, start_ms / 1000, end_ms / 1000, results.transcript, settled=False, closes=False, confidence=results.confidence)
+        heard = Recognized(
+            track, start_ms / 1000, end_ms / 1000, results.transcript, settled=False, closes=False, confidence=results.confidence
+        )
         self.report(heard)
 
-    def _words(self, track: Track, results: wire.Results) -> tuple[HeardWord, ...]:
+    def _words(self, track: Track, results: wire.Results) -> tuple[RecognizedWord, ...]:
         """Return the window's words in call time, without those that were told already."""
         call_ms = self.call_ms
         return self.new_words(
             track,
             tuple(
-                HeardWord(word.text, call_ms(word.start * 1000) / 1000, call_ms(word.end * 1000, end=True) / 1000, word.confidence)
+                RecognizedWord(word.text, call_ms(word.start * 1000) / 1000, call_ms(word.end * 1000, end=True) / 1000, word.confidence)
                 for word in results.words
             ),
         )

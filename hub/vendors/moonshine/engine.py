@@ -19,7 +19,7 @@ from typing import Any
 from hub.audio import g711
 from hub.audio.g711 import Track
 from hub.errors import ProviderError
-from hub.transcribers.utterances import Heard
+from hub.transcribers.utterances import Recognized
 
 PROVIDER = "local"
 MODEL = "moonshine-tiny-en"
@@ -257,7 +257,7 @@ class Utterance:
 class Ear:
     """One track of one call: audio in, in order; what was said out, by calling `tell`."""
 
-    def __init__(self, track: Track, tell: Callable[[Heard], None]) -> None:
+    def __init__(self, track: Track, tell: Callable[[Recognized], None]) -> None:
         self.track = track
         self.utterance: Utterance | None = None
         """What is being said; None in a pause."""
@@ -384,10 +384,10 @@ class Ear:
         self._floor = utterance.end
         self.utterance = None
 
-    def _heard(self, utterance: Utterance, *, over: bool) -> Heard:
+    def _heard(self, utterance: Utterance, *, over: bool) -> Recognized:
         end_ms = self._ms(utterance.end) - (0 if utterance.speaking else OFFSET_MS)
         begins_ms = utterance.begins_ms
-        return Heard(self.track, begins_ms / 1000, max(begins_ms, end_ms) / 1000, utterance.text, settled=over, closes=over)
+        return Recognized(self.track, begins_ms / 1000, max(begins_ms, end_ms) / 1000, utterance.text, settled=over, closes=over)
 
     def _ms(self, sample: int) -> float:
         return self._origin_ms + sample / _SAMPLES_PER_MS

@@ -2,7 +2,7 @@
 
 Knows what to give the engine's time to. One thread does all the work of all calls: audio that waits comes first, a second of a track at a
 time, each track in its turn, with the finals of what ends in it; interims are made only when no audio waits anywhere. So a machine that
-is too slow gives up interims first. When a track's audio then waits beyond a bound, the oldest is dropped and reported as Missed.
+is too slow gives up interims first. When a track's audio then waits beyond a bound, the oldest is dropped and reported as NotTranscribed.
 Knows nothing of speech: an `Ear` does.
 """
 
@@ -21,8 +21,8 @@ from hub.audio.g711 import TRACKS, Track
 from hub.audio.timeline import Block
 from hub.errors import ConfigError, ProviderError
 from hub.ops.counters import ProviderCounters
-from hub.transcribers.transcriber import Hear, Report
-from hub.transcribers.utterances import Heard, Missed
+from hub.transcribers.transcriber import OnReport, Report
+from hub.transcribers.utterances import NotTranscribed, Recognized
 from hub.vendors.moonshine.backlog import Backlog
 from hub.vendors.moonshine.engine import MODEL, PROVIDER, Ear, Engine
 
@@ -73,7 +73,7 @@ class LocalTranscriber:
         self._pushed = (0.0, 0.0)
         """When the newest block came, and its end in call time, ms: tells how long ago any other moment of the call was."""
         self._finished = False
-        self._hear: Hear | None = None
+        self._hear: OnReport | None = None
         """None before `run`, and after it: nothing is told then."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._over: asyncio.Future[bool] | None = None
@@ -98,7 +98,7 @@ class LocalTranscriber:
             self._finished = True
             self._engine.wake()
 
-    async def run(self, hear: Hear) -> bool:
+    async def run(self, hear: OnReport) -> bool:
         """Transcribe until the audio is finished and its last words are told; return True then, False when the engine is closed before.
 
         Safe to cancel: nothing is told afterwards, and the worker frees this call's streams as soon as it is done with what it is doing,
@@ -120,7 +120,7 @@ class LocalTranscriber:
             self._hear = None
             self._engine.leave(self)
 
-    def unheard(self) -> list[Block]:
+    def unsettled(self) -> list[Block]:
         """Return what it was given and has not settled, with silence where a track was settled. To be called when `run` is over."""
         with self._engine.lock:
             left, right = (dict((*lane.backlog.unsettled, *lane.backlog.pieces)) for lane in self._lanes)
@@ -131,7 +131,7 @@ class LocalTranscriber:
         return found
 
     def work(self, engine: Engine) -> bool:
-        """Hear a turn of each track's audio; when it is finished, end. Return whether more waits. Called by the worker."""
+        """OnReport a turn of each track's audio; when it is finished, end. Return whether more waits. Called by the worker."""
         more = [self._turn(engine, lane) for lane in self._lanes]
         with self._engine.lock:
             over = self._finished and not any(lane.backlog.pieces for lane in self._lanes)
@@ -169,7 +169,7 @@ class LocalTranscriber:
                 return False
             if lost_ms:
                 ear.interrupt(engine)
-                lane.told.append(Missed(ear.track, lost_ms[0] / 1000, lost_ms[1] / 1000, BACKLOG_REASON))
+                lane.told.append(NotTranscribed(ear.track, lost_ms[0] / 1000, lost_ms[1] / 1000, BACKLOG_REASON))
             ended = piece is not None and ear.hear(engine, *piece)
             self._tell(lane)
             if piece is None:
@@ -203,11 +203,11 @@ class LocalTranscriber:
 
     def _count(self, report: Report) -> None:
         match report:
-            case Heard(end=end, text=text, settled=settled) if text:
+            case Recognized(end=end, text=text, settled=settled) if text:
                 at, end_ms = self._pushed
                 seconds = max(0.0, self._clock() - at + end_ms / 1000 - end)
                 (self._counters.final_seconds if settled else self._counters.interim_seconds).add(seconds)
-            case Missed(start=start, end=end):
+            case NotTranscribed(start=start, end=end):
                 self._counters.gap_ms += (end - start) * 1000
             case _:
                 pass
