@@ -5,7 +5,10 @@ what to look at then. The tests named beside the entries fail when a name change
 """
 
 import ast
+import asyncio
+import gc
 import tomllib
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +17,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from packaging.requirements import Requirement
 from websockets.asyncio.client import ClientConnection
+
+from hub.web.sockets import HubSocket
 
 TOP = Path(__file__).parents[2]
 
@@ -125,3 +130,26 @@ async def test_a_private_name_of_aiohttp_is_there(name: str) -> None:
     app.router.add_get("/", look)
     async with TestClient(TestServer(app)) as client, client.ws_connect("/") as socket:
         assert (await socket.receive()).data == 1000
+
+
+async def test_a_socket_that_was_closed_keeps_no_timer() -> None:
+    """aiohttp starts its heartbeat anew when the peer answers the close, and its timer keeps the socket in memory for half a minute."""
+    closed: list[weakref.ref[HubSocket]] = []
+
+    async def close(request: web.Request) -> web.StreamResponse:
+        socket = HubSocket(max_msg_size=1000, heartbeat=30.0)
+        await socket.prepare(request)
+        await socket.close()
+        closed.append(weakref.ref(socket))
+        return socket
+
+    app = web.Application()
+    app.router.add_get("/", close)
+    async with TestClient(TestServer(app)) as client, client.ws_connect("/") as socket:
+        assert (await socket.receive()).data == 1000
+        while not closed:
+            await asyncio.sleep(0)
+        async with client.get("/nothing") as answer:
+            assert answer.status == 404  # the server has gone on to other work
+        gc.collect()
+        assert closed[0]() is None
