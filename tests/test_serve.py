@@ -34,7 +34,7 @@ async def refused(*command: str, **settings: str) -> tuple[int | None, str]:
 
 @asynccontextmanager
 async def serving(**settings: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
-    """Run the command until this is left. Unless the settings name a provider, calls follow the sample's script: no test needs an engine."""
+    """Run the command until this is left. Unless the settings name a provider, calls follow the sample's script, and need no engine."""
     script = () if settings.keys() & {"DEEPGRAM_API_KEY", "ASSEMBLYAI_API_KEY", "HUB_TRANSCRIBER"} else ("--script", str(SCRIPT))
     port = int(settings.pop("HUB_PORT", 0)) or free_port(0)
     process = await asyncio.create_subprocess_exec(
