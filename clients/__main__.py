@@ -19,7 +19,7 @@ COMMANDS = {
 }
 """Each subcommand and what it does. `clients.commands` has a module of the same name."""
 
-OWN_PACKAGES = ("clients", "hub")
+OWN_PACKAGES = ("", "clients", "hub")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,11 +32,13 @@ def main(arguments: list[str] | None = None) -> int:
         if arguments[:1] == [name]:
             try:
                 module = importlib.import_module(f"clients.commands.{name}")
-            except ImportError as error:
-                if (error.name or "").partition(".")[0] in OWN_PACKAGES:
+            except ModuleNotFoundError as error:
+                missing = (error.name or "").partition(".")[0]
+                if missing in OWN_PACKAGES:
                     raise  # a mistake in this program, not a package that was not installed
-                print(f"transcript-client: {_missing(name, error)}", file=sys.stderr)
-                return 2
+                sentence = f"{name} needs the extra `client`, as {missing} is not installed: pip install 'transcript-hub[client]'"
+                print(f"transcript-client: {sentence}", file=sys.stderr)
+                return 1
             module.add_arguments(command)
             command.set_defaults(run=module.run)
     options = parser.parse_args(arguments)
@@ -51,11 +53,6 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return code
-
-
-def _missing(command: str, error: ImportError) -> str:
-    """Return one sentence for a package that is not installed, or that has no library on this machine."""
-    return f"`{command}` needs the package {error.name or error}, which the extra `client` installs: pip install 'transcript-hub[client]'."
 
 
 if __name__ == "__main__":

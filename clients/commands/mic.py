@@ -5,6 +5,7 @@ Knows options, what a speaker needs to see, and exit codes. Does not know device
 
 import argparse
 import asyncio
+import itertools
 import re
 from contextlib import ExitStack, aclosing, closing
 from pathlib import Path
@@ -35,7 +36,7 @@ SILENT_SECONDS = 3.0
 START_SECONDS = 5.0
 """How long the hub may take to know the call that has just been announced to it."""
 
-FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.1, 0.4
+BACKOFF = Backoff(first_seconds=0.1, longest_seconds=0.4)
 """The waits before asking the hub again for a call that it does not know yet. It usually knows the call at the second try."""
 
 
@@ -152,14 +153,13 @@ async def _follow(options: argparse.Namespace, call_sid: str, begun: asyncio.Eve
     url = re.sub(r"/[^/]*$", "/client", options.url)
     clock = asyncio.get_running_loop().time
     give_up = clock() + START_SECONDS
-    backoff = Backoff(FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS)
-    while True:
+    for failures in itertools.count(1):
         try:
             async with aclosing(follow(url, call_sid, token=options.token)) as followed:
                 await show(followed)
         except Refused as refused:
             if refused.refusal_code == "unknown-call" and clock() < give_up:
-                await asyncio.sleep(backoff.failed())
+                await asyncio.sleep(BACKOFF.wait_seconds(failures))
                 continue
             errors.print(f"The transcript cannot be shown: {refused}")
         return

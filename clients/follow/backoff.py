@@ -1,28 +1,24 @@
 """How long to wait before trying again. Knows no socket and no clock."""
 
 import random
+from dataclasses import dataclass
+
+DOUBLINGS = 30
+"""After so many doublings a wait is as long as it will ever be, and 2.0 to the power of a huge number would overflow."""
 
 
+@dataclass(frozen=True, slots=True)
 class Backoff:
-    """The waits between tries that fail one after the other: each twice the one before, up to the longest, each shortened at random.
+    """A schedule of waits: the first wait, then twice as long after each failure, up to the longest, each shortened at random.
 
     The random part matters when a hub restarts: it disconnects all its clients at the same moment, and without chance they would all come
-    back at the same moment, too. A counter and not a retrying decorator, because a connection that worked for an hour and then broke is
-    not one more failure in a row: `reset()` makes the next wait the shortest again.
+    back at the same moment, too.
     """
 
-    def __init__(self, first_seconds: float, longest_seconds: float) -> None:
-        self._first_seconds = first_seconds
-        self._longest_seconds = longest_seconds
-        self.failures = 0
-        """Tries that failed since the last `reset()`."""
+    first_seconds: float
+    longest_seconds: float
 
-    def failed(self) -> float:
-        """Count one failed try. Return the seconds to wait before the next one."""
-        doublings = min(self.failures, 32)  # beyond that, any first wait has reached the longest, and 2.0 ** n would overflow one day
-        self.failures += 1
-        return min(self._longest_seconds, self._first_seconds * 2.0**doublings) * random.uniform(0.5, 1.0)
-
-    def reset(self) -> None:
-        """Forget the failures: a try has succeeded."""
-        self.failures = 0
+    def wait_seconds(self, failures: int) -> float:
+        """Return how long to wait after so many failures in a row, from 1: between half of the scheduled wait and all of it."""
+        scheduled = min(self.longest_seconds, self.first_seconds * 2.0 ** min(failures - 1, DOUBLINGS))
+        return scheduled * random.uniform(0.5, 1.0)

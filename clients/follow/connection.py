@@ -18,7 +18,7 @@ from clients.follow.backoff import Backoff
 from hub import events
 from hub.errors import HubError
 
-FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.1, 5.0
+BACKOFF = Backoff(first_seconds=0.1, longest_seconds=5.0)
 """The waits before reconnecting. A broken connection is usually back at once; a hub that is being restarted is back within seconds."""
 
 FIRST_TRIES = 5
@@ -71,8 +71,9 @@ class HubConnection:
         self._requests = requests
         self._known = known
         """Whether a hub has ever sent a message from this address."""
-        self._backoff = backoff or Backoff(FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS)
-        """Counts the connections in a row on which the hub sent nothing."""
+        self._backoff = backoff or BACKOFF
+        self._failures = 0
+        """Connections in a row on which the hub sent nothing."""
         self._socket: ClientConnection | None = None
         """The present connection; None between two of them."""
 
@@ -107,10 +108,10 @@ class HubConnection:
                 self._judge(error)
             finally:
                 self.connected, self._socket = False, None
-            wait_seconds = self._backoff.failed()
-            if not self._known and self._backoff.failures >= FIRST_TRIES:
+            self._failures += 1
+            if not self._known and self._failures >= FIRST_TRIES:
                 raise Refused("address", f"{self.url} is not a hub's address: the server closes every connection")
-            await asyncio.sleep(wait_seconds)
+            await asyncio.sleep(self._backoff.wait_seconds(self._failures))
 
     async def send(self, request: Request) -> None:
         """Send a request on the present connection. Without one, nothing is sent: `requests` must return what is needed after a break."""
@@ -127,7 +128,7 @@ class HubConnection:
             raise Refused("address", f"{self.url} is not a hub's address: the server sends other messages") from error
         if not isinstance(message, events.Refusal):
             self.connected = self._known = True
-            self._backoff.reset()
+            self._failures = 0
         if message is not None:
             yield message
 

@@ -6,4 +6,7 @@ Knows where the sample call is. `make_sample.py` made it and is not part of the 
 from pathlib import Path
 
 SAMPLE = Path(__file__).with_name("support-call.flac")
-"""A call between a customer (left channel) and an agent (right channel). `support-call.json` beside it says who speaks when, and what."""
+"""A call between a customer (left channel) and an agent (right channel)."""
+
+SCRIPT = SAMPLE.with_suffix(".json")
+"""Who says what in the sample call, and when."""

@@ -14,10 +14,8 @@ from tests.house import House, house
 from tests.media import CALL
 from tests.publishing import Publisher
 
-
-def soon() -> Backoff:
-    """Waits that a test can afford."""
-    return Backoff(0.001, 0.01)
+SOON = Backoff(0.001, 0.01)
+"""Waits that a test can afford."""
 
 
 def url(home: House) -> str:
@@ -40,7 +38,7 @@ async def test_every_durable_event_comes_once_however_often_the_line_is_cut(seed
         followed: list[Followed] = []
 
         async def listen() -> None:
-            async with aclosing(follow(cut.url, CALL, backoff=soon())) as all_events:
+            async with aclosing(follow(cut.url, CALL, backoff=SOON)) as all_events:
                 async for event in all_events:
                     followed.append(event)
 
@@ -63,7 +61,7 @@ async def test_every_durable_event_comes_once_however_often_the_line_is_cut(seed
 async def test_who_is_too_slow_is_cut_off_and_goes_on_where_it_was() -> None:
     async with house() as home:
         publisher = Publisher(home.state)
-        async with aclosing(follow(url(home), CALL, interims=False, backoff=soon())) as followed:
+        async with aclosing(follow(url(home), CALL, interims=False, backoff=SOON)) as followed:
             assert offset(await anext(followed)) == 1
             while not home.state.counters.lagged:  # nobody reads, until the hub gives up
                 for _ in range(100):
@@ -79,7 +77,7 @@ async def test_a_hub_that_stops_and_starts_anew_is_told_and_followed_from_its_fi
         async with house() as first:
             cut.target = first.port
             Publisher(first.state).final("of the first hub")
-            followed = follow(cut.url, CALL, backoff=soon())
+            followed = follow(cut.url, CALL, backoff=SOON)
             assert [offset(await anext(followed)) for _ in range(2)] == [1, 2]
         cut.target = None
         async with house() as second:
@@ -98,7 +96,7 @@ async def test_a_call_that_the_new_hub_does_not_know_ends_in_words() -> None:
         async with house() as first:
             cut.target = first.port
             Publisher(first.state)
-            followed = follow(cut.url, CALL, backoff=soon())
+            followed = follow(cut.url, CALL, backoff=SOON)
             await anext(followed)
         async with house() as second:
             cut.target = second.port
@@ -126,7 +124,7 @@ async def test_a_position_is_resumed_and_one_too_old_is_said_to_be(monkeypatch: 
 async def test_a_hub_that_is_away_for_a_while_is_waited_for() -> None:
     async with house() as home, breaking_line(home.port) as cut:
         publisher = Publisher(home.state)
-        followed = follow(cut.url, CALL, backoff=soon())
+        followed = follow(cut.url, CALL, backoff=SOON)
         await anext(followed)
         cut.target = None
         cut.cut()
@@ -154,7 +152,7 @@ async def test_a_hub_that_is_away_for_a_while_is_waited_for() -> None:
 )
 async def test_a_wrong_address_is_one_sentence(address: str, code: str, says: str) -> None:
     with pytest.raises(Refused, match=says) as refused:
-        await anext(follow(address, CALL, backoff=soon()))
+        await anext(follow(address, CALL, backoff=SOON))
     assert refused.value.refusal_code == code
     with pytest.raises(Refused, match=says):
         await newest(address)
@@ -163,11 +161,11 @@ async def test_a_wrong_address_is_one_sentence(address: str, code: str, says: st
 async def test_a_server_that_is_no_hub_is_one_sentence() -> None:
     async with breaking_line(None) as cut:
         with pytest.raises(Refused, match="closes every connection"):
-            await anext(follow(cut.url, CALL, backoff=soon()))
+            await anext(follow(cut.url, CALL, backoff=SOON))
     async with house() as home:
         for path, says in (("/nothing", "HTTP 404"), ("/healthz", "does not let us in: HTTP 200")):
             with pytest.raises(Refused, match=says):
-                await anext(follow(f"ws://127.0.0.1:{home.port}{path}", CALL, backoff=soon()))
+                await anext(follow(f"ws://127.0.0.1:{home.port}{path}", CALL, backoff=SOON))
 
 
 async def test_what_the_hub_refuses_for_good_is_raised_in_its_words() -> None:
@@ -181,20 +179,20 @@ async def test_what_the_hub_refuses_for_good_is_raised_in_its_words() -> None:
             (tokens.mint("s" * 32, ["CA0"], 3600), "unknown-call", "no such call"),
         ):
             with pytest.raises(Refused, match=says) as refused:
-                await anext(follow(url(home), CALL, token=token, backoff=soon()))
+                await anext(follow(url(home), CALL, token=token, backoff=SOON))
             assert refused.value.refusal_code == code
         assert isinstance(await anext(follow(url(home), CALL, token=tokens.mint("s" * 32, [CALL], 3600))), events.CallStarted)
     async with house(sockets_per_address=1) as home:
         keep = await home.open("/client")
         with pytest.raises(Refused, match="does not let us in: 1 sockets are open from this address"):
-            await anext(follow(url(home), CALL, backoff=soon()))
+            await anext(follow(url(home), CALL, backoff=SOON))
         await keep.close()
 
 
 async def test_the_newest_live_call_is_the_one_that_began_last_or_begins_first() -> None:
     async with house() as home, breaking_line(home.port) as cut:
         async with asyncio.TaskGroup() as group:
-            waiting = group.create_task(newest(cut.url, backoff=soon()))
+            waiting = group.create_task(newest(cut.url, backoff=SOON))
             while not home.state.counters.subscribers:
                 await asyncio.sleep(0.005)
             cut.cut()
