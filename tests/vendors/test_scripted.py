@@ -5,8 +5,8 @@ import json
 from pathlib import Path
 
 import pytest
-from clients.sample import SCRIPT
 
+from clients.sample import SCRIPT
 from hub.audio.timeline import Block
 from hub.errors import ConfigError
 from hub.transcribers.transcriber import Report
