@@ -5,8 +5,13 @@ import signal
 import subprocess
 import sys
 import wave
+from io import StringIO
 from pathlib import Path
 
+from rich.console import Console
+from rich.progress import Progress
+
+from clients.commands.mic import SILENT_SECONDS, LevelMeter, show_transcript
 from hub.audio import g711
 from tests.clients.desk import CALL, Desk, a_desk
 from tests.house import house
@@ -77,3 +82,24 @@ async def test_the_command_says_what_is_wrong_and_lists_devices(tmp_path: Path) 
             assert (code, words in err) == (expected, True), err
     code, out, _ = await command("--devices")
     assert (code, out) == (0, "> 0 Pretend microphone, ALSA (1 in, 0 out)\n< 1 Pretend loudspeaker, ALSA (0 in, 1 out)\n")
+
+
+async def test_a_transcript_that_never_comes_is_given_up_and_that_does_not_end_the_call() -> None:
+    errors, begun = Console(file=StringIO(), width=200), asyncio.Event()
+    begun.set()
+    async with house() as home:
+        await show_transcript(f"ws://127.0.0.1:{home.port}/client", None, CALL, begun, errors, start_seconds=0.3)
+    assert errors.file.getvalue().startswith("The transcript cannot be shown: no such call")  # type: ignore[attr-defined]
+
+
+def test_a_silent_microphone_is_asked_about_once_and_not_before_some_seconds() -> None:
+    console = Console(file=StringIO(), width=200)
+    meter = LevelMeter(console, Progress(disable=True), CALL)
+    for second in range(6):
+        meter.show(float(second), g711.silence(160))
+        assert ("only silence" in console.file.getvalue()) is (second >= SILENT_SECONDS)  # type: ignore[attr-defined]
+    assert console.file.getvalue().count("only silence") == 1  # type: ignore[attr-defined]
+    speaking = LevelMeter(console, Progress(disable=True), CALL)
+    for second in range(6):
+        speaking.show(float(second), b"\x10" * 160 if second == 1 else g711.silence(160))
+    assert console.file.getvalue().count("only silence") == 1  # type: ignore[attr-defined]
