@@ -8,6 +8,7 @@ import wave
 from io import StringIO
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 from rich.progress import Progress
 
@@ -68,18 +69,24 @@ async def test_it_follows_its_own_transcript_to_the_last_word() -> None:
     assert "call ended: completed" in out
 
 
-async def test_the_command_says_what_is_wrong_and_lists_devices(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("expected", "words", "setting", "arguments"),
+    [
+        (1, "No hub answers", "", ["--url", "ws://127.0.0.1:1/twilio"]),
+        (2, "cannot be written: No such file or directory", "", ["--save", "no/folder.wav"]),
+        (2, "'Nothing' is not a microphone", "", ["--device", "Nothing"]),
+        (2, "No microphone can be used here", "p.absent = True", ["--quiet"]),
+        (1, "delivers no more sound", "p.unplugged = True; p.sound = bytes(1600)", ["--url", "DESK"]),
+        (0, "only silence: is it muted", "p.sound = b''; p.pace = 50", ["--url", "DESK", "--hang-up-after", "4s"]),
+    ],
+)
+async def test_what_is_wrong_is_one_sentence(expected: int, words: str, setting: str, arguments: list[str]) -> None:
     async with a_desk() as desk:
-        for expected, words, setting, *arguments in (
-            (1, "No hub answers", "", "--url", "ws://127.0.0.1:1/twilio"),
-            (2, "cannot be written: No such file or directory", "", "--save", str(tmp_path / "no" / "folder.wav")),
-            (2, "'Nothing' is not a microphone", "", "--device", "Nothing"),
-            (2, "No microphone can be used here", "p.absent = True", "--quiet"),
-            (1, "delivers no more sound", "p.unplugged = True; p.sound = bytes(1600)", "--url", desk.url),
-            (0, "only silence: is it muted", "p.sound = b''; p.pace = 50", "--url", desk.url, "--hang-up-after", "4s"),
-        ):
-            code, _, err = await command(*arguments, setting=setting)
-            assert (code, words in err) == (expected, True), err
+        code, _, err = await command(*(desk.url if argument == "DESK" else argument for argument in arguments), setting=setting)
+    assert (code, words in err) == (expected, True), err
+
+
+async def test_devices_are_listed_and_nobody_is_called() -> None:
     code, out, _ = await command("--devices")
     assert (code, out) == (0, "> 0 Pretend microphone, ALSA (1 in, 0 out)\n< 1 Pretend loudspeaker, ALSA (0 in, 1 out)\n")
 
