@@ -37,6 +37,7 @@ class Toolbox:
         self,
         agent: Agent,
         record: Record,
+        publish: Callable[[events.Durable], object],
         account_sid: str,
         *,
         webhooks: Webhooks,
@@ -54,6 +55,7 @@ class Toolbox:
         """
         self._agent = agent
         self._record = record
+        self._publish = publish
         self._account_sid = account_sid
         self._webhooks = webhooks
         self._account = account
@@ -74,8 +76,8 @@ class Toolbox:
         schema = next((declared["parameters"] for declared in self._agent.declared() if declared["name"] == name), None)
         arguments, problem = read_arguments(schema or {}, text)
         problem = problem if schema is not None else f"there is no tool {name[:64]}"
-        topic, sid = self._record.topic, self._record.call_sid
-        topic.publish(events.ToolCalled(call_sid=sid, invocation=invocation, tool=name, arguments=arguments, time=self._now()))
+        sid = self._record.call_sid
+        self._publish(events.ToolCalled(call_sid=sid, invocation=invocation, tool=name, arguments=arguments, time=self._now()))
         try:
             if problem:
                 outcome = Outcome("refused", problem)
@@ -92,7 +94,7 @@ class Toolbox:
             outcome = Outcome("failed", "the hub failed on this tool")
         finally:
             self._counters.tools[outcome.kind] += 1
-            topic.publish(
+            self._publish(
                 events.ToolReturned(
                     call_sid=sid, invocation=invocation, tool=name, outcome=outcome.kind, detail=outcome.detail, time=self._now(),
                     seconds=round(self._clock() - began, 3),

@@ -20,6 +20,7 @@ from hub.agents.tools import Leave, Toolbox
 from hub.agents.webhooks import Webhooks
 from hub.audio.g711 import BYTES_PER_MS, TRACKS, Track
 from hub.audio.timeline import Block, StereoTimeline
+from hub.calls.call import Peer
 from hub.calls.publisher import GAP_MS, Publisher, brought, fared
 from hub.errors import ProviderError
 from hub.ops.counters import Counters
@@ -58,6 +59,19 @@ END_SENTENCES: dict[str, str] = {"agent-limit": "the agent's time is up", "agent
 """How a socket is closed whose call goes on without the agent."""
 
 
+class AnsweredStream:
+    """The stream of a call that an agent answers. Implements `Stream`."""
+
+    __slots__ = ("chunk", "dtmf", "lost", "mark", "stop")
+
+    def __init__(self, call: "AnsweredCall") -> None:
+        self.chunk = call.chunk
+        self.mark = call.mark
+        self.dtmf = call.dtmf
+        self.stop = call.stopped
+        self.lost = call.lost
+
+
 class AnsweredCall:
     """One call, from its stream's start to its end. Stands where a `hub.call.Stream` stands for Twilio's door."""
 
@@ -74,31 +88,30 @@ class AnsweredCall:
         public: bool,
         webhooks: Webhooks,
         account: Account | None,
-        say: Callable[[bytes, bytes | None], None],
-        on_over: Callable[[str], None],
         clock: Callable[[], float],
         wall: Callable[[], float],
         counters: Counters,
     ) -> None:
         """`address` and `key` are the model's; the agent stays for `seconds` at most. `clock` is monotonic seconds, `wall` Unix seconds.
 
-        `say` sends one or two messages to Twilio in one write; `on_over` is called with a sentence to close the stream from here.
         `public`: whether Twilio has an address for the stream of a call that goes on without the agent.
         """
         self.record = record
         self.agent = agent
         self.publisher = Publisher(record, registry)
         self.timeline = StereoTimeline()
-        self._left_ms = record.call_ms
+        left_off = record.left_off
+        self._left_ms = left_off.call_ms if left_off is not None else 0.0
         """Call time at which the stream before this one was left; 0 when there was none."""
-        self.timeline.skip_to(record.call_ms + ((clock() - record.ended_at) * 1000 if record.started is not None else 0.0))
+        self.timeline.skip_to(self._left_ms + ((clock() - left_off.at) * 1000 if left_off is not None else 0.0))
         self.timeline.expect(["inbound", "outbound"])
         self.superseded = False
         """Whether somebody else goes on with the call, and will say its end."""
         self._start = start
         self._seconds = seconds
         self._public = public
-        self._on_over = on_over
+        self._peer: Peer | None = None
+        """The socket that brought the stream; None until it joins."""
         self._clock = clock
         self._wall = wall
         self._counters = counters.agents
@@ -124,18 +137,29 @@ class AnsweredCall:
         """Played bytes that do not fill a millisecond."""
         self._session = ModelSession(address, key, self._provider, clock, record.call_sid)
         self.dialogue = Dialogue(
-            agent, Speech(start.stream_sid), to_model=self._session.send, to_caller=say, hear=self.publisher.report,
+            agent, Speech(start.stream_sid), to_model=self._session.send, to_caller=self._say, hear=self.publisher.report,
             played=self._was_played,
             interrupted=self._was_interrupted, answered=self._answered, use=self._use,
         )  # fmt: skip
         self.dialogue.now_ms = float(self._base_ms)
         self._toolbox = Toolbox(
-            agent, record, start.account_sid, webhooks=webhooks, account=account, counters=counters.agents, clock=clock, now=self._now,
+            agent, record, self.publisher.publish, start.account_sid,
+            webhooks=webhooks, account=account, counters=counters.agents, clock=clock, now=self._now,
             heard=self._was_heard, leave=self._end,
         )  # fmt: skip
         self._log = CallLog(log, {"call": record.call_sid, "stream": start.stream_sid})
 
-    def begin(self) -> None:
+    def join(self, start: StartBody, peer: Peer) -> "AnsweredStream":  # noqa: ARG002
+        """See Call: the stream is the one that the call was made for."""
+        self._peer = peer
+        self._begin()
+        return AnsweredStream(self)
+
+    def _say(self, message: bytes, another: bytes | None) -> None:
+        if self._peer is not None:
+            self._peer.write(*((message,) if another is None else (message, another)))
+
+    def _begin(self) -> None:
         """Tell subscribers that the call began."""
         name = events.TranscriberName(provider="openai", model=self.agent.model)
         speakers: dict[Track, str] = {"outbound": self.agent.name}
@@ -148,9 +172,19 @@ class AnsweredCall:
         self._log.info("the agent %s answers with %s", self.agent.name, self.agent.model)
 
     @property
-    def answers(self) -> bool:
-        """Whether the agent is to stay: nobody else may have the call until it leaves, or has left."""
+    def accepts(self) -> bool:
+        """See Call: an agent's call has one stream."""
+        return False
+
+    @property
+    def holds(self) -> bool:
+        """See Call: the agent is to stay, until it leaves or has left."""
         return not self._over.is_set() and self._toolbox.leaving is None
+
+    @property
+    def answered(self) -> bool:
+        """See Call."""
+        return not self._over.is_set()
 
     def give_way(self) -> None:
         """Let somebody else go on with the call; all that was said is told before."""
@@ -203,12 +237,12 @@ class AnsweredCall:
         """The socket is gone without a word. Nothing happens after `stop()`."""
         self._end("stream-lost")
 
-    def stop(self, reason: EndReason = "completed") -> None:
+    def stopped(self) -> None:
         """Twilio said that the stream is over."""
-        self._end(reason)
+        self._end("completed")
 
-    def interrupt(self) -> None:
-        """End the call because the hub stops: the caller is told by what the TwiML has after the agent."""
+    def stop(self) -> None:
+        """See Call: the caller receives what the TwiML has after the agent."""
         self._end("hub-stopping", "the hub is stopping")
         self._released.set()
 
@@ -220,8 +254,8 @@ class AnsweredCall:
         # Twilio ends the stream of a call that it was told to end or to pass on, and may do that before it says that it will.
         self._reason = self._toolbox.leaving or reason
         self._session.hang_up()
-        if sentence:
-            self._on_over(sentence)
+        if sentence and self._peer is not None:
+            self._peer.close(sentence)
 
     def _forward(self) -> None:
         for block in self.timeline.blocks():
@@ -230,8 +264,8 @@ class AnsweredCall:
 
     def _play(self, block: Block) -> None:
         """Let those who listen in hear it. The model does not: the caller's frames went to it as they came."""
-        if self.record.sound.ears:
-            self.record.sound.play(block)
+        if self.record.live_audio.listeners:
+            self.record.live_audio.play(block)
 
     def _was_played(self, start_ms: float, mulaw: bytes) -> None:
         """Put what the caller heard of the agent where it was heard. Marks jitter; speech does not, so it is joined as it was sent."""
@@ -283,7 +317,7 @@ class AnsweredCall:
             self._log.exception("the call failed")
         finally:
             self._over.set()
-            self._finish()
+            self._tell_rest()
 
     async def _until_over(self) -> None:
         loop = asyncio.get_running_loop()
@@ -323,8 +357,8 @@ class AnsweredCall:
             self._play(block)
         self._complete = not self.publisher.close_open() and self._complete
 
-    def _finish(self) -> None:
-        self._tell_rest()
+    def end(self) -> None:
+        """See Call."""
         if self.superseded:
             return
         audio = fared(self.timeline)

@@ -4,12 +4,13 @@ Knows the agents, the model's address and Twilio's account. Knows no HTTP and no
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from hub import agents
 from hub.agents import Agent
 from hub.agents.webhooks import Webhooks
 from hub.calls.answered import AnsweredCall
+from hub.calls.call import Peer, Stream
 from hub.calls.calls import Calls
 from hub.config import Config
 from hub.errors import HubError
@@ -62,12 +63,13 @@ class Routing:
             raise NoAgent(f"agents answer {self._config.agent_calls} calls already (HUB_AGENT_CALLS)")
         return agent
 
-    def answer(self, start: StartBody, say: Callable[[bytes, bytes | None], None], on_over: Callable[[str], None]) -> AnsweredCall:
-        """Put a stream through; see AnsweredCall. Raises: NoAgent, Draining, Taken."""
+    def answer(self, start: StartBody, peer: Peer) -> Stream:
+        """Put a stream through to its agent. Raises: NoAgent, Draining, Taken."""
         agent = self.pick({name: str(value) for name, value in start.custom_parameters.items()})
         return self._calls.answer(
             start,
-            lambda record: AnsweredCall(
+            peer,
+            lambda record, start: AnsweredCall(
                 record,
                 self._registry,
                 agent,
@@ -78,8 +80,6 @@ class Routing:
                 public=bool(self._config.public_url),
                 webhooks=self._webhooks,
                 account=self._account,
-                say=say,
-                on_over=on_over,
                 clock=time.monotonic,
                 wall=time.time,
                 counters=self._counters,

@@ -7,13 +7,12 @@ from typing import ClassVar
 from aiohttp import web
 
 from hub.agents import Agent
-from hub.calls.answered import AnsweredCall
+from hub.calls.call import Stream
 from hub.calls.routing import AGENT_PARAMETER, NoAgent
 from hub.errors import ConfigError
 from hub.twilio import twiml
 from hub.twilio.media import StartBody
 from hub.web.proof import check_upgrade, webhook
-from hub.web.protocol import text_frame
 from hub.web.state import STATE, State
 from hub.web.twilio import MediaDoor
 
@@ -30,19 +29,8 @@ class AgentDoor(MediaDoor):
 
     name: ClassVar = "agent"
 
-    def _join(self, start: StartBody) -> AnsweredCall:
-        return self._state.routing.answer(start, self._say, lambda reason: self._end(1000, reason))
-
-    def _say(self, message: bytes, another: bytes | None) -> None:
-        """Write to Twilio, at once. What a stalled peer does not take is bounded by what an agent may say ahead."""
-        request = self.socket._req
-        transport = request.transport if request is not None else None
-        if self._over or transport is None or transport.is_closing():
-            return
-        try:
-            transport.write(text_frame(message) + text_frame(another) if another is not None else text_frame(message))
-        except RuntimeError:  # uvloop, between losing a connection and telling whoever waits on it
-            self._over = True
+    def _join(self, start: StartBody) -> Stream:
+        return self._state.routing.answer(start, self)
 
 
 @routes.get("/agent")
