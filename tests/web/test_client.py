@@ -102,7 +102,7 @@ async def test_a_program_follows_two_calls_and_resumes_where_it_was() -> None:
         topics = [home.state.registry.find(call).topic for call in (CALL, other)]  # type: ignore[union-attr]
         while any(topic.log.offset < 3 for topic in topics):
             await asyncio.sleep(0.01)
-        epoch = topics[0].epoch
+        epoch = topics[0].log.epoch
         await subscriber.send_json({"action": "subscribe", "callSid": CALL, "after": {"epoch": epoch, "offset": 2}, "interims": False})
         subscribed = await subscriber.receive_json()
         assert (subscribed["type"], subscribed["offset"], subscribed["whole"]) == ("subscribed", 2, True)
