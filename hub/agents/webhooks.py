@@ -13,7 +13,6 @@ from typing import Any, Literal, Self, TypeAlias
 from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
-import jsonschema
 import msgspec
 from twilio.request_validator import RequestValidator
 from yarl import URL
@@ -56,6 +55,8 @@ def read_arguments(schema: dict[str, Any], text: str) -> tuple[Any, str]:
         arguments = msgspec.json.decode(text or "{}")
     except (ValueError, RecursionError):
         return text[:ANSWER_BYTES], "the arguments are no JSON"
+    import jsonschema  # the roster has made sure of it before it let an agent have a tool
+
     checker = jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
     error = jsonschema.exceptions.best_match(checker.iter_errors(arguments))
     if error is None:
