@@ -12,7 +12,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from clients.demo import SCRIPT, free_port
+from clients.commands.demo import free_port
+from clients.sample import SCRIPT
 from tests.media import CALL, CONNECTED, media, start
 
 HIDE_ENGINE = "import sys; sys.modules['moonshine_voice'] = None; from hub.__main__ import main; sys.exit(main(['serve']))"

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from clients.demo import free_port
+from clients.commands.demo import free_port
 from hub.app import running
 from hub.check.check import check
 from hub.config import Config, load

@@ -8,9 +8,12 @@ from contextlib import aclosing
 import pytest
 from whisper_normalizer.english import EnglishTextNormalizer
 
-from clients import caller, demo
+from clients.audio.files import read_call
+from clients.commands import demo
 from clients.follow import follow
-from clients.sound import read_call
+from clients.pretend_twilio import playback
+from clients.pretend_twilio.media_socket import OutgoingCall
+from clients.sample import SAMPLE
 from hub.app import running
 from hub.audio.g711 import TRACKS
 from hub.config import Config
@@ -32,10 +35,10 @@ pytestmark = [
 async def heard(config: Config, seconds: float) -> list[Durable]:
     """Play the beginning of the sample into a hub, as fast as it takes it; return what a subscriber got."""
     call_sid, events = "CA" + secrets.token_hex(16), list[Durable]()
-    until = caller.Faults(hang_up_after_ms=round(seconds * 1000))
+    until = playback.Faults(hang_up_after_ms=round(seconds * 1000))
     async with running(config) as (_, port), asyncio.TaskGroup() as group:
         group.create_task(
-            caller.call(f"ws://127.0.0.1:{port}/twilio", read_call(caller.SAMPLE), call_sid=call_sid, speed=0.0, faults=until)
+            playback.play(OutgoingCall(f"ws://127.0.0.1:{port}/twilio", call_sid=call_sid), read_call(SAMPLE), speed=0.0, faults=until)
         )
         await demo.begun(f"127.0.0.1:{port}", call_sid)
         async with aclosing(follow(f"ws://127.0.0.1:{port}/client", call_sid, interims=False)) as followed:
