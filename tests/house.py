@@ -9,11 +9,12 @@ from typing import Any
 import aiohttp
 
 from hub.app import running
-from hub.config import Config
+from hub.transcribers.limits import DEFAULT_LIMITS, SessionLimits
 from hub.twilio.media import StartBody
 from hub.web.state import State
 from tests.media import CALL, CONNECTED, STREAM, start
 from tests.scripted import ScriptedTranscriber
+from tests.settings import configured
 
 
 @dataclass
@@ -65,11 +66,13 @@ async def house(
 
 
 @asynccontextmanager
-async def real_house(open_transcriber: Callable[[StartBody], Any] | None = None, **settings: Any) -> AsyncIterator[House]:
+async def real_house(
+    open_transcriber: Callable[[StartBody], Any] | None = None, *, limits: SessionLimits = DEFAULT_LIMITS, **settings: Any
+) -> AsyncIterator[House]:
     """Run a hub on a free port, with the transcribers that its settings name unless told otherwise."""
-    config = Config(port=0, **({"drain_seconds": 0.0} | settings))
+    config = configured(port=0, **({"drain_seconds": 0.0} | settings))
     async with (
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
-        running(config, open_transcriber) as (state, port),
+        running(config, open_transcriber, limits=limits) as (state, port),
     ):
         yield House(state, port, session, [])

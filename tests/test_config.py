@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from hub.config import Config, load
+from hub.config import Config
 from hub.errors import ConfigError
+from hub.vendors.registered import REGISTERED
+
+load = REGISTERED.load
 
 
 def test_defaults_need_nothing() -> None:
