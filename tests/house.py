@@ -11,6 +11,8 @@ import aiohttp
 from hub.app import running
 from hub.transcribers.limits import DEFAULT_LIMITS, SessionLimits
 from hub.twilio.media import StartBody
+from hub.vendors.providers import Providers
+from hub.vendors.registered import REGISTERED
 from hub.web.state import State
 from tests.media import CALL, CONNECTED, STREAM, start
 from tests.scripted import ScriptedTranscriber
@@ -67,12 +69,16 @@ async def house(
 
 @asynccontextmanager
 async def real_house(
-    open_transcriber: Callable[[StartBody], Any] | None = None, *, limits: SessionLimits = DEFAULT_LIMITS, **settings: Any
+    open_transcriber: Callable[[StartBody], Any] | None = None,
+    *,
+    limits: SessionLimits = DEFAULT_LIMITS,
+    providers: Providers = REGISTERED,
+    **settings: Any,
 ) -> AsyncIterator[House]:
     """Run a hub on a free port, with the transcribers that its settings name unless told otherwise."""
-    config = configured(port=0, **({"drain_seconds": 0.0} | settings))
+    config = configured(providers, port=0, **({"drain_seconds": 0.0} | settings))
     async with (
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
-        running(config, open_transcriber, limits=limits) as (state, port),
+        running(config, open_transcriber, limits=limits, providers=providers) as (state, port),
     ):
         yield House(state, port, session, [])
