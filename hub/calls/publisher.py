@@ -12,6 +12,7 @@ from hub import events
 from hub.audio.g711 import Track, ms
 from hub.audio.timeline import StereoTimeline
 from hub.events import D
+from hub.numbers import shown
 from hub.topics.registry import Record, Registry
 from hub.transcribers.transcriber import Lost, Report, Restored, Switched
 from hub.transcribers.utterances import SPEAKERS, NotTranscribed, Recognized
@@ -63,8 +64,8 @@ class Publisher:
         started = self.publish(
             events.CallStarted(
                 call_sid=record.call_sid,
-                from_=parameters.get("from") or (known.from_ if known else None),
-                to=parameters.get("to") or (known.to if known else None),
+                from_=shown(parameters.get("from", "")) or (known.from_ if known else None),
+                to=shown(parameters.get("to", "")) or (known.to if known else None),
                 direction=parameters.get("direction") or (known.direction if known else None),
                 tracks=tracks,
                 speakers=dict(transcript.speakers),
@@ -90,7 +91,9 @@ class Publisher:
         assert started is not None
         # As the call began, so with its moment; what is published gets its own.
         direction = started.direction or facts.direction
-        self.record.started = msgspec.structs.replace(started, from_=facts.from_, to=facts.to, direction=direction)
+        self.record.started = msgspec.structs.replace(
+            started, from_=facts.from_ and shown(facts.from_), to=facts.to and shown(facts.to), direction=direction
+        )
         self._tell(self.record.started)
 
     def report(self, report: Report) -> None:

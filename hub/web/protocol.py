@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import msgspec
 
 from hub.errors import WireError
+from hub.numbers import EXAMPLE, normal
 
 MAX_MESSAGE_BYTES = 16 * 1024
 """The longest sensible message is a subscription of a few hundred bytes."""
@@ -94,6 +95,14 @@ _ACTIONS = tuple(str(each.__struct_config__.tag) for each in get_args(Action))
 _JWT = re.compile(r"[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]+")
 
 
+def _number(text: str) -> str:
+    """Return a number in the form in which calls have it. Raises: WireError if it cannot be one, so that nobody waits for its calls."""
+    known = normal(text)
+    if known is None:
+        raise WireError("subscriber", f"sent a number that cannot be one: write it with its country code, as {EXAMPLE}")
+    return known
+
+
 def decode(text: str) -> Request:
     """Read one message of a subscriber. A bare callSid and a bare token need no JSON.
 
@@ -120,6 +129,8 @@ def decode(text: str) -> Request:
                 raise WireError("subscriber", 'must name exactly one of callSid, number and "calls":"all"')
             if isinstance(request, Subscribe) and request.after is not None and sid is None:
                 raise WireError("subscriber", "sent after without callSid: positions are per call")
+            if number is not None:
+                return msgspec.structs.replace(request, number=_number(number))
         case _:
             pass
     return request
