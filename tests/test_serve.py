@@ -7,7 +7,6 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import aiohttp
 import pytest
@@ -121,22 +120,3 @@ async def test_a_second_signal_ends_at_once() -> None:
                     pass
         process.send_signal(signal.SIGTERM)
         assert await process.wait() == 1
-
-
-def test_the_readme_table_is_the_settings() -> None:
-    from dataclasses import fields
-
-    from hub.config import Config
-
-    table = {}
-    for line in (Path(__file__).parents[1] / "README.md").read_text().splitlines():
-        cells = [cell.strip().strip("`") for cell in line.strip("|").split("|")]
-        if len(cells) == 3 and cells[0].isupper() and "_" in cells[0]:
-            table[cells[0]] = cells[1]
-    shown = {
-        each.metadata["name"]: {True: "1", False: "", None: ""}.get(each.default, str(each.default))  # type: ignore[call-overload]
-        if not isinstance(each.default, float)
-        else f"{each.default:g}"
-        for each in fields(Config)
-    }
-    assert table == shown

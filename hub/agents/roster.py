@@ -14,8 +14,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import msgspec
 
-from hub.config import Config, check_url, dialled
+from hub.config import Config, check_url
 from hub.errors import ConfigError
+from hub.numbers import dialled, normal
 from hub.vendors.openai.wire import TurnDetection, session_update
 
 HANG_UP = "hang_up"
@@ -114,6 +115,21 @@ class Agent:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentDefaults:
+    """What an agent is like where the agents file does not say: the settings of the voice model's vendor."""
+
+    model: str
+    voice: str
+    instructions: str
+    greeting: str
+    language: str
+    transcription_model: str
+    turn_detection: TurnDetection
+    missing_setting: str = ""
+    """The setting without which no agent can answer, if it is not set. Empty: agents can answer."""
+
+
 def _object(properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
@@ -155,7 +171,9 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
 class Agents:
     """All agents of this hub, in the order of the file."""
 
-    def __init__(self, agents: list[Agent]) -> None:
+    def __init__(self, agents: list[Agent], missing_setting: str = "") -> None:
+        """`missing_setting` is the setting for lack of which there is no agent, if that is why there is none."""
+        self.missing_setting = missing_setting
         self._agents = {agent.name: agent for agent in agents}
 
     def __len__(self) -> int:
@@ -169,22 +187,23 @@ class Agents:
         if name:
             return self._agents.get(name)
         for agent in self._agents.values():
-            if number and number in agent.numbers:
+            if number in agent.numbers or normal(number) in agent.numbers:
                 return agent
         return next(iter(self._agents.values()), None)
 
 
-def load(config: Config) -> Agents:
-    """Return the agents of the file that the settings name; without one, the agent that the settings describe; none without a key.
+def load(config: Config, defaults: AgentDefaults) -> Agents:
+    """Return the agents of the file that HUB_AGENTS names. Without a file: the one agent that the settings describe.
 
-    Raises: ConfigError, one sentence that names the setting and the place in the file.
+    There is no agent where a setting is missing without which none can answer. Raises: ConfigError, one sentence that names the setting
+    and the place in the file.
     """
-    if not config.openai_key:
+    if defaults.missing_setting:
         if config.agents:
-            raise ConfigError("HUB_AGENTS", "names agents, which need OpenAI's key in OPENAI_API_KEY")
-        return Agents([])
+            raise ConfigError("HUB_AGENTS", f"names agents, which need the key of a voice model in {defaults.missing_setting}")
+        return Agents([], defaults.missing_setting)
     if not config.agents:
-        return Agents([_agent(config, "agent", _AgentEntry())])
+        return Agents([_agent(config, defaults, "agent", _AgentEntry())])
     try:
         text = Path(config.agents).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -197,7 +216,7 @@ def load(config: Config) -> Agents:
         _refuse(config, f"is no agents file: {error}", error)
     if not file.agents:
         _refuse(config, "has no agent in it")
-    agents = [_agent(config, name, entry) for name, entry in file.agents.items()]
+    agents = [_agent(config, defaults, name, entry) for name, entry in file.agents.items()]
     taken: dict[str, str] = {}
     for agent in agents:
         for number in agent.numbers:
@@ -207,7 +226,7 @@ def load(config: Config) -> Agents:
     return Agents(agents)
 
 
-def _agent(config: Config, name: str, entry: _AgentEntry) -> Agent:
+def _agent(config: Config, defaults: AgentDefaults, name: str, entry: _AgentEntry) -> Agent:
     if (entry.hang_up or entry.transfer) and not config.twilio_account:
         _refuse(config, f"lets {name} hang up or transfer, which needs TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN")
     for whom in (*entry.transfer.values(), entry.dial):
@@ -222,20 +241,20 @@ def _agent(config: Config, name: str, entry: _AgentEntry) -> Agent:
             _refuse(config, f"has two tools called {tool_name} for {name}; hang_up and transfer are the hub's own")
     return Agent(
         name=name,
-        numbers=tuple(entry.numbers),
-        model=entry.model or config.openai_model,
-        voice=entry.voice or config.openai_voice,
-        instructions=entry.instructions.strip() or config.openai_instructions,
+        numbers=tuple(dialled(number) or "" for number in entry.numbers),
+        model=entry.model or defaults.model,
+        voice=entry.voice or defaults.voice,
+        instructions=entry.instructions.strip() or defaults.instructions,
         time_zone=_time_zone(config, name, entry.time_zone),
-        greeting=config.openai_greeting if entry.greeting is None else entry.greeting.strip(),
-        language=config.openai_language if entry.language is None else entry.language,
-        transcription_model=entry.transcription_model or config.openai_transcription_model,
-        turn_detection=entry.turn_detection or config.openai_turn_detection,
+        greeting=defaults.greeting if entry.greeting is None else entry.greeting.strip(),
+        language=defaults.language if entry.language is None else entry.language,
+        transcription_model=entry.transcription_model or defaults.transcription_model,
+        turn_detection=entry.turn_detection or defaults.turn_detection,
         hang_up=entry.hang_up,
-        transfer=tuple(entry.transfer.items()),
+        transfer=tuple((place, dialled(callee) or "") for place, callee in entry.transfer.items()),
         tools=tuple(_tool(config, name, tool) for tool in entry.tools),
         apology=entry.apology.strip() or config.apology,
-        dial=config.dial if entry.dial is None else entry.dial,
+        dial=config.dial if entry.dial is None else dialled(entry.dial) or "",
     )
 
 

@@ -7,7 +7,6 @@ into the query as bodySHA256, and HEADER is the HMAC-SHA1 of that URL, so that T
 import asyncio
 import hashlib
 import logging
-import random
 from dataclasses import dataclass
 from typing import Any, Literal, Self, TypeAlias
 from urllib.parse import urlsplit, urlunsplit
@@ -18,16 +17,14 @@ from twilio.request_validator import RequestValidator
 from yarl import URL
 
 from hub.agents.roster import Tool
+from hub.backoff import Backoff
 
 log = logging.getLogger(__name__)
 
 HEADER = "X-Hub-Signature"
 
-TRIES = 3
-"""A webhook that answers 5xx, or not at all, is asked so often in all, within the tool's time."""
-
-BACKOFF_SECONDS = 0.25
-"""The wait before the second try; it doubles. Somebody waits on the telephone."""
+TRY_AGAIN = Backoff(first_seconds=0.25, longest_seconds=0.5, attempts=3)
+"""For a webhook that answers 5xx, or not at all, within the tool's time. The waits are short: somebody waits on the telephone."""
 
 ANSWER_BYTES = 16 * 1024
 """More of an answer is not read: a model is told of it, not a program."""
@@ -93,9 +90,7 @@ class Webhooks:
         outcome = Outcome("timeout", f"{tool.name} did not answer within {tool.timeout_seconds:g} s")
         try:
             async with asyncio.timeout(tool.timeout_seconds):
-                for attempt in range(TRIES):
-                    if attempt:
-                        await asyncio.sleep(BACKOFF_SECONDS * 2 ** (attempt - 1) * random.uniform(0.5, 1.0))
+                async for _ in TRY_AGAIN.until():
                     outcome = await self._try(tool, url, headers, body)
                     if outcome.kind != "failed":
                         return outcome

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from hub import agents
 from hub.agents import Agent
+from hub.agents.roster import AgentDefaults
 from hub.agents.webhooks import Webhooks
 from hub.calls.answered import AnsweredCall
 from hub.calls.call import Peer, Stream
@@ -19,6 +20,7 @@ from hub.topics.registry import Registry
 from hub.twilio.media import StartBody
 from hub.twilio.rest import Account
 from hub.vendors.openai import wire as openai
+from hub.vendors.openai.settings import OpenAISettings
 
 AGENT_PARAMETER = "agent"
 """The stream's <Parameter> that names the agent."""
@@ -34,11 +36,19 @@ class Routing:
     """The way to the agents of one hub."""
 
     def __init__(
-        self, config: Config, calls: Calls, registry: Registry, counters: Counters, webhooks: Webhooks, account: Account | None
+        self,
+        config: Config,
+        calls: Calls,
+        registry: Registry,
+        counters: Counters,
+        webhooks: Webhooks,
+        account: Account | None,
+        defaults: AgentDefaults,
     ) -> None:
         """`account` is None where no agent can hang up or transfer. Raises: ConfigError when the agents file is wrong."""
-        self.agents = agents.load(config)
+        self.agents = agents.load(config, defaults)
         self._config = config
+        self._openai = config.of(OpenAISettings)
         self._calls = calls
         self._registry = registry
         self._counters = counters
@@ -53,7 +63,7 @@ class Routing:
         `told` are the stream's <Parameter>s, or the same of a webhook.
         """
         if not len(self.agents):
-            raise NoAgent("no agent is set up on this hub: OPENAI_API_KEY is missing")
+            raise NoAgent(f"no agent is set up on this hub: {self.agents.missing_setting} is missing")
         # Where we call somebody, our number is the one that calls.
         ours = "from" if told.get("direction", "").startswith("outbound") else "to"
         agent = self.agents.pick(told.get(AGENT_PARAMETER, ""), told.get(ours, ""))
@@ -74,8 +84,8 @@ class Routing:
                 self._registry,
                 agent,
                 start,
-                address=openai.realtime_url(self._config.openai_url, agent.model),
-                key=self._config.openai_key,
+                address=openai.realtime_url(self._openai.url, agent.model),
+                key=self._openai.key,
                 seconds=self._config.agent_minutes * 60,
                 public=bool(self._config.public_url),
                 webhooks=self._webhooks,

@@ -22,6 +22,7 @@ from tests.providers.engine_ear import EngineHearing
 from tests.providers.fake_assemblyai import FakeAssemblyAI
 from tests.providers.fake_deepgram import FakeDeepgram
 from tests.providers.script import FakeProvider, Script
+from tests.settings import configured
 
 plain = EnglishTextNormalizer()
 
@@ -49,7 +50,7 @@ async def heard(config: Config, seconds: float) -> list[Durable]:
 async def heard_by(kind: type[FakeProvider], seconds: float) -> list[Durable]:
     with EngineHearing() as hearing:
         async with kind(ear=hearing.ear) as fake:
-            config = Config(
+            config = configured(
                 port=0, drain_seconds=0.0, transcriber="deepgram" if kind is FakeDeepgram else "assemblyai",
                 deepgram_key="k", deepgram_url=fake.url, assemblyai_key="k", assemblyai_url=fake.url,
             )  # fmt: skip
@@ -61,7 +62,7 @@ async def heard_by(kind: type[FakeProvider], seconds: float) -> list[Durable]:
     [13, pytest.param(3600, id="whole", marks=[pytest.mark.long, pytest.mark.timeout(600)])],
 )
 async def test_the_words_are_the_same_through_every_provider(seconds: float) -> None:
-    here = await heard(Config(port=0, drain_seconds=0.0, transcriber="local"), seconds)
+    here = await heard(configured(port=0, drain_seconds=0.0, transcriber="local"), seconds)
     for kind in (FakeDeepgram, FakeAssemblyAI):
         there = await heard_by(kind, seconds)
         ended = there[-1]
@@ -81,7 +82,7 @@ async def test_the_words_are_the_same_through_every_provider(seconds: float) -> 
 
 async def test_the_engine_on_this_machine_takes_over_when_the_vendor_refuses() -> None:
     async with FakeDeepgram(Script(refuse=[402])) as fake:
-        config = Config(port=0, drain_seconds=0.0, transcriber="deepgram", deepgram_key="k", deepgram_url=fake.url, fallback="local")
+        config = configured(port=0, drain_seconds=0.0, transcriber="deepgram", deepgram_key="k", deepgram_url=fake.url, fallback="local")
         events = await heard(config, 7.0)
     assert [event.provider for event in events if isinstance(event, TranscriberSwitched)] == ["local"]
     assert "how can i help you" in plain(" ".join(event.text for event in events if isinstance(event, Final)))

@@ -12,7 +12,9 @@ from websockets.exceptions import ConnectionClosed
 from hub.errors import ProviderError, WireError
 from hub.ops.counters import ProviderCounters
 from hub.ops.logs import CallLog
-from hub.transcribers.connection import Line, Wire, dial
+from hub.transcribers.connection import ProviderConnection as Line
+from hub.transcribers.connection import ProviderSocket as Wire
+from hub.transcribers.connection import dial
 from hub.vendors.openai import wire as openai
 
 OPEN_SECONDS = 5.0
