@@ -24,16 +24,17 @@ from hub.topics.registry import Registry
 from hub.transcribers.fallback import Fallback, Refusing
 from hub.transcribers.transcriber import Transcriber
 from hub.twilio.media import StartBody
-from hub.twilio.rest import Account
+from hub.twilio.rest import TwilioAccount
 from hub.vendors.assemblyai import wire as assemblyai_wire
 from hub.vendors.assemblyai.transcriber import AssemblyAI, AssemblyAITracks
 from hub.vendors.deepgram import wire as deepgram_wire
 from hub.vendors.deepgram.transcriber import Deepgram
 from hub.vendors.moonshine.transcriber import LocalEngine, LocalTranscriber
 from hub.web import agent, asyncapi, calls, client, dashboard, health, metrics, status, twilio, twiml
+from hub.web.limits import Limits
 from hub.web.protocol import STOPPING
+from hub.web.resting import RestingSockets
 from hub.web.server import Runner
-from hub.web.sockets import Rests
 from hub.web.state import STATE, State
 from hub.web.tls import Certificate
 
@@ -102,25 +103,28 @@ class Transcribers:
 
 
 async def drain(state: State, seconds: float) -> None:
-    """Take no new call, hear all that has come of those that live, let them end for so long, then end them."""
-    await state.rests.end()
+    """Take no new call, read all audio that has arrived, give live calls so many seconds to end, then end them."""
+    await state.resting_sockets.wake_all()
     await state.calls.drain(seconds)
 
 
 @asynccontextmanager
-async def running(config: Config, open_transcriber: OpenTranscriber | None = None) -> AsyncIterator[tuple[State, int]]:
+async def running(
+    config: Config, open_transcriber: OpenTranscriber | None = None, limits: Limits | None = None
+) -> AsyncIterator[tuple[State, int]]:
     """Run a hub: listening when this is entered, drained, closed and silent when it is left.
 
-    Gives its parts and the port it listens on. `open_transcriber` is for tests; without it the settings decide. Raises: ConfigError when
-    it cannot listen there, or cannot transcribe as told.
+    Gives its parts and the port it listens on. `open_transcriber` and `limits` are for tests; without them the settings decide. Raises:
+    ConfigError when it cannot listen there, or cannot transcribe as told.
     """
+    limits = limits or Limits()
     loop = asyncio.get_running_loop()
     counters = Counters()
     certificate = Certificate(config.tls_cert, config.tls_key) if config.tls_cert else None
     transcribers = Transcribers(config, counters) if open_transcriber is None else None
     open_transcriber = open_transcriber or (transcribers.open if transcribers else None)
     assert open_transcriber is not None
-    account = Account(config) if config.twilio_account else None
+    account = TwilioAccount(config, limits.twilio) if config.twilio_account else None
     journal = Journal(Path(config.journal), time.time) if config.journal else None
     registry = Registry(keep_seconds=config.keep_minutes * 60, clock=time.monotonic, wall=time.time, soon=loop.call_soon)
     rounds = Rounds(loop.call_later, time.monotonic)
@@ -128,13 +132,13 @@ async def running(config: Config, open_transcriber: OpenTranscriber | None = Non
         async with Webhooks() as webhooks, asyncio.TaskGroup() as group:
             calls = Calls(registry, open_transcriber, group, time.monotonic, counters, account, journal)
             routing = Routing(config, calls, registry, counters, webhooks, account)
-            state = State(config, registry, calls, rounds, Rests(loop), counters, routing)
-            runner = Runner(application(state), goodbye_seconds=GOODBYE_SECONDS)
+            state = State(config, registry, calls, rounds, RestingSockets(loop), counters, routing, limits)
+            runner = Runner(application(state), limits, goodbye_seconds=GOODBYE_SECONDS)
             await runner.setup()
             chores = [
                 group.create_task(calls.expire()),
                 group.create_task(runner.expect_requests(time.monotonic)),
-                group.create_task(metrics.feel_lag(counters.lag_seconds, loop.time)),
+                group.create_task(metrics.measure_lag(counters.lag_seconds, loop.time)),
             ]
             if certificate is not None:
                 chores.append(group.create_task(certificate.renew()))

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from hub import tokens
 from hub.__main__ import main
+from hub.errors import TokenError
 from hub.tokens import Grant, mint, verify
 from tests.media import CALL
 from tests.test_serve import environment
@@ -21,10 +21,10 @@ def test_minted_tokens_are_verified_and_wrong_wishes_refused() -> None:
     assert not grant.allows("CA9", "+1415555010", None)
     assert not Grant(frozenset({""})).allows("CA9", None, "")
     for wish in ([], [""], ["+1 415"], ["CA 1"], ["*", "CA/1"]):
-        with pytest.raises(tokens.TokenError):
+        with pytest.raises(TokenError):
             mint(SECRET, wish, 60)
     for seconds in (0.0, -1.0, float("nan"), float("inf")):
-        with pytest.raises(tokens.TokenError, match="must be good for"):
+        with pytest.raises(TokenError, match="must be valid for"):
             mint(SECRET, ["*"], seconds)
 
 
@@ -44,7 +44,7 @@ async def test_the_command_mints_a_token() -> None:
     ("arguments", "secret", "says"),
     [
         (["*"], "", "HUB_SECRET is not set"),
-        (["two words"], SECRET, "'two words' is no callSid"),
+        (["two words"], SECRET, "'two words' is not a callSid"),
         (["*", "--hours", "0"], SECRET, "--hours must be more than 0"),
         (["*", "--hours", "1e400"], SECRET, "less than a hundred years"),
     ],

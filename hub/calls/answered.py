@@ -28,7 +28,7 @@ from hub.topics.registry import Record, Registry
 from hub.transcribers.transcriber import Lost
 from hub.transcribers.utterances import NotTranscribed
 from hub.twilio.media import Speech, StartBody
-from hub.twilio.rest import Account
+from hub.twilio.rest import TwilioAccount
 from hub.vendors.openai import wire as openai
 from hub.vendors.openai.session import ModelSession
 
@@ -73,7 +73,7 @@ class AnsweredCall:
         seconds: float,
         public: bool,
         webhooks: Webhooks,
-        account: Account | None,
+        account: TwilioAccount | None,
         say: Callable[[bytes, bytes | None], None],
         on_over: Callable[[str], None],
         clock: Callable[[], float],

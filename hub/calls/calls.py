@@ -18,7 +18,7 @@ from hub.topics.registry import Record, Registry
 from hub.transcribers.transcriber import Transcriber
 from hub.transcribers.utterances import NotTranscribed
 from hub.twilio.media import StartBody
-from hub.twilio.rest import Account
+from hub.twilio.rest import TwilioAccount
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Calls:
         group: asyncio.TaskGroup,
         clock: Callable[[], float],
         counters: Counters,
-        account: Account | None = None,
+        account: TwilioAccount | None = None,
         journal: Journal | None = None,
     ) -> None:
         """`account` and `journal` are None where calls cannot be brought back."""
@@ -145,7 +145,7 @@ class Calls:
         Publisher(record, self._registry).began(entry.stream_sid, entry.parameters, entry.tracks, entry.transcriber)
         return record
 
-    async def _bring_back(self, record: Record, entry: Entry, came: asyncio.Event, account: Account) -> None:
+    async def _bring_back(self, record: Record, entry: Entry, came: asyncio.Event, account: TwilioAccount) -> None:
         try:
             over = await account.bring_back(entry.account_sid, entry.call_sid, entry.tracks or list(TRACKS), entry.parameters, came)
         finally:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from hub.audio.g711 import Track
 from hub.errors import AccountError
-from hub.twilio.rest import Account, CallFacts
+from hub.twilio.rest import CallFacts, TwilioAccount
 
 
 @dataclass(slots=True, eq=False)
@@ -33,7 +33,7 @@ class Orphan:
 class Recovery:
     """One call's. Run it in the call's TaskGroup, and cancel it when the call is over."""
 
-    def __init__(self, call_sid: str, account: Account | None, log: logging.LoggerAdapter[logging.Logger]) -> None:
+    def __init__(self, call_sid: str, account: TwilioAccount | None, log: logging.LoggerAdapter[logging.Logger]) -> None:
         """Without an account nobody is asked; what is missing is known all the same."""
         self.can_ask = account is not None
         self.forsaken = False
@@ -77,7 +77,7 @@ class Recovery:
                         orphan.asked = True
                         group.create_task(self._bring_back(self._account, orphan, on_forsaken))
 
-    async def _bring_back(self, account: Account, orphan: Orphan, on_forsaken: Callable[[], None]) -> None:
+    async def _bring_back(self, account: TwilioAccount, orphan: Orphan, on_forsaken: Callable[[], None]) -> None:
         self._log.info("asking Twilio for another stream in place of %s", orphan.stream_sid)
         over = await account.bring_back(orphan.account_sid, self._call_sid, orphan.tracks, orphan.parameters, orphan.came)
         if over is not None and orphan in self._orphans:

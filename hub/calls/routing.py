@@ -16,7 +16,7 @@ from hub.errors import HubError
 from hub.ops.counters import Counters
 from hub.topics.registry import Registry
 from hub.twilio.media import StartBody
-from hub.twilio.rest import Account
+from hub.twilio.rest import TwilioAccount
 from hub.vendors.openai import wire as openai
 
 AGENT_PARAMETER = "agent"
@@ -33,7 +33,7 @@ class Routing:
     """The way to the agents of one hub."""
 
     def __init__(
-        self, config: Config, calls: Calls, registry: Registry, counters: Counters, webhooks: Webhooks, account: Account | None
+        self, config: Config, calls: Calls, registry: Registry, counters: Counters, webhooks: Webhooks, account: TwilioAccount | None
     ) -> None:
         """`account` is None where no agent can hang up or transfer. Raises: ConfigError when the agents file is wrong."""
         self.agents = agents.load(config)

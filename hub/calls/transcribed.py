@@ -21,7 +21,7 @@ from hub.topics.registry import Record, Registry
 from hub.transcribers.transcriber import Lost, Report, Transcriber
 from hub.transcribers.utterances import NotTranscribed, Recognized
 from hub.twilio.media import StartBody
-from hub.twilio.rest import Account, CallFacts
+from hub.twilio.rest import CallFacts, TwilioAccount
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class Call:
         registry: Registry,
         transcriber: Transcriber,
         clock: Callable[[], float],
-        account: Account | None = None,
+        account: TwilioAccount | None = None,
         journal: Journal | None = None,
     ) -> None:
         """`clock` is monotonic seconds; `account` can bring streams back and knows numbers; `journal` remembers the call."""

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.audio.g711 import Track
-from hub.audio.timeline import BLOCK_MS, LEAP_CHUNKS, LEAP_MS, PATIENCE_MS, Block, Lane, StereoTimeline
+from hub.audio.timeline import BLOCK_MS, LEAP_CHUNKS, LEAP_MS, PATIENCE_MS, Block, StereoTimeline, TrackLane
 
 TRACKS: tuple[Track, ...] = ("inbound", "outbound")
 
@@ -24,7 +24,7 @@ def timeline(*tracks: Track) -> StereoTimeline:
     return made
 
 
-def held_bytes(lane: Lane) -> int:
+def held_bytes(lane: TrackLane) -> int:
     return len(lane.data) + sum(map(len, lane.fresh))
 
 

@@ -15,9 +15,8 @@ from hub.calls import transcribed
 from hub.calls.journal import Entry, Journal
 from hub.config import Config
 from hub.errors import AccountError
-from hub.twilio import rest
-from hub.twilio.rest import Account
-from tests.house import House, house
+from hub.twilio.rest import Patience, TwilioAccount
+from tests.house import House, house, impatient
 from tests.media import CALL, media, stop
 from tests.providers.fake_twilio import ACCOUNT, TOKEN, FakeTwilio, LiveStream, PhoneCall, fake_twilio
 from tests.scripted import talking
@@ -27,16 +26,14 @@ OTHER = "MZ" + "2" * 32
 PUBLIC, URL = "https://hub.example.com", "wss://hub.example.com/twilio"
 
 
-@pytest.fixture(autouse=True)
-def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rest, "TRY_SECONDS", (0.01, 0.05))
+HURRIED = impatient(twilio=Patience(first_wait_seconds=0.01, longest_wait_seconds=0.05))
 
 
 @asynccontextmanager
 async def phone(**settings: Any) -> AsyncIterator[tuple[FakeTwilio, House]]:
     async with fake_twilio() as twilio:
         credentials = {"twilio_account": ACCOUNT, "twilio_token": TOKEN, "twilio_url": twilio.url, "public_url": PUBLIC}
-        async with house(**({"on_block": talking} | credentials | settings)) as home:
+        async with house(**({"on_block": talking, "limits": HURRIED} | credentials | settings)) as home:
             twilio.ports["hub.example.com"] = home.port
             yield twilio, home
 
@@ -215,7 +212,7 @@ async def test_a_hub_that_stops_does_not_wait_for_a_stream() -> None:
 async def test_rest_is_asked_with_the_token_that_twilio_knows() -> None:
     async with fake_twilio(("new",)) as twilio:
         phone_call = twilio.ring()
-        asked = Account(Config(twilio_account=ACCOUNT, twilio_token="old,new", twilio_url=twilio.url, public_url=PUBLIC))
+        asked = TwilioAccount(Config(twilio_account=ACCOUNT, twilio_token="old,new", twilio_url=twilio.url, public_url=PUBLIC))
         facts = await asked.find(ACCOUNT, phone_call.sid)
         assert facts is not None
         assert (facts.from_, facts.to, facts.status, facts.ended_at) == ("+14155550123", "+14155550100", "in-progress", None)
@@ -230,7 +227,7 @@ async def test_rest_is_asked_with_the_token_that_twilio_knows() -> None:
 
 
 async def test_a_twilio_that_does_not_answer_is_an_error_worth_another_try() -> None:
-    asked = Account(Config(twilio_account=ACCOUNT, twilio_token="t", twilio_url="http://127.0.0.1:9", public_url=PUBLIC))
+    asked = TwilioAccount(Config(twilio_account=ACCOUNT, twilio_token="t", twilio_url="http://127.0.0.1:9", public_url=PUBLIC))
     with pytest.raises(AccountError, match="does not answer") as error:
         await asked.find(ACCOUNT, "CA" + "f" * 32)
     assert error.value.retryable

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.errors import WireError
-from hub.twilio.media import Connected, Dtmf, Mark, Media, Speech, Start, Stop, TwilioStream, decode
+from hub.twilio.media import Connected, DtmfMessage, Mark, Media, Speech, Start, Stop, TwilioStream, decode
 from tests.media import CALL, CONNECTED, STREAM, media, start, stop
 
 
@@ -30,7 +30,7 @@ def test_the_documented_messages_are_read() -> None:
     assert isinstance(message, Media)
     assert (message.media.track, message.media.timestamp, message.media.payload) == ("outbound", 5, b"\x01\x02")
     dtmf = '{"event":"dtmf","streamSid":"MZ","sequenceNumber":"5","dtmf":{"track":"inbound_track","digit":"1"}}'
-    assert wire.receive(dtmf) == Dtmf(dtmf=decode(dtmf).dtmf)  # type: ignore[union-attr]
+    assert wire.receive(dtmf) == DtmfMessage(dtmf=decode(dtmf).dtmf)  # type: ignore[union-attr]
     assert isinstance(wire.receive('{"event":"mark","sequenceNumber":"4","streamSid":"MZ","mark":{"name":"my label"}}'), Mark)
     assert wire.receive(stop()) == Stop()
 
@@ -87,9 +87,9 @@ def test_nothing_may_come_before_start(text: str) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"callSid": ""}, "callSid or streamSid is none"),
-        ({"callSid": "CA1\n2026 INFO forged"}, "callSid or streamSid is none"),
-        ({"streamSid": "M" * 65}, "callSid or streamSid is none"),
+        ({"callSid": ""}, "malformed callSid or streamSid"),
+        ({"callSid": "CA1\n2026 INFO forged"}, "malformed callSid or streamSid"),
+        ({"streamSid": "M" * 65}, "malformed callSid or streamSid"),
         ({"tracks": []}, "without tracks"),
         ({"mediaFormat": {"encoding": "audio/l16", "sampleRate": 16000, "channels": 1}}, "not audio/x-mulaw"),
     ],

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hub import tokens
 from hub.__main__ import main
 from hub.config import Config
-from hub.twilio.twiml import OverlongParameter, answer, bin_text, bin_text_by_agent, invite
+from hub.errors import OverlongParameter
+from hub.twilio.twiml import answer, bin_text, bin_text_by_agent, invite
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 PUBLIC, SECRET, CALL = "https://hub.example.com", "s" * 32, "CA" + "1" * 32

@@ -9,8 +9,7 @@ import time
 
 import pytest
 
-from hub.web import client
-from tests.house import house
+from tests.house import house, impatient
 from tests.media import CALL
 from tests.publishing import Publisher
 from tests.web.watchers import ALL, SECRET, connect, token, turned_away, until
@@ -70,12 +69,12 @@ async def test_a_token_is_taken_in_each_of_four_ways() -> None:
         assert (await home.session.get(home.url(f"/calls?token={shown}"))).status == 200
 
 
-async def test_without_a_token_nothing_is_said_and_the_socket_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_a_token_nothing_is_said_and_the_socket_is_closed() -> None:
+    async with house(secret=SECRET, limits=impatient(token_seconds=0.1)) as home:
+        Publisher(home.state)
+        assert await turned_away(await connect(home)) == ("token", "no token came", 4501)
     async with house(secret=SECRET) as home:
         Publisher(home.state)
-        with monkeypatch.context() as hurry:
-            hurry.setattr(client, "TOKEN_SECONDS", 0.1)
-            assert await turned_away(await connect(home)) == ("token", "no token came", 4501)
         for first in (CALL, json.dumps(ALL), json.dumps({"action": "ping"})):
             socket = await connect(home)
             await socket.send_str(first)

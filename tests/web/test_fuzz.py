@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from hub.app import running
 from hub.calls import transcribed as calls
 from hub.config import Config
-from hub.web import client
 from hub.web.protocol import UNKNOWN_CALL
 from hub.web.state import State
 from tests.frames import BINARY, CLOSE, PING, TEXT, frame, handshake
+from tests.house import impatient
 from tests.media import CALL, CONNECTED, media, start, stop
 from tests.publishing import FROM, Publisher
 from tests.scripted import ScriptedTranscriber
@@ -48,7 +48,8 @@ class Town:
 
     async def _run(self) -> None:
         self.loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        async with running(Config(port=0, drain_seconds=0.0), lambda _: ScriptedTranscriber()) as (self.state, self.port):
+        limits = impatient(ping_seconds=3600.0)  # the good subscriber is a plain socket that answers no ping
+        async with running(Config(port=0, drain_seconds=0.0), lambda _: ScriptedTranscriber(), limits) as (self.state, self.port):
             self.publisher = Publisher(self.state, LIVING)
             self._ready.set()
             await self._stop.wait()
@@ -129,10 +130,8 @@ class Keep(logging.Handler):
 
 @pytest.fixture(scope="module")
 def running_town() -> Iterator[Town]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(client, "PING_SECONDS", 3600.0)  # the good subscriber is a plain socket that answers none
-        with Town() as town:
-            yield town
+    with Town() as town:
+        yield town
 
 
 @pytest.fixture(autouse=True)

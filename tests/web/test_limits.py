@@ -8,9 +8,8 @@ import aiohttp
 import pytest
 import websockets.asyncio.client as websockets
 
-from hub.web import client, server, subscriptions
 from tests.frames import knock
-from tests.house import House, house
+from tests.house import IMPATIENT, House, house, impatient
 from tests.publishing import FROM, TO, Publisher
 from tests.web.watchers import connect, until
 
@@ -36,7 +35,7 @@ async def test_who_sends_too_much_is_closed_with_4503_and_told_once() -> None:
     async with house() as home:
         good, flood = await connect(home), await connect(home)
         await flood.receive()
-        for _ in range(int(client.MESSAGES_AT_ONCE) + 1000):
+        for _ in range(int(home.state.limits.messages_at_once) + 1000):
             await flood.send_str("{")
         said: list[str] = [message.json()["code"] async for message in flood]
         assert said.count("too-many") == 1
@@ -48,10 +47,8 @@ async def test_who_sends_too_much_is_closed_with_4503_and_told_once() -> None:
         await good.close()
 
 
-async def test_a_socket_follows_so_many_calls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subscriptions, "MOST_CALLS", 3)
-    monkeypatch.setattr(subscriptions, "MOST_NUMBERS", 1)
-    async with house() as home:
+async def test_a_socket_follows_so_many_calls() -> None:
+    async with house(limits=impatient(calls_followed=3, numbers_followed=1)) as home:
         calls = [f"CA{number:032}" for number in range(5)]
         for call in calls:
             Publisher(home.state, call)
@@ -94,11 +91,9 @@ async def cut_off(home: House, begins: bytes, dribble: bytes = b"") -> float:
     ("begins", "dribble"),
     [(b"", b""), (b"GET /client HT", b""), (b"GET /", b"x"), (b"GET /client HTTP/1.1\r\nHost: x\r\n", b"X-Slow: 1\r\n")],
 )
-async def test_a_request_that_never_ends_is_cut_off(begins: bytes, dribble: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    usual_seconds = server.REQUEST_SECONDS
-    monkeypatch.setattr(server, "REQUEST_SECONDS", 0.3)
-    monkeypatch.setattr(server, "LOOK_SECONDS", 0.05)
-    async with house() as home:
+async def test_a_request_that_never_ends_is_cut_off(begins: bytes, dribble: bytes) -> None:
+    usual_seconds = IMPATIENT.request_seconds
+    async with house(limits=impatient(request_seconds=0.3, look_seconds=0.05)) as home:
         good = await connect(home)
         assert 0.2 < await cut_off(home, begins, dribble) < usual_seconds
         await good.receive()
@@ -107,18 +102,17 @@ async def test_a_request_that_never_ends_is_cut_off(begins: bytes, dribble: byte
         await good.close()
 
 
-async def test_a_second_request_that_never_ends_is_cut_off_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "KEEP_ALIVE_SECONDS", 0.3)
-    async with house() as home:
+async def test_a_second_request_that_never_ends_is_cut_off_too() -> None:
+    async with house(limits=impatient(keep_alive_seconds=0.3)) as home:
         reader, writer = await asyncio.open_connection("127.0.0.1", home.port)
         writer.write(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nGET /healthz HTTP/1.1\r\nHost: 1")
         assert b"200 OK" in await asyncio.wait_for(reader.read(), 5)
         writer.close()
 
 
-async def test_a_half_open_peer_is_found_by_ping(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "PING_SECONDS", 0.6)  # half of it is all the time there is for an answer
-    async with house() as home, websockets.connect(f"ws://127.0.0.1:{home.port}/client") as answering:
+async def test_a_half_open_peer_is_found_by_ping() -> None:
+    limits = impatient(ping_seconds=0.6)  # half of it is all the time there is for an answer
+    async with house(limits=limits) as home, websockets.connect(f"ws://127.0.0.1:{home.port}/client") as answering:
         await answering.recv()
         async with knock(home.port) as (reader, _):
             await reader.readuntil(b"\r\n\r\n")

@@ -15,10 +15,9 @@ from hub.audio.g711 import interleaved
 from hub.tokens import mint
 from hub.topics import live_audio
 from hub.topics.outbox import FREE_BYTES
-from hub.web import listening
 from hub.web.asyncapi import document
 from hub.web.sockets import HubSocket
-from tests.house import House, house
+from tests.house import House, house, impatient
 from tests.media import CALL, STREAM, media, start, stop
 from tests.publishing import Publisher
 from tests.scripted import ScriptedTranscriber
@@ -257,9 +256,8 @@ async def test_a_token_lets_listen_to_what_it_lets_watch_and_says_nothing_of_the
 
 
 async def test_asking_twice_or_for_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listening, "MOST_CALLS", 2)
     monkeypatch.setattr(live_audio, "MOST_EARS", 1)
-    async with house(listen=True) as home:
+    async with house(listen=True, limits=impatient(calls_listened=2)) as home:
         for number in range(3):
             Publisher(home.state, f"CA{number}")
         one, two = await listener(home), await listener(home)

@@ -11,6 +11,7 @@ from twilio.request_validator import RequestValidator
 
 from hub import tokens
 from hub.config import Config
+from hub.errors import TokenError
 from hub.web.proof import addresses, signed
 from tests.house import House, house
 from tests.media import CALL, CONNECTED, STREAM, start
@@ -213,7 +214,7 @@ async def test_a_hub_without_an_auth_token_gives_no_twiml_where_streams_need_a_t
         (tokens.mint_stream(SECRET, CALL, 3600), None),
         (tokens.mint_stream(SECRET, None, 3600), None),
         ("", "this hub wants a token in the <Parameter> named token"),
-        (tokens.mint_stream(SECRET, "CA" + "2" * 32, 3600), "the token is of another call"),
+        (tokens.mint_stream(SECRET, "CA" + "2" * 32, 3600), "the token is for another call"),
         (tokens.mint_stream(SECRET, CALL, -60), "the token has expired"),
         (tokens.mint_stream("x" * 32, CALL, 3600), "the token is not one of this hub's"),
         (tokens.mint(SECRET, ["*"], 3600), "the token is for subscribers, not for streams"),
@@ -238,7 +239,7 @@ async def test_without_an_auth_token_a_stream_proves_itself_by_its_token(token: 
 
 def test_a_streams_token_lets_nobody_watch() -> None:
     for call_sid in (CALL, None):
-        with pytest.raises(tokens.TokenError):
+        with pytest.raises(TokenError):
             tokens.verify(SECRET, tokens.mint_stream(SECRET, call_sid, 60))
 
 

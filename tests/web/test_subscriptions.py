@@ -5,13 +5,10 @@ import json
 from typing import Any
 
 import aiohttp
-import pytest
 
-from hub.topics import outbox
 from hub.topics.outbox import LIMIT_BYTES
-from hub.web import client
 from tests.frames import frame, knock
-from tests.house import House, house
+from tests.house import House, house, impatient
 from tests.media import CALL
 from tests.publishing import FROM, TO, Publisher
 
@@ -166,10 +163,8 @@ async def test_a_slow_reader_of_a_call_that_ends_gets_its_end_and_a_normal_close
     assert read.endswith(b"\x88\x0c\x03\xe8call ended")
 
 
-async def test_who_stalls_at_the_end_of_a_call_is_gone_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "IDLE_SECONDS", 0.2)
-    monkeypatch.setattr(outbox, "IDLE_SECONDS", 5.0)
-    async with house() as home:
+async def test_who_stalls_at_the_end_of_a_call_is_gone_all_the_same() -> None:
+    async with house(limits=impatient(last_events_seconds=0.2)) as home:
         publisher = Publisher(home.state)
         async with knock(home.port, frame(CALL)) as (reader, writer):
             await reader.readuntil(b"call-started")

@@ -18,9 +18,9 @@ from hub.app import running
 from hub.config import Config, load
 from hub.errors import ConfigError
 from hub.twilio.media import StartBody
-from hub.web import tls
 from hub.web.state import State
 from hub.web.tls import Certificate
+from tests.house import IMPATIENT
 from tests.media import CALL, CONNECTED, media, start, stop
 from tests.scripted import ScriptedTranscriber
 from tests.test_serve import refused, serving
@@ -63,7 +63,7 @@ async def secure(folder: Path, transcriber: ScriptedTranscriber) -> AsyncIterato
     trusting = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=chain))
     config = Config(port=0, drain_seconds=0.0, tls_cert=chain, tls_key=key)
     async with (
-        running(config, opened) as (state, port),
+        running(config, opened, IMPATIENT) as (state, port),
         aiohttp.ClientSession(f"https://127.0.0.1:{port}", connector=trusting) as session,
         AsyncExitStack() as sockets,
     ):
@@ -172,10 +172,7 @@ async def test_the_command_serves_over_tls_on_its_own_loop_and_stops_in_order(tm
         assert await process.wait() == 0
 
 
-async def test_a_renewed_certificate_is_used_and_a_wrong_one_is_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(tls, "LOOK_SECONDS", 0.01)
+async def test_a_renewed_certificate_is_used_and_a_wrong_one_is_not(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     chain, key = make(tmp_path)
     certificate = Certificate(chain, key)
@@ -193,7 +190,7 @@ async def test_a_renewed_certificate_is_used_and_a_wrong_one_is_not(
             return der
 
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
-        renewing = group.create_task(certificate.renew())
+        renewing = group.create_task(certificate.renew(look_seconds=0.01))
         first = await shown()
         new_chain, new_key = make(tmp_path, "new")
         os.replace(new_chain, chain)  # only half of it

@@ -11,7 +11,7 @@ import pytest
 
 from hub import tokens
 from hub.config import Config
-from hub.errors import ConfigError
+from hub.errors import ConfigError, TokenError
 from hub.ops.logs import Text
 from hub.twilio.twiml import bin_text
 from tests.house import House, house
@@ -81,7 +81,7 @@ async def test_the_token_in_the_twiml_is_of_this_call_and_short_lived() -> None:
         await call.answer(f"{PUBLIC}/twiml")
         token = call.streams[0].parameters["token"]
         tokens.verify_stream(SECRET, token, call.sid)
-        with pytest.raises(tokens.TokenError, match="of another call"):
+        with pytest.raises(TokenError, match="for another call"):
             tokens.verify_stream(SECRET, token, CALL)
         expires = tokens._claims(SECRET, token, tokens.STREAM_AUDIENCE)["exp"]
         assert 0 < expires - time.time() <= 300
@@ -171,7 +171,7 @@ async def test_an_error_of_a_stream_is_told_to_subscribers_and_logged_by_its_cod
         await socket.close()
     assert (told["type"], told["streamSid"], told["offset"]) == ("stream-error", STREAM, 2)
     assert told["reason"].startswith("31921 - Close Error")
-    assert f"call={CALL} stream={STREAM} Twilio says stream-error 31921" in [Text().format(line) for line in caplog.records][-1]
+    assert f"call={CALL} stream={STREAM} Twilio reports stream-error 31921" in [Text().format(line) for line in caplog.records][-1]
     assert FROM not in caplog.text
 
 
