@@ -108,7 +108,9 @@ def print_bin(settings: config.Config, options: argparse.Namespace) -> int:
 async def serve(settings: config.Config) -> int:
     """Run the hub until a signal. SIGTERM gives live calls HUB_DRAIN_SECONDS to end, SIGINT (Ctrl-C) ends them now.
 
-    After either, transcripts are finished and subscribers get `call-ended`. A second signal ends the process at once. Returns the exit code.
+    After either, transcripts are finished and subscribers get `call-ended`. A second signal ends the process at once.
+
+    Returns the exit code.
     """
     # Imported modules stay for ever, so the garbage collector need not look through them while calls wait. It also runs less often than
     # by default: nearly everything that a frame allocates is freed with the frame, by reference counts.

@@ -57,7 +57,7 @@ class Text(logging.Formatter):
 
 
 class Json(logging.Formatter):
-    """One JSON object per line: `at` (ISO 8601, UTC), `level`, `logger`, `message`, and `call`, `stream`, `error` (a traceback) if known."""
+    """One JSON object per line: `at` (ISO 8601, UTC), `level`, `logger`, `message`; if known, `call`, `stream`, `error` (a traceback)."""
 
     def __init__(self, secrets: Collection[str] = ()) -> None:
         super().__init__()
