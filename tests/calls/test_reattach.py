@@ -13,9 +13,7 @@ import pytest
 
 from hub.calls import transcribed
 from hub.calls.journal import Entry, Journal
-from hub.config import Config
-from hub.errors import AccountError
-from hub.twilio.rest import Patience, TwilioAccount
+from hub.twilio.rest import Patience
 from tests.house import House, house, impatient
 from tests.media import CALL, media, stop
 from tests.providers.fake_twilio import ACCOUNT, TOKEN, FakeTwilio, LiveStream, PhoneCall, fake_twilio
@@ -204,34 +202,6 @@ async def test_a_hub_that_stops_does_not_wait_for_a_stream() -> None:
             await asyncio.sleep(0.01)
         await home.state.calls.drain(0.0)
         assert (await until(subscriber, "call-ended"))[-1]["reason"] == "hub-stopping"
-
-
-# ------------------------------------------------------------------------------------------------------------ the account
-
-
-async def test_rest_is_asked_with_the_token_that_twilio_knows() -> None:
-    async with fake_twilio(("new",)) as twilio:
-        phone_call = twilio.ring()
-        asked = TwilioAccount(Config(twilio_account=ACCOUNT, twilio_token="old,new", twilio_url=twilio.url, public_url=PUBLIC))
-        facts = await asked.find(ACCOUNT, phone_call.sid)
-        assert facts is not None
-        assert (facts.from_, facts.to, facts.status, facts.ended_at) == ("+14155550123", "+14155550100", "in-progress", None)
-        assert len(twilio.asked) == 2
-        assert await asked.find(ACCOUNT, "CA" + "f" * 32) is None
-        assert await asked.find(ACCOUNT, "../../secrets") is None
-        twilio.trouble = [429]
-        with pytest.raises(AccountError, match="says 429, error 20500") as error:
-            await asked.find(ACCOUNT, phone_call.sid)
-        assert error.value.retryable
-        await asked.close()
-
-
-async def test_a_twilio_that_does_not_answer_is_an_error_worth_another_try() -> None:
-    asked = TwilioAccount(Config(twilio_account=ACCOUNT, twilio_token="t", twilio_url="http://127.0.0.1:9", public_url=PUBLIC))
-    with pytest.raises(AccountError, match="does not answer") as error:
-        await asked.find(ACCOUNT, "CA" + "f" * 32)
-    assert error.value.retryable
-    await asked.close()
 
 
 # ------------------------------------------------------------------------------------------------------------ a new hub

@@ -35,14 +35,3 @@ async def test_what_is_not_there_is_said_in_words(path: str) -> None:
     async with house() as home, home.session.get(home.url(path)) as answer:
         assert answer.status == 404
         assert (await answer.json())["error"]["code"] == "not-found"
-
-
-async def test_the_doors_of_operations_answer() -> None:
-    async with house() as home:
-        socket = await home.call()
-        await follow(home)
-        for path, says in (("/healthz", "ok"), ("/readyz", "ready"), ("/metrics", "hub_live_calls 1.0")):
-            async with home.session.get(home.url(path)) as answer:
-                assert answer.status == 200
-                assert says in await answer.text()
-        await socket.close()

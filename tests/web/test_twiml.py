@@ -6,16 +6,14 @@ import time
 from typing import Any
 from xml.etree import ElementTree
 
-import aiohttp
 import pytest
 
 from hub import tokens
 from hub.config import Config
 from hub.errors import ConfigError, TokenError
-from hub.ops.logs import Text
 from hub.twilio.twiml import bin_text
 from tests.house import House, house
-from tests.media import CALL, STREAM
+from tests.media import CALL
 from tests.providers.fake_twilio import ACCOUNT, TOKEN, FakeTwilio, PhoneCall, fake_twilio
 from tests.scripted import talking
 
@@ -148,41 +146,6 @@ async def test_a_parameter_that_twilio_would_not_take_is_named() -> None:
         assert (await answer.text()).startswith("keyterms is too long")
 
 
-# ---------------------------------------------------------------------------------------------------- status callbacks
-
-
-async def post_status(home: House, **told: str) -> int:
-    form = {"CallSid": CALL, "StreamSid": STREAM, "StreamEvent": "stream-error", "AccountSid": ACCOUNT} | told
-    async with home.session.post(home.url("/twilio/status"), data=form) as answer:
-        return answer.status
-
-
-async def test_an_error_of_a_stream_is_told_to_subscribers_and_logged_by_its_code(caplog: pytest.LogCaptureFixture) -> None:
-    async with house() as home:
-        socket = await home.call()
-        subscriber = await home.open("/client")
-        while CALL not in await subscriber.receive_json():
-            await subscriber.close()
-            subscriber = await home.open("/client")
-        await subscriber.send_str(CALL)
-        assert (await subscriber.receive_json())["type"] == "call-started"
-        assert await post_status(home, StreamError=f"31921 - Close Error, a call from {FROM}") == 204
-        told = await subscriber.receive_json()
-        await socket.close()
-    assert (told["type"], told["streamSid"], told["offset"]) == ("stream-error", STREAM, 2)
-    assert told["reason"].startswith("31921 - Close Error")
-    assert f"call={CALL} stream={STREAM} Twilio reports stream-error 31921" in [Text().format(line) for line in caplog.records][-1]
-    assert FROM not in caplog.text
-
-
-async def test_callbacks_about_calls_that_are_over_or_unknown_change_nothing() -> None:
-    async with house() as home:
-        assert await post_status(home, StreamError="31921") == 204
-        assert home.state.registry.find(CALL) is None
-        assert await post_status(home, StreamEvent="") == 400
-        assert await post_status(home, CallSid="two\nlines") == 400
-
-
 # --------------------------------------------------------------------------------------------------- numbers by REST
 
 
@@ -231,11 +194,3 @@ async def test_pretend_calls_are_nobodys_to_ask_about() -> None:
             await asyncio.sleep(0.01)
         await call.hang_up()
         assert twilio.asked == []
-
-
-async def test_a_page_cannot_send_callbacks_for_its_reader() -> None:
-    async with house() as home:
-        async with home.session.post(home.url("/twilio/status"), headers={"Origin": "https://evil.example"}) as answer:
-            assert answer.status == 403
-        with pytest.raises(aiohttp.WSServerHandshakeError):
-            await home.open("/twilio", Origin="https://evil.example")
