@@ -16,7 +16,7 @@ from hub.web.state import State
 from tests.media import CALL, CONNECTED, STREAM, start
 from tests.scripted import ScriptedTranscriber
 
-IMPATIENT = Limits(close_seconds=0.3)
+IMPATIENT = Limits(close_seconds=1.0)
 """The limits of a hub under test: its peers often read nothing any more, so their answer to a close is not waited for as long."""
 
 

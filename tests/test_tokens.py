@@ -14,7 +14,7 @@ from tests.test_serve import environment
 from tests.web.watchers import SECRET
 
 
-def test_minted_tokens_are_verified_and_wrong_wishes_refused() -> None:
+def test_a_minted_token_allows_what_it_names_and_malformed_entries_are_refused() -> None:
     grant = verify(SECRET, mint(SECRET, [CALL, CALL, "+14155550100"], 60, now=time.time()))
     assert grant.calls == frozenset({CALL, "+14155550100"})
     assert grant.allows("CA9", None, "+14155550100")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.audio.g711 import Track
-from hub.audio.timeline import BLOCK_MS, LEAP_CHUNKS, LEAP_MS, PATIENCE_MS, Block, StereoTimeline, TrackLane
+from hub.audio.timeline import BLOCK_MS, CALL_MS, LEAP_CHUNKS, LEAP_MS, PATIENCE_MS, Block, StereoTimeline, TrackLane
 
 TRACKS: tuple[Track, ...] = ("inbound", "outbound")
 
@@ -90,7 +90,7 @@ def test_stereo_interleaves_inbound_left() -> None:
     assert Block(0, b"\x01\x02", b"\x03\x04").stereo() == b"\x01\x03\x02\x04"
 
 
-def test_a_one_sided_call_flows_with_no_more_than_the_patience() -> None:
+def test_a_one_sided_call_is_never_delayed_by_more_than_the_patience() -> None:
     line = timeline()
     blocks = feed(line, "inbound", *range(0, 30_000, 20))
     assert blocks[-1].end_ms >= 30_000 - PATIENCE_MS - BLOCK_MS
@@ -132,7 +132,7 @@ def test_a_late_chunk_fills_what_has_not_left() -> None:
     assert line.lanes["inbound"].filled_bytes == 0
 
 
-def test_a_chunk_too_late_is_counted_and_never_appended() -> None:
+def test_a_chunk_that_comes_too_late_is_counted_and_never_placed() -> None:
     line = timeline()
     times = [at for at in range(0, 600, 20) if at != 40]
     blocks = []
@@ -185,7 +185,7 @@ def test_a_wild_track_does_not_leap_away_from_its_calm_neighbour() -> None:
     assert line.leaps == []
 
 
-def test_a_leap_that_both_tracks_make_is_followed_and_told() -> None:
+def test_a_leap_that_both_tracks_make_is_followed_and_reported() -> None:
     line = timeline()
     blocks: list[Block] = []
     for at in [*range(0, 1000, 20), *range(61_000, 62_000, 20)]:
@@ -208,7 +208,7 @@ def test_the_end_is_padded_and_flushed_to_the_last_byte() -> None:
     assert blocks[-1].end_ms == 2300
 
 
-def test_going_on_later_skips_without_audio() -> None:
+def test_skipping_to_a_later_time_emits_nothing_for_the_time_between() -> None:
     line = timeline()
     feed(line, "inbound", 0, 20)
     line.skip_to(5000)
@@ -286,3 +286,155 @@ def test_a_leap_needs_more_than_a_glitch() -> None:
     assert line.end_ms == 20
     line.add("inbound", 60_000 + LEAP_CHUNKS * 20, chunk(60_000 + LEAP_CHUNKS * 20))
     assert line.end_ms > 60_000
+
+
+def spans(line: StereoTimeline, track: Track) -> tuple[int, int, int]:
+    """Return what a track's lane counted, in ms: filled, late, dropped."""
+    lane = line.lanes[track]
+    return lane.filled_bytes // 8, lane.late_bytes // 8, lane.dropped_bytes // 8
+
+
+def test_the_furthest_that_a_track_fell_behind_is_kept_for_that_track() -> None:
+    line = timeline()
+    feed(line, "inbound", *range(0, 200, 20))
+    feed(line, "outbound", *range(0, 200, 20))
+    assert [line.lanes[track].max_skew_bytes // 8 for track in TRACKS] == [0, 200]
+    feed(line, "outbound", *range(200, 300, 20))
+    feed(line, "inbound", *range(200, 300, 20))
+    assert [line.lanes[track].max_skew_bytes // 8 for track in TRACKS] == [100, 200], "a smaller lag later on changes nothing"
+
+
+def test_a_track_that_nobody_announced_is_not_behind() -> None:
+    line = timeline("inbound")
+    feed(line, "inbound", *range(0, 2000, 20))
+    assert line.lanes["outbound"].max_skew_bytes == 0
+
+
+def test_a_block_waits_for_a_missing_track_exactly_as_long_as_the_patience() -> None:
+    line = timeline()
+    assert feed(line, "inbound", *range(0, BLOCK_MS + PATIENCE_MS - 20, 20)) == []
+    (block,) = feed(line, "inbound", BLOCK_MS + PATIENCE_MS - 20)
+    assert (block.start_ms, block.end_ms) == (0, BLOCK_MS)
+
+
+def test_a_block_waits_for_a_hole_exactly_as_long_as_the_patience_and_not_for_a_hole_after_it() -> None:
+    line = timeline()
+    feed(line, "outbound", *range(0, 280, 20))
+    assert feed(line, "inbound", 0, 20, 60, 80, *range(100, 280, 20)) == [], "40-60 ms may still arrive"
+    assert [block.start_ms for block in feed(line, "inbound", 280)] == [0, 100], "and the block after it is complete"
+    line = timeline()
+    feed(line, "outbound", 0, 20, 40, 60, 80)
+    assert len(feed(line, "inbound", 0, 20, 40, 60, 80, 120)) == 1, "a hole that begins where the block ends is none of its own"
+
+
+def test_a_chunk_at_the_edge_of_a_leap_is_placed_and_one_beyond_it_is_held() -> None:
+    line = timeline("inbound")
+    line.add("inbound", LEAP_MS, chunk(LEAP_MS))
+    assert line.end_ms == LEAP_MS + 20
+    line = timeline("inbound")
+    line.add("inbound", LEAP_MS + 1, chunk(LEAP_MS + 1))
+    assert line.end_ms == 0
+
+
+def test_timestamps_after_the_longest_call_are_never_followed() -> None:
+    line = timeline("inbound")
+    feed(line, "inbound", 0)
+    for at in range(CALL_MS + 20, CALL_MS + 20 * 2 * LEAP_CHUNKS, 20):
+        line.add("inbound", at, chunk(at))
+    assert (line.end_ms, line.leaps) == (20, [])
+    assert spans(line, "inbound") == (0, 0, 20 * (2 * LEAP_CHUNKS - 1))
+
+
+def test_a_chunk_that_is_held_when_the_call_ends_is_dropped_and_counted_once() -> None:
+    line = timeline("inbound")
+    feed(line, "inbound", 0)
+    line.add("inbound", 60_000, chunk(60_000))
+    line.finish()
+    line.finish()
+    assert spans(line, "inbound") == (0, 0, 20)
+
+
+def test_far_timestamps_that_contradict_each_other_are_never_followed() -> None:
+    line = timeline("inbound")
+    feed(line, "inbound", 0)
+    for number in range(1, 21):
+        line.add("inbound", number * 60_000, chunk(0))
+    line.finish()
+    assert line.leaps == []
+    assert spans(line, "inbound") == (0, 0, 400)
+
+
+def test_a_leap_lands_on_the_earliest_of_the_chunks_that_agree() -> None:
+    line = timeline("inbound")
+    feed(line, "inbound", 0)
+    times = [60_020, 60_000, 60_040, 60_060, 60_080]
+    for at in times:
+        line.add("inbound", at, chunk(at))
+    assert line.leaps == [(20, 60_000)]
+    blocks = line.finish()
+    check_in_place(blocks)
+    assert b"".join(block.inbound for block in blocks) == chunk(0) + chunk(60_000, 800)
+
+
+def test_a_calm_chunk_takes_back_the_agreement_of_those_before_it() -> None:
+    line = timeline("inbound")
+    for index in range(LEAP_CHUNKS * 4):
+        feed(line, "inbound", index * 20)
+        for _ in range(LEAP_CHUNKS - 1):
+            line.add("inbound", 60_000, chunk(60_000))
+    assert line.leaps == []
+
+
+def test_skipping_never_goes_back() -> None:
+    line = timeline("inbound")
+    feed(line, "inbound", *range(0, 200, 20))
+    line.skip_to(40)
+    feed(line, "inbound", 200)
+    (block,) = line.finish()
+    assert (block.start_ms, block.inbound) == (200, chunk(200))
+
+
+def test_audio_for_a_long_silence_is_late_however_long_the_silence_was() -> None:
+    """The spans that left as silence are remembered as one where they touch, so that their number does not grow with each block."""
+    line = timeline()
+    feed(line, "inbound", *range(0, 60_000, 20))
+    feed(line, "outbound", 0)
+    assert spans(line, "outbound")[1] == 20
+
+
+def test_late_audio_is_counted_once_for_each_part_of_a_span_in_any_order() -> None:
+    line = timeline()
+    for at in range(0, 600, 20):
+        if not 40 <= at < 140:
+            feed(line, "inbound", at)
+        feed(line, "outbound", at)
+    for _ in range(2):
+        for at in (80, 100, 40, 120, 60):
+            feed(line, "inbound", at)
+    assert spans(line, "inbound") == (100, 100, 0)
+
+
+def test_a_hole_is_filled_piece_by_piece_in_any_order() -> None:
+    line = timeline()
+    feed(line, "outbound", 0, 20, 40, 60, 80)
+    feed(line, "inbound", 0, 80)
+    feed(line, "inbound", 40)
+    feed(line, "inbound", 20)
+    (block,) = feed(line, "inbound", 60)
+    assert block.inbound == chunk(0, 800)
+    assert spans(line, "inbound") == (0, 0, 0)
+
+
+def test_an_empty_chunk_changes_nothing() -> None:
+    line = timeline("inbound")
+    feed(line, "inbound", 0)
+    line.add("outbound", 5000, b"")
+    line.add("inbound", 5000, b"")
+    assert (line.end_ms, line.lanes["outbound"].expected) == (20, False)
+
+
+def test_a_track_that_brings_audio_unannounced_is_expected_from_then_on() -> None:
+    line = timeline("inbound")
+    feed(line, "outbound", 0)
+    assert line.lanes["outbound"].expected
+    assert feed(line, "inbound", 0, 20, 40, 60, 80) == [], "the block waits for it"

@@ -31,7 +31,7 @@ async def test_a_transcript_can_be_read_at_any_moment() -> None:
 
 
 @pytest.mark.parametrize("path", ["/calls/CA0", "/calls/CA0/transcript.txt", "/calls/CA0/transcript.doc"])
-async def test_what_is_not_there_is_said_in_words(path: str) -> None:
+async def test_a_call_or_file_that_does_not_exist_is_refused_in_a_sentence(path: str) -> None:
     async with house() as home, home.session.get(home.url(path)) as answer:
         assert answer.status == 404
         assert (await answer.json())["error"]["code"] == "not-found"

@@ -74,7 +74,7 @@ GOOD = sign("wss://hub.example.com/twilio")
         ),
     ],
 )
-async def test_an_upgrade_that_twilio_did_not_sign_is_403_before_it_is_one(why: str, headers: dict[str, str], status: int) -> None:
+async def test_an_upgrade_that_twilio_did_not_sign_is_refused_with_403(why: str, headers: dict[str, str], status: int) -> None:
     async with house(twilio_token=TOKEN, public_url=PUBLIC, secret=SECRET) as home:
         assert await upgraded(home, **headers) == status
         assert home.state.counters.refused["twilio signature"] == (status == 403)
@@ -88,7 +88,7 @@ async def test_a_signature_covers_the_query_as_it_came() -> None:
         assert await upgraded(home, "/twilio?a=1&b=%20", **{"X-Twilio-Signature": GOOD}) == 403
 
 
-async def test_pages_of_other_sites_cannot_call() -> None:
+async def test_pages_of_other_sites_cannot_bring_a_stream() -> None:
     async with house() as home:
         assert await upgraded(home) == 101
         assert await upgraded(home, Origin="https://evil.example") == 403
@@ -100,7 +100,7 @@ FORM = {"CallSid": CALL, "StreamSid": STREAM, "StreamEvent": "stream-started", "
 
 
 @pytest.mark.parametrize("path", ["/twiml", "/twilio/status", "/twiml?outboundTrackLabel=agent"])
-async def test_webhooks_are_served_when_signed_and_otherwise_not(path: str) -> None:
+async def test_only_signed_webhooks_are_served(path: str) -> None:
     url = PUBLIC + path
     async with house(twilio_token=TOKEN, public_url=PUBLIC) as home:
 

@@ -1,4 +1,4 @@
-"""What subscribers may say."""
+"""The messages that subscribers may send, and the frames that they get."""
 
 import contextlib
 
@@ -44,7 +44,7 @@ from hub.web.protocol import (
         ('{"action":"ping"}', Ping()),
     ],
 )
-def test_requests_are_read(text: str, request_: object) -> None:
+def test_every_form_of_request_is_decoded(text: str, request_: object) -> None:
     assert decode(text) == request_
 
 
@@ -67,7 +67,7 @@ def test_requests_are_read(text: str, request_: object) -> None:
         ('{"action":"subscribe","callSid":"CA1","afterr":1}', "afterr"),
     ],
 )
-def test_anything_else_says_what_is_wrong(text: str, says: str) -> None:
+def test_a_malformed_request_is_refused_with_what_is_wrong(text: str, says: str) -> None:
     with pytest.raises(WireError, match=says):
         decode(text)
 

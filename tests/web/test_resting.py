@@ -1,13 +1,18 @@
 """Resting sockets: how long one rests, that many wake together, and that none rests in a hub that stops."""
 
+import asyncio
+import select
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from hub.audio.timeline import BLOCK_MS
 from hub.web.resting import REST_SECONDS, ROUND_SECONDS, RestingSockets
+from hub.web.sockets import FrameSocket
+from tests.web.test_sockets import connected, serving
 
 
 class Clock:
@@ -93,3 +98,34 @@ def test_a_socket_whose_connection_is_gone_does_not_rest() -> None:
     resting = RestingSockets(clock)  # type: ignore[arg-type]
     resting.rest(SimpleNamespace(_req=None))  # type: ignore[arg-type]
     assert (len(resting), clock.timers) == (0, [])
+
+
+async def test_audio_that_arrived_during_a_rest_is_read_before_waking_returns() -> None:
+    taken: list[bytes] = []
+    opened: list[web.Request] = []
+    may_end = asyncio.Event()
+    resting = RestingSockets(asyncio.get_running_loop())
+
+    async def door(request: web.Request) -> web.StreamResponse:
+        mine = FrameSocket(lambda data, _: taken.append(bytes(data)), max_msg_size=100, close_seconds=1.0)
+        await mine.prepare(request)
+        resting.rest(mine)
+        resting._ended = True  # no timer may wake it in this test
+        opened.append(request)
+        await may_end.wait()
+        return mine
+
+    async with serving(door) as port, connected(port) as peer:
+        while not opened:
+            await asyncio.sleep(0)
+        for timer in list(resting._rounds):
+            resting._rounds[-1] = resting._rounds.pop(timer)
+        await peer.send_str("while it rested")
+        transport = opened[0].transport
+        assert transport is not None
+        while not select.select([transport.get_extra_info("socket").fileno()], [], [], 0)[0]:
+            await asyncio.sleep(0)
+        assert taken == []
+        await resting.wake_all()
+        assert taken == [b"while it rested"]
+        may_end.set()

@@ -35,7 +35,7 @@ async def connected(port: int) -> AsyncIterator[aiohttp.ClientWebSocketResponse]
 
 
 def hub_socket() -> HubSocket:
-    return HubSocket(max_msg_size=100, heartbeat=None, close_seconds=0.3)
+    return HubSocket(max_msg_size=100, heartbeat=None, close_seconds=1.0)
 
 
 async def test_an_interruption_ends_a_pending_receive_and_later_messages_are_not_lost_before_it() -> None:
@@ -102,7 +102,7 @@ async def test_frames_are_taken_in_order_while_the_sockets_task_does_something_e
             enough.set()
 
     async def door(request: web.Request) -> web.StreamResponse:
-        mine = FrameSocket(take, max_msg_size=100, close_seconds=0.3)
+        mine = FrameSocket(take, max_msg_size=100, close_seconds=1.0)
         await mine.prepare(request)
         await may_end.wait()
         assert (await mine.receive()).type is WSMsgType.CLOSE, "pings and data frames never reach receive()"
@@ -128,7 +128,7 @@ async def test_frames_that_came_with_the_handshake_are_taken_too() -> None:
             enough.set()
 
     async def door(request: web.Request) -> web.StreamResponse:
-        mine = FrameSocket(take, max_msg_size=100, close_seconds=0.3)
+        mine = FrameSocket(take, max_msg_size=100, close_seconds=1.0)
         await mine.prepare(request)
         await enough.wait()
         return mine
@@ -193,3 +193,21 @@ def test_what_a_peer_has_yet_to_acknowledge_is_what_its_kernel_has_no_room_for()
             pass
     assert unacknowledged.count() == 0, "a closed socket owes nothing"
     assert UnacknowledgedBytes(None).count() == 0
+
+
+async def test_a_closed_socket_leaves_no_heartbeat_timer_behind() -> None:
+    sockets: list[HubSocket] = []
+
+    async def door(request: web.Request) -> web.StreamResponse:
+        mine = HubSocket(max_msg_size=100, heartbeat=3600.0, close_seconds=5.0)
+        await mine.prepare(request)
+        sockets.append(mine)
+        await mine.close()
+        return mine
+
+    async with serving(door) as port, connected(port) as peer:
+        await peer.receive()
+        while not sockets or not sockets[0].closed or sockets[0].close_code is None:
+            await asyncio.sleep(0)
+        await peer.close()
+    assert sockets[0]._heartbeat_cb is None

@@ -1,4 +1,4 @@
-"""A hub with a certificate of its own: both WebSocket doors over wss, slow readers included, and a sentence for each wrong file."""
+"""A hub with its own certificate: both WebSocket doors over wss, slow subscribers included, and a sentence for each wrong file."""
 
 import asyncio
 import logging
@@ -104,7 +104,7 @@ async def test_a_call_goes_through_both_doors_over_wss(tmp_path: Path) -> None:
 
 
 async def test_frames_sent_with_the_handshake_are_not_lost(tmp_path: Path) -> None:
-    """The parser that takes frames is swapped in during the upgrade: what is there already must reach it through TLS as well."""
+    """The parser is replaced during the upgrade: frames that have already arrived must reach the new one, also over TLS."""
     transcriber = ScriptedTranscriber()
     async with secure(tmp_path, transcriber) as home:
         trusting = ssl.create_default_context(cafile=tmp_path / "hub.pem")
@@ -116,12 +116,12 @@ async def test_frames_sent_with_the_handshake_are_not_lost(tmp_path: Path) -> No
             frames += bytes((0x81, 0x80 | 126)) + len(payload).to_bytes(2, "big") + bytes(4) + payload
         writer.write(head + b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" + frames)
         assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
-        await asyncio.wait_for(transcriber.finished.wait(), 5)
+        await transcriber.finished.wait()
         writer.close()
     assert len(transcriber.audio("inbound")) == 160
 
 
-async def test_who_reads_nothing_is_cut_off_through_tls_and_delays_nobody(tmp_path: Path) -> None:
+async def test_a_subscriber_that_reads_nothing_over_tls_is_disconnected_and_delays_nobody(tmp_path: Path) -> None:
     transcriber = ScriptedTranscriber()
     async with secure(tmp_path, transcriber) as home:
         twilio = await home.door("/twilio")
@@ -137,14 +137,13 @@ async def test_who_reads_nothing_is_cut_off_through_tls_and_delays_nobody(tmp_pa
         await awake.receive()
         await awake.send_str(CALL)
         said = 0
-        async with asyncio.timeout(10):
-            while not home.state.counters.lagged:
-                transcriber.final("word " * 2000, start=said, end=said + 1)
-                said += 1
-                while (await awake.receive_json())["type"] != "final":
-                    pass
-            while home.state.counters.subscribers > 1:
-                await asyncio.sleep(0.01)
+        while not home.state.counters.lagged:
+            transcriber.final("word " * 2000, start=said, end=said + 1)
+            said += 1
+            while (await awake.receive_json())["type"] != "final":
+                pass
+        while home.state.counters.subscribers > 1:
+            await asyncio.sleep(0.01)
         assert home.state.counters.closed == {4408: 1}
         transport.resume_reading()
         await twilio.send_str(stop())
@@ -189,7 +188,7 @@ async def test_a_renewed_certificate_is_used_and_a_wrong_one_is_not(tmp_path: Pa
             writer.close()
             return der
 
-    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+    async with asyncio.TaskGroup() as group:
         renewing = group.create_task(certificate.renew(look_seconds=0.01))
         first = await shown()
         new_chain, new_key = make(tmp_path, "new")

@@ -1,4 +1,4 @@
-"""The door Twilio knocks at, over real sockets: what comes in, what ends a stream, and what must never disturb another."""
+"""`/twilio`, over real sockets: audio in, everything that ends a stream, and that no stream disturbs another."""
 
 import asyncio
 import gc
@@ -18,7 +18,7 @@ from tests.scripted import ScriptedTranscriber, talking
 from tests.web.callers import closed, follow, follow_ended, talk, told
 
 
-async def test_a_socket_rests_after_a_block_and_what_came_meanwhile_is_read_at_once() -> None:
+async def test_a_socket_rests_after_a_block_and_loses_no_audio() -> None:
     async with house() as home:
         socket = await home.call()
         await talk(socket, 0, 100)
@@ -31,7 +31,7 @@ async def test_a_socket_rests_after_a_block_and_what_came_meanwhile_is_read_at_o
     assert (home.state.counters.frames, len(audio)) == (50, 500 * 8)
 
 
-async def test_what_came_while_a_socket_rested_is_heard_when_the_hub_stops() -> None:
+async def test_audio_that_arrived_at_a_resting_socket_is_read_when_the_hub_stops() -> None:
     async with house() as home:
         socket = await home.call()
         await talk(socket, 0, 100)
@@ -80,7 +80,7 @@ async def test_a_call_becomes_events_from_start_to_end() -> None:
         ("x" * 10_000_000, 1009, "65536 bytes"),
     ],
 )
-async def test_what_twilio_never_sends_closes_that_socket_and_nothing_else(message: str | bytes, code: int, says: str) -> None:
+async def test_a_message_that_twilio_never_sends_closes_its_socket_and_nothing_else(message: str | bytes, code: int, says: str) -> None:
     async with house(on_block=talking) as home:
         good = await home.call("CA" + "9" * 32, "MZ" + "9" * 32)
         bad = await home.call()
@@ -119,7 +119,7 @@ async def test_wild_timestamps_are_counted_and_unknown_events_skipped() -> None:
 
 
 async def test_a_thousand_sockets_that_never_start_are_closed_and_disturb_nobody() -> None:
-    async with house(on_block=talking, limits=impatient(start_seconds=1.0)) as home:
+    async with house(on_block=talking, limits=impatient(start_seconds=3.0)) as home:
         idle = [await home.open("/twilio") for _ in range(1000)]
         socket = await home.call()
         subscriber = await follow(home)
@@ -127,7 +127,7 @@ async def test_a_thousand_sockets_that_never_start_are_closed_and_disturb_nobody
         await socket.send_str(stop())
         assert [event["type"] for event in await told(subscriber)][-1] == "call-ended"
         for each in idle:
-            assert await closed(each) == (1008, "no start within 1 s")
+            assert await closed(each) == (1008, "no start within 3 s")
         assert home.state.counters.refused["twilio no start"] == 1000
 
 
@@ -192,7 +192,7 @@ async def test_two_streams_of_the_same_tracks_do_not_double_a_word() -> None:
     assert 1.0 <= float(str(ended["duration"])) <= 1.4
 
 
-async def test_one_stream_a_track_becomes_one_call() -> None:
+async def test_a_stream_per_track_becomes_one_call() -> None:
     other = "MZ" + "2" * 32
     async with house() as home:
         left = await home.call(tracks=("inbound",))
@@ -265,7 +265,7 @@ class Broken(ScriptedTranscriber):
         raise RuntimeError("bug")
 
 
-async def test_a_bug_in_a_transcriber_leaves_the_call_without_words_only(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_bug_in_a_transcriber_costs_that_calls_words_and_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
     async with house(lambda started: Broken() if started.call_sid == CALL else ScriptedTranscriber(talking)) as home:
         bad = await home.call()
         other = await home.call("CA" + "2" * 32, "MZ" + "2" * 32)
@@ -298,7 +298,7 @@ async def test_audio_never_waits_for_a_blocked_transcriber_or_a_subscriber_that_
         await blocked.send_str(stop())
 
 
-@pytest.mark.timeout(90)  # tracing every allocation takes its time
+@pytest.mark.timeout(300)  # tracing every allocation takes its time, on a busy machine above all
 async def test_a_thousand_calls_leave_nothing_behind() -> None:
     async with house(on_block=talking, keep_minutes=0) as home:
 

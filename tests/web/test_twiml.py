@@ -1,4 +1,4 @@
-"""From a call that comes in to its words under the right numbers: Twilio asks, the hub answers in TwiML, Twilio does as it says."""
+"""From an incoming call to its words under the right numbers: Twilio asks, the hub answers with TwiML, Twilio obeys it."""
 
 import asyncio
 import logging
@@ -23,12 +23,12 @@ SIGNED = {"twilio_token": TOKEN, "public_url": PUBLIC}
 
 
 def stand_before(twilio: FakeTwilio, home: House) -> None:
-    """Put the hub behind its public name."""
+    """Make the hub reachable by its public name."""
     twilio.ports["hub.example.com"] = home.port
 
 
 async def events_by_number(home: House, number: str, count: int) -> list[dict[str, Any]]:
-    """Follow a number until so many finals came."""
+    """Follow a number until so many finals have arrived. Return all events."""
     token = tokens.mint(SECRET, [number], 60)
     socket = await home.open("/client", Authorization=f"Bearer {token}")
     await socket.receive()
@@ -140,7 +140,7 @@ async def test_a_hub_that_does_not_know_its_address_says_so() -> None:
         bin_text(Config(), 60)
 
 
-async def test_a_parameter_that_twilio_would_not_take_is_named() -> None:
+async def test_a_parameter_that_is_too_long_for_twilio_is_named() -> None:
     async with house(public_url=PUBLIC) as home, home.session.get(home.url("/twiml?keyterms=" + "x" * 500)) as answer:
         assert answer.status == 400
         assert (await answer.text()).startswith("keyterms is too long")
@@ -150,7 +150,7 @@ async def test_a_parameter_that_twilio_would_not_take_is_named() -> None:
 
 
 async def bare_call(twilio: FakeTwilio, home: House) -> PhoneCall:
-    """A call whose TwiML brings no numbers."""
+    """Start a call whose TwiML does not carry its numbers."""
     stand_before(twilio, home)
     call = twilio.ring(FROM, TO)
     call.stream("wss://hub.example.com/twilio", "both_tracks", {})
@@ -173,7 +173,7 @@ async def test_numbers_that_a_stream_does_not_bring_are_asked_for_once() -> None
     assert [(method, path.rpartition("/")[2]) for method, path, _ in twilio.asked] == [("GET", f"{call.sid}.json")]
 
 
-async def test_a_call_goes_on_when_its_numbers_cannot_be_had(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_call_goes_on_without_its_numbers_when_twilio_does_not_give_them(caplog: pytest.LogCaptureFixture) -> None:
     async with fake_twilio() as twilio:
         twilio.trouble = [500]
         async with house(on_block=talking, **SIGNED, twilio_account=ACCOUNT, twilio_url=twilio.url) as home:
@@ -185,7 +185,7 @@ async def test_a_call_goes_on_when_its_numbers_cannot_be_had(caplog: pytest.LogC
     assert "the call's numbers are not known: Twilio's REST API says 500, error 20500" in caplog.text
 
 
-async def test_pretend_calls_are_nobodys_to_ask_about() -> None:
+async def test_twilio_is_not_asked_about_calls_of_a_pretend_twilio() -> None:
     async with fake_twilio() as twilio, house(on_block=talking, **SIGNED, twilio_account=ACCOUNT, twilio_url=twilio.url) as home:
         stand_before(twilio, home)
         call = PhoneCall(twilio, "demo-1", FROM, TO, {})
