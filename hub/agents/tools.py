@@ -15,7 +15,7 @@ from hub.errors import AccountError
 from hub.ops.counters import AgentCounters
 from hub.ops.logs import CallLog
 from hub.topics.registry import Record
-from hub.twilio.rest import Account
+from hub.twilio.rest import TwilioAccount
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class Toolbox:
         account_sid: str,
         *,
         webhooks: Webhooks,
-        account: Account | None,
+        account: TwilioAccount | None,
         counters: AgentCounters,
         clock: Callable[[], float],
         now: Callable[[], float],

@@ -29,7 +29,7 @@ from hub.topics.registry import Record, Registry
 from hub.transcribers.transcriber import Lost
 from hub.transcribers.utterances import NotTranscribed
 from hub.twilio.media import Speech, StartBody
-from hub.twilio.rest import Account
+from hub.twilio.rest import TwilioAccount
 from hub.vendors.openai import wire as openai
 from hub.vendors.openai.session import ModelSession
 
@@ -87,7 +87,7 @@ class AnsweredCall:
         seconds: float,
         public: bool,
         webhooks: Webhooks,
-        account: Account | None,
+        account: TwilioAccount | None,
         clock: Callable[[], float],
         wall: Callable[[], float],
         counters: Counters,

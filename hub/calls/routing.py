@@ -18,7 +18,7 @@ from hub.errors import HubError
 from hub.ops.counters import Counters
 from hub.topics.registry import Registry
 from hub.twilio.media import StartBody
-from hub.twilio.rest import Account
+from hub.twilio.rest import TwilioAccount
 from hub.vendors.openai import wire as openai
 from hub.vendors.openai.settings import OpenAISettings
 
@@ -42,7 +42,7 @@ class Routing:
         registry: Registry,
         counters: Counters,
         webhooks: Webhooks,
-        account: Account | None,
+        account: TwilioAccount | None,
         defaults: AgentDefaults,
     ) -> None:
         """`account` is None where no agent can hang up or transfer. Raises: ConfigError when the agents file is wrong."""
