@@ -15,6 +15,7 @@ from hub.check import check
 from hub.errors import ConfigError
 from hub.ops import logs
 from hub.twilio import twiml
+from hub.vendors.openai.settings import agent_defaults
 from hub.web import asyncapi
 
 log = logging.getLogger("hub")
@@ -87,7 +88,7 @@ def print_bin(settings: config.Config, options: argparse.Namespace) -> int:
     if options.agent is None:
         print(twiml.bin_text(settings, days * 86400))
     else:
-        named = agents.load(settings).pick(options.agent, "")
+        named = agents.load(settings, agent_defaults(settings)).pick(options.agent, "")
         if named is None:
             raise ConfigError("--agent", "must name an agent of HUB_AGENTS" if settings.openai_key else "needs OPENAI_API_KEY")
         apology, dial = (named.apology, named.dial) if options.agent else (settings.apology, settings.dial)

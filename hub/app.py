@@ -11,9 +11,11 @@ from typing import get_args
 
 from aiohttp import web
 
+from hub import agents
 from hub.agents.webhooks import Webhooks
 from hub.audio.g711 import Track
 from hub.calls.calls import Calls
+from hub.calls.facilities import AgentLimits, Facilities
 from hub.calls.journal import Journal
 from hub.calls.routing import Routing
 from hub.config import KEYS, Config, Provider
@@ -30,6 +32,8 @@ from hub.vendors.assemblyai.transcriber import AssemblyAI, AssemblyAITracks
 from hub.vendors.deepgram import wire as deepgram_wire
 from hub.vendors.deepgram.transcriber import Deepgram
 from hub.vendors.moonshine.transcriber import LocalEngine, LocalTranscriber
+from hub.vendors.openai.model import OpenAIModels
+from hub.vendors.openai.settings import agent_defaults
 from hub.web import agent, asyncapi, calls, client, dashboard, health, metrics, status, twilio, twiml
 from hub.web.protocol import STOPPING
 from hub.web.server import Runner
@@ -101,6 +105,16 @@ class Transcribers:
         return session(None) if config.assemblyai_channels == "mixed" else AssemblyAITracks(session("inbound"), session("outbound"))
 
 
+def _routing(config: Config, calls: Calls, registry: Registry, facilities: Facilities) -> Routing:
+    """Set up the agents. Raises: ConfigError when the agents file is wrong."""
+    roster = agents.load(config, agent_defaults(config))
+    models = OpenAIModels(config.openai_url, config.openai_key, facilities.counters, facilities.clock)
+    if len(roster):
+        facilities.counters.providers["openai"]  # shows in the metrics before the first call does
+    limits = AgentLimits(calls=config.agent_calls, call_seconds=config.agent_minutes * 60)
+    return Routing(roster, models.open, calls, registry, facilities, limits)
+
+
 async def drain(state: State, seconds: float) -> None:
     """Take no new call, hear all that has come of those that live, let them end for so long, then end them."""
     await state.rests.end()
@@ -127,7 +141,11 @@ async def running(config: Config, open_transcriber: OpenTranscriber | None = Non
     try:
         async with Webhooks() as webhooks, asyncio.TaskGroup() as group:
             calls = Calls(registry, open_transcriber, group, time.monotonic, counters, account, journal)
-            routing = Routing(config, calls, registry, counters, webhooks, account)
+            facilities = Facilities(
+                webhooks=webhooks, account=account, counters=counters, clock=time.monotonic, wall=time.time,
+                reachable=bool(config.public_url),
+            )  # fmt: skip
+            routing = _routing(config, calls, registry, facilities)
             state = State(config, registry, calls, rounds, Rests(loop), counters, routing)
             runner = Runner(application(state), goodbye_seconds=GOODBYE_SECONDS)
             await runner.setup()

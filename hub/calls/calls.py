@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from hub import events
 from hub.audio.g711 import TRACKS, Track
-from hub.calls.answered import AnsweredCall
+from hub.calls.call import Call, Peer, Stream
 from hub.calls.journal import Entry, Journal
 from hub.calls.publisher import Publisher
-from hub.calls.transcribed import Call, Stream
+from hub.calls.transcribed import Call as TranscribedCall
 from hub.errors import HubError
 from hub.ops import logs
 from hub.ops.counters import Counters
@@ -61,8 +61,8 @@ class Calls:
         self._journal = journal
         self._left_behind: dict[str, tuple[asyncio.Event, asyncio.Task[None]]] = {}
         """Calls of a hub before this one, by callSid, until their stream has come (which sets the event) or will not."""
-        self._calls: dict[str, Call | AnsweredCall] = {}
-        self._running: dict[Call | AnsweredCall, None] = {}
+        self._calls: dict[str, Call] = {}
+        self._running: dict[Call, None] = {}
         """These, and the ones that await their last words while another call has taken their topic over."""
         self._amiss_bytes: Counter[tuple[Track, str]] = Counter()
         """Of calls that are over; see `amiss_bytes`."""
@@ -88,44 +88,40 @@ class Calls:
     @property
     def answering(self) -> int:
         """How many of the live calls agents answer."""
-        return sum(call.streams for call in self._calls.values() if isinstance(call, AnsweredCall))
+        return sum(call.answered for call in self._calls.values())
 
-    def join(self, start: StartBody, on_over: Callable[[str], None]) -> Stream:
-        """Put a stream into its call, which begins with it if it is the first. Never waits.
-
-        `on_over` is called with a sentence when the call ends the stream. Raises: Draining; Taken by an agent.
-        """
+    def join(self, start: StartBody, peer: Peer) -> Stream:
+        """Put a stream into its call, which begins with it if it is the first. Never waits. Raises: Draining; Taken by an agent."""
         call = self._calls.get(start.call_sid)
-        if isinstance(call, AnsweredCall) and call.answers:
+        if call is not None and call.holds and not call.accepts:
             raise Taken("an agent answers this call")
-        if not isinstance(call, Call) or not call.accepts:
+        if call is None or not call.accepts:
             if self.draining:
                 raise Draining("the hub is stopping")
             if call is not None:
                 call.give_way()
             call = self._begin(start)
         self._counters.streams += 1
-        stream = call.join(start, on_over)
+        stream = call.join(start, peer)
         if start.call_sid in self._left_behind:
             self._left_behind[start.call_sid][0].set()
         return stream
 
-    def answer(self, start: StartBody, open_agent: Callable[[Record], AnsweredCall]) -> AnsweredCall:
-        """Have an agent answer a call. Never waits. Raises: Draining, Taken, and what `open_agent` raises."""
+    def answer(self, start: StartBody, peer: Peer, open_call: Callable[[Record], Call]) -> Stream:
+        """Have an agent answer a call. Never waits. Raises: Draining, Taken, and what `open_call` raises."""
         if self.draining:
             raise Draining("the hub is stopping")
         before = self._calls.get(start.call_sid)
         if before is not None:
-            if before.accepts if isinstance(before, Call) else before.answers:
+            if before.holds:
                 raise Taken("this call is served already")
             before.give_way()
-        call = open_agent(self._registry.open(start.call_sid))
+        call = open_call(self._registry.open(start.call_sid))
         if start.call_sid in self._left_behind:
             self._left_behind[start.call_sid][0].set()
         self._counters.streams += 1
         self._run_soon(call)
-        call.begin()
-        return call
+        return call.join(start, peer)
 
     def recover(self) -> None:
         """Take up the calls that a hub before this one left behind: known at once, going on when Twilio sends their streams again."""
@@ -170,20 +166,20 @@ class Calls:
             failed = record.topic.publish(events.StreamFailed(call_sid=call_sid, stream_sid=stream_sid, reason=reason))
             self._registry.announce(record, failed)
 
-    def _begin(self, start: StartBody) -> Call:
+    def _begin(self, start: StartBody) -> TranscribedCall:
         record = self._registry.open(start.call_sid)
-        call = Call(record, self._registry, self._open_transcriber(start), self._clock, self._account, self._journal)
+        call = TranscribedCall(record, self._registry, self._open_transcriber(start), self._clock, self._account, self._journal)
         self._run_soon(call)
         return call
 
-    def _run_soon(self, call: Call | AnsweredCall) -> None:
+    def _run_soon(self, call: Call) -> None:
         self._calls[call.record.call_sid] = call
         self._running[call] = None
         self._counters.calls += 1
         self._idle.clear()
         self._group.create_task(self._run(call))
 
-    async def _run(self, call: Call | AnsweredCall) -> None:
+    async def _run(self, call: Call) -> None:
         logs.call.set(call.record.call_sid)  # of this task, and of those that it starts
         try:
             await call.run()
@@ -211,7 +207,7 @@ class Calls:
                 await self._idle.wait()
         except TimeoutError:
             for call in list(self._calls.values()):
-                call.interrupt() if isinstance(call, AnsweredCall) else call.stop()
+                call.stop()
             await self._idle.wait()
 
     async def expire(self) -> None:

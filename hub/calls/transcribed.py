@@ -12,6 +12,7 @@ from typing import Literal
 from hub import events
 from hub.audio.g711 import TRACKS, Track
 from hub.audio.timeline import Block, StereoTimeline
+from hub.calls.call import Peer
 from hub.calls.journal import Bookmark, Entry, Journal
 from hub.calls.publisher import GAP_MS, Publisher, brought, fared
 from hub.calls.recovery import Orphan, Recovery
@@ -37,9 +38,9 @@ EndReason = Literal["completed", "stream-lost", "hub-stopping", "failed"]
 class Stream:
     """One Twilio socket's part in a call."""
 
-    __slots__ = ("account_sid", "base_ms", "call", "heard_at", "on_over", "parameters", "sid", "superseded", "tracks")
+    __slots__ = ("account_sid", "base_ms", "call", "heard_at", "parameters", "peer", "sid", "superseded", "tracks")
 
-    def __init__(self, call: "Call", start: StartBody, base_ms: int, on_over: Callable[[str], None]) -> None:
+    def __init__(self, call: "Call", start: StartBody, base_ms: int, peer: Peer) -> None:
         self.call = call
         self.sid = start.stream_sid
         self.account_sid = start.account_sid
@@ -52,7 +53,7 @@ class Stream:
         """When the last frame came."""
         self.superseded = 0
         """Frames of tracks that a newer stream carries: heard there, so not heard twice."""
-        self.on_over = on_over
+        self.peer = peer
 
     def chunk(self, track: Track, at_ms: int, payload: bytes) -> bool:
         """Take one chunk of mu-law at `at_ms` of the stream's own time. Never waits.
@@ -71,6 +72,9 @@ class Stream:
             call.forward()
             return call.streams == 1
         return False
+
+    def mark(self, name: str) -> None:
+        """Nothing was sent to Twilio on a stream that is only heard, so nothing comes back."""
 
     def dtmf(self, digit: str, track: Track) -> None:
         """Tell subscribers about a key press."""
@@ -143,10 +147,20 @@ class Call:
         """Return how much of which track was `filled`, `late` or `dropped`."""
         return self.timeline.amiss_bytes()
 
-    def join(self, start: StartBody, on_over: Callable[[str], None]) -> Stream:
-        """Take in a stream and tell subscribers. `on_over` is called with a sentence if the call ends the stream."""
+    @property
+    def holds(self) -> bool:
+        """Whether the callSid is still this call's."""
+        return not self._ending
+
+    @property
+    def answered(self) -> bool:
+        """Whether an agent is on the line: never."""
+        return False
+
+    def join(self, start: StartBody, peer: Peer) -> Stream:
+        """Take in a stream and tell subscribers."""
         base_ms = self._base_ms()
-        stream = Stream(self, start, base_ms, on_over)
+        stream = Stream(self, start, base_ms, peer)
         hole_ms = base_ms - self.timeline.end_ms
         self.timeline.expect(list(stream.tracks))
         for track in stream.tracks:
@@ -234,7 +248,7 @@ class Call:
     def stop(self) -> None:
         """End the call because the hub stops: streams are told, the transcript is finished."""
         for stream in list(self._streams):
-            stream.on_over("the hub is stopping")
+            stream.peer.close("the hub is stopping")
             self.left(stream, "hub-stopping")
         self._reason = "hub-stopping"
         self._changed.set()
@@ -312,7 +326,7 @@ class Call:
                     return
                 for stream in list(self._streams):
                     if self.clock() - stream.heard_at >= QUIET_SECONDS:
-                        stream.on_over(f"no frame for {QUIET_SECONDS:.0f} s")
+                        stream.peer.close(f"no frame for {QUIET_SECONDS:.0f} s")
                         self.left(stream, "stream-lost")
 
     def _end(self, complete: bool) -> None:

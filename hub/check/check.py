@@ -25,6 +25,7 @@ from hub.transcribers.fallback import Refusing
 from hub.twilio import twiml
 from hub.vendors import probes as handshake
 from hub.vendors.moonshine.transcriber import LocalEngine
+from hub.vendors.openai.settings import agent_defaults
 
 NEAR_SECONDS = 2.0
 """A hub on this machine answers in a thousandth of that; another program may take the connection and say nothing."""
@@ -156,7 +157,7 @@ async def _provider(settings: Config, provider: str) -> str:
 def _agents(settings: Config) -> tuple[list[Agent], str]:
     """Return the agents, and what is wrong with them; empty when nothing is."""
     try:
-        return list(agents.load(settings)), ""
+        return list(agents.load(settings, agent_defaults(settings))), ""
     except ConfigError as error:
         return [], str(error)
 

@@ -4,6 +4,7 @@ import asyncio
 
 from websockets.exceptions import ConnectionClosed
 
+from hub.agents.voice_model import SessionSettings
 from hub.config import Config
 from hub.errors import ProviderError
 from hub.transcribers.connection import Wire, dial
@@ -56,19 +57,19 @@ async def with_assemblyai(config: Config) -> None:
     raise ProviderError(assemblyai.PROVIDER, "hung up before it began the session", retryable=True)
 
 
-async def with_openai(config: Config, model: str, session: bytes) -> None:
-    """Open a session with a model, as `session` says it is to be, and have OpenAI say that it can be so. Raises: ProviderError."""
+async def with_openai(config: Config, model: str, settings: SessionSettings) -> None:
+    """Open a session with a model and these settings, and have OpenAI confirm them. Raises: ProviderError."""
     url = openai.realtime_url(config.openai_url, model)
     wire = await dial(openai.PROVIDER, url, openai.headers(config.openai_key), ANSWER_SECONDS, openai.refused)
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
-            await wire.send(session.decode(), text=True)
+            await wire.send(openai.session_update(settings).decode(), text=True)
             async for text in wire:
                 match openai.decode(text):
                     case openai.SessionUpdated():
                         return
-                    case openai.Error(trouble):
-                        raise openai.fatal(trouble) or openai.refused_settings(trouble)
+                    case openai.OpenAIError(body):
+                        raise openai.fatal(body) or openai.refused_settings(body)
                     case _:
                         pass
     except TimeoutError as error:

@@ -6,14 +6,14 @@ from typing import ClassVar
 
 from aiohttp import WebSocketError, web
 
-from hub.calls.answered import AnsweredCall
-from hub.calls.transcribed import Stream
+from hub.calls.call import Stream
 from hub.errors import HubError, WireError
 from hub.ops.logs import CallLog
 from hub.tokens import TokenError, verify_stream
 from hub.twilio.media import MAX_MESSAGE_BYTES, Dtmf, Mark, Media, Start, StartBody, Stop, TwilioStream
 from hub.twilio.twiml import TOKEN
 from hub.web.proof import check_upgrade
+from hub.web.protocol import text_frame
 from hub.web.sockets import FrameSocket, Interruption
 from hub.web.state import STATE, State
 
@@ -24,7 +24,7 @@ START_SECONDS = 10.0
 
 
 class MediaDoor:
-    """One Twilio socket: frames in order, into its call."""
+    """One Twilio socket: frames in order, into its call. Implements `hub.calls.call.Peer`."""
 
     __slots__ = ("_close_code", "_counters", "_log", "_over", "_state", "_stream", "_wire", "socket")
 
@@ -35,7 +35,7 @@ class MediaDoor:
         self._state = state
         self._counters = state.counters
         self._wire = TwilioStream()
-        self._stream: Stream | AnsweredCall | None = None
+        self._stream: Stream | None = None
         self._log = CallLog(log)
         self._over = False
         """Whether the socket is to be closed: what still comes is not looked at."""
@@ -65,7 +65,7 @@ class MediaDoor:
                     self._stream = self._join(start)
                 case Dtmf(dtmf) if stream is not None:
                     stream.dtmf(dtmf.digit, "outbound" if dtmf.track.startswith("outbound") else "inbound")
-                case Mark(mark) if isinstance(stream, AnsweredCall):
+                case Mark(mark) if stream is not None:
                     stream.mark(mark.name)
                 case Stop() if stream is not None:
                     stream.stop()
@@ -86,8 +86,23 @@ class MediaDoor:
             self._log.exception("a stream failed")
             self._end(1011, "the hub failed on this stream")
 
-    def _join(self, start: StartBody) -> Stream | AnsweredCall:
-        return self._state.calls.join(start, lambda reason: self._end(1000, reason))
+    def _join(self, start: StartBody) -> Stream:
+        return self._state.calls.join(start, self)
+
+    def write(self, *messages: bytes) -> None:
+        """Write to Twilio, at once and all in one write; see Peer. What a stalled peer does not take is bounded by its call."""
+        request = self.socket._req
+        transport = request.transport if request is not None else None
+        if self._over or transport is None or transport.is_closing():
+            return
+        try:
+            transport.write(b"".join(map(text_frame, messages)))
+        except RuntimeError:  # uvloop, between losing a connection and reporting it
+            self._over = True
+
+    def close(self, reason: str) -> None:
+        """Close the socket with a sentence; see Peer."""
+        self._end(1000, reason)
 
     def _check_token(self, start: StartBody) -> None:
         """Have the stream prove itself, where its upgrade could not. Raises: TokenError."""
