@@ -122,6 +122,11 @@ class Conversation:
         """Responses that failed since one did not."""
 
     @property
+    def seconds(self) -> float:
+        """Call time now, as events have it."""
+        return round(self.now_ms / 1000, 3)
+
+    @property
     def caller_speaks(self) -> bool:
         """Whether the caller is speaking, as far as the model has noticed."""
         return self.state in CALLER_STATES

@@ -8,12 +8,12 @@ anything else is done. Knows no vendor, no socket and no subscriber.
 import asyncio
 import logging
 from collections import Counter
-from typing import Any, assert_never
+from typing import assert_never
 
 import msgspec
 
 from hub import events
-from hub.agents import HANG_UP, Agent
+from hub.agents import Agent
 from hub.agents.commands import (
     Answered,
     CallerFrame,
@@ -34,15 +34,14 @@ from hub.agents.commands import (
     UseTool,
 )
 from hub.agents.conversation import Conversation
-from hub.agents.tools import LEAVES, Leave, Toolbox
+from hub.agents.tools import Toolbox
 from hub.agents.voice_model import ModelEvent, ToolCall, VoiceModel
-from hub.agents.webhooks import ToolOutcome
 from hub.audio.g711 import BYTES_PER_MS, TRACKS, Track
 from hub.audio.timeline import Block, StereoTimeline
 from hub.calls.call import EndReason, Peer
 from hub.calls.facilities import AgentLimits, Facilities
 from hub.calls.publisher import GAP_MS, Publisher, brought, fared
-from hub.errors import AccountError
+from hub.calls.tool_use import ToolUse
 from hub.ops.logs import CallLog
 from hub.topics.registry import Record, Registry
 from hub.transcribers.transcriber import Lost
@@ -121,7 +120,6 @@ class AnsweredCall:
         self._clock = facilities.clock
         self._provider = facilities.counters.providers[model.provider]
         self._publisher = Publisher(record, registry)
-        self._tools = Toolbox(agent, record, facilities.webhooks, facilities.account)
         self._timeline = StereoTimeline()
         self._before_ms = record.call_ms
         """Call time at which the stream before this one was left. 0 when there was none."""
@@ -131,6 +129,8 @@ class AnsweredCall:
         self._base_ms = round(self._timeline.end_ms)
         """Call time at the stream's own zero."""
         self._conversation = Conversation(agent.greeting, float(self._base_ms))
+        toolbox = Toolbox(agent, record, facilities.webhooks, facilities.account)
+        self._tools = ToolUse(toolbox, self._publisher, self._conversation, facilities, limits.leave_seconds)
         self._stream: AgentStream | None = None
         """None before `join()`."""
         self._heard_at = self._clock()
@@ -147,10 +147,6 @@ class AnsweredCall:
         """Set when nobody else is waited for any more."""
         self._complete: bool | None = None
         """Whether no words are missing. None until the last words are published."""
-        self._leaving: Leave | None = None
-        """How the agent is about to leave: Twilio was asked. None before that, and when Twilio refused."""
-        self._farewell: asyncio.Event | None = None
-        """Set when the agent has been heard to the end, or the caller speaks. None while no tool waits for that."""
         self._tool_tasks: asyncio.TaskGroup | None = None
         """None before the session is opened."""
         self._log = CallLog(log, {"call": record.call_sid})
@@ -165,7 +161,7 @@ class AnsweredCall:
     @property
     def holds(self) -> bool:
         """Whether the agent is to stay: no other Call may take the callSid over until it leaves, or has left."""
-        return not self._over.is_set() and self._leaving is None
+        return not self._over.is_set() and self._tools.leaving is None
 
     @property
     def answered(self) -> bool:
@@ -249,8 +245,8 @@ class AnsweredCall:
             self.receive(CallerFrame(self._base_ms + at_ms, mulaw))
         if ready:
             self._listen_in(self._timeline.blocks())
-        if self._farewell is not None and (self._conversation.quiet or self._conversation.caller_speaks):
-            self._farewell.set()
+        if self._tools.waits:
+            self._tools.look()
 
     def press(self, digit: str, track: Track) -> None:
         """Publish a key press, and have the model told of it."""
@@ -335,82 +331,18 @@ class AnsweredCall:
     def _publish_interruption(self, heard_ms: float, generated_ms: float) -> None:
         self._facilities.counters.agents.interruptions += 1
         heard, generated = round(heard_ms / 1000, 3), round(generated_ms / 1000, 3)
-        self._publisher.publish(events.AgentInterrupted(call_sid=self.record.call_sid, time=self._now(), heard=heard, generated=generated))
-
-    def _now(self) -> float:
-        """Return call time in seconds, as events have it."""
-        return round(self._conversation.now_ms / 1000, 3)
-
-    # Tools.
+        self._publisher.publish(
+            events.AgentInterrupted(call_sid=self.record.call_sid, time=self._conversation.seconds, heard=heard, generated=generated)
+        )
 
     async def _use_tool(self, call: ToolCall) -> None:
-        """Run one tool call, and give the model what came of it. Its outcome is published before this returns, also when cancelled."""
-        began = self._clock()
-        outcome = ToolOutcome("failed", "the call ended first")
-        arguments, problem = self._tools.read(call.name, call.arguments)
-        sid, name = self.record.call_sid, call.name
-        self._publisher.publish(events.ToolCalled(call_sid=sid, invocation=call.call_id, tool=name, arguments=arguments, time=self._now()))
-        try:
-            if problem:
-                outcome = ToolOutcome("refused", problem)
-            elif name in LEAVES:
-                outcome = await self._leave_by(name, arguments)
-            else:
-                outcome = await self._tools.post(call.call_id, name, arguments)
-        except asyncio.CancelledError:
-            if self._leaving is not None and name in LEAVES:  # Twilio ended the stream before it answered
-                outcome = self._tools.left(name, arguments)
-            raise
-        except Exception:  # noqa: BLE001  a tool is a unit: the model is told, the call goes on
-            self._log.exception("the tool %s failed", name)
-            outcome = ToolOutcome("failed", "the hub failed on this tool")
-            if name in LEAVES:
-                self._leaving = None
-        finally:
-            self._facilities.counters.agents.tools[outcome.kind] += 1
-            self._publisher.publish(
-                events.ToolReturned(
-                    call_sid=sid, invocation=call.call_id, tool=name, outcome=outcome.kind, detail=outcome.detail, time=self._now(),
-                    seconds=round(self._clock() - began, 3),
-                )
-            )  # fmt: skip
-        self.receive(ToolDone(call.call_id, outcome.for_model()))
-
-    async def _leave_by(self, name: str, arguments: Any) -> ToolOutcome:
-        """End the call or pass it on, once the caller has heard the agent to the end."""
-        if not self._tools.can_leave:
-            return ToolOutcome("refused", "this hub has no Twilio account")
-        if not await self._was_heard(patient=name != HANG_UP):
-            return ToolOutcome("refused", "the caller has something to say: hang up when nothing is left")
+        """Run one tool call, and give the model what came of it. If the agent left by it, end the agent's part instead."""
         assert self._stream is not None
-        self._leaving, sentence = LEAVES[name]
-        try:
-            await self._tools.leave(self._stream.account_sid, name, arguments)
-        except AccountError as error:
-            self._leaving = None
-            self._log.warning("the agent could not leave: %s", error)
-            return ToolOutcome("failed", str(error))
-        self._end(self._leaving, sentence)
-        return self._tools.left(name, arguments)
-
-    async def _was_heard(self, *, patient: bool) -> bool:
-        """Wait until the caller has heard the agent to the end and nobody speaks, but not for ever.
-
-        Not patient: returns False as soon as the caller speaks. An agent that hangs up must not do so on a caller who has just begun to
-        ask something else. One that transfers may: the caller goes on talking to a person.
-        """
-        farewell = self._farewell = asyncio.Event()
-        try:
-            async with asyncio.timeout(self._limits.leave_seconds):
-                while True:
-                    farewell.clear()
-                    await farewell.wait()
-                    if self._conversation.quiet or not patient:
-                        return self._conversation.quiet
-        except TimeoutError:
-            return True  # the caller has heard enough
-        finally:
-            self._farewell = None
+        outcome = await self._tools.use(call, self._stream.account_sid)
+        if self._tools.left:
+            self._end("completed", self._tools.left)
+        else:
+            self.receive(ToolDone(call.call_id, outcome.for_model()))
 
     # The model.
 
@@ -473,7 +405,7 @@ class AnsweredCall:
             return
         self._over.set()
         # Twilio ends the stream of a call that it was asked to end or to transfer, and may do that before it answers that it will.
-        self._reason = self._leaving or reason
+        self._reason = self._tools.leaving or reason
         self._model.close()
         if sentence and self._stream is not None:
             self._stream.close(sentence)
