@@ -1,30 +1,41 @@
 """The command line: `transcript-client call`, `mic`, `tail`, `board`, `demo`."""
 
 import argparse
+import importlib
 import os
 import sys
 
-from clients import board, caller, demo, mic, phone, tail
-from clients.line import Refused
+COMMANDS = {
+    "call": ("clients.caller", "play an audio file into a hub as a phone call, or talk to an agent"),
+    "mic": ("clients.mic", "speak into a hub as the caller of a phone call"),
+    "tail": ("clients.tail", "follow a call in the terminal"),
+    "board": ("clients.board", "watch all calls in the terminal: who, how long, last words"),
+    "demo": ("clients.demo", "a hub, a sample call and its transcript, all here, with no account"),
+}
+"""Per command its module, with `add_arguments` and `run`, and its help."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(prog="transcript-client", description="Talk to a transcript hub.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, module, purpose in (
-        ("call", caller, "play an audio file into a hub as a phone call, or talk to an agent"),
-        ("mic", mic, "speak into a hub as the caller of a phone call"),
-        ("tail", tail, "follow a call in the terminal"),
-        ("board", board, "watch all calls in the terminal: who, how long, last words"),
-        ("demo", demo, "a hub, a sample call and its transcript, all here, with no account"),
-    ):
-        command = commands.add_parser(name, help=purpose, description=purpose.capitalize() + ".")
-        module.add_arguments(command)
-        command.set_defaults(run=module.run)
-        if module is caller:
-            phone.add_arguments(command)
-            command.set_defaults(run=_call)
+    # Only the command that runs is imported: `tail` needs no library that decodes audio, and a missing one must not stop it.
+    wanted = next((argument for argument in arguments if argument in COMMANDS), None)
+    try:
+        for name, (module, purpose) in COMMANDS.items():
+            command = commands.add_parser(name, help=purpose, description=purpose.capitalize() + ".")
+            if name == wanted:
+                _prepare(command, name, module)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing in {"", "clients", "hub"}:
+            raise
+        sentence = f"{wanted} needs the extra `client`, as {missing} is not installed: pip install 'transcript-hub[client]'"
+        print(f"transcript-client: {sentence}", file=sys.stderr)
+        return 1
+    from clients.line import Refused
+
     options = parser.parse_args(arguments)
     try:
         code: int = options.run(options)
@@ -39,9 +50,16 @@ def main(arguments: list[str] | None = None) -> int:
     return code
 
 
-def _call(options: argparse.Namespace) -> int:
-    """Call a hub that listens, or an agent that answers."""
-    return caller.run(options) if options.agent is None else phone.run(options)
+def _prepare(command: argparse.ArgumentParser, name: str, module: str) -> None:
+    """Give a command its arguments, and what runs it. Raises: ModuleNotFoundError when its extra is not installed."""
+    imported = importlib.import_module(module)
+    imported.add_arguments(command)
+    command.set_defaults(run=imported.run)
+    if name == "call":
+        from clients import phone
+
+        phone.add_arguments(command)
+        command.set_defaults(run=lambda options: (imported if options.agent is None else phone).run(options))
 
 
 if __name__ == "__main__":

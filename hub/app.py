@@ -18,11 +18,13 @@ from hub.calls.calls import Calls
 from hub.calls.facilities import AgentLimits, Facilities
 from hub.calls.journal import Journal
 from hub.calls.routing import Routing
+from hub.calls.takeover import TakeOver
+from hub.calls.transcribed import DEADLINES, Deadlines, Surroundings, TranscribedCall
 from hub.config import KEYS, Config, Provider
 from hub.errors import ConfigError
 from hub.ops.counters import Counters
 from hub.topics.outbox import Rounds
-from hub.topics.registry import Registry
+from hub.topics.registry import Record, Registry
 from hub.transcribers.fallback import Fallback, Refusing
 from hub.transcribers.transcriber import Transcriber
 from hub.twilio.media import StartBody
@@ -118,11 +120,15 @@ def _routing(config: Config, calls: Calls, registry: Registry, facilities: Facil
 async def drain(state: State, seconds: float) -> None:
     """Take no new call, hear all that has come of those that live, let them end for so long, then end them."""
     await state.rests.end()
+    if state.account is not None:
+        state.account.listening.clear()
     await state.calls.drain(seconds)
 
 
 @asynccontextmanager
-async def running(config: Config, open_transcriber: OpenTranscriber | None = None) -> AsyncIterator[tuple[State, int]]:
+async def running(
+    config: Config, open_transcriber: OpenTranscriber | None = None, deadlines: Deadlines = DEADLINES
+) -> AsyncIterator[tuple[State, int]]:
     """Run a hub: listening when this is entered, drained, closed and silent when it is left.
 
     Gives its parts and the port it listens on. `open_transcriber` is for tests; without it the settings decide. Raises: ConfigError when
@@ -140,13 +146,19 @@ async def running(config: Config, open_transcriber: OpenTranscriber | None = Non
     rounds = Rounds(loop.call_later, time.monotonic)
     try:
         async with Webhooks() as webhooks, asyncio.TaskGroup() as group:
-            calls = Calls(registry, open_transcriber, group, time.monotonic, counters, account, journal)
+            take_over = TakeOver(registry, account, journal, time.monotonic) if account is not None and journal is not None else None
+            surroundings = Surroundings(registry, time.monotonic, account, journal, deadlines)
+
+            def transcribed(record: Record, start: StartBody) -> TranscribedCall:
+                return TranscribedCall(record, open_transcriber(start), surroundings)
+
+            calls = Calls(registry, group, counters, transcribed, take_over)
             facilities = Facilities(
                 webhooks=webhooks, account=account, counters=counters, clock=time.monotonic, wall=time.time,
                 reachable=bool(config.public_url),
             )  # fmt: skip
             routing = _routing(config, calls, registry, facilities)
-            state = State(config, registry, calls, rounds, Rests(loop), counters, routing)
+            state = State(config, registry, calls, rounds, Rests(loop), counters, routing, account)
             runner = Runner(application(state), goodbye_seconds=GOODBYE_SECONDS)
             await runner.setup()
             chores = [
@@ -157,7 +169,9 @@ async def running(config: Config, open_transcriber: OpenTranscriber | None = Non
             if certificate is not None:
                 chores.append(group.create_task(certificate.renew()))
             try:
-                calls.recover()
+                if take_over is not None:
+                    take_over.begin()
+                    chores.append(group.create_task(take_over.run()))
                 port = await _listen(runner, config, certificate)
                 if account is not None:
                     account.listening.set()

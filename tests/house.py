@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 
 from hub.app import running
+from hub.calls.transcribed import DEADLINES, Deadlines
 from hub.config import Config
 from hub.twilio.media import StartBody
 from hub.web.state import State
@@ -50,7 +51,7 @@ class House:
 
 @asynccontextmanager
 async def house(
-    open_transcriber: Callable[[StartBody], Any] | None = None, *, on_block: Any = None, **settings: Any
+    open_transcriber: Callable[[StartBody], Any] | None = None, *, on_block: Any = None, deadlines: Deadlines = DEADLINES, **settings: Any
 ) -> AsyncIterator[House]:
     """Run a hub on a free port, with scripted transcribers unless told otherwise."""
     scripted: list[ScriptedTranscriber] = []
@@ -59,17 +60,19 @@ async def house(
         scripted.append(ScriptedTranscriber(on_block))
         return scripted[-1]
 
-    async with real_house(open_transcriber or opened, **settings) as home:
+    async with real_house(open_transcriber or opened, deadlines, **settings) as home:
         home.transcribers = scripted
         yield home
 
 
 @asynccontextmanager
-async def real_house(open_transcriber: Callable[[StartBody], Any] | None = None, **settings: Any) -> AsyncIterator[House]:
+async def real_house(
+    open_transcriber: Callable[[StartBody], Any] | None = None, deadlines: Deadlines = DEADLINES, **settings: Any
+) -> AsyncIterator[House]:
     """Run a hub on a free port, with the transcribers that its settings name unless told otherwise."""
     config = Config(port=0, **({"drain_seconds": 0.0} | settings))
     async with (
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
-        running(config, open_transcriber) as (state, port),
+        running(config, open_transcriber, deadlines) as (state, port),
     ):
         yield House(state, port, session, [])

@@ -12,7 +12,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from clients.demo import free_port
+from clients.demo import SCRIPT, free_port
 from tests.media import CALL, CONNECTED, media, start
 
 HIDE_ENGINE = "import sys; sys.modules['moonshine_voice'] = None; from hub.__main__ import main; sys.exit(main(['serve']))"
@@ -34,9 +34,11 @@ async def refused(*command: str, **settings: str) -> tuple[int | None, str]:
 
 @asynccontextmanager
 async def serving(**settings: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
+    """Run the command until this is left. Unless the settings name a provider, calls follow the sample's script, and need no engine."""
+    script = () if settings.keys() & {"DEEPGRAM_API_KEY", "ASSEMBLYAI_API_KEY", "HUB_TRANSCRIBER"} else ("--script", str(SCRIPT))
     port = int(settings.pop("HUB_PORT", 0)) or free_port(0)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "hub", "serve", stderr=asyncio.subprocess.PIPE, env=environment(HUB_PORT=str(port), **settings)
+        sys.executable, "-m", "hub", "serve", *script, stderr=asyncio.subprocess.PIPE, env=environment(HUB_PORT=str(port), **settings)
     )
     assert process.stderr is not None
     while b"listening on" not in (line := await process.stderr.readline()):

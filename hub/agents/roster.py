@@ -7,12 +7,11 @@ import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any, NoReturn
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-import jsonschema
 import msgspec
 
 from hub.agents.voice_model import SessionSettings, ToolDeclaration, TurnDetection
@@ -30,8 +29,6 @@ TOOL_SECONDS_MOST = 60.0
 
 NUMBER_CHARACTERS = 100
 """How much of a caller's number goes into the instructions: over SIP a caller's name can be of any length, with any text in it."""
-
-UTC = ZoneInfo("UTC")
 
 SECRET_CHARACTERS = 16
 """Least length of a webhook's secret: nothing else distinguishes the hub's requests from anybody's."""
@@ -67,7 +64,7 @@ class Agent:
     voice: str
     instructions: str
     """May contain `{now}`, `{from}` and `{to}`, which are known once there is a call."""
-    time_zone: ZoneInfo = UTC
+    time_zone: tzinfo = UTC
     """In which `{now}` is given."""
     greeting: str = ""
     """What it says first. Empty: it waits for the caller."""
@@ -260,10 +257,14 @@ def _agent(config: Config, defaults: AgentDefaults, name: str, entry: _AgentEntr
     )
 
 
-def _time_zone(config: Config, agent: str, key: str) -> ZoneInfo:
+def _time_zone(config: Config, agent: str, key: str) -> tzinfo:
+    if key == "UTC":
+        return UTC  # also where no time zones are installed, as on Windows
     try:
         return ZoneInfo(key)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        if not available_timezones():
+            _refuse(config, f"has a time_zone for {agent}, and this machine has no time zones: pip install 'transcript-hub[agents]'", error)
         _refuse(config, f"has a time_zone for {agent} that this machine does not know, {key!r}: use one as Europe/Berlin", error)
 
 
@@ -279,6 +280,13 @@ def _tool(config: Config, agent: str, entry: _ToolEntry) -> Tool:
         _refuse(config, f"has a short secret for the {where}: use {SECRET_CHARACTERS} characters at least, they sign its requests")
     if not 0 < entry.timeout_seconds <= TOOL_SECONDS_MOST:
         _refuse(config, f"has a wrong timeout_seconds for the {where}: use more than 0, {TOOL_SECONDS_MOST:g} at most")
+    try:
+        # Here, not at the top: a hub without tools runs without the extra.
+        import jsonschema
+    except ImportError as error:
+        _refuse(
+            config, f"gives {agent} a tool, whose arguments are checked by the extra `agents`: pip install 'transcript-hub[agents]'", error
+        )
     try:
         jsonschema.Draft202012Validator.check_schema(entry.parameters)
     except jsonschema.SchemaError as error:

@@ -44,7 +44,7 @@ class Toolbox:
         that may not end calls must not be able to.
         """
         schema = next((tool.parameters for tool in self._agent.declared() if tool.name == name), None)
-        arguments, problem = read_arguments(dict(schema or {}), text)
+        arguments, problem = read_arguments(schema, text)
         return arguments, problem if schema is not None else f"there is no tool {name[:64]}"
 
     async def post(self, call_id: str, name: str, arguments: Any) -> ToolOutcome:

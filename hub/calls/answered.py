@@ -121,9 +121,10 @@ class AnsweredCall:
         self._provider = facilities.counters.providers[model.provider]
         self._publisher = Publisher(record, registry)
         self._timeline = StereoTimeline()
-        self._before_ms = record.call_ms
+        left_off = record.left_off
+        self._before_ms = left_off.call_ms if left_off is not None else 0.0
         """Call time at which the stream before this one was left. 0 when there was none."""
-        self._timeline.skip_to(record.call_ms + ((self._clock() - record.ended_at) * 1000 if record.started is not None else 0.0))
+        self._timeline.skip_to(self._before_ms + ((self._clock() - left_off.at) * 1000 if left_off is not None else 0.0))
         self._timeline.expect(list(TRACKS))
         self._caller_lane = self._timeline.lanes["inbound"]
         self._base_ms = round(self._timeline.end_ms)
@@ -204,7 +205,7 @@ class AnsweredCall:
         self._released.set()
 
     async def run(self) -> None:
-        """Live from the stream's start to `call-ended`. Cancelling it closes the model's session at once."""
+        """See Call. However it comes about that this is over, the model's session is closed then."""
         try:
             async with asyncio.TaskGroup() as group:
                 conversation = group.create_task(self._converse())
@@ -222,7 +223,16 @@ class AnsweredCall:
             self._log.exception("the call failed")
         finally:
             self._over.set()
-            self._publish_end()
+            self._publish_rest()
+
+    def end(self) -> None:
+        """Publish `call-ended`, unless superseded."""
+        if self.superseded:
+            return
+        audio = fared(self._timeline)
+        audio["outbound"] = msgspec.structs.replace(audio["outbound"], filled_ms=0)  # an agent's silence is not audio that is missing
+        ended = self._publisher.ended(self._reason, self._timeline.end_ms, audio, complete=bool(self._complete))
+        self._log.info("ended: %s, %.1f s, transcript %s", self._reason, ended.duration, ended.transcript)
 
     # Twilio's side.
 
@@ -283,9 +293,9 @@ class AnsweredCall:
 
     def _listen_in(self, blocks: list[Block]) -> None:
         """Let listeners have the call's audio. Not the model, which got the caller's frames as they came."""
-        if self.record.sound.ears:
+        if self.record.live_audio.listeners:
             for block in blocks:
-                self.record.sound.play(block)
+                self.record.live_audio.play(block)
 
     # What the conversation asks for.
 
@@ -418,12 +428,3 @@ class AnsweredCall:
         self._execute(self._conversation.receive(CallOver()))
         self._listen_in(self._timeline.finish())
         self._complete = not self._publisher.close_open() and self._conversation.complete
-
-    def _publish_end(self) -> None:
-        self._publish_rest()
-        if self.superseded:
-            return
-        audio = fared(self._timeline)
-        audio["outbound"] = msgspec.structs.replace(audio["outbound"], filled_ms=0)  # an agent's silence is not audio that is missing
-        ended = self._publisher.ended(self._reason, self._timeline.end_ms, audio, complete=bool(self._complete))
-        self._log.info("ended: %s, %.1f s, transcript %s", self._reason, ended.duration, ended.transcript)

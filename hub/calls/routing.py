@@ -63,7 +63,7 @@ class Routing:
         """Put a stream through to its agent. Never waits. Raises: NoAgent, Draining, Taken."""
         agent = self.pick({name: str(value) for name, value in start.custom_parameters.items()})
 
-        def open_call(record: Record) -> AnsweredCall:
+        def open_call(record: Record, _: StartBody) -> AnsweredCall:
             model = self._open_model(agent, record.call_sid)
             return AnsweredCall(record, self._registry, agent, model, self._facilities, self.limits)
 

@@ -12,7 +12,7 @@ from hub.agents import HANG_UP
 from hub.agents.conversation import Conversation
 from hub.agents.tools import LEAVES, Leave, Toolbox
 from hub.agents.voice_model import ToolCall
-from hub.agents.webhooks import ToolOutcome
+from hub.agents.webhooks import ANSWER_BYTES, ToolOutcome
 from hub.calls.facilities import Facilities
 from hub.calls.publisher import Publisher
 from hub.errors import AccountError
@@ -61,7 +61,11 @@ class ToolUse:
         """
         began, sid, name = self._clock(), self._publisher.record.call_sid, call.name
         outcome = ToolOutcome("failed", "the call ended first")
-        arguments, problem = self._toolbox.read(name, call.arguments)
+        try:
+            arguments, problem = self._toolbox.read(name, call.arguments)
+        except Exception:  # noqa: BLE001  a tool is a unit, and the schema of one may refer to what is not there
+            self._log.exception("the arguments of the tool %s could not be checked", name)
+            arguments, problem = call.arguments[:ANSWER_BYTES], "the hub could not check the arguments"
         self._publisher.publish(
             events.ToolCalled(call_sid=sid, invocation=call.call_id, tool=name, arguments=arguments, time=self._conversation.seconds)
         )

@@ -1,20 +1,21 @@
-"""The subscriber protocol of `/client`: what a subscriber may say, and frames for what it is told. Sans-I/O.
+"""The subscriber protocol of `/client`: what a subscriber may ask for, and with which codes the hub closes. Sans-I/O.
 
-The bare form is a callSid as text. Everything else is one JSON object with an `action`: the tag of one of the structs below. Server
-frames carry no mask and no compression, so one frame is right for every subscriber: it is built once and written to all.
+The bare form is a callSid as text. Everything else is one JSON object with an `action`: the tag of one of the structs below.
 """
 
 import re
-import struct
 from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
 
 from hub.errors import WireError
+from hub.topics.log import Position
 
 MAX_MESSAGE_BYTES = 16 * 1024
 """The longest sensible message is a subscription of a few hundred bytes."""
 
+FAILED = 1011
+"""Come back with your position: the hub failed on this socket."""
 LAGGED = 4408
 """Come back with your position: you were too slow."""
 STOPPING = 4409
@@ -26,15 +27,7 @@ FORBIDDEN = 4503
 UNKNOWN_CALL = 4504
 """Do not come back: no such call."""
 
-_SOUND_HEAD = struct.Struct(">II")
 _BARE = re.compile(r"[A-Za-z0-9_\-]{1,64}")
-
-
-class Position(msgspec.Struct, frozen=True):
-    """Where a subscriber is in a topic: it has every durable event up to `offset` of this `epoch`."""
-
-    epoch: str
-    offset: int
 
 
 class Bare(msgspec.Struct, frozen=True):
@@ -131,30 +124,3 @@ def _action(text: str) -> object:
     except (msgspec.DecodeError, RecursionError) as error:
         raise WireError("subscriber", "sent neither a callSid nor JSON with an action") from error
     return value.get("action") if isinstance(value, dict) and isinstance(value.get("action"), str) else None
-
-
-def text_frame(payload: bytes) -> bytes:
-    """Return a whole unmasked WebSocket text message (RFC 6455 section 5.2)."""
-    return _frame(0x81, payload)
-
-
-def sound_frame(sound: int, at_ms: int, stereo: bytes) -> bytes:
-    """Return a whole WebSocket binary message with a stretch of a call's sound.
-
-    4 bytes of the number that `listening` gave, 4 bytes of call time in ms, both big-endian; then mu-law, interleaved, inbound first.
-    """
-    return _frame(0x82, _SOUND_HEAD.pack(sound, at_ms) + stereo)
-
-
-def close_frame(code: int, reason: str) -> bytes:
-    """Return a WebSocket close message; the reason is cut to the 123 bytes that fit."""
-    return _frame(0x88, code.to_bytes(2, "big") + reason.encode()[:123].decode(errors="ignore").encode())
-
-
-def _frame(head: Literal[0x81, 0x82, 0x88], payload: bytes) -> bytes:
-    size = len(payload)
-    if size < 126:
-        return bytes((head, size)) + payload
-    if size < 65536:
-        return bytes((head, 126)) + size.to_bytes(2, "big") + payload
-    return bytes((head, 127)) + size.to_bytes(8, "big") + payload

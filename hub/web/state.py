@@ -11,6 +11,7 @@ from hub.config import Config
 from hub.ops.counters import Counters
 from hub.topics.outbox import Rounds
 from hub.topics.registry import Registry
+from hub.twilio.rest import Account
 from hub.web.sockets import HubSocket, Rests
 
 
@@ -25,6 +26,8 @@ class State:
     rests: Rests
     counters: Counters
     routing: Routing
+    account: Account | None
+    """Twilio's account; None where there is none."""
     addresses: Counter[str] = field(default_factory=Counter)
     """Open sockets at /client by the peer's address."""
     sockets: set[HubSocket] = field(default_factory=set)

@@ -34,5 +34,5 @@ async def status(request: web.Request) -> web.Response:
     reason = told.get("StreamError", "")[:REASON_CHARACTERS] or "Twilio does not say why"
     code = re.search(r"\b\d{5}\b", reason)  # not all of it: a log holds nobody's words or numbers
     lines.warning("Twilio says stream-error%s", f" {code[0]}" if code else "")
-    request.app[STATE].calls.tell_of_stream(call_sid, stream_sid, reason)
+    request.app[STATE].calls.stream_failed(call_sid, stream_sid, reason)
     return web.Response(status=204)

@@ -12,8 +12,8 @@ from hub.ops.logs import CallLog
 from hub.tokens import TokenError, verify_stream
 from hub.twilio.media import MAX_MESSAGE_BYTES, Dtmf, Mark, Media, Start, StartBody, Stop, TwilioStream
 from hub.twilio.twiml import TOKEN
+from hub.web.frames import text_frame
 from hub.web.proof import check_upgrade
-from hub.web.protocol import text_frame
 from hub.web.sockets import FrameSocket, Interruption
 from hub.web.state import STATE, State
 
@@ -24,7 +24,7 @@ START_SECONDS = 10.0
 
 
 class MediaDoor:
-    """One Twilio socket: frames in order, into its call. Implements `hub.calls.call.Peer`."""
+    """One Twilio socket: frames in order, into its call. Implements `Peer`."""
 
     __slots__ = ("_close_code", "_counters", "_log", "_over", "_state", "_stream", "_wire", "socket")
 
@@ -90,18 +90,18 @@ class MediaDoor:
         return self._state.calls.join(start, self)
 
     def write(self, *messages: bytes) -> None:
-        """Write to Twilio, at once and all in one write; see Peer. What a stalled peer does not take is bounded by its call."""
+        """See Peer. What a stalled peer does not take is bounded by what an agent may say ahead."""
         request = self.socket._req
         transport = request.transport if request is not None else None
         if self._over or transport is None or transport.is_closing():
             return
         try:
             transport.write(b"".join(map(text_frame, messages)))
-        except RuntimeError:  # uvloop, between losing a connection and reporting it
+        except RuntimeError:  # uvloop, between losing a connection and telling whoever waits on it
             self._over = True
 
     def close(self, reason: str) -> None:
-        """Close the socket with a sentence; see Peer."""
+        """See Peer."""
         self._end(1000, reason)
 
     def _check_token(self, start: StartBody) -> None:

@@ -74,7 +74,7 @@ def start_body(call_sid: str = CALL, **parameters: str) -> StartBody:
 
 def published(record: Record) -> list[Published]:
     """Every durable event of a call, in order."""
-    return [decode(frame[frame.index(b"{") :]) for frame in record.topic._frames]
+    return [decode(payload) for payload in record.topic.log.after(0)]
 
 
 @dataclass
@@ -91,6 +91,7 @@ class Desk:
         self.registry = Registry(keep_seconds=60, clock=self.clock, wall=lambda: 0.0, soon=lambda _: None)
         self.at_ms = 0
         self.clock_reads = 0
+        self.running: asyncio.Task[None]
 
     def clock(self) -> float:
         self.clock_reads += 1
@@ -141,10 +142,11 @@ async def desk(agent: Agent = AGENT, limits: AgentLimits = LIMITS, *, ready: boo
     async with Webhooks() as webhooks, asyncio.TaskGroup() as group:
         desk = Desk()
         desk.begin(webhooks, agent, limits, reachable=reachable)
-        running = group.create_task(desk.call.run())
+        desk.running = group.create_task(desk.call.run())
         await desk.model.opened.wait()
         if ready:
             desk.emit(SessionReady())
         yield desk
         desk.call.stop()
-        await running
+        await desk.running
+        desk.call.end()

@@ -170,7 +170,7 @@ async def test_a_telephone_that_sends_no_marks_back_is_followed_by_its_clock(mon
         async with line.call() as (phone, follower):
             record = line.home.state.registry.find(phone.stream.call_sid)
             assert record is not None
-            await line.listen(phone, lambda: record.transcript.finals)
+            await line.listen(phone, lambda: record.outline.utterances)
             assert 2300 < phone.handset.now_ms < 3500  # the sentence takes 2.4 s
             await phone.hang_up()
             assert read(await follower.all()) == ["agent: One two three four five six seven eight.", "ended: completed, complete"]

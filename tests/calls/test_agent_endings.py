@@ -165,7 +165,7 @@ async def test_a_call_that_an_agent_answers_is_not_transcribed_a_second_time() -
         async with line.call() as (phone, _):
             socket = await line.home.call(phone.stream.call_sid, "MZ" + "7" * 32)
             message = await socket.receive()
-            assert (message.data, message.extra) == (1013, "an agent answers this call")
+            assert (message.data, message.extra) == (1013, "this call is served already")
             async with Phone(line.url) as other:
                 other.stream.call_sid = phone.stream.call_sid
             await phone.hang_up()

@@ -47,7 +47,7 @@ async def heard(line: Lines, call: PhoneCall, count: int) -> None:
     """Wait for so many words on the call's topic."""
     record = line.home.state.registry.find(call.sid)
     assert record is not None
-    while len(record.transcript.finals) < count:
+    while record.outline.utterances < count:
         await asyncio.sleep(0.01)
 
 

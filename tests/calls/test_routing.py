@@ -12,6 +12,7 @@ from hub.agents.webhooks import Webhooks
 from hub.calls.calls import Calls, Draining, Taken
 from hub.calls.facilities import Facilities
 from hub.calls.routing import NoAgent, Routing
+from hub.calls.transcribed import Surroundings, TranscribedCall
 from hub.events import CallStarted
 from hub.ops.counters import Counters
 from hub.topics.registry import Registry
@@ -44,7 +45,8 @@ async def exchange(agents: Agents | None = None, calls: int = 5) -> AsyncIterato
     counters, loop = Counters(), asyncio.get_running_loop()
     registry = Registry(keep_seconds=60, clock=loop.time, wall=lambda: 0.0, soon=loop.call_soon)
     async with Webhooks() as webhooks, asyncio.TaskGroup() as group:
-        live = Calls(registry, lambda _: ScriptedTranscriber(), group, loop.time, counters)
+        surroundings = Surroundings(registry, loop.time)
+        live = Calls(registry, group, counters, lambda record, _: TranscribedCall(record, ScriptedTranscriber(), surroundings))
         facilities = Facilities(webhooks=webhooks, account=None, counters=counters, clock=loop.time, wall=lambda: 0.0, reachable=False)
         it: Exchange
         routing = Routing(
@@ -119,7 +121,7 @@ async def test_a_call_that_an_agent_answers_is_taken_until_the_agent_is_gone() -
         stream = it.routing.answer(start_body("CA1"), KeepingPeer())
         with pytest.raises(Taken):
             it.routing.answer(start_body("CA1"), KeepingPeer())
-        with pytest.raises(Taken, match="an agent answers this call"):
+        with pytest.raises(Taken, match="served already"):
             it.calls.join(start_body("CA1"), KeepingPeer())
         assert len(it.opened) == 1
         stream.stop()

@@ -19,6 +19,7 @@ from tests.house import real_house
 from tests.media import CALL
 
 pytestmark = [
+    pytest.mark.engine,
     pytest.mark.asyncio(loop_scope="session"),
     pytest.mark.skipif(sys.platform == "win32", reason="the engine cannot keep tracks apart there"),
 ]

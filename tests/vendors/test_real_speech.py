@@ -23,6 +23,7 @@ from tests.providers.script import FakeProvider, Script
 plain = EnglishTextNormalizer()
 
 pytestmark = [
+    pytest.mark.engine,
     pytest.mark.skipif(sys.platform == "win32", reason="the engine cannot keep tracks apart there"),
     pytest.mark.timeout(90),  # it computes, with whatever else is computed here: seconds on a machine of its own
 ]

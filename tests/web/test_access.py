@@ -12,7 +12,7 @@ import pytest
 from hub.web import client
 from tests.house import house
 from tests.media import CALL
-from tests.publishing import Publisher
+from tests.publishing import ScriptedCall
 from tests.web.watchers import ALL, SECRET, connect, token, turned_away, until
 
 
@@ -55,7 +55,7 @@ WRONG = {
 
 async def test_a_token_is_taken_in_each_of_four_ways() -> None:
     async with house(secret=SECRET) as home:
-        Publisher(home.state)
+        ScriptedCall(home.state)
         shown = token()
         for socket in (await connect(home, shown), await connect(home, query=f"?token={shown}")):
             assert await socket.receive_json() == [CALL]
@@ -72,7 +72,7 @@ async def test_a_token_is_taken_in_each_of_four_ways() -> None:
 
 async def test_without_a_token_nothing_is_said_and_the_socket_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     async with house(secret=SECRET) as home:
-        Publisher(home.state)
+        ScriptedCall(home.state)
         with monkeypatch.context() as hurry:
             hurry.setattr(client, "TOKEN_SECONDS", 0.1)
             assert await turned_away(await connect(home)) == ("token", "no token came", 4501)
@@ -89,7 +89,7 @@ async def test_without_a_token_nothing_is_said_and_the_socket_is_closed(monkeypa
 async def test_a_wrong_token_is_refused_wherever_it_is_shown(kind: str) -> None:
     wrong = WRONG[kind]
     async with house(secret=SECRET) as home:
-        Publisher(home.state)
+        ScriptedCall(home.state)
         late = await connect(home)
         await late.send_json({"action": "authenticate", "token": wrong})
         for socket in (await connect(home, wrong), await connect(home, query=f"?token={wrong}"), late):
@@ -104,7 +104,7 @@ async def test_a_wrong_token_is_refused_wherever_it_is_shown(kind: str) -> None:
 
 async def test_nothing_a_refused_peer_says_is_looked_at() -> None:
     async with house(secret=SECRET) as home:
-        Publisher(home.state)
+        ScriptedCall(home.state)
         socket = await connect(home)
         for message in ("a.b.c", token(), json.dumps(ALL), CALL, *["{"] * 50):
             await socket.send_str(message)
@@ -113,7 +113,7 @@ async def test_nothing_a_refused_peer_says_is_looked_at() -> None:
 
 async def test_a_socket_ends_with_its_token_unless_it_gets_a_newer_one() -> None:
     async with house(secret=SECRET) as home:
-        Publisher(home.state)
+        ScriptedCall(home.state)
         short, renewed = await connect(home, token(seconds=1.5)), await connect(home, token(seconds=1.5))
         for socket in (short, renewed):
             assert await socket.receive_json() == [CALL]

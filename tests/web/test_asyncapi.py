@@ -158,8 +158,8 @@ async def test_everything_that_a_hub_sends_is_as_the_document_says() -> None:
             Switched("other", "for a test", 0),
         ):
             hear(report)
-        home.state.calls.tell_of_stream(CALL, STREAM, "for a test")
-        home.state.calls.tell_of_stream(CALL, STREAM, "for a test")
+        home.state.calls.stream_failed(CALL, STREAM, "for a test")
+        home.state.calls.stream_failed(CALL, STREAM, "for a test")
         await socket.send_json({"event": "dtmf", "streamSid": STREAM, "dtmf": {"track": "inbound_track", "digit": "5"}})
         await socket.send_str(stop())
         while "call-ended" not in seen:

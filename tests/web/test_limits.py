@@ -11,7 +11,7 @@ import websockets.asyncio.client as websockets
 from hub.web import client, server, subscriptions
 from tests.frames import knock
 from tests.house import House, house
-from tests.publishing import FROM, TO, Publisher
+from tests.publishing import FROM, TO, ScriptedCall
 from tests.web.watchers import connect, until
 
 
@@ -54,7 +54,7 @@ async def test_a_socket_follows_so_many_calls(monkeypatch: pytest.MonkeyPatch) -
     async with house() as home:
         calls = [f"CA{number:032}" for number in range(5)]
         for call in calls:
-            Publisher(home.state, call)
+            ScriptedCall(home.state, call)
         socket = await connect(home)
         for call in calls[:4]:
             await socket.send_json({"action": "subscribe", "callSid": call, "after": {"epoch": "", "offset": 0}})

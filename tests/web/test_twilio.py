@@ -7,8 +7,7 @@ import tracemalloc
 import aiohttp
 import pytest
 
-from hub.calls import calls, transcribed
-from hub.calls.transcribed import Call, Stream
+from hub.calls.transcribed import Deadlines, TranscribedCall, TranscribedStream
 from hub.errors import ProviderError
 from hub.topics.topic import Topic
 from hub.transcribers.transcriber import OnReport
@@ -133,9 +132,8 @@ async def test_a_thousand_sockets_that_never_start_are_closed_and_disturb_nobody
         assert home.state.counters.refused["twilio no start"] == 1000
 
 
-async def test_a_socket_that_dies_without_stop_ends_the_call_as_stream_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transcribed, "GRACE_SECONDS", 0.05)
-    async with house(on_block=talking) as home:
+async def test_a_socket_that_dies_without_stop_ends_the_call_as_stream_lost() -> None:
+    async with house(on_block=talking, deadlines=Deadlines(grace_seconds=0.05)) as home:
         socket = await home.call()
         subscriber = await follow(home)
         await talk(socket, 0, 1300)
@@ -144,10 +142,8 @@ async def test_a_socket_that_dies_without_stop_ends_the_call_as_stream_lost(monk
     assert (ended["type"], ended["reason"], ended["duration"]) == ("call-ended", "stream-lost", 1.3)
 
 
-async def test_a_socket_that_goes_quiet_ends_the_call_as_stream_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transcribed, "QUIET_SECONDS", 0.4)
-    monkeypatch.setattr(transcribed, "GRACE_SECONDS", 0.05)
-    async with house() as home:
+async def test_a_socket_that_goes_quiet_ends_the_call_as_stream_lost() -> None:
+    async with house(deadlines=Deadlines(quiet_seconds=0.4, grace_seconds=0.05)) as home:
         socket = await home.call()
         await talk(socket, 0, 100)
         subscriber = await follow(home)
@@ -336,13 +332,12 @@ async def test_a_thousand_calls_leave_nothing_behind() -> None:
         tracemalloc.stop()
         assert len(home.state.registry) == 0
         assert home.state.calls.live == 0
-        left = [each for each in gc.get_objects() if isinstance(each, (Call, Stream, Topic))]
+        left = [each for each in gc.get_objects() if isinstance(each, (TranscribedCall, TranscribedStream, Topic))]
         assert left == []
         assert grown < 120_000, f"{grown} bytes more after 600 calls"
 
 
-async def test_a_stopping_hub_refuses_new_calls_and_finishes_those_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "EXPIRE_SECONDS", 3600)
+async def test_a_stopping_hub_refuses_new_calls_and_finishes_those_it_has() -> None:
     async with house(on_block=talking, drain_seconds=0.5) as home:
         socket = await home.call()
         subscriber = await follow(home)

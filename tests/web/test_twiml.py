@@ -215,7 +215,7 @@ async def test_a_call_goes_on_when_its_numbers_cannot_be_had(caplog: pytest.LogC
         twilio.trouble = [500]
         async with house(on_block=talking, **SIGNED, twilio_account=ACCOUNT, twilio_url=twilio.url) as home:
             call = await bare_call(twilio, home)
-            while not (record := home.state.registry.find(call.sid)) or not record.transcript.finals:
+            while not (record := home.state.registry.find(call.sid)) or not record.outline.utterances:
                 await asyncio.sleep(0.01)
             await call.hang_up()
             assert record.numbers == (None, None)
@@ -227,7 +227,7 @@ async def test_pretend_calls_are_nobodys_to_ask_about() -> None:
         stand_before(twilio, home)
         call = PhoneCall(twilio, "demo-1", FROM, TO, {})
         call.stream("wss://hub.example.com/twilio", "both_tracks", {})
-        while not (record := home.state.registry.find("demo-1")) or not record.transcript.finals:
+        while not (record := home.state.registry.find("demo-1")) or not record.outline.utterances:
             await asyncio.sleep(0.01)
         await call.hang_up()
         assert twilio.asked == []
