@@ -16,7 +16,7 @@ from hub.check import check
 from hub.errors import ConfigError
 from hub.ops import logs
 from hub.twilio import twiml
-from hub.vendors.openai.settings import agent_defaults
+from hub.vendors.registered import REGISTERED
 from hub.vendors.scripted import Script
 from hub.web import asyncapi
 
@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.command == "check":
             logging.disable(logging.CRITICAL)  # what is wrong is said in its own lines
             return run(check.check())
-        settings = config.load()
+        settings = REGISTERED.load()
         if options.command == "token":
             return mint(settings, options)
         if options.command == "twiml":
@@ -127,9 +127,11 @@ def print_bin(settings: config.Config, options: argparse.Namespace) -> int:
     if options.agent is None:
         print(twiml.bin_text(settings, days * 86400))
     else:
-        named = agents.load(settings, agent_defaults(settings)).pick(options.agent, "")
+        found = agents.load(settings, REGISTERED.agent_defaults(settings))
+        named = found.pick(options.agent, "")
         if named is None:
-            raise ConfigError("--agent", "must name an agent of HUB_AGENTS" if settings.openai_key else "needs OPENAI_API_KEY")
+            missing = found.missing_setting
+            raise ConfigError("--agent", f"needs {missing}" if missing else "must name an agent of HUB_AGENTS")
         apology, dial = (named.apology, named.dial) if options.agent else (settings.apology, settings.dial)
         chosen = {AGENT_PARAMETER: options.agent} if options.agent else {}
         print(twiml.bin_text_by_agent(settings, days * 86400, chosen, apology, dial))
@@ -168,12 +170,12 @@ async def serve(settings: config.Config, script: Script | None = None) -> int:
         async with app.running(settings, script.open if script is not None else None) as (state, port):
             host = f"[{settings.host}]" if ":" in settings.host else settings.host
             scheme = "https" if settings.tls_cert else "http"
-            provider = settings.provider if script is None else f"the script {script.name}, whatever is said"
+            provider = state.config.transcriber if script is None else f"the script {script.name}, whatever is said"
             log.info("listening on %s://%s:%d, transcribing with %s", scheme, host, port, provider)
             if settings.secret and len(settings.secret) < SECRET_CHARACTERS:
                 log.warning("HUB_SECRET is short: whoever guesses it can watch every call; 32 random characters are better")
             if settings.proof == "none" and settings.public_url:
-                harm = "bring calls, and talk to agents at your expense" if settings.openai_key else "bring calls"
+                harm = "bring calls, and talk to agents at your expense" if len(state.routing.agents) else "bring calls"
                 log.warning("anyone who finds %s can %s: set TWILIO_AUTH_TOKEN or HUB_SECRET", settings.public_url, harm)
             await stopping.wait()
             if received[0] == signal.SIGINT:

@@ -10,6 +10,7 @@ from typing import Any
 import jwt
 
 from hub.errors import HubError
+from hub.numbers import EXAMPLE, normal
 
 ALGORITHM = "HS256"
 """The only one accepted: a token that names another is refused, whatever it says."""
@@ -25,7 +26,8 @@ LEEWAY_SECONDS = 5
 MOST_SECONDS = 100 * 366 * 86400.0
 """Longer is a slip of the hand."""
 
-_ENTRY = re.compile(r"\*|\+[0-9]{3,20}|[A-Za-z0-9_\-]{1,64}")
+_CALL_SID = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9_\-]{1,64}")
+"""Twilio's are CA and 32 hexadecimal digits; other tools' may be shorter. There is a letter in it, or it is a number that cannot be one."""
 
 
 class TokenError(HubError):
@@ -60,10 +62,10 @@ def mint(secret: str, calls: Iterable[str], seconds: float, now: float | None = 
 
     Raises: TokenError for an entry that is neither, and for a time that makes no sense.
     """
-    entries = list(dict.fromkeys(calls))
+    entries = list(dict.fromkeys(normal(entry) or entry for entry in calls))
     for entry in entries:
-        if not _ENTRY.fullmatch(entry):
-            raise TokenError(f"{entry!r} is no callSid, no number in E.164 form (+14155550100), and not *")
+        if not (entry == EVERYTHING or normal(entry) or _CALL_SID.fullmatch(entry)):
+            raise TokenError(f"{entry!r} is not a callSid, not a number with its country code ({EXAMPLE}), and not *")
     if not entries:
         raise TokenError("a token needs at least one callSid, number or *")
     if not 0 < seconds < MOST_SECONDS:
@@ -78,7 +80,7 @@ def verify(secret: str, token: str) -> Grant:
     if not isinstance(calls, list) or not all(isinstance(call, str) for call in calls):
         raise TokenError("the token has no list of calls")
     try:
-        return Grant(frozenset(calls), float(claims["exp"]))
+        return Grant(frozenset(form for call in calls for form in (call, normal(call)) if form), float(claims["exp"]))
     except OverflowError as error:  # JSON's integers have no end
         raise TokenError("the token's exp is no moment in time") from error
 

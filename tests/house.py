@@ -10,11 +10,14 @@ import aiohttp
 
 from hub.app import running
 from hub.calls.transcribed import DEADLINES, Deadlines
-from hub.config import Config
+from hub.transcribers.limits import DEFAULT_LIMITS, SessionLimits
 from hub.twilio.media import StartBody
+from hub.vendors.providers import Providers
+from hub.vendors.registered import REGISTERED
 from hub.web.state import State
 from tests.media import CALL, CONNECTED, STREAM, start
 from tests.scripted import ScriptedTranscriber
+from tests.settings import configured
 
 
 @dataclass
@@ -60,19 +63,24 @@ async def house(
         scripted.append(ScriptedTranscriber(on_block))
         return scripted[-1]
 
-    async with real_house(open_transcriber or opened, deadlines, **settings) as home:
+    async with real_house(open_transcriber or opened, deadlines=deadlines, **settings) as home:
         home.transcribers = scripted
         yield home
 
 
 @asynccontextmanager
 async def real_house(
-    open_transcriber: Callable[[StartBody], Any] | None = None, deadlines: Deadlines = DEADLINES, **settings: Any
+    open_transcriber: Callable[[StartBody], Any] | None = None,
+    *,
+    deadlines: Deadlines = DEADLINES,
+    limits: SessionLimits = DEFAULT_LIMITS,
+    providers: Providers = REGISTERED,
+    **settings: Any,
 ) -> AsyncIterator[House]:
     """Run a hub on a free port, with the transcribers that its settings name unless told otherwise."""
-    config = Config(port=0, **({"drain_seconds": 0.0} | settings))
+    config = configured(providers, port=0, **({"drain_seconds": 0.0} | settings))
     async with (
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
-        running(config, open_transcriber, deadlines) as (state, port),
+        running(config, open_transcriber, deadlines=deadlines, limits=limits, providers=providers) as (state, port),
     ):
         yield House(state, port, session, [])

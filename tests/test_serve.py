@@ -7,12 +7,12 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import aiohttp
 import pytest
 
-from clients.demo import SCRIPT, free_port
+from clients.commands.demo import free_port
+from clients.sample import SCRIPT
 from tests.media import CALL, CONNECTED, media, start
 
 HIDE_ENGINE = "import sys; sys.modules['moonshine_voice'] = None; from hub.__main__ import main; sys.exit(main(['serve']))"
@@ -120,22 +120,3 @@ async def test_a_second_signal_ends_at_once() -> None:
                     pass
         process.send_signal(signal.SIGTERM)
         assert await process.wait() == 1
-
-
-def test_the_readme_table_is_the_settings() -> None:
-    from dataclasses import fields
-
-    from hub.config import Config
-
-    table = {}
-    for line in (Path(__file__).parents[1] / "README.md").read_text().splitlines():
-        cells = [cell.strip().strip("`") for cell in line.strip("|").split("|")]
-        if len(cells) == 3 and cells[0].isupper() and "_" in cells[0]:
-            table[cells[0]] = cells[1]
-    shown = {
-        each.metadata["name"]: {True: "1", False: "", None: ""}.get(each.default, str(each.default))  # type: ignore[call-overload]
-        if not isinstance(each.default, float)
-        else f"{each.default:g}"
-        for each in fields(Config)
-    }
-    assert table == shown

@@ -15,8 +15,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 import msgspec
 
 from hub.agents.voice_model import SessionSettings, ToolDeclaration, TurnDetection
-from hub.config import Config, check_url, dialled
+from hub.config import Config, check_url
 from hub.errors import ConfigError
+from hub.numbers import dialled, normal
 
 HANG_UP = "hang_up"
 TRANSFER = "transfer"
@@ -186,7 +187,7 @@ class Agents:
         if name:
             return self._agents.get(name)
         for agent in self._agents.values():
-            if number and number in agent.numbers:
+            if number in agent.numbers or normal(number) in agent.numbers:
                 return agent
         return next(iter(self._agents.values()), None)
 
@@ -240,7 +241,7 @@ def _agent(config: Config, defaults: AgentDefaults, name: str, entry: _AgentEntr
             _refuse(config, f"has two tools called {tool_name} for {name}: hang_up and transfer are the hub's own")
     return Agent(
         name=name,
-        numbers=tuple(entry.numbers),
+        numbers=tuple(dialled(number) or "" for number in entry.numbers),
         model=entry.model or defaults.model,
         voice=entry.voice or defaults.voice,
         instructions=entry.instructions.strip() or defaults.instructions,
@@ -250,10 +251,10 @@ def _agent(config: Config, defaults: AgentDefaults, name: str, entry: _AgentEntr
         transcription_model=entry.transcription_model or defaults.transcription_model,
         turn_detection=entry.turn_detection or defaults.turn_detection,
         hang_up=entry.hang_up,
-        transfer=tuple(entry.transfer.items()),
+        transfer=tuple((place, dialled(callee) or "") for place, callee in entry.transfer.items()),
         tools=tuple(_tool(config, name, tool) for tool in entry.tools),
         apology=entry.apology.strip() or config.apology,
-        dial=config.dial if entry.dial is None else entry.dial,
+        dial=config.dial if entry.dial is None else dialled(entry.dial) or "",
     )
 
 

@@ -8,7 +8,6 @@ no call and no model.
 import asyncio
 import hashlib
 import logging
-import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self, TypeAlias
@@ -20,16 +19,14 @@ from twilio.request_validator import RequestValidator
 from yarl import URL
 
 from hub.agents.roster import Tool
+from hub.backoff import Backoff
 
 log = logging.getLogger(__name__)
 
 HEADER = "X-Hub-Signature"
 
-TRIES = 3
-"""How often in all a webhook is asked that answers 5xx or not at all, within the tool's time."""
-
-BACKOFF_SECONDS = 0.25
-"""The wait before the second try. It doubles with each further one. Short, for somebody waits on the telephone."""
+TRY_AGAIN = Backoff(first_seconds=0.25, longest_seconds=0.5, attempts=3)
+"""For a webhook that answers 5xx, or not at all, within the tool's time. The waits are short: somebody waits on the telephone."""
 
 ANSWER_BYTES = 16 * 1024
 """How much of an answer is read: a model reads it, not a program."""
@@ -100,9 +97,7 @@ class Webhooks:
         outcome = ToolOutcome("timeout", f"{tool.name} did not answer within {tool.timeout_seconds:g} s")
         try:
             async with asyncio.timeout(tool.timeout_seconds):
-                for attempt in range(TRIES):
-                    if attempt:
-                        await asyncio.sleep(BACKOFF_SECONDS * 2 ** (attempt - 1) * random.uniform(0.5, 1.0))
+                async for _ in TRY_AGAIN.until():
                     outcome = await self._try(tool, url, headers, body)
                     if outcome.kind != "failed":
                         return outcome

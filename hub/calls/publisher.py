@@ -16,6 +16,7 @@ from hub import events
 from hub.audio.g711 import Track, ms
 from hub.audio.timeline import StereoTimeline
 from hub.events import SPEAKERS, D
+from hub.numbers import shown
 from hub.topics.registry import Record, Registry
 from hub.transcribers.transcriber import Lost, Report, Restored, Switched
 from hub.transcribers.utterances import NotTranscribed, Recognized
@@ -86,8 +87,8 @@ class Publisher:
         self.publish(
             events.CallStarted(
                 call_sid=record.call_sid,
-                from_=parameters.get("from") or (known.from_ if known else None),
-                to=parameters.get("to") or (known.to if known else None),
+                from_=shown(parameters.get("from", "")) or (known.from_ if known else None),
+                to=shown(parameters.get("to", "")) or (known.to if known else None),
                 direction=parameters.get("direction") or (known.direction if known else None),
                 tracks=tracks,
                 speakers=dict(utterances.speakers),
@@ -102,8 +103,8 @@ class Publisher:
         """Publish who the call is from and to, as another `call-started` of the stream that is there."""
         newest = self.record.outline.newest
         assert newest is not None
-        direction = newest.direction or facts.direction
-        self.publish(msgspec.structs.replace(newest, from_=facts.from_, to=facts.to, direction=direction))
+        from_, to = facts.from_ and shown(facts.from_), facts.to and shown(facts.to)
+        self.publish(msgspec.structs.replace(newest, from_=from_, to=to, direction=newest.direction or facts.direction))
 
     def report(self, report: Report) -> None:
         """Publish what a transcriber reports. Never raises."""

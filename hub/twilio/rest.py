@@ -17,6 +17,7 @@ import aiohttp
 import msgspec
 
 from hub.audio.g711 import Track
+from hub.backoff import Backoff, happens
 from hub.config import Config
 from hub.errors import AccountError
 from hub.twilio.twiml import invite, transfer
@@ -29,8 +30,8 @@ ANSWER_SECONDS = 5.0
 COME_SECONDS = 3.0
 """How long a stream that was asked for may take to come before another is: Twilio dials about a third of a second after it is told to."""
 
-TRY_SECONDS = (0.5, 10.0)
-"""The first wait after an answer that did not come, and the longest; it doubles."""
+TRY_AGAIN = Backoff(first_seconds=0.5, longest_seconds=10.0)
+"""After an answer, or a stream, that did not come: Twilio's own troubles last for seconds, its limits on requests for a second."""
 
 GIVE_UP_SECONDS = 120.0
 """For so long a call that Twilio says lives is asked for a stream. A provider's session stays open meanwhile, and is billed."""
@@ -120,23 +121,19 @@ class Account:
         """
         try:
             async with asyncio.timeout(GIVE_UP_SECONDS):
-                wait_seconds = TRY_SECONDS[0]
-                while not came.is_set():
+                async for _ in TRY_AGAIN.until(came):
                     await self.listening.wait()
                     try:
                         facts = await self.find(account_sid, call_sid)
                         if facts is None or facts.status in OVER:
                             return Over(facts.ended_at if facts is not None else None)
                         await self.attach(account_sid, call_sid, tracks, parameters)
-                        if await _within(COME_SECONDS, came):
+                        if await happens(came, COME_SECONDS):
                             break
                     except AccountError as error:
                         log.warning("call=%s %s", call_sid, error)
                         if not error.retryable:
                             return Over()
-                    if await _within(wait_seconds, came):
-                        break
-                    wait_seconds = min(TRY_SECONDS[1], wait_seconds * 2)
         except TimeoutError:
             log.warning("call=%s no stream came for %.0f s", call_sid, GIVE_UP_SECONDS)
             return Over()
@@ -174,13 +171,3 @@ class Account:
         code = re.search(rb'"code"\s*:\s*(\d{4,6})', body)
         said = f"says {status}" + (f", error {code[1].decode()}" if code else "")
         raise AccountError(said, retryable=status == 429 or status >= 500, status=status)
-
-
-async def _within(seconds: float, event: asyncio.Event) -> bool:
-    """Wait for an event, but not for ever; return whether it happened."""
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return False
-    return True

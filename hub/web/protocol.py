@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import msgspec
 
 from hub.errors import WireError
+from hub.numbers import EXAMPLE, normal
 from hub.topics.log import Position
 
 MAX_MESSAGE_BYTES = 16 * 1024
@@ -87,6 +88,14 @@ _ACTIONS = tuple(str(each.__struct_config__.tag) for each in get_args(Action))
 _JWT = re.compile(r"[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]+")
 
 
+def _number(text: str) -> str:
+    """Return a number in the form in which calls have it. Raises: WireError if it cannot be one, so that nobody waits for its calls."""
+    known = normal(text)
+    if known is None:
+        raise WireError("subscriber", f"sent a number that cannot be one: write it with its country code, as {EXAMPLE}")
+    return known
+
+
 def decode(text: str) -> Request:
     """Read one message of a subscriber. A bare callSid and a bare token need no JSON.
 
@@ -113,6 +122,8 @@ def decode(text: str) -> Request:
                 raise WireError("subscriber", 'must name exactly one of callSid, number and "calls":"all"')
             if isinstance(request, Subscribe) and request.after is not None and sid is None:
                 raise WireError("subscriber", "sent after without callSid: positions are per call")
+            if number is not None:
+                return msgspec.structs.replace(request, number=_number(number))
         case _:
             pass
     return request

@@ -28,7 +28,7 @@ async def incoming(request: web.Request) -> web.Response:
     state = request.app[STATE]
     told = await webhook(request)
     try:
-        invitation = twiml.invite(state.config, told.get("CallSid") or None, _parameters(request, told, state.config.provider))
+        invitation = twiml.invite(state.config, told.get("CallSid") or None, _parameters(request, told, state.config.transcriber))
     except ConfigError as error:
         raise web.HTTPServiceUnavailable(text=f"{error}\n") from error
     except twiml.OverlongParameter as error:

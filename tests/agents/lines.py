@@ -9,7 +9,8 @@ from typing import Any
 
 import aiohttp
 
-from clients.phone import FRAME_BYTES, Phone
+from clients.audio.frames import FRAME_BYTES
+from clients.pretend_twilio.agent_phone import Phone
 from tests.house import House, real_house
 from tests.providers.fake_openai import FakeOpenAI
 from tests.providers.fake_twilio import TOKEN, FakeTwilio, PhoneCall
@@ -82,9 +83,9 @@ class Lines:
 
     async def listen(self, phone: Phone, until: Callable[[], object], most_ms: int = 30_000) -> None:
         """Be silent until something is so, for so much of the call at most."""
-        start_ms = phone.handset.now_ms
+        start_ms = phone.playout.now_ms
         while not until() and not phone.over.is_set():
-            assert phone.handset.now_ms - start_ms < most_ms, "it never was"
+            assert phone.playout.now_ms - start_ms < most_ms, "it never was"
             await self.together(phone)
 
     async def gone(self) -> None:

@@ -51,7 +51,7 @@ async def test_a_tool_that_works_is_told_to_the_model_to_the_webhook_and_to_ever
     async with serving(hook), lines(model, file=agents(hook), tmp_path=tmp_path) as line:
         async with line.call() as (phone, follower):
             await line.listen(phone, lambda: line.talk.responses == 2)
-            await line.listen(phone, lambda: phone.handset.waiting_ms == 0 and phone.handset.now_ms > 1800)
+            await line.listen(phone, lambda: phone.playout.waiting_ms == 0 and phone.playout.now_ms > 1800)
             await phone.hang_up()
             events = await follower.all()
         await line.gone()
@@ -141,9 +141,9 @@ async def test_a_tool_that_hangs_stalls_nothing_and_runs_out_of_time(tmp_path: P
     async with serving(hook), lines(model, file=agents(hook, timeout_seconds=3.0), tmp_path=tmp_path) as line:
         async with line.call() as (phone, follower):
             await hook.came.wait()
-            await line.listen(phone, lambda: phone.handset.now_ms > 2600 and phone.handset.waiting_ms == 0)
+            await line.listen(phone, lambda: phone.playout.now_ms > 2600 and phone.playout.waiting_ms == 0)
             # The agent's voice went on, and the caller can talk to it, while the tool hangs.
-            assert overheard(bytes(phone.handset.heard)) == "Let me look that up for you now."
+            assert overheard(bytes(phone.playout.heard)) == "Let me look that up for you now."
             await line.listen(phone, lambda: line.talk.outputs)
             await line.listen(phone, lambda: line.talk.responses == 2)
             await phone.hang_up()
@@ -159,7 +159,7 @@ async def test_several_calls_of_one_response_are_answered_together(tmp_path: Pat
     async with serving(hook), lines(Model(replies=[Reply("", [BOOK, bad, BOOK])]), file=agents(hook), tmp_path=tmp_path) as line:
         async with line.call() as (phone, _):
             await line.listen(phone, lambda: line.talk.responses == 2)
-            await line.listen(phone, lambda: phone.handset.waiting_ms == 0 and phone.handset.now_ms > 1000)
+            await line.listen(phone, lambda: phone.playout.waiting_ms == 0 and phone.playout.now_ms > 1000)
             await phone.hang_up()
         await line.gone()
         assert len(line.talk.outputs) == 3
@@ -187,7 +187,7 @@ async def test_an_agent_hangs_up_once_it_was_heard(tmp_path: Path) -> None:
         async with line.call() as (phone, follower):
             call = twilio.calls[phone.stream.call_sid]
             await line.listen(phone, call.updated.is_set)
-            assert overheard(bytes(phone.handset.heard)) == "Goodbye and thank you."
+            assert overheard(bytes(phone.playout.heard)) == "Goodbye and thank you."
             await phone.over.wait()
             events = await follower.all()
         await line.gone()
@@ -218,10 +218,10 @@ async def test_a_caller_who_speaks_into_the_goodbye_is_not_hung_up_on(tmp_path: 
     async with fake_twilio() as twilio, lines(model, file=file, tmp_path=tmp_path, twilio=twilio) as line:
         async with line.call() as (phone, follower):
             call = twilio.calls[phone.stream.call_sid]
-            await line.listen(phone, lambda: phone.handset.now_ms > 600 and phone.handset.came_ms)
+            await line.listen(phone, lambda: phone.playout.now_ms > 600 and phone.playout.came_ms)
             await line.say(phone, words("wait a moment please"))
             await line.listen(phone, lambda: line.talk.responses == 2)
-            await line.listen(phone, lambda: phone.handset.waiting_ms == 0)
+            await line.listen(phone, lambda: phone.playout.waiting_ms == 0)
             assert not call.updated.is_set()
             await line.say(phone, words("no that was all"))
             await line.listen(phone, call.updated.is_set)
@@ -260,7 +260,7 @@ async def test_a_transfer_that_twilio_refuses_is_told_to_the_model_and_the_call_
         twilio.trouble.append(404)
         async with line.call() as (phone, follower):
             await line.listen(phone, lambda: line.talk.responses == 2)
-            await line.listen(phone, lambda: phone.handset.waiting_ms == 0 and phone.handset.now_ms > 800)
+            await line.listen(phone, lambda: phone.playout.waiting_ms == 0 and phone.playout.now_ms > 800)
             await line.say(phone, words("thank you"))
             await phone.hang_up()
             events = await follower.all()

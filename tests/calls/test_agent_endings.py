@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from clients.leg import NotAnswered
-from clients.phone import Phone
+from clients.pretend_twilio.agent_phone import Phone
+from clients.pretend_twilio.media_socket import NotAnswered
 from tests.agents.lines import Follower, lines, read, words
 from tests.providers.openai_script import Call, Model, Reply
 from tests.providers.script import Script
@@ -17,7 +17,7 @@ from tests.providers.script import Script
 async def test_a_hang_up_closes_the_models_session_at_once(politely: bool) -> None:
     async with lines(Model(replies=[Reply("A long story that nobody will hear to its very end.")])) as line:
         async with line.call() as (phone, follower):
-            await line.listen(phone, lambda: phone.handset.now_ms > 800 and phone.handset.came_ms)
+            await line.listen(phone, lambda: phone.playout.now_ms > 800 and phone.playout.came_ms)
             await phone.hang_up(politely=politely)
             await line.fake.until(lambda: line.fake.open_sessions == 0)
             events = await follower.all()
@@ -87,7 +87,7 @@ async def test_a_session_that_is_refused_for_the_moment_is_opened_a_moment_later
     async with lines(Model(replies=[Reply("Hello.")]), fake={"script": Script(refuse=[503])}) as line:
         async with line.call() as (phone, follower):
             await line.listen(phone, lambda: line.talk.responses == 1)
-            await line.listen(phone, lambda: phone.handset.waiting_ms == 0 and phone.handset.came_ms)
+            await line.listen(phone, lambda: phone.playout.waiting_ms == 0 and phone.playout.came_ms)
             await line.say(phone, b"\xff" * 480)
             await phone.hang_up()
             assert read(await follower.all()) == ["agent: Hello.", "ended: completed, complete"]
@@ -98,7 +98,7 @@ async def test_a_session_that_is_refused_for_the_moment_is_opened_a_moment_later
 async def test_a_response_that_fails_once_is_asked_for_again() -> None:
     async with lines(Model(replies=[Reply(fails="server_error"), Reply("Hello.")])) as line:
         async with line.call() as (phone, follower):
-            await line.listen(phone, lambda: phone.handset.now_ms > 900)
+            await line.listen(phone, lambda: phone.playout.now_ms > 900)
             await phone.hang_up()
             assert read(await follower.all()) == ["agent: Hello.", "ended: completed, complete"]
         await line.gone()
@@ -151,7 +151,7 @@ async def test_agents_answer_only_so_many_calls_at_once() -> None:
 async def test_a_stopping_hub_ends_the_agents_part_and_closes_its_session() -> None:
     async with lines() as line:
         async with line.call() as (phone, follower):
-            await line.listen(phone, lambda: phone.handset.now_ms > 300)
+            await line.listen(phone, lambda: phone.playout.now_ms > 300)
             await line.home.state.calls.drain(0)
             await phone.over.wait()
             events = await follower.all()
@@ -175,7 +175,7 @@ async def test_a_call_that_an_agent_answers_is_not_transcribed_a_second_time() -
 async def test_the_same_call_may_come_back_to_the_agent() -> None:
     async with lines(Model(replies=[Reply("Hello.")])) as line:
         async with line.call() as (phone, _):
-            await line.listen(phone, lambda: phone.handset.now_ms > 800)
+            await line.listen(phone, lambda: phone.playout.now_ms > 800)
             await phone.hang_up()
         await line.gone()
         again = Phone(line.url)
@@ -185,7 +185,7 @@ async def test_the_same_call_may_come_back_to_the_agent() -> None:
                 await asyncio.sleep(0.002)
             follower = Follower(line.home, phone.stream.call_sid)
             await follower.begin()
-            await line.listen(again, lambda: again.handset.now_ms > 800)
+            await line.listen(again, lambda: again.playout.now_ms > 800)
             await again.hang_up()
             events = await follower.all()
         await line.gone()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from clients.phone import Phone
+from clients.pretend_twilio.agent_phone import Phone
 from tests.agents.lines import PUBLIC, Follower, Lines, lines, read
 from tests.providers.fake_twilio import PhoneCall, fake_twilio
 from tests.providers.openai_script import Call, Model, Reply
@@ -143,7 +143,7 @@ async def test_a_call_may_come_back_to_an_agent_while_the_last_words_with_a_pers
         await scripted.finished.wait()
         async with line.call(phone) as (again, follower):
             await line.fake.until(lambda: line.fake.open_sessions == 1)
-            await line.listen(again, lambda: again.handset.now_ms > 900)
+            await line.listen(again, lambda: again.playout.now_ms > 900)
             scripted.final("late word", "inbound", 1.0, 1.1)
             scripted.may_end.set()
             await again.hang_up()

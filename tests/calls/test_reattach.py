@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from hub.backoff import Backoff
 from hub.calls.journal import Entry, Journal
 from hub.calls.transcribed import DEADLINES, Deadlines
 from hub.config import Config
@@ -29,7 +30,7 @@ PUBLIC, URL = "https://hub.example.com", "wss://hub.example.com/twilio"
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rest, "TRY_SECONDS", (0.01, 0.05))
+    monkeypatch.setattr(rest, "TRY_AGAIN", Backoff(0.01, 0.05))
 
 
 @asynccontextmanager

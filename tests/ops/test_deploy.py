@@ -12,8 +12,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from hub.app import GOODBYE_SECONDS
-from hub.config import Config
-from hub.transcribers.session import LAST_WORDS_MOST_SECONDS
+from hub.config import Config, settings_of
+from hub.transcribers.limits import DEFAULT_LIMITS
 from tests.house import real_house
 from tests.media import media, stop
 from tests.providers.fake_deepgram import FakeDeepgram
@@ -118,7 +118,7 @@ def test_docker_waits_as_long_as_the_hub_needs_to_stop() -> None:
     assert grace is not None
     assert drain is not None
     assert int(drain[1]) == Config().drain_seconds
-    assert int(grace[1]) > int(drain[1]) + LAST_WORDS_MOST_SECONDS + GOODBYE_SECONDS
+    assert int(grace[1]) > int(drain[1]) + DEFAULT_LIMITS.last_words_most_seconds + GOODBYE_SECONDS
 
 
 def test_the_hub_is_stopped_before_the_proxy_that_carries_its_sockets() -> None:
@@ -140,9 +140,7 @@ def test_only_the_proxy_can_be_reached() -> None:
 
 def test_the_compose_file_sets_only_settings_that_exist() -> None:
     """The hub does not start with an unknown HUB_* name. The domain is called DOMAIN, as Compose hands all of .env to the hub."""
-    from dataclasses import fields
-
-    known = {each.metadata["name"] for each in fields(Config)}
+    known = {each.metadata["name"] for each in settings_of(Config)}
     assert set(re.findall(r"HUB_[A-Z_]+", COMPOSE + DOCKERFILE)) <= known
 
 
@@ -172,7 +170,7 @@ def test_the_readmes_systemd_unit_is_valid_and_waits_as_long_as_the_hub_needs_to
     assert unit is not None
     stop = re.search(r"^TimeoutStopSec=(\d+)$", unit[1], re.MULTILINE)
     assert stop is not None
-    assert int(stop[1]) > Config().drain_seconds + LAST_WORDS_MOST_SECONDS + GOODBYE_SECONDS
+    assert int(stop[1]) > Config().drain_seconds + DEFAULT_LIMITS.last_words_most_seconds + GOODBYE_SECONDS
     if shutil.which("systemd-analyze") is None:
         return
     program = tmp_path / "transcript-hub"

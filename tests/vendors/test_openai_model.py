@@ -32,10 +32,12 @@ from hub.agents.voice_model import (
     TruncateItem,
 )
 from hub.errors import ProviderError
-from hub.ops.counters import Counters
+from hub.ops.counters import ProviderCounters
 from hub.vendors.openai import wire
 from hub.vendors.openai.model import OpenAIModels, encoded, translated
-from hub.vendors.openai.session import Endpoint, SessionLimits
+from hub.vendors.openai.session import Endpoint, RealtimeLimits
+from hub.vendors.openai.settings import OpenAISettings
+from hub.vendors.voice_model_provider import ModelContext
 from tests.calls.agent_desk import AGENT
 
 FUNCTION = {"type": "function_call", "status": "completed", "name": "look", "call_id": "c", "arguments": "{}"}
@@ -131,8 +133,9 @@ def _some(kind: type[Any]) -> Any:
 
 
 def test_a_model_is_opened_for_an_agent_with_the_hubs_address_and_limits() -> None:
-    models = OpenAIModels("wss://proxy.example.com/ai", "k", Counters(), lambda: 0.0)
-    models.limits = SessionLimits(open_seconds=1.0)
+    settings = OpenAISettings(url="wss://proxy.example.com/ai", key="k")
+    models = OpenAIModels(settings, ModelContext(lambda: 0.0, ProviderCounters()))
+    models.limits = RealtimeLimits(open_seconds=1.0)
     model = models.open(AGENT, "CA1")
     assert (model.provider, model.model) == ("openai", "test")
     assert model._session._endpoint == Endpoint("wss://proxy.example.com/ai/v1/realtime?model=test", "k")

@@ -14,7 +14,7 @@ from hub.agents.voice_model import SessionSettings
 from hub.errors import ProviderError
 from hub.ops.counters import ProviderCounters
 from hub.vendors.openai import wire
-from hub.vendors.openai.session import Endpoint, RealtimeSession, SessionLimits
+from hub.vendors.openai.session import Endpoint, RealtimeLimits, RealtimeSession
 from tests.providers.fake_openai import FakeOpenAI
 from tests.providers.openai_script import Model
 from tests.providers.script import Script
@@ -66,10 +66,10 @@ class Clock:
 
 
 @asynccontextmanager
-async def held(url: str, limits: SessionLimits | None = None, step: float = 0.0) -> AsyncIterator[Held]:
+async def held(url: str, limits: RealtimeLimits | None = None, step: float = 0.0) -> AsyncIterator[Held]:
     """Run a session until the test is over; it is closed then at the latest."""
     clock, counters = Clock(step), ProviderCounters()
-    limits = limits or SessionLimits(again_seconds=0.01)
+    limits = limits or RealtimeLimits(again_seconds=0.01)
     it = Held(RealtimeSession(Endpoint(url, "k"), counters, clock, "CA1", limits), counters, clock)
     async with asyncio.TaskGroup() as group:
         group.create_task(it.session.run(OPENING, it.received.append))
@@ -118,12 +118,12 @@ async def test_a_session_that_is_not_ready_in_time_is_lost() -> None:
         await socket.send('{"type":"session.created"}')
         await socket.wait_closed()
 
-    async with server(attend) as url, held(url, SessionLimits(open_seconds=0.1)) as it:
+    async with server(attend) as url, held(url, RealtimeLimits(open_seconds=0.1)) as it:
         assert await it.until_lost() == "OpenAI did not begin the session within 0.1 s"
 
 
 async def test_a_session_that_is_ready_in_time_is_not_lost_when_that_time_is_over() -> None:
-    async with server(ready_and_silent) as url, held(url, SessionLimits(open_seconds=0.5)) as it:
+    async with server(ready_and_silent) as url, held(url, RealtimeLimits(open_seconds=0.5)) as it:
         await it.until_ready()
         over = asyncio.Event()
         asyncio.get_running_loop().call_later(0.6, over.set)  # after the session's own timer, which was set before
@@ -213,7 +213,7 @@ async def stalling() -> AsyncIterator[tuple[Held, Callable[[], None]]]:
         sockets.append(socket)
         await socket.wait_closed()
 
-    async with server(attend) as url, held(url, SessionLimits(stalled_seconds=5.0)) as it:
+    async with server(attend) as url, held(url, RealtimeLimits(stalled_seconds=5.0)) as it:
         await it.until_ready()
         await it.until(lambda: sockets)
         sockets[0].transport.pause_reading()
@@ -240,7 +240,7 @@ async def test_a_server_that_takes_again_what_it_is_sent_is_not_lost() -> None:
     async with stalling() as (it, resume):
         it.clock.now += 4.0
         resume()
-        await it.until(lambda: it.session._line is not None and it.session._line.has_room)
+        await it.until(lambda: it.session._connection is not None and it.session._connection.has_room)
         it.session.send(b" ")
         assert it.session._stalled_at is None
         it.clock.now += 60.0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from clients.demo import SCRIPT
+from clients.sample import SCRIPT
 from hub.audio.timeline import Block
 from hub.errors import ConfigError
 from hub.transcribers.transcriber import Report

@@ -177,7 +177,7 @@ async def told_of_an_agent() -> set[str]:
     tale = "one two three four five six seven eight nine ten eleven twelve"
     async with lines(Model(replies=[Reply(tale, [Call("fly")])])) as line:
         async with line.call() as (phone, follower):
-            await line.listen(phone, lambda: phone.handset.now_ms >= 1500 and phone.handset.came_ms)
+            await line.listen(phone, lambda: phone.playout.now_ms >= 1500 and phone.playout.came_ms)
             await line.say(phone, words("wait a moment please"))
             await phone.hang_up()
             durable = await follower.all()

@@ -48,7 +48,7 @@ class Town:
 
     async def _run(self) -> None:
         self.loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        async with running(Config(port=0, drain_seconds=0.0), lambda _: ScriptedTranscriber(), Deadlines(grace_seconds=0.0)) as (
+        async with running(Config(port=0, drain_seconds=0.0), lambda _: ScriptedTranscriber(), deadlines=Deadlines(grace_seconds=0.0)) as (
             self.state,
             self.port,
         ):

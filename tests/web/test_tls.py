@@ -15,9 +15,10 @@ import aiohttp
 import pytest
 
 from hub.app import running
-from hub.config import Config, load
+from hub.config import Config
 from hub.errors import ConfigError
 from hub.twilio.media import StartBody
+from hub.vendors.registered import REGISTERED
 from hub.web import tls
 from hub.web.state import State
 from hub.web.tls import Certificate
@@ -247,4 +248,4 @@ async def test_a_wrong_certificate_stops_the_start(tmp_path: Path) -> None:
 
 def test_a_key_without_a_certificate_is_a_mistake() -> None:
     with pytest.raises(ConfigError, match="HUB_TLS_KEY is set and HUB_TLS_CERT is not"):
-        load({"HUB_TLS_KEY": "key.pem"}, None)
+        REGISTERED.load({"HUB_TLS_KEY": "key.pem"}, None)

@@ -3,7 +3,6 @@
 Knows the two vocabularies. Does not know the connection, which is the session's, nor what a conversation makes of the events.
 """
 
-from collections.abc import Callable
 from typing import Final, assert_never
 
 from hub.agents import Agent
@@ -36,9 +35,10 @@ from hub.agents.voice_model import (
     TruncateItem,
 )
 from hub.errors import ProviderError
-from hub.ops.counters import Counters
 from hub.vendors.openai import wire
-from hub.vendors.openai.session import Endpoint, RealtimeSession, SessionLimits
+from hub.vendors.openai.session import Endpoint, RealtimeLimits, RealtimeSession
+from hub.vendors.openai.settings import OpenAISettings
+from hub.vendors.voice_model_provider import ModelContext
 
 REASON_CHARS: Final = 100
 """Characters of OpenAI's own words that a subscriber reads in a gap: enough for a sentence."""
@@ -144,19 +144,16 @@ class OpenAIModel:
 
 
 class OpenAIModels:
-    """Opens a model for each call, by the hub's settings."""
+    """Opens a model for each call, by the hub's settings. Implements `VoiceModelFactory`."""
 
-    def __init__(self, base: str, key: str, counters: Counters, clock: Callable[[], float]) -> None:
-        """`base` as in `wire.realtime_url`. `clock` is monotonic seconds."""
-        self._base = base
-        self._key = key
-        self._counters = counters
-        self._clock = clock
-        self.limits = SessionLimits()
+    def __init__(self, settings: OpenAISettings, context: ModelContext) -> None:
+        self._settings = settings
+        self._context = context
+        self.limits = RealtimeLimits()
         """Of the sessions that are opened from now on."""
 
     def open(self, agent: Agent, call_sid: str) -> OpenAIModel:
-        """Return the model that speaks for an agent on one call. Nothing is dialled before `run()`."""
-        endpoint = Endpoint(wire.realtime_url(self._base, agent.model), self._key)
-        counters = self._counters.providers[OpenAIModel.provider]
-        return OpenAIModel(agent.model, RealtimeSession(endpoint, counters, self._clock, call_sid, self.limits))
+        """Return the model that speaks for an agent on one call; see VoiceModelFactory."""
+        endpoint = Endpoint(wire.realtime_url(self._settings.url, agent.model), self._settings.key)
+        session = RealtimeSession(endpoint, self._context.counters, self._context.clock, call_sid, self.limits)
+        return OpenAIModel(agent.model, session)

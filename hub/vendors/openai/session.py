@@ -14,14 +14,14 @@ from websockets.exceptions import ConnectionClosed
 from hub.errors import ProviderError, WireError
 from hub.ops.counters import ProviderCounters
 from hub.ops.logs import CallLog
-from hub.transcribers.connection import Line, Wire, dial
+from hub.transcribers.connection import ProviderConnection, ProviderSocket, dial
 from hub.vendors.openai import wire
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class SessionLimits:
+class RealtimeLimits:
     """How long a session waits for what. All of it is time in which a caller listens to nothing."""
 
     open_seconds: float = 5.0
@@ -58,14 +58,14 @@ class RealtimeSession:
         counters: ProviderCounters,
         clock: Callable[[], float],
         call_sid: str,
-        limits: SessionLimits = SessionLimits(),
+        limits: RealtimeLimits = RealtimeLimits(),
     ) -> None:
         """`clock` is monotonic seconds. The callSid is for the log."""
         self._endpoint = endpoint
         self._counters = counters
         self._clock = clock
         self._limits = limits
-        self._line: Line | None = None
+        self._connection: ProviderConnection | None = None
         """The connection. None while there is none."""
         self._ready = False
         """Whether the session is as it was asked to be."""
@@ -83,28 +83,28 @@ class RealtimeSession:
         """
         began = self._clock()
         try:
-            connection = await self._dial()
+            socket = await self._dial()
         except ProviderError as error:
             self._lose(error, receive)
             return
-        line = self._line = Line(connection, lambda text: self._received(text, receive, began), self._clock())
+        connection = self._connection = ProviderConnection(socket, lambda text: self._received(text, receive, began), self._clock())
         self._counters.open_sessions += 1
         self._counters.sessions += 1
         if self._over:  # it was closed while it opened
-            line.hang_up(None)
+            connection.hang_up(None)
         impatience = asyncio.get_running_loop().call_later(self._limits.open_seconds, self._expect_ready, receive)
         try:
             self.send(opening)
-            await line.closed()
+            await connection.closed()
         except ConnectionClosed as closed:
             self._lose(wire.closed(closed.rcvd.code if closed.rcvd else None, closed.rcvd.reason if closed.rcvd else ""), receive)
         finally:
             impatience.cancel()
-            self._line = None
+            self._connection = None
             self._counters.open_sessions -= 1
-            line.hang_up(None)
+            connection.hang_up(None)
 
-    async def _dial(self) -> Wire:
+    async def _dial(self) -> ProviderSocket:
         """Connect, at a second try if a short wait may help and the first was quick to fail. Raises: ProviderError."""
         began, limits = self._clock(), self._limits
         headers = wire.headers(self._endpoint.key)
@@ -123,21 +123,21 @@ class RealtimeSession:
         A server that takes nothing off its socket may keep the connection open for minutes: TCP retries, and a ping only waits. So the
         connection is broken off once nothing was taken for `stalled_seconds`, and `run()` then reports the session as lost.
         """
-        line = self._line
-        if line is None or self._over:
+        connection = self._connection
+        if connection is None or self._over:
             return
-        if line.send_text(message):
+        if connection.send_text(message):
             self._stalled_at = None
         elif self._stalled_at is None:
             self._stalled_at = self._clock()
         elif self._clock() - self._stalled_at > self._limits.stalled_seconds:
-            line.cut()
+            connection.cut()
 
     def close(self) -> None:
         """Close the session now: not when a task wakes. Nothing is received after this."""
         self._over = True
-        if self._line is not None:
-            self._line.hang_up(None)
+        if self._connection is not None:
+            self._connection.hang_up(None)
 
     def _expect_ready(self, receive: OnMessage) -> None:
         if not self._ready:
