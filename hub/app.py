@@ -10,15 +10,17 @@ from pathlib import Path
 
 from aiohttp import web
 
+from hub import agents
 from hub.agents.webhooks import Webhooks
 from hub.calls.calls import Calls
+from hub.calls.facilities import AgentLimits, Facilities
 from hub.calls.journal import Journal
 from hub.calls.routing import Routing
 from hub.calls.takeover import TakeOver
 from hub.calls.transcribed import DEADLINES, Deadlines, Surroundings, TranscribedCall
 from hub.config import Config
 from hub.errors import ConfigError
-from hub.ops.counters import Counters
+from hub.ops.counters import Counters, ProviderCounters
 from hub.topics.outbox import Rounds
 from hub.topics.registry import Record, Registry
 from hub.transcribers.limits import DEFAULT_LIMITS, SessionLimits
@@ -28,6 +30,7 @@ from hub.twilio.rest import TwilioAccount
 from hub.vendors.providers import Providers
 from hub.vendors.registered import REGISTERED
 from hub.vendors.transcribers import Transcribers
+from hub.vendors.voice_model_provider import ModelContext
 from hub.web import agent, asyncapi, calls, client, dashboard, health, metrics, status, twilio, twiml
 from hub.web.limits import LIMITS, Limits
 from hub.web.protocol import STOPPING
@@ -42,6 +45,18 @@ GOODBYE_SECONDS = 3.0
 """How long open sockets may take to answer the hub's close when it stops."""
 
 OpenTranscriber = Callable[[StartBody], Transcriber]
+
+
+def answering(config: Config, providers: Providers, calls: Calls, registry: Registry, facilities: Facilities) -> Routing:
+    """Set up the agents and the voice model that they speak by. Raises: ConfigError when the agents file is wrong."""
+    roster = agents.load(config, providers.agent_defaults(config))
+    model = providers.voice_model(config)
+    if model is None:  # no agent answers, so none is opened
+        model = next(iter(providers.voice_models.values()))
+    context = ModelContext(facilities.clock, facilities.counters.providers[model.name] if len(roster) else ProviderCounters())
+    factory = model.start(config.of(model.settings), context)
+    limits = AgentLimits(calls=config.agent_calls, call_seconds=config.agent_minutes * 60)
+    return Routing(roster, factory.open, calls, registry, facilities, limits)
 
 
 async def drain(state: State, seconds: float) -> None:
@@ -87,7 +102,11 @@ async def running(
                 return TranscribedCall(record, open_transcriber(start), surroundings)
 
             calls = Calls(registry, group, counters, transcribed, take_over)
-            routing = Routing(config, calls, registry, counters, webhooks, account, providers.agent_defaults(config))
+            facilities = Facilities(
+                webhooks=webhooks, account=account, counters=counters, clock=time.monotonic, wall=time.time,
+                reachable=bool(config.public_url),
+            )  # fmt: skip
+            routing = answering(config, providers, calls, registry, facilities)
             state = State(config, registry, calls, rounds, RestingSockets(loop), counters, routing, account, limits)
             runner = Runner(application(state), limits, goodbye_seconds=GOODBYE_SECONDS)
             await runner.setup()
