@@ -1,6 +1,6 @@
 """Resampling: samples at one rate in, the same sound at another rate out, without what does not belong to it.
 
-Knows sample rates and the soxr library. Knows no mu-law, no files and no devices. numpy and soxr are imported when something is resampled,
+Knows sample rates, mu-law and the soxr library. Knows no files and no devices. numpy and soxr are imported when something is resampled,
 because a hub that only passes telephone audio on to a vendor has neither.
 
 Why a library for this: the obvious way, a straight line between two neighbours (`audioop.ratecv`), leaves a mirror image of the sound.
@@ -9,6 +9,8 @@ hears an "s" that nobody said. soxr's image is 143 dB weaker, and costs less CPU
 """
 
 from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from hub.audio import g711
 
 if TYPE_CHECKING:
     import numpy
@@ -53,3 +55,10 @@ def resampled(samples: "Samples", from_hz: int, to_hz: int) -> "Samples":
     import soxr
 
     return samples if from_hz == to_hz else soxr.resample(samples, from_hz, to_hz, quality="HQ")
+
+
+def floats(mulaw: bytes) -> "NDArray[numpy.float32]":
+    """Decode mu-law to samples between -1 and 1, at the same rate."""
+    import numpy
+
+    return numpy.frombuffer(g711.to_pcm(mulaw), "<i2").astype(numpy.float32) / numpy.float32(32768)
