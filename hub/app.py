@@ -30,7 +30,7 @@ from hub.vendors.assemblyai.transcriber import AssemblyAI, AssemblyAITracks
 from hub.vendors.deepgram import wire as deepgram_wire
 from hub.vendors.deepgram.transcriber import Deepgram
 from hub.vendors.moonshine.transcriber import LocalEngine, LocalTranscriber
-from hub.web import agent, asyncapi, calls, client, dashboard, health, metrics, status, twilio, twiml
+from hub.web import agent, asyncapi, calls, client, dashboard, docs, health, metrics, status, twilio, twiml
 from hub.web.protocol import STOPPING
 from hub.web.server import Runner
 from hub.web.sockets import Rests
@@ -176,6 +176,7 @@ def application(state: State) -> web.Application:
     app.add_routes(health.routes)
     app.add_routes(metrics.routes)
     app.add_routes(dashboard.routes)
+    app.add_routes(docs.routes)
     app.router.add_get("/asyncapi.json", asyncapi.serve)
     return app
 

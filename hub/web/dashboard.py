@@ -20,7 +20,7 @@ _TYPES = {
 }
 """What is served, and as what: a machine's own table of types may lack JavaScript, and `nosniff` would then forbid it."""
 
-_HEADERS = {
+PAGE_HEADERS = {
     # Everything comes from here, and nothing is inline: a call's words can neither run nor fetch anything. It may be framed by other
     # tools on purpose; it holds no cookie that a frame could abuse.
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; object-src 'none'",
@@ -54,7 +54,7 @@ async def dashboard(_: web.Request) -> web.StreamResponse:
 async def settings(request: web.Request) -> web.StreamResponse:
     """Tell the page what this hub can do: whether calls may be listened to, and for how many minutes ended ones are kept."""
     config = request.app[STATE].config
-    return web.json_response({"listen": config.listen, "keepMinutes": config.keep_minutes}, headers=_HEADERS)
+    return web.json_response({"listen": config.listen, "keepMinutes": config.keep_minutes}, headers=PAGE_HEADERS)
 
 
 @routes.get(r"/dashboard/{name:[\w-]+\.\w+}")
@@ -70,8 +70,8 @@ def _file(name: str) -> web.StreamResponse:
     path = place / name
     if path.suffix not in _TYPES or not path.is_file():
         return _sentence("The dashboard has no such file.")
-    return web.FileResponse(path, headers=_HEADERS | {"Content-Type": _TYPES[path.suffix]})
+    return web.FileResponse(path, headers=PAGE_HEADERS | {"Content-Type": _TYPES[path.suffix]})
 
 
 def _sentence(text: str) -> web.Response:
-    return web.Response(status=404, text=text + "\n", headers=_HEADERS)
+    return web.Response(status=404, text=text + "\n", headers=PAGE_HEADERS)
