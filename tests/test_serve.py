@@ -2,17 +2,19 @@
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import aiohttp
 import pytest
 
 from clients.demo import free_port
+from hub.web.docs import TITLES
+from tests.docs.pages import text
 from tests.media import CALL, CONNECTED, media, start
 
 HIDE_ENGINE = "import sys; sys.modules['moonshine_voice'] = None; from hub.__main__ import main; sys.exit(main(['serve']))"
@@ -120,16 +122,19 @@ async def test_a_second_signal_ends_at_once() -> None:
         assert await process.wait() == 1
 
 
-def test_the_readme_table_is_the_settings() -> None:
+def test_the_tables_of_settings_are_the_settings() -> None:
+    """On whatever page a setting is described, it is described once, with its default."""
     from dataclasses import fields
 
     from hub.config import Config
 
-    table = {}
-    for line in (Path(__file__).parents[1] / "README.md").read_text().splitlines():
-        cells = [cell.strip().strip("`") for cell in line.strip("|").split("|")]
-        if len(cells) == 3 and cells[0].isupper() and "_" in cells[0]:
-            table[cells[0]] = cells[1]
+    table: dict[str, str] = {}
+    for page in TITLES:
+        for line in text(page).splitlines():
+            cells = [cell.strip().strip("`") for cell in line.strip("|").split("|")]
+            if len(cells) == 3 and re.fullmatch(r"[A-Z]+(_[A-Z]+)+", cells[0]):
+                assert cells[0] not in table, f"{cells[0]} is described twice"
+                table[cells[0]] = cells[1]
     shown = {
         each.metadata["name"]: {True: "1", False: "", None: ""}.get(each.default, str(each.default))  # type: ignore[call-overload]
         if not isinstance(each.default, float)

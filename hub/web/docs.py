@@ -46,7 +46,7 @@ DISTRIBUTION = "transcript-hub"
 TYPES = {
     ".png": "image/png",
     ".svg": "image/svg+xml",
-    **dict.fromkeys((".toml", ".yml", ".json", ".txt", ".ini", ".py", ".js", ".css"), "text/plain; charset=utf-8"),
+    **dict.fromkeys(("", ".toml", ".yml", ".json", ".txt", ".ini", ".py", ".js", ".css"), "text/plain; charset=utf-8"),
 }
 """Which files a page may link to besides pages, and as what they are served. Code is text here, so that no browser runs it."""
 
