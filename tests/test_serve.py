@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 import signal
 import socket
 import sys
@@ -14,7 +13,7 @@ import pytest
 
 from clients.demo import free_port
 from hub.web.docs import TITLES
-from tests.docs.pages import text
+from tests.docs.pages import table, text
 from tests.media import CALL, CONNECTED, media, start
 
 HIDE_ENGINE = "import sys; sys.modules['moonshine_voice'] = None; from hub.__main__ import main; sys.exit(main(['serve']))"
@@ -128,17 +127,15 @@ def test_the_tables_of_settings_are_the_settings() -> None:
 
     from hub.config import Config
 
-    table: dict[str, str] = {}
+    described: dict[str, str] = {}
     for page in TITLES:
-        for line in text(page).splitlines():
-            cells = [cell.strip().strip("`") for cell in line.strip("|").split("|")]
-            if len(cells) == 3 and re.fullmatch(r"[A-Z]+(_[A-Z]+)+", cells[0]):
-                assert cells[0] not in table, f"{cells[0]} is described twice"
-                table[cells[0]] = cells[1]
+        for setting, default, _ in table(page, "setting") if "\n| setting |" in text(page) else []:
+            assert setting.strip("`") not in described, f"{setting} is described twice"
+            described[setting.strip("`")] = default.strip("`")
     shown = {
         each.metadata["name"]: {True: "1", False: "", None: ""}.get(each.default, str(each.default))  # type: ignore[call-overload]
         if not isinstance(each.default, float)
         else f"{each.default:g}"
         for each in fields(Config)
     }
-    assert table == shown
+    assert described == shown

@@ -50,6 +50,9 @@ TYPES = {
 }
 """Which files a page may link to besides pages, and as what they are served. Code is text here, so that no browser runs it."""
 
+NAME_CHARACTERS = 32
+"""Code of up to this length and without a blank is a name, such as `call-started`, and is not broken at its hyphen."""
+
 _STYLE = Path(__file__).with_name("docs.css")
 
 _FRAME = Template("""<!doctype html>
@@ -59,12 +62,12 @@ _FRAME = Template("""<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>$title</title>
-<link rel="icon" href="data:,">
+<link rel="icon" href="${top}../dashboard/icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="${top}style.css">
 </head>
 <body>
 <a class="skip" href="#text">Skip to the text</a>
-<header class="bar"><a href="${top}README.md">Transcript Hub</a> <a class="back" href="${top}../">Calls</a></header>
+<header class="bar"><a href="${top}README.md">Transcript Hub</a> <a class="back" href="${top}../">Dashboard</a></header>
 <nav aria-label="Pages">
 <ul>
 $menu</ul>
@@ -140,10 +143,16 @@ def installed() -> dict[str, Page]:
 def render(path: str, text: str, present: list[str]) -> Page:
     """Return a page made of Markdown. `present` are the paths of the pages that the menu can name."""
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
-    # A wide table scrolls by itself, not the page with it.
+    # What is too wide scrolls by itself, also by keyboard, and not the page with it.
     markdown.add_render_rule("table_open", lambda *_: '<div class="table" tabindex="0">\n<table>\n')
     markdown.add_render_rule("table_close", lambda *_: "</table>\n</div>\n")
     tokens = markdown.parse(text)
+    for token in tokens:
+        if token.type in {"fence", "code_block"}:
+            token.attrSet("tabindex", "0")
+        for child in token.children or ():
+            if child.type == "code_inline" and " " not in child.content and len(child.content) <= NAME_CHARACTERS:
+                child.attrSet("class", "name")
     headings = _anchor(tokens)
     links = frozenset(_links(path, tokens))
     title = next((name for level, name, _ in headings if level == 1), TITLES.get(path, path))

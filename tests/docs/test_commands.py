@@ -145,7 +145,7 @@ async def twiml(line: str, shell: Shell) -> None:
 
 async def check(line: str, shell: Shell) -> None:
     async with FakeDeepgram() as deepgram:
-        shell.variables |= {"HUB_PORT": "0", "HUB_PUBLIC_URL": "", "DEEPGRAM_API_KEY": "k", "DEEPGRAM_URL": deepgram.url}
+        shell.variables |= {"HUB_PORT": "0", "HUB_PUBLIC_URL": "", "DEEPGRAM_API_KEY": "key-of-a-test", "DEEPGRAM_URL": deepgram.url}
         said = await shell.run(line)
     assert [line.split()[1] for line in said.splitlines()] == ["settings", "port", "public", "websocket", "signature", "twiml", "deepgram"]
 
