@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import sys
@@ -129,9 +130,10 @@ def test_the_tables_of_settings_are_the_settings() -> None:
 
     described: dict[str, str] = {}
     for page in TITLES:
-        for setting, default, _ in table(page, "setting") if "\n| setting |" in text(page) else []:
-            assert setting.strip("`") not in described, f"{setting} is described twice"
-            described[setting.strip("`")] = default.strip("`")
+        for heading in re.findall(r"^\| (setting[^|]*?) \|", text(page), re.MULTILINE):
+            for setting, default, _ in table(page, heading):
+                assert setting.strip("`") not in described, f"{setting} is described twice"
+                described[setting.strip("`")] = default.strip("`")
     shown = {
         each.metadata["name"]: {True: "1", False: "", None: ""}.get(each.default, str(each.default))  # type: ignore[call-overload]
         if not isinstance(each.default, float)
