@@ -1,7 +1,11 @@
-# Each target does its own set-up in a virtual environment, from a bare Python 3.11 or newer.
+# Each target sets up a virtual environment for itself, from a bare Python 3.11 or newer.
 PYTHON ?= python3
 VENV ?= .venv
+ifeq ($(OS),Windows_NT)
+BIN = $(VENV)/Scripts
+else
 BIN = $(VENV)/bin
+endif
 PIP = $(BIN)/python -m pip --disable-pip-version-check -q
 
 .PHONY: demo test test-dashboard check format accuracy bench long lock clean
@@ -45,9 +49,10 @@ lock: $(VENV)/.dev
 	$(LOCK) --extra local --extra agents --extra client --group build pyproject.toml -o requirements.lock $(ARGS)
 	$(LOCK) --extra all --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock $(ARGS)
 
-$(VENV)/bin/python:
+$(VENV)/made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: Python 3.11 or newer is needed; set PYTHON=/path/to/it" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
+	@touch $@
 
 # Installs a lock. Markers cannot name every platform that the speech engine has no wheel for (musl, an old glibc, an old macOS), so where
 # pip finds none, the rest of the lock is installed, still with its hashes: the demo then plays its script, and the engine's tests are skipped.
@@ -63,11 +68,11 @@ define install
 	@$(PIP) install --no-deps --no-build-isolation -e . 2>> $(VENV)/pip.log || { cat $(VENV)/pip.log >&2; exit 1; }
 endef
 
-$(VENV)/.runtime: requirements.lock pyproject.toml | $(VENV)/bin/python
+$(VENV)/.runtime: requirements.lock pyproject.toml | $(VENV)/made
 	$(call install,requirements.lock)
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
+$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/made
 	$(call install,requirements-dev.lock)
 	@touch $@ $(VENV)/.runtime
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,11 @@ class Lines:
     @property
     def url(self) -> str:
         return f"ws://127.0.0.1:{self.home.port}/agent"
+
+    def limit(self, **limits: float) -> None:
+        """Change how long what may take on the calls that are answered from now on; see AgentLimits."""
+        routing = self.home.state.routing
+        routing.limits = replace(routing.limits, **limits)  # type: ignore[arg-type]
 
     @asynccontextmanager
     async def call(self, again: Phone | None = None, **parameters: str) -> AsyncIterator[tuple[Phone, "Follower"]]:

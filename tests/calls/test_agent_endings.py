@@ -8,8 +8,6 @@ import pytest
 
 from clients.pretend_twilio.agent_phone import Phone
 from clients.pretend_twilio.media_socket import NotAnswered
-from hub.calls import answered as agents
-from hub.vendors.openai import session
 from tests.agents.lines import Follower, lines, read, words
 from tests.providers.openai_script import Call, Model, Reply
 from tests.providers.script import Script
@@ -118,21 +116,9 @@ async def test_an_agents_time_is_limited() -> None:
     assert events[-1]["reason"] == "agent-limit"
 
 
-async def test_a_session_that_never_becomes_ready_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "OPEN_SECONDS", 0.2)
-    never = asyncio.Event()
-    async with lines(Model(greets_late=never)) as line:
-        async with line.call() as (phone, follower):
-            await phone.over.wait()
-            assert "did not begin the session" in (await follower.all())[-2]["reason"]
-        never.set()  # the fake reads on, and sees that it was hung up
-        await line.gone()
-
-
-async def test_a_model_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agents, "LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(agents, "ANSWER_SECONDS", 1.0)
+async def test_a_model_that_does_not_answer_is_given_up() -> None:
     async with lines(Model(mute=True)) as line:
+        line.limit(look_seconds=0.05, answer_seconds=1.0)
         async with line.call() as (phone, follower):
             while not phone.over.is_set():
                 await line.together(phone)
@@ -140,10 +126,9 @@ async def test_a_model_that_does_not_answer_is_given_up(monkeypatch: pytest.Monk
         await line.gone()
 
 
-async def test_a_stream_that_goes_quiet_ends_the_call_and_its_session(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agents, "LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(agents, "QUIET_SECONDS", 0.2)
+async def test_a_stream_that_goes_quiet_ends_the_call_and_its_session() -> None:
     async with lines() as line:
+        line.limit(look_seconds=0.05, quiet_seconds=0.2)
         async with line.call() as (phone, follower):
             await phone.over.wait()
             assert (await follower.all())[-1]["reason"] == "stream-lost"
@@ -180,7 +165,7 @@ async def test_a_call_that_an_agent_answers_is_not_transcribed_a_second_time() -
         async with line.call() as (phone, _):
             socket = await line.home.call(phone.stream.call_sid, "MZ" + "7" * 32)
             message = await socket.receive()
-            assert (message.data, message.extra) == (1013, "an agent answers this call")
+            assert (message.data, message.extra) == (1013, "this call is served already")
             async with Phone(line.url) as other:
                 other.stream.call_sid = phone.stream.call_sid
             await phone.hang_up()

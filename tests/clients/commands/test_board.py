@@ -14,20 +14,20 @@ from clients.__main__ import main
 from tests.clients.commands.test_tail import at, client
 from tests.house import House, house
 from tests.media import CALL
-from tests.publishing import Publisher
+from tests.publishing import ScriptedCall
 
 OTHER = "CA" + "2" * 32
 
 
 async def test_a_pipe_gets_a_line_for_each_change() -> None:
     async with house() as home:
-        early = Publisher(home.state)
+        early = ScriptedCall(home.state)
         early.final("hello")
         process = await client("board", *at(home))
         assert process.stdout is not None
         lines = [(await process.stdout.readline()).decode().split(" ", 1)[1] for _ in range(2)]
-        late = Publisher(home.state, OTHER, from_=None, to=None)
-        while not late.record.topic.followings:
+        late = ScriptedCall(home.state, OTHER, from_=None, to=None)
+        while not late.record.topic.audience.followings:
             await asyncio.sleep(0.01)
         late.interim("not yet")
         late.final("good-bye")
@@ -85,7 +85,7 @@ async def screen_of(home: House, until: str) -> str:
 
 async def test_a_terminal_gets_a_table_that_ctrl_c_leaves() -> None:
     async with house() as home:
-        Publisher(home.state).final("good morning")
+        ScriptedCall(home.state).final("good morning")
         written = await screen_of(home, "good morning")
     assert "+14155550123 → +14155550100" in written
     assert "Traceback" not in written

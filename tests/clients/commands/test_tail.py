@@ -11,7 +11,7 @@ from clients.__main__ import main
 from hub import tokens
 from tests.house import House, house
 from tests.media import CALL
-from tests.publishing import Publisher
+from tests.publishing import ScriptedCall
 
 
 async def client(command: str, *arguments: str, **environment: str) -> asyncio.subprocess.Process:
@@ -30,8 +30,8 @@ async def outcome(process: asyncio.subprocess.Process) -> tuple[int | None, list
     return process.returncode, out.decode().splitlines(), err.decode()
 
 
-def a_call(home: House) -> Publisher:
-    publisher = Publisher(home.state)
+def a_call(home: House) -> ScriptedCall:
+    publisher = ScriptedCall(home.state)
     publisher.interim("hel")
     publisher.final("hello")
     publisher.lost()
@@ -89,7 +89,7 @@ async def test_what_cannot_be_is_one_sentence_and_exit_1(capsys: pytest.CaptureF
 
 async def test_a_reader_that_goes_away_is_no_error() -> None:
     async with house() as home:
-        publisher = Publisher(home.state)
+        publisher = ScriptedCall(home.state)
         for _ in range(3000):
             publisher.final("x" * 100)
         publisher.end()
@@ -103,7 +103,7 @@ async def test_a_reader_that_goes_away_is_no_error() -> None:
 
 async def test_codes_in_a_name_do_not_reach_the_terminal() -> None:
     async with house() as home:
-        Publisher(home.state, from_="+1\x1b[2J\u202e", to=None).end()
+        ScriptedCall(home.state, from_="+1\x1b[2J\u202e", to=None).end()
         for command in (await client("tail", CALL, *at(home)),):
             _, lines, _ = await outcome(command)
         assert "\x1b" not in "".join(lines)

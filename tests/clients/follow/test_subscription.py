@@ -14,7 +14,7 @@ from tests.check.breaking import breaking_line, random_lives
 from tests.clients.scripted_hub import scripted_hub
 from tests.house import House, house
 from tests.media import CALL
-from tests.publishing import Publisher
+from tests.publishing import ScriptedCall
 
 SOON = Backoff(0.001, 0.01)
 """Waits that a test can afford."""
@@ -36,7 +36,7 @@ async def durable(followed: AsyncIterator[Followed]) -> list[events.Durable]:
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_every_durable_event_comes_once_however_often_the_line_is_cut(seed: int) -> None:
     async with house() as home, breaking_line(home.port, random_lives(seed, 2000, 2500)) as cut:
-        publisher = Publisher(home.state)
+        publisher = ScriptedCall(home.state)
         followed: list[Followed] = []
 
         async def listen() -> None:
@@ -62,7 +62,7 @@ async def test_every_durable_event_comes_once_however_often_the_line_is_cut(seed
 
 async def test_who_is_too_slow_is_cut_off_and_goes_on_where_it_was() -> None:
     async with house() as home:
-        publisher = Publisher(home.state)
+        publisher = ScriptedCall(home.state)
         async with aclosing(follow(url(home), CALL, interims=False, backoff=SOON)) as followed:
             assert offset(await anext(followed)) == 1
             while not home.state.counters.lagged:  # nobody reads, until the hub gives up
@@ -78,18 +78,18 @@ async def test_a_hub_that_stops_and_starts_anew_is_told_and_followed_from_its_fi
     async with breaking_line(None) as cut:
         async with house() as first:
             cut.target = first.port
-            Publisher(first.state).final("of the first hub")
+            ScriptedCall(first.state).final("of the first hub")
             followed = follow(cut.url, CALL, backoff=SOON)
             assert [offset(await anext(followed)) for _ in range(2)] == [1, 2]
         cut.target = None
         async with house() as second:
-            publisher = Publisher(second.state)
+            publisher = ScriptedCall(second.state)
             publisher.final("of the second hub")
             publisher.end()
             cut.target = second.port
             told = await anext(followed)
             assert isinstance(told, events.Subscribed)
-            assert (told.whole, told.offset, told.epoch) == (False, 0, publisher.record.topic.epoch)
+            assert (told.whole, told.offset, told.epoch) == (False, 0, publisher.record.topic.log.epoch)
             assert [event.offset for event in await durable(followed)] == [1, 2, 3]
 
 
@@ -97,7 +97,7 @@ async def test_a_call_that_the_new_hub_does_not_know_ends_in_words() -> None:
     async with breaking_line(None) as cut:
         async with house() as first:
             cut.target = first.port
-            Publisher(first.state)
+            ScriptedCall(first.state)
             followed = follow(cut.url, CALL, backoff=SOON)
             await anext(followed)
         async with house() as second:
@@ -110,11 +110,11 @@ async def test_a_call_that_the_new_hub_does_not_know_ends_in_words() -> None:
 async def test_a_position_is_resumed_and_one_too_old_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(topics, "HISTORY_BYTES", 20_000)
     async with house() as home:
-        publisher = Publisher(home.state)
+        publisher = ScriptedCall(home.state)
         for number in range(300):
             publisher.final(f"word {number}")
         publisher.end()
-        epoch = publisher.record.topic.epoch
+        epoch = publisher.record.topic.log.epoch
         recent = [event.offset for event in await durable(follow(url(home), CALL, Position(epoch, 298)))]
         assert recent == [299, 300, 301, 302]
         old = [event async for event in follow(url(home), CALL, Position(epoch, 3))]
@@ -125,7 +125,7 @@ async def test_a_position_is_resumed_and_one_too_old_is_said_to_be(monkeypatch: 
 
 async def test_a_hub_that_is_away_for_a_while_is_waited_for() -> None:
     async with house() as home, breaking_line(home.port) as cut:
-        publisher = Publisher(home.state)
+        publisher = ScriptedCall(home.state)
         followed = follow(cut.url, CALL, backoff=SOON)
         await anext(followed)
         cut.target = None
@@ -172,7 +172,7 @@ async def test_a_server_that_is_no_hub_is_one_sentence() -> None:
 
 async def test_what_the_hub_refuses_for_good_is_raised_in_its_words() -> None:
     async with house(secret="s" * 32) as home:
-        Publisher(home.state)
+        ScriptedCall(home.state)
         for token, code, says in (
             (None, "token", "wants a token"),
             ("not.a.token", "token", "not one of this hub's"),
@@ -200,10 +200,10 @@ async def test_the_newest_live_call_is_the_one_that_began_last_or_begins_first()
             cut.cut()
             while cut.connections < 2:
                 await asyncio.sleep(0.005)
-            Publisher(home.state, "CA" + "5" * 32)
+            ScriptedCall(home.state, "CA" + "5" * 32)
         assert waiting.result() == "CA" + "5" * 32
-        Publisher(home.state, "CA" + "6" * 32)
-        Publisher(home.state, "CA" + "7" * 32).end()
+        ScriptedCall(home.state, "CA" + "6" * 32)
+        ScriptedCall(home.state, "CA" + "7" * 32).end()
         assert await newest(url(home)) == "CA" + "6" * 32
 
 
