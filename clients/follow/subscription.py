@@ -8,9 +8,9 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from clients.follow.backoff import Backoff
 from clients.follow.connection import HubConnection, Refused, Request
 from hub import events
+from hub.backoff import Backoff
 
 Followed: TypeAlias = events.CallEvent | events.Subscribed
 

@@ -151,7 +151,7 @@ async def check(line: str, shell: Shell) -> None:
 
 
 async def serve(line: str, shell: Shell) -> None:
-    from clients.demo import free_port
+    from clients.commands.demo import free_port
 
     port = free_port(0)
     shell.variables |= {"HUB_PORT": str(port), "HUB_PUBLIC_URL": "", "DEEPGRAM_API_KEY": "k"}
