@@ -66,7 +66,12 @@ async def house(
 
 @asynccontextmanager
 async def real_house(open_transcriber: Callable[[StartBody], Any] | None = None, **settings: Any) -> AsyncIterator[House]:
-    """Run a hub on a free port, with the transcribers that its settings name unless told otherwise."""
+    """Run a hub on a free port, with the transcribers that its settings name unless told otherwise.
+
+    Where the settings name none it is Deepgram, which is not reached: a hub of its own choice would need the speech engine to start.
+    """
+    if open_transcriber is None and not settings.keys() & {"transcriber", "deepgram_key", "assemblyai_key"}:
+        settings["deepgram_key"] = "k"
     config = Config(port=0, **({"drain_seconds": 0.0} | settings))
     async with (
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
