@@ -6,14 +6,10 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import pytest
-
 from clients.demo import SCRIPT, SCRIPTED, free_port, without_engine
 from tests.packaging.hiding import without
 from tests.providers.fake_deepgram import FakeDeepgram
 from tests.test_serve import environment
-
-pytestmark = pytest.mark.timeout(90)  # a whole call is played, if ten times as fast
 
 
 @asynccontextmanager
