@@ -103,6 +103,7 @@ async def test_a_sound_setup_passes_before_the_first_start(setup: Setup) -> None
     assert "no hub listens on 127.0.0.1 port" in lines["port"]
 
 
+@pytest.mark.engine
 async def test_and_beside_the_running_hub(setup: Setup) -> None:
     async with AsyncExitStack() as stack:
         lines: list[str] = []
@@ -115,6 +116,7 @@ async def test_and_beside_the_running_hub(setup: Setup) -> None:
         assert state.counters.malformed == 0
 
 
+@pytest.mark.engine
 async def test_without_a_public_address_the_rest_is_checked(setup: Setup) -> None:
     lines: list[str] = []
     assert await check(lambda: configured(port=setup.port), lines.append) == 0
