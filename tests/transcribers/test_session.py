@@ -167,3 +167,44 @@ class TestTheEnd:
             reports, complete = await transcribed(DEEPGRAM.open(url), CALL[:10])
         assert complete
         assert [(heard.track, heard.text) for heard in told(reports, Recognized)] == [("inbound", "well"), ("outbound", "")]
+
+
+class TestAttempts:
+    """Which connections begin the count of attempts, and so the waits between them, anew."""
+
+    @pytest.mark.parametrize(
+        ("speaks", "lives_seconds", "attempt"),
+        [
+            pytest.param(True, 10.0, 1, id="one that spoke and lived for as long as a stable one"),
+            pytest.param(True, 9.9, 2, id="not one that spoke and broke sooner"),
+            pytest.param(False, 1000.0, 2, id="not one that lived for long and never said anything"),
+        ],
+    )
+    async def test_a_connection_that_was_no_part_of_the_trouble(self, speaks: bool, lives_seconds: float, attempt: int) -> None:
+        now, visits, may_speak, may_break = [100.0], 0, asyncio.Event(), asyncio.Event()
+
+        async def break_twice(socket: ServerConnection) -> None:
+            nonlocal visits
+            visits += 1
+            if visits == 2:
+                await may_speak.wait()
+                if speaks:
+                    await socket.send(results("hello", 0.0, 0.2, final=False))
+                await may_break.wait()
+            if visits < 3:
+                socket.transport.abort()
+
+        async with puppet(break_twice) as url:
+            transcriber = DEEPGRAM.open(url, limits=replace(HURRY, stable_seconds=10.0), clock=lambda: now[0])
+            async with running(transcriber) as (reports, run):
+                push(transcriber, CALL[:5])
+                await until(lambda: bool(told(reports, Restored)))
+                now[0] = 101.0
+                may_speak.set()
+                await until(lambda: not speaks or bool(told(reports, Recognized)))
+                now[0] = 100.0 + lives_seconds
+                may_break.set()
+                await until(lambda: len(told(reports, Restored)) == 2)
+                run.cancel()
+        assert [lost.attempt for lost in told(reports, Lost)] == [1, attempt]
+        assert [restored.attempt for restored in told(reports, Restored)] == [1, attempt]
