@@ -14,7 +14,10 @@ from hub.audio.timeline import Block
 from hub.ops.counters import ProviderCounters
 from hub.transcribers.transcriber import Report, Transcriber
 from hub.transcribers.utterances import Recognized
+from hub.vendors.moonshine.descriptor import MOONSHINE
 from hub.vendors.moonshine.transcriber import LocalEngine, LocalTranscriber
+from hub.vendors.registered import REGISTERED
+from hub.vendors.speech_provider import Capabilities
 from tests.providers.script import FakeProvider, Script, Word, said
 from tests.providers.vendors import CLASSIC, DEEPGRAM, MIXED, SEPARATE, Vendor, blocks, call_of
 from tests.transcribers import sample
@@ -50,7 +53,9 @@ class House:
     tolerance_seconds: float
     """Within which times must be right: no word has times of its own where the engine hears."""
     wrong: float
-    """The share of words that may be wrong: none where words are scripted."""
+    """The share of words that may be wrong: none if words are scripted."""
+    able: Capabilities
+    """What its descriptor says."""
 
     def part(self, first: float, last: float) -> list[Block]:
         """The call between two times in seconds, moved to its beginning."""
@@ -113,13 +118,24 @@ def engine() -> Iterator[LocalEngine]:
 def locally(engine: LocalEngine) -> House:
     lines = {track: [Line(*line) for line in sample.said(track, 13)] for track in TRACKS}
     call = blocks(*sample.tracks(13))
-    return House(lambda: LocalTranscriber(engine), call, lines, lambda: engine.streams, tolerance_seconds=0.3, wrong=0.15)
+    return House(
+        lambda: LocalTranscriber(engine),
+        call,
+        lines,
+        lambda: engine.streams,
+        tolerance_seconds=0.3,
+        wrong=0.15,
+        able=MOONSHINE.capabilities,
+    )
 
 
 def remotely(vendor: Vendor, fake: FakeProvider, counters: ProviderCounters) -> House:
     lines = {track: [Line(words[0].start, words[-1].end, " ".join(word.text for word in words))] for track, words in TALK.items()}
     call = call_of(TALK["inbound"], TALK["outbound"], SECONDS)
-    return House(lambda: vendor.open(fake.url, counters), call, lines, lambda: fake.open_sessions, tolerance_seconds=0.1, wrong=0.0)
+    able = REGISTERED.speech[vendor.name.split()[0]].capabilities
+    return House(
+        lambda: vendor.open(fake.url, counters), call, lines, lambda: fake.open_sessions, tolerance_seconds=0.1, wrong=0.0, able=able
+    )
 
 
 @pytest.fixture(
@@ -158,6 +174,10 @@ async def test_words_come_on_their_track_at_their_times(house: House) -> None:
     reports = await whole(house, house.call)
     for track in TRACKS:
         check(house, reports, track)
+        told, able = finals(reports, track), house.able
+        assert {bool(final.words) for final in told} == {able.word_times}, "as its descriptor says"
+        assert {final.confidence is not None for final in told} == {able.confidence}
+        assert any(isinstance(report, Recognized) and report.text and not report.settled for report in reports) is able.interims
 
 
 async def test_audio_pushed_before_it_runs_is_heard_and_finishing_twice_is_finishing_once(house: House) -> None:
