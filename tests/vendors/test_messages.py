@@ -1,5 +1,7 @@
 """Vendors add message types: an unknown one is nothing, a broken one is an error."""
 
+import contextlib
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -13,11 +15,15 @@ class Hello(msgspec.Struct, frozen=True, tag_field="type", tag="hello"):
     name: str
 
 
-_decoder = msgspec.json.Decoder(Hello)
+class Bye(msgspec.Struct, frozen=True, tag_field="type", tag="bye"):
+    pass
 
 
-def decoded(text: str | bytes) -> Hello | None:
-    return read(_decoder, text, {"hello"}, "Vendor")
+_decoder: msgspec.json.Decoder[Hello | Bye] = msgspec.json.Decoder(Hello | Bye)
+
+
+def decoded(text: str | bytes) -> Hello | Bye | None:
+    return read(_decoder, text, {"hello", "bye"}, "Vendor")
 
 
 def test_a_known_message_is_read_and_what_it_does_not_need_is_skipped() -> None:
@@ -42,7 +48,5 @@ def test_a_message_that_is_too_deep_is_an_error() -> None:
 
 @given(st.text())
 def test_any_text_is_a_message_nothing_or_an_error(text: str) -> None:
-    try:
-        assert decoded(text) is None or isinstance(decoded(text), Hello)
-    except WireError:
-        pass
+    with contextlib.suppress(WireError):
+        assert isinstance(decoded(text), Hello | Bye | None)
