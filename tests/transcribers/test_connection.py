@@ -29,7 +29,7 @@ from tests.transcribers.runs import CALL, running, told, transcribed, until
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 1600, 65535, 65536, 70000])
-def test_an_audio_frame_is_read_by_a_server_as_it_was_meant(size: int) -> None:
+def test_a_server_reads_an_audio_frame_as_the_hub_wrote_it(size: int) -> None:
     server = Protocol(SERVER, state=State.OPEN)
     payload = os.urandom(size)
     server.receive_data(_frame(_BINARY, payload))
@@ -63,14 +63,14 @@ async def test_the_key_is_in_no_log_not_even_of_the_library(caplog: pytest.LogCa
         ("ws://127.0.0.1:9", "cannot be reached: ", True),
     ],
 )
-async def test_an_address_that_cannot_work_is_told_by_its_setting(url: str, says: str, retryable: bool) -> None:
+async def test_an_address_that_cannot_work_is_an_error_that_names_its_setting(url: str, says: str, retryable: bool) -> None:
     with pytest.raises(ProviderError) as failed:
         await connections.dial("Deepgram", url, {}, 1.0, lambda *_: ProviderError("Deepgram", "", retryable=True))
     assert says in failed.value.problem
     assert failed.value.retryable is retryable
 
 
-async def test_what_answers_but_is_no_websocket_is_tried_again() -> None:
+async def test_a_server_that_is_no_websocket_is_tried_again() -> None:
     async def hello(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 mail.example ESMTP\r\n\r\n")
         writer.close()
@@ -178,7 +178,7 @@ async def test_a_provider_has_processed_no_more_than_it_was_sent_nor_faster_than
 
 
 @pytest.mark.parametrize(("end", "ended_at", "sent"), [("bye", None, ["bye"]), ("bye", 101.0, []), (None, None, [])])
-async def test_hanging_up_says_goodbye_once_and_closes(end: str | None, ended_at: float | None, sent: list[str]) -> None:
+async def test_hanging_up_sends_the_end_message_once_and_closes(end: str | None, ended_at: float | None, sent: list[str]) -> None:
     listening = Listening()
     async with puppet(listening) as url, connected(url) as (connection, _):
         connection.ended_at = ended_at
@@ -189,7 +189,7 @@ async def test_hanging_up_says_goodbye_once_and_closes(end: str | None, ended_at
     assert (listening.messages, listening.close_code) == (sent, 1000)
 
 
-async def test_a_probe_leaves_after_the_end_message_and_minds_no_provider_that_left_first() -> None:
+async def test_a_probe_sends_the_end_message_and_closes_also_if_the_provider_closed_first() -> None:
     listening = Listening()
     async with puppet(listening) as url:
         socket = await connections.dial("Deepgram", url, {}, 5.0, lambda *_: ProviderError("Deepgram", "", retryable=True))
@@ -199,7 +199,7 @@ async def test_a_probe_leaves_after_the_end_message_and_minds_no_provider_that_l
     assert (listening.messages, listening.close_code) == (["bye"], 1000)
 
 
-async def test_messages_from_before_and_in_fragments_are_not_lost() -> None:
+async def test_messages_that_came_before_and_messages_in_fragments_are_not_lost() -> None:
     async def speak(socket: ServerConnection) -> None:
         await socket.send(["in ", "fragments"])
         await socket.send("whole")

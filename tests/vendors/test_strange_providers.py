@@ -1,4 +1,4 @@
-"""A provider may do what it likes: audio intake does not notice, and memory has a bound."""
+"""Whatever a provider does, audio intake does not notice, and memory has a bound."""
 
 import asyncio
 import gc
@@ -50,7 +50,7 @@ async def test_one_that_reads_nothing_costs_a_bounded_amount_of_memory(vendor: V
     assert not told(reports, NotTranscribed), "it is told at the next connection, or at the end"
 
 
-async def test_one_that_settles_audio_it_never_got_does_not_silence_what_comes() -> None:
+async def test_one_that_settles_audio_it_never_got_does_not_silence_later_audio() -> None:
     heard = bytearray()
 
     async def boast(socket: ServerConnection) -> None:
