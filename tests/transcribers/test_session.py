@@ -69,6 +69,34 @@ class TestLosses:
         assert complete
         assert sum(counters.handshake_seconds.counts) == 1
 
+    async def test_a_provider_that_ends_the_session_unasked_has_not_recognized_everything(self) -> None:
+        """Deepgram sends its last message also after a time-out of its own."""
+        heard = bytearray()
+        visits = 0
+
+        async def end_at_once(socket: ServerConnection) -> None:
+            nonlocal visits
+            visits += 1
+            if visits == 1:
+                await socket.send(METADATA)
+                await socket.close()
+                return
+            async for message in socket:
+                if isinstance(message, bytes):
+                    heard.extend(message)
+                else:
+                    await socket.send(METADATA)
+
+        async with puppet(end_at_once) as url:
+            transcriber = DEEPGRAM.open(url)
+            async with running(transcriber) as (reports, run):
+                push(transcriber, CALL)
+                await until(lambda: bool(told(reports, Restored)))
+                transcriber.finish()
+        assert run.result() is True
+        assert told(reports, Lost)[0].reason.startswith("hung up before the end (1000)")
+        assert bytes(heard) == b"".join(block.stereo() for block in CALL)
+
     async def test_audio_that_could_not_be_kept_ends_the_utterance_and_is_a_gap(self) -> None:
         async with FakeDeepgram(Script(drop_after_bytes=[12_800], hang_handshake_seconds=[0, 0.3])) as fake:
             transcriber = DEEPGRAM.open(fake.url, limits=replace(HURRY, replay_ms=1000))
