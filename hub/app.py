@@ -10,26 +10,32 @@ from pathlib import Path
 
 from aiohttp import web
 
+from hub import agents
 from hub.agents.webhooks import Webhooks
 from hub.calls.calls import Calls
+from hub.calls.facilities import AgentLimits, Facilities
 from hub.calls.journal import Journal
 from hub.calls.routing import Routing
+from hub.calls.takeover import TakeOver
+from hub.calls.transcribed import DEADLINES, Deadlines, Surroundings, TranscribedCall
 from hub.config import Config
 from hub.errors import ConfigError
-from hub.ops.counters import Counters
+from hub.ops.counters import Counters, ProviderCounters
 from hub.topics.outbox import Rounds
-from hub.topics.registry import Registry
+from hub.topics.registry import Record, Registry
 from hub.transcribers.limits import DEFAULT_LIMITS, SessionLimits
 from hub.transcribers.transcriber import Transcriber
 from hub.twilio.media import StartBody
-from hub.twilio.rest import Account
+from hub.twilio.rest import TwilioAccount
 from hub.vendors.providers import Providers
 from hub.vendors.registered import REGISTERED
 from hub.vendors.transcribers import Transcribers
-from hub.web import agent, asyncapi, calls, client, dashboard, health, metrics, status, twilio, twiml
+from hub.vendors.voice_model_provider import ModelContext
+from hub.web import agent, asyncapi, calls, client, dashboard, docs, health, metrics, status, twilio, twiml
+from hub.web.limits import LIMITS, Limits
 from hub.web.protocol import STOPPING
+from hub.web.resting import RestingSockets
 from hub.web.server import Runner
-from hub.web.sockets import Rests
 from hub.web.state import STATE, State
 from hub.web.tls import Certificate
 
@@ -41,9 +47,23 @@ GOODBYE_SECONDS = 3.0
 OpenTranscriber = Callable[[StartBody], Transcriber]
 
 
+def answering(config: Config, providers: Providers, calls: Calls, registry: Registry, facilities: Facilities) -> Routing:
+    """Set up the agents and the voice model that they speak by. Raises: ConfigError when the agents file is wrong."""
+    roster = agents.load(config, providers.agent_defaults(config))
+    model = providers.voice_model(config)
+    if model is None:  # no agent answers, so none is opened
+        model = next(iter(providers.voice_models.values()))
+    context = ModelContext(facilities.clock, facilities.counters.providers[model.name] if len(roster) else ProviderCounters())
+    factory = model.start(config.of(model.settings), context)
+    limits = AgentLimits(calls=config.agent_calls, call_seconds=config.agent_minutes * 60)
+    return Routing(roster, factory.open, calls, registry, facilities, limits)
+
+
 async def drain(state: State, seconds: float) -> None:
-    """Take no new call, hear all that has come of those that live, let them end for so long, then end them."""
-    await state.rests.end()
+    """Take no new call, read all audio that has arrived, give live calls so many seconds to end, then end them."""
+    await state.resting_sockets.wake_all()
+    if state.account is not None:
+        state.account.listening.clear()
     await state.calls.drain(seconds)
 
 
@@ -53,40 +73,54 @@ async def running(
     open_transcriber: OpenTranscriber | None = None,
     *,
     providers: Providers = REGISTERED,
-    limits: SessionLimits = DEFAULT_LIMITS,
+    limits: Limits = LIMITS,
+    session_limits: SessionLimits = DEFAULT_LIMITS,
+    deadlines: Deadlines = DEADLINES,
 ) -> AsyncIterator[tuple[State, int]]:
     """Run a hub: listening when this is entered, drained, closed and silent when it is left.
 
-    Gives its parts and the port it listens on. `open_transcriber` is for tests; without it the settings decide. Raises: ConfigError if
-    the hub cannot listen there, or cannot transcribe as the settings say.
+    Gives its parts and the port it listens on. `open_transcriber`, `limits`, `session_limits` and `deadlines` are for tests; without them
+    the settings decide. Raises: ConfigError if the hub cannot listen there, or cannot transcribe as the settings say.
     """
     config = providers.resolved(config)
     loop = asyncio.get_running_loop()
     counters = Counters()
     certificate = Certificate(config.tls_cert, config.tls_key) if config.tls_cert else None
-    transcribers = Transcribers(config, counters, providers, limits) if open_transcriber is None else None
+    transcribers = Transcribers(config, counters, providers, session_limits) if open_transcriber is None else None
     open_transcriber = open_transcriber or (transcribers.open if transcribers else None)
     assert open_transcriber is not None
-    account = Account(config) if config.twilio_account else None
+    account = TwilioAccount(config, limits.twilio) if config.twilio_account else None
     journal = Journal(Path(config.journal), time.time) if config.journal else None
     registry = Registry(keep_seconds=config.keep_minutes * 60, clock=time.monotonic, wall=time.time, soon=loop.call_soon)
     rounds = Rounds(loop.call_later, time.monotonic)
     try:
         async with Webhooks() as webhooks, asyncio.TaskGroup() as group:
-            calls = Calls(registry, open_transcriber, group, time.monotonic, counters, account, journal)
-            routing = Routing(config, calls, registry, counters, webhooks, account, providers.agent_defaults(config))
-            state = State(config, registry, calls, rounds, Rests(loop), counters, routing)
-            runner = Runner(application(state), goodbye_seconds=GOODBYE_SECONDS)
+            take_over = TakeOver(registry, account, journal, time.monotonic) if account is not None and journal is not None else None
+            surroundings = Surroundings(registry, time.monotonic, account, journal, deadlines)
+
+            def transcribed(record: Record, start: StartBody) -> TranscribedCall:
+                return TranscribedCall(record, open_transcriber(start), surroundings)
+
+            calls = Calls(registry, group, counters, transcribed, take_over)
+            facilities = Facilities(
+                webhooks=webhooks, account=account, counters=counters, clock=time.monotonic, wall=time.time,
+                reachable=bool(config.public_url),
+            )  # fmt: skip
+            routing = answering(config, providers, calls, registry, facilities)
+            state = State(config, registry, calls, rounds, RestingSockets(loop), counters, routing, account, limits)
+            runner = Runner(application(state), limits, goodbye_seconds=GOODBYE_SECONDS)
             await runner.setup()
             chores = [
                 group.create_task(calls.expire()),
                 group.create_task(runner.expect_requests(time.monotonic)),
-                group.create_task(metrics.feel_lag(counters.lag_seconds, loop.time)),
+                group.create_task(metrics.measure_lag(counters.lag_seconds, loop.time)),
             ]
             if certificate is not None:
                 chores.append(group.create_task(certificate.renew()))
             try:
-                calls.recover()
+                if take_over is not None:
+                    take_over.begin()
+                    chores.append(group.create_task(take_over.run()))
                 port = await _listen(runner, config, certificate)
                 if account is not None:
                     account.listening.set()
@@ -123,6 +157,7 @@ def application(state: State) -> web.Application:
     app.add_routes(health.routes)
     app.add_routes(metrics.routes)
     app.add_routes(dashboard.routes)
+    app.add_routes(docs.routes)
     app.router.add_get("/asyncapi.json", asyncapi.serve)
     return app
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import sys
@@ -11,7 +12,12 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 
-from clients.demo import free_port
+from clients.commands.demo import free_port
+from clients.sample import SCRIPT
+from hub.config import Config, settings_of
+from hub.vendors.registered import REGISTERED
+from hub.web.docs import TITLES
+from tests.docs.pages import table, text
 from tests.media import CALL, CONNECTED, media, start
 
 HIDE_ENGINE = "import sys; sys.modules['moonshine_voice'] = None; from hub.__main__ import main; sys.exit(main(['serve']))"
@@ -33,9 +39,11 @@ async def refused(*command: str, **settings: str) -> tuple[int | None, str]:
 
 @asynccontextmanager
 async def serving(**settings: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
+    """Run the command until this is left. Unless the settings name a provider, calls follow the sample's script, and need no engine."""
+    script = () if settings.keys() & {"DEEPGRAM_API_KEY", "ASSEMBLYAI_API_KEY", "HUB_TRANSCRIBER"} else ("--script", str(SCRIPT))
     port = int(settings.pop("HUB_PORT", 0)) or free_port(0)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "hub", "serve", stderr=asyncio.subprocess.PIPE, env=environment(HUB_PORT=str(port), **settings)
+        sys.executable, "-m", "hub", "serve", *script, stderr=asyncio.subprocess.PIPE, env=environment(HUB_PORT=str(port), **settings)
     )
     assert process.stderr is not None
     while b"listening on" not in (line := await process.stderr.readline()):
@@ -117,3 +125,24 @@ async def test_a_second_signal_ends_at_once() -> None:
                     pass
         process.send_signal(signal.SIGTERM)
         assert await process.wait() == 1
+
+
+def test_the_tables_of_settings_are_the_settings() -> None:
+    """On whatever page a setting is described, it is described once, with its default and what it means."""
+    described: dict[str, tuple[str, str]] = {}
+    for page in TITLES:
+        for heading in re.findall(r"^\| (setting[^|]*?) \|", text(page), re.MULTILINE):
+            for setting, default, meaning in table(page, heading):
+                assert setting.strip("`") not in described, f"{setting} is described twice"
+                described[setting.strip("`")] = default.strip("`"), meaning
+    parts = (Config, *(each.settings for each in (*REGISTERED.speech.values(), *REGISTERED.voice_models.values())))
+    assert described == {
+        each.metadata["name"]: (shown(each.default), each.metadata["meaning"]) for part in parts for each in settings_of(part)
+    }
+
+
+def shown(default: object) -> str:
+    """A default as the pages have it."""
+    if isinstance(default, bool) or default is None:
+        return "1" if default else ""
+    return f"{default:g}" if isinstance(default, float) else str(default)

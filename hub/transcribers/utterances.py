@@ -6,10 +6,7 @@ from dataclasses import dataclass
 import msgspec
 
 from hub.audio.g711 import Track
-from hub.events import Final, Interim, Word
-
-SPEAKERS: dict[Track, str] = {"inbound": "caller", "outbound": "callee"}
-"""Who speaks on each track, unless the call's parameters say it."""
+from hub.events import SPEAKERS, Final, Interim, Word
 
 LONG_SECONDS = 30.0
 """An utterance without a pause ends at the next settled piece after this long, so that a monologue still becomes readable finals."""
@@ -82,23 +79,21 @@ class _OpenUtterance:
         return round(sum(value * words for value, words in known) / weight, 4) if weight else None
 
 
-class Transcript:
+class Utterances:
     """One call's utterances, in the order they ended. Ids are stable and unique in the call, also across streams and providers."""
 
     def __init__(self, call_sid: str) -> None:
         self.call_sid = call_sid
         self.speakers = dict(SPEAKERS)
         """Label per track; the call sets those that its parameters give."""
-        self.finals: list[Final] = []
-        """Every utterance that is over and has text."""
         self._open: dict[Track, _OpenUtterance] = {}
         self._counts: dict[Track, int] = {"inbound": 0, "outbound": 0}
 
-    def apart(self) -> "Transcript":
-        """Return a Transcript that continues this one. The utterances that are open here end here, under the labels of this one."""
-        other = Transcript(self.call_sid)
-        other.speakers, other.finals, other._counts = dict(self.speakers), self.finals, self._counts
-        return other
+    def successor(self) -> "Utterances":
+        """Return one that goes on numbering where this one is. The utterances that are open here end here, under the labels of this one."""
+        successor = Utterances(self.call_sid)
+        successor.speakers, successor._counts = dict(self.speakers), self._counts
+        return successor
 
     def name(self, speakers: Mapping[Track, str]) -> None:
         """Label tracks by who speaks there, from here on."""
@@ -153,7 +148,7 @@ class Transcript:
         del self._open[track]
         start, end = self._span(utterance)
         pieces = utterance.pieces()
-        final = Final(
+        return Final(
             call_sid=self.call_sid,
             utterance=utterance.id,
             revision=utterance.revision + 1,
@@ -171,9 +166,6 @@ class Transcript:
             language=next((piece.language for piece in pieces if piece.language), None),
             interrupted=any(piece.interrupted for piece in pieces),
         )
-        if final.text:
-            self.finals.append(final)
-        return final
 
     @staticmethod
     def _span(utterance: _OpenUtterance) -> tuple[float, float]:

@@ -1,6 +1,5 @@
 """The agents file: who answers what, and one sentence for what is wrong with it."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from hub.agents.webhooks import read_arguments
 from hub.config import Config
 from hub.errors import ConfigError
 from hub.vendors.registered import REGISTERED
+from tests.docs.pages import blocks, the_block
 from tests.settings import configured
 
 ROOT = Path(__file__).parents[2]
@@ -72,9 +72,9 @@ def test_the_scheduling_example_is_ready(tmp_path: Path) -> None:
     (agent,) = loaded(configured(openai_key="k", agents=str(EXAMPLE)))
     (declared,) = agent.declared()
     good = '{"name":"Ann Lee","email":"ann@example.com","starts_at":"2026-12-01T15:30","description":"A check-up."}'
-    assert read_arguments(declared["parameters"], good)[1] == ""
-    assert "email" in read_arguments(declared["parameters"], good.replace("@", " at "))[1]
-    assert "description" in read_arguments(declared["parameters"], '{"name":"Ann"}')[1] or read_arguments(declared["parameters"], "{}")[1]
+    assert read_arguments(declared.parameters, good)[1] == ""
+    assert "email" in read_arguments(declared.parameters, good.replace("@", " at "))[1]
+    assert "description" in read_arguments(declared.parameters, '{"name":"Ann"}')[1] or read_arguments(declared.parameters, "{}")[1]
 
 
 def test_secrets_are_in_no_repr(tmp_path: Path) -> None:
@@ -86,9 +86,9 @@ def test_secrets_are_in_no_repr(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("[agents", "is no TOML"),
-        ("", "is no agents file"),
-        ("[agents]", "has no agent in it"),
+        ("[agents", "is not TOML"),
+        ("", "is not an agents file"),
+        ("[agents]", "names no agent"),
         ("[agents.a]\ncolour = 1", "unknown field `colour`"),
         ('[agents.a]\nturn_detection = "off"', "Invalid enum value 'off'"),
         ('[agents.a]\nnumbers=["(415) 555-0100"]', r"wrong number '\(415\) 555-0100' for a"),
@@ -101,7 +101,7 @@ def test_secrets_are_in_no_repr(tmp_path: Path) -> None:
         (tool(url="ftp://e.com"), "wrong url must be a URL"),
         (tool(secret="short"), "16 characters at least"),
         (tool(seconds="600.0"), "60 at most"),
-        (tool(parameters='{type="objekt"}'), "no JSON schema"),
+        (tool(parameters='{type="objekt"}'), "not a JSON schema"),
         (tool(parameters='{type="string"}'), 'another type than "object"'),
     ],
 )
@@ -121,17 +121,18 @@ def test_a_model_is_told_what_only_the_call_knows(tmp_path: Path) -> None:
     text = "[agents.a]\ninstructions='It is {now}. {from} calls {to}. Say {hello}.'\ntime_zone='Europe/Berlin'\n"
     (agent,) = loaded(config(tmp_path, text))
     moment = 1795275000.0  # 2026-11-21 15:30 UTC
-    told = [json.loads(agent.session(moment, *numbers))["session"]["instructions"] for numbers in (("+1415{to}", "+1416"), ("a\nb", ""))]
+    told = [agent.session(moment, *numbers).instructions for numbers in (("+1415{to}", "+1416"), ("a\nb", ""))]
     assert told == [
         "It is Saturday, 21 November 2026, 16:30. +1415{to} calls +1416. Say {hello}.",
         "It is Saturday, 21 November 2026, 16:30. ab calls unknown. Say {hello}.",
     ]
 
 
-def test_the_readmes_file_is_one_that_works(tmp_path: Path) -> None:
-    text = (ROOT / "README.md").read_text().split("```toml\n")[1].split("```")[0]
+def test_the_file_on_the_agents_page_is_one_that_works(tmp_path: Path) -> None:
+    assert len(blocks("toml")) == 1
+    text = the_block("toml", "hub/agents/README.md")
     account = {"twilio_account": "AC" + "0" * 32, "twilio_token": "t", "public_url": "https://hub.example.com"}
     (agent,) = loaded(config(tmp_path, text, **account))
     assert (agent.name, agent.numbers, agent.transfer) == ("front-desk", ("+14155550100",), (("bookings", "+14155550177"),))
-    assert [tool["name"] for tool in agent.declared()] == ["find_booking", "hang_up", "transfer"]
+    assert [tool.name for tool in agent.declared()] == ["find_booking", "hang_up", "transfer"]
     assert "Europe/Berlin" in str(agent.time_zone)

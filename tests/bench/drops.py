@@ -30,7 +30,7 @@ from hub.ops.counters import ProviderCounters
 from hub.transcribers import session
 from hub.transcribers.limits import DEFAULT_LIMITS
 from hub.transcribers.transcriber import Report
-from hub.transcribers.utterances import NotTranscribed, Recognized, Transcript
+from hub.transcribers.utterances import NotTranscribed, Recognized, Utterances
 from tests.providers.script import Script, Word
 from tests.providers.vendors import CLASSIC, DEEPGRAM, MIXED, SEPARATE, Vendor, call_of
 
@@ -216,7 +216,7 @@ def plain(word: EventWord) -> EventWord:
 def judged(script: dict[Track, list[Word]], reports: list[Report]) -> Tally:
     """Compare what was reported with what was said."""
     tally = Tally(calls=1)
-    transcript = Transcript("CA" + "0" * 32)
+    transcript = Utterances("CA" + "0" * 32)
     events = [event for report in reports if isinstance(report, Recognized) and (event := transcript.fold(report)) is not None]
     events += transcript.close()
     ended: Counter[str] = Counter(event.utterance for event in events if isinstance(event, Final))

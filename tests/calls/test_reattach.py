@@ -11,14 +11,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from hub.backoff import Backoff
-from hub.calls import transcribed
 from hub.calls.journal import Entry, Journal
-from hub.config import Config
-from hub.errors import AccountError
-from hub.twilio import rest
-from hub.twilio.rest import Account
-from tests.house import House, house
+from hub.calls.transcribed import DEADLINES, Deadlines
+from hub.twilio.rest import Patience
+from tests.house import House, house, impatient
 from tests.media import CALL, media, stop
 from tests.providers.fake_twilio import ACCOUNT, TOKEN, FakeTwilio, LiveStream, PhoneCall, fake_twilio
 from tests.scripted import talking
@@ -28,16 +24,14 @@ OTHER = "MZ" + "2" * 32
 PUBLIC, URL = "https://hub.example.com", "wss://hub.example.com/twilio"
 
 
-@pytest.fixture(autouse=True)
-def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rest, "TRY_AGAIN", Backoff(0.01, 0.05))
+HURRIED = impatient(twilio=Patience(first_wait_seconds=0.01, longest_wait_seconds=0.05))
 
 
 @asynccontextmanager
-async def phone(**settings: Any) -> AsyncIterator[tuple[FakeTwilio, House]]:
+async def phone(deadlines: Deadlines = DEADLINES, **settings: Any) -> AsyncIterator[tuple[FakeTwilio, House]]:
     async with fake_twilio() as twilio:
         credentials = {"twilio_account": ACCOUNT, "twilio_token": TOKEN, "twilio_url": twilio.url, "public_url": PUBLIC}
-        async with house(**({"on_block": talking} | credentials | settings)) as home:
+        async with house(deadlines=deadlines, **({"on_block": talking, "limits": HURRIED} | credentials | settings)) as home:
             twilio.ports["hub.example.com"] = home.port
             yield twilio, home
 
@@ -49,7 +43,7 @@ async def called(twilio: FakeTwilio, home: House, *tracks: str) -> tuple[PhoneCa
     """A call with a stream for each of `tracks`, or one for both, whose first words were told; and its first stream."""
     phone_call = twilio.ring()
     streams = [phone_call.stream(URL, track, PARAMETERS) for track in tracks or ("both_tracks",)]
-    while not (record := home.state.registry.find(phone_call.sid)) or len(record.transcript.finals) < len(streams):
+    while not (record := home.state.registry.find(phone_call.sid)) or record.outline.utterances < len(streams):
         await asyncio.sleep(0.01)
     return phone_call, streams[0]
 
@@ -86,7 +80,7 @@ async def test_a_broken_stream_is_asked_for_again_and_the_call_goes_on() -> None
         phone_call, first = await called(twilio, home)
         record = home.state.registry.find(phone_call.sid)
         assert record is not None
-        epoch = record.topic.epoch
+        epoch = record.topic.log.epoch
         subscriber = await follow(home, phone_call.sid)
         cut(home)
         before = await until(subscriber, "call-started")
@@ -125,9 +119,8 @@ async def test_a_hole_in_the_audio_is_told_as_a_gap_on_both_tracks() -> None:
     assert ended["duration"] >= gaps[0]["end"]
 
 
-async def test_a_call_that_twilio_says_is_over_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transcribed, "GRACE_SECONDS", 3600)
-    async with phone() as (twilio, home):
+async def test_a_call_that_twilio_says_is_over_ends_at_once() -> None:
+    async with phone(Deadlines(grace_seconds=3600)) as (twilio, home):
         phone_call, _ = await called(twilio, home)
         subscriber = await follow(home, phone_call.sid)
         phone_call.status, phone_call.ended_at = "completed", time.time()
@@ -148,14 +141,13 @@ async def test_a_refusal_that_no_second_try_can_mend_ends_the_call(caplog: pytes
     assert TOKEN not in caplog.text
 
 
-async def test_a_stream_that_goes_quiet_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transcribed, "QUIET_SECONDS", 0.4)
-    async with phone() as (twilio, home):
+async def test_a_stream_that_goes_quiet_is_asked_for_again() -> None:
+    async with phone(Deadlines(quiet_seconds=0.4)) as (twilio, home):
         phone_call, stream = await called(twilio, home)
         assert stream.task is not None
         subscriber = await follow(home, phone_call.sid)
         live = next(iter(home.state.calls._calls.values()))
-        live._streams[0].heard_at -= 60  # as after a minute without a frame
+        live._streams[0].audio_at -= 60  # as after a minute without a frame
         stream.status = "stopped"
         await until(subscriber, "call-started")
         await phone_call.hang_up()
@@ -208,34 +200,6 @@ async def test_a_hub_that_stops_does_not_wait_for_a_stream() -> None:
             await asyncio.sleep(0.01)
         await home.state.calls.drain(0.0)
         assert (await until(subscriber, "call-ended"))[-1]["reason"] == "hub-stopping"
-
-
-# ------------------------------------------------------------------------------------------------------------ the account
-
-
-async def test_rest_is_asked_with_the_token_that_twilio_knows() -> None:
-    async with fake_twilio(("new",)) as twilio:
-        phone_call = twilio.ring()
-        asked = Account(Config(twilio_account=ACCOUNT, twilio_token="old,new", twilio_url=twilio.url, public_url=PUBLIC))
-        facts = await asked.find(ACCOUNT, phone_call.sid)
-        assert facts is not None
-        assert (facts.from_, facts.to, facts.status, facts.ended_at) == ("+14155550123", "+14155550100", "in-progress", None)
-        assert len(twilio.asked) == 2
-        assert await asked.find(ACCOUNT, "CA" + "f" * 32) is None
-        assert await asked.find(ACCOUNT, "../../secrets") is None
-        twilio.trouble = [429]
-        with pytest.raises(AccountError, match="says 429, error 20500") as error:
-            await asked.find(ACCOUNT, phone_call.sid)
-        assert error.value.retryable
-        await asked.close()
-
-
-async def test_a_twilio_that_does_not_answer_is_an_error_worth_another_try() -> None:
-    asked = Account(Config(twilio_account=ACCOUNT, twilio_token="t", twilio_url="http://127.0.0.1:9", public_url=PUBLIC))
-    with pytest.raises(AccountError, match="does not answer") as error:
-        await asked.find(ACCOUNT, "CA" + "f" * 32)
-    assert error.value.retryable
-    await asked.close()
 
 
 # ------------------------------------------------------------------------------------------------------------ a new hub

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from clients.demo import free_port
+from clients.commands.demo import free_port
 from hub.app import running
 from hub.check.check import check
 from hub.errors import ConfigError
@@ -342,7 +342,7 @@ async def test_29_settings_of_an_agent_that_openai_does_not_take(setup: Setup) -
 
 async def test_30_an_agents_file_that_is_wrong(setup: Setup) -> None:
     (setup.folder / "agents.toml").write_text("[agents.day]\nvoices = 1\n")
-    await setup.fails("agents", "is no agents file", openai_key="canary-key", agents=str(setup.folder / "agents.toml"))
+    await setup.fails("agents", "is not an agents file", openai_key="canary-key", agents=str(setup.folder / "agents.toml"))
 
 
 async def test_31_a_proxy_that_does_not_forward_the_agents_door(setup: Setup) -> None:

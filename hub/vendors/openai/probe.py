@@ -21,13 +21,13 @@ async def probe(settings: OpenAISettings, agent: Agent) -> str:
     socket = await dial(wire.PROVIDER, url, wire.headers(settings.key), PROBE_SECONDS, wire.refused)
     try:
         async with asyncio.timeout(PROBE_SECONDS):
-            await socket.send(agent.session(time.time(), "", "").decode(), text=True)
+            await socket.send(wire.session_update(agent.session(time.time(), "", "")).decode(), text=True)
             async for text in socket:
                 match wire.decode(text):
                     case wire.SessionUpdated():
                         return f"OpenAI takes the key in OPENAI_API_KEY, the model {agent.model} and the agent's settings"
-                    case wire.Error(trouble):
-                        raise wire.fatal(trouble) or wire.refused_settings(trouble)
+                    case wire.OpenAIError(body):
+                        raise wire.fatal(body) or wire.refused_settings(body)
                     case _:
                         pass
     except TimeoutError as error:
