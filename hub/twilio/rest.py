@@ -7,7 +7,7 @@ the hub's own calls. Source: twilio.com/docs/voice/api/call-resource and stream-
 import asyncio
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -42,6 +42,13 @@ class Patience:
     """The longest pause between two attempts: a Twilio that works again is then asked soon enough for the call to be worth it."""
     give_up_seconds: float = 120.0
     """How long a stream is requested for a call that lives. Meanwhile the provider's session stays open and is billed."""
+
+    def pauses(self) -> Iterator[float]:
+        """Yield the seconds to wait after each attempt, without end."""
+        seconds = self.first_wait_seconds
+        while True:
+            yield seconds
+            seconds = min(self.longest_wait_seconds, seconds * 2)
 
 
 class CallFacts(msgspec.Struct, frozen=True):
@@ -130,8 +137,9 @@ class TwilioAccount:
         patience = self._patience
         try:
             async with asyncio.timeout(patience.give_up_seconds):
-                wait_seconds = patience.first_wait_seconds
-                while not came.is_set():
+                for pause_seconds in patience.pauses():
+                    if came.is_set():
+                        break
                     await self.listening.wait()
                     try:
                         facts = await self.find(account_sid, call_sid)
@@ -144,9 +152,8 @@ class TwilioAccount:
                         log.warning("call=%s %s", call_sid, error)
                         if not error.retryable:
                             return Over()
-                    if await _within(wait_seconds, came):
+                    if await _within(pause_seconds, came):
                         break
-                    wait_seconds = min(patience.longest_wait_seconds, wait_seconds * 2)
         except TimeoutError:
             log.warning("call=%s no stream arrived within %.0f s", call_sid, patience.give_up_seconds)
             return Over()

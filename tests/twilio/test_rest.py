@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import islice
 from typing import Any
 from xml.etree import ElementTree
 
@@ -95,6 +96,25 @@ async def test_a_call_of_a_subaccount_is_asked_for_there_and_a_malformed_account
         assert await account.find(other, call.sid) is None
         assert await account.find("../..", call.sid) is not None
         assert [path.split("/")[3] for _, path, _ in twilio.asked] == [other, ACCOUNT]
+
+
+async def test_a_call_sid_that_is_not_twilios_is_not_put_into_an_address() -> None:
+    async with opened() as (twilio, account, _):
+        for call_sid in ("../../secrets", "demo-1", "CA" + "f" * 31, ""):
+            assert await account.find(ACCOUNT, call_sid) is None
+        assert twilio.asked == []
+
+
+async def test_only_404_means_that_there_is_no_such_call() -> None:
+    async with opened() as (twilio, account, call):
+        for status in (400, 401, 403, 410):
+            twilio.trouble = [status]
+            with pytest.raises(AccountError):
+                await account.find(ACCOUNT, call.sid)
+
+
+def test_pauses_between_attempts_double_up_to_the_longest() -> None:
+    assert list(islice(Patience().pauses(), 7)) == [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
 
 
 def test_an_end_that_twilio_writes_as_no_date_is_unknown() -> None:

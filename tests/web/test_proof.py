@@ -80,6 +80,13 @@ async def test_an_upgrade_that_twilio_did_not_sign_is_refused_with_403(why: str,
         assert home.state.counters.refused["twilio signature"] == (status == 403)
 
 
+async def test_a_stopping_hub_says_so_to_twilio_alone() -> None:
+    async with house(twilio_token=TOKEN, public_url=PUBLIC) as home:
+        home.state.calls.draining = True
+        assert await upgraded(home) == 403
+        assert await upgraded(home, **{"X-Twilio-Signature": GOOD}) == 503
+
+
 async def test_a_signature_covers_the_query_as_it_came() -> None:
     async with house(twilio_token=TOKEN, public_url=PUBLIC) as home:
         good = sign("wss://hub.example.com/twilio?a=1&b=%20")
