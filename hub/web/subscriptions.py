@@ -15,7 +15,7 @@ from hub.topics.topic import Following
 from hub.web.limits import Limits
 from hub.web.protocol import Position, Subscribe, Unsubscribe, text_frame
 
-NO_SUCH_CALL = "no such call: it has not begun, or it ended too long ago"
+NO_SUCH_CALL = "no such call: it has not begun, or ended too long ago"
 
 
 @dataclass(slots=True)

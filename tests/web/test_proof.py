@@ -135,6 +135,14 @@ async def test_a_json_body_is_proved_by_its_hash(body: bytes, status: int) -> No
             assert answer.status == status
 
 
+async def test_a_form_is_proved_by_its_signature_whatever_hash_the_address_names() -> None:
+    path = "/twiml?bodySHA256=" + "0" * 64
+    async with house(twilio_token=TOKEN, public_url=PUBLIC) as home:
+        headers = {"X-Twilio-Signature": sign(PUBLIC + path, FORM)}
+        async with home.session.post(home.url(path), data=FORM, headers=headers) as answer:
+            assert answer.status == 200
+
+
 async def test_a_hub_without_an_auth_token_gives_no_twiml_where_streams_need_a_token() -> None:
     async with house(secret=SECRET, public_url=PUBLIC) as home, home.session.post(home.url("/twiml"), data=FORM) as answer:
         assert answer.status == 403

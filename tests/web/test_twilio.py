@@ -13,6 +13,7 @@ from hub.errors import ProviderError
 from hub.topics.topic import Topic
 from hub.transcribers.transcriber import OnReport
 from hub.web.twilio import MediaDoor
+from tests.frames import frame, knock
 from tests.house import house, impatient
 from tests.media import CALL, CONNECTED, STREAM, media, start, stop
 from tests.scripted import ScriptedTranscriber, talking
@@ -152,6 +153,17 @@ async def test_a_thousand_sockets_that_never_start_are_closed_and_disturb_nobody
         for each in idle:
             assert await closed(each) == (1008, "no start within 3 s")
         assert home.state.counters.refused["twilio no start"] == 1000
+
+
+async def test_a_stream_that_is_being_closed_is_not_also_counted_as_one_without_a_start() -> None:
+    """Its peer never answers the close frame, so the deadline for a start passes while the hub waits for that."""
+    async with house(limits=impatient(start_seconds=0.1, close_seconds=1.0)) as home:
+        async with knock(home.port, frame("nonsense"), "/twilio") as (reader, _):
+            while not home.state.counters.streams_closed:
+                await asyncio.sleep(0.01)
+            await reader.read()
+        assert home.state.counters.streams_closed == {1007: 1}
+        assert dict(home.state.counters.refused) == {}
 
 
 async def test_a_stream_that_is_over_keeps_nothing_in_memory_until_its_start_would_be_overdue() -> None:
