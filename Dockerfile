@@ -4,7 +4,8 @@ ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN groupadd --system --gid 10001 hub && useradd --system --uid 10001 --gid hub --no-create-home --shell /usr/sbin/nologin hub \
     && install -d -o hub -g hub -m 700 /var/lib/transcript-hub
 COPY requirements.lock pyproject.toml README.md LICENSE ./
-# The lock first: a change of the hub's own code builds in seconds.
+# Everything for one machine: the hub, its agents, the speech engine where it has wheels, and the terminal client, which `docker compose exec
+# hub transcript-client board` runs. The lock is installed before our own code is copied, so that a change of the code builds in seconds.
 RUN pip install --no-cache-dir --root-user-action=ignore --require-hashes -r requirements.lock
 COPY hub hub
 COPY clients clients

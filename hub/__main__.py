@@ -9,8 +9,9 @@ import gc
 import logging
 import signal
 import sys
-
-import uvloop
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
 
 from hub import __version__, agents, app, config, tokens
 from hub.calls.routing import AGENT_PARAMETER
@@ -18,6 +19,8 @@ from hub.check import check
 from hub.errors import ConfigError, TokenError
 from hub.ops import logs
 from hub.twilio import twiml
+from hub.vendors.registered import REGISTERED
+from hub.vendors.scripted import Script
 from hub.web import asyncapi
 
 log = logging.getLogger("hub")
@@ -31,7 +34,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="transcript-hub", description="A pub/sub hub for live phone calls.")
     parser.add_argument("--version", action="version", version=f"transcript-hub {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("serve", help="run the hub; its settings are variables in the environment or in .env")
+    server = commands.add_parser("serve", help="run the hub; its settings are variables in the environment or in .env")
+    server.add_argument(
+        "--script",
+        type=Path,
+        metavar="FILE",
+        help="transcribe nothing: publish the lines of this JSON file in every call, at the times that it gives them, for demonstrations",
+    )
     commands.add_parser("check", help="test every step of a call, from the settings to the provider, and print what is wrong")
     token = commands.add_parser("token", help="mint a token for subscribers, signed with HUB_SECRET")
     token.add_argument(
@@ -53,19 +62,50 @@ def main(arguments: list[str] | None = None) -> int:
             return 0
         if options.command == "check":
             logging.disable(logging.CRITICAL)  # `check` prints what is wrong in its own lines
-            return uvloop.run(check.check())
-        settings = config.load()
+            return run(check.check())
+        settings = REGISTERED.load()
         if options.command == "token":
             return mint(settings, options)
         if options.command == "twiml":
             return print_bin(settings, options)
         logs.set_up(settings.log, settings.log_form, settings.secrets)
-        return uvloop.run(serve(settings))
+        return run(serve(settings, Script.read(options.script) if options.script is not None else None))
     except ConfigError as error:
         print(f"transcript-hub: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
+
+
+def run(main: Coroutine[Any, Any, int]) -> int:
+    """Run a coroutine on uvloop, or on asyncio's own loop where uvloop is not installed: it has no wheel for Windows."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(main)
+    return uvloop.run(main)
+
+
+def on_signals(call: Callable[[signal.Signals], None]) -> None:
+    """Have the running loop call `call` for each signal that asks this process to stop.
+
+    SIGTERM and SIGINT (Ctrl-C); on Windows, where nothing sends SIGTERM, also SIGBREAK (Ctrl-Break, and what a service manager sends).
+    Loops on Windows take no signal handlers. There the interpreter's own handler hands the signal over to the loop, and asyncio wakes up
+    for it.
+    """
+    loop = asyncio.get_running_loop()
+
+    def received(number: int, _frame: object) -> None:
+        loop.call_soon_threadsafe(call, signal.Signals(number))
+
+    numbers = [signal.SIGTERM, signal.SIGINT]
+    if sys.platform == "win32":
+        numbers.append(signal.SIGBREAK)
+    for number in numbers:
+        try:
+            loop.add_signal_handler(number, call, number)
+        except NotImplementedError:
+            signal.signal(number, received)
 
 
 def mint(settings: config.Config, options: argparse.Namespace) -> int:
@@ -90,9 +130,11 @@ def print_bin(settings: config.Config, options: argparse.Namespace) -> int:
     if options.agent is None:
         print(twiml.bin_text(settings, days * 86400))
     else:
-        named = agents.load(settings).pick(options.agent, "")
+        found = agents.load(settings, REGISTERED.agent_defaults(settings))
+        named = found.pick(options.agent, "")
         if named is None:
-            raise ConfigError("--agent", "must name an agent of HUB_AGENTS" if settings.openai_key else "needs OPENAI_API_KEY")
+            missing = found.missing_setting
+            raise ConfigError("--agent", f"needs {missing}" if missing else "must name an agent of HUB_AGENTS")
         apology, dial = (named.apology, named.dial) if options.agent else (settings.apology, settings.dial)
         chosen = {AGENT_PARAMETER: options.agent} if options.agent else {}
         print(twiml.bin_text_by_agent(settings, days * 86400, chosen, apology, dial))
@@ -105,10 +147,11 @@ def print_bin(settings: config.Config, options: argparse.Namespace) -> int:
     return 0
 
 
-async def serve(settings: config.Config) -> int:
+async def serve(settings: config.Config, script: Script | None = None) -> int:
     """Run the hub until a signal. SIGTERM gives live calls HUB_DRAIN_SECONDS to end, SIGINT (Ctrl-C) ends them now.
 
-    After either, transcripts are finished and subscribers get `call-ended`. A second signal ends the process at once.
+    After either, transcripts are finished and subscribers get `call-ended`. A second signal ends the process at once. With a script, calls
+    are not transcribed and have the script's lines instead.
 
     Returns the exit code.
     """
@@ -117,7 +160,6 @@ async def serve(settings: config.Config) -> int:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
-    loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
     received: list[signal.Signals] = []
 
@@ -129,17 +171,17 @@ async def serve(settings: config.Config) -> int:
                 task.cancel()
         stopping.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop, number)
+    on_signals(stop)
     try:
-        async with app.running(settings) as (state, port):
+        async with app.running(settings, script.open if script is not None else None) as (state, port):
             host = f"[{settings.host}]" if ":" in settings.host else settings.host
             scheme = "https" if settings.tls_cert else "http"
-            log.info("listening on %s://%s:%d, transcribing with %s", scheme, host, port, settings.provider)
+            provider = state.config.transcriber if script is None else f"the script {script.name}, whatever is said"
+            log.info("listening on %s://%s:%d, transcribing with %s", scheme, host, port, provider)
             if settings.secret and len(settings.secret) < SECRET_CHARACTERS:
                 log.warning("HUB_SECRET is short: anyone who guesses it can watch every call; use 32 random characters")
             if settings.proof == "none" and settings.public_url:
-                harm = "bring calls, and talk to agents at your expense" if settings.openai_key else "bring calls"
+                harm = "bring calls, and talk to agents at your expense" if len(state.routing.agents) else "bring calls"
                 log.warning("anyone who finds %s can %s: set TWILIO_AUTH_TOKEN or HUB_SECRET", settings.public_url, harm)
             await stopping.wait()
             if received[0] == signal.SIGINT:

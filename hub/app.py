@@ -7,31 +7,32 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import get_args
 
 from aiohttp import web
 
+from hub import agents
 from hub.agents.webhooks import Webhooks
-from hub.audio.g711 import Track
 from hub.calls.calls import Calls
+from hub.calls.facilities import AgentLimits, Facilities
 from hub.calls.journal import Journal
 from hub.calls.routing import Routing
-from hub.config import KEYS, Config, Provider
+from hub.calls.takeover import TakeOver
+from hub.calls.transcribed import DEADLINES, Deadlines, Surroundings, TranscribedCall
+from hub.config import Config
 from hub.errors import ConfigError
-from hub.ops.counters import Counters
+from hub.ops.counters import Counters, ProviderCounters
 from hub.topics.outbox import Rounds
-from hub.topics.registry import Registry
-from hub.transcribers.fallback import Fallback, Refusing
+from hub.topics.registry import Record, Registry
+from hub.transcribers.limits import DEFAULT_LIMITS, SessionLimits
 from hub.transcribers.transcriber import Transcriber
 from hub.twilio.media import StartBody
 from hub.twilio.rest import TwilioAccount
-from hub.vendors.assemblyai import wire as assemblyai_wire
-from hub.vendors.assemblyai.transcriber import AssemblyAI, AssemblyAITracks
-from hub.vendors.deepgram import wire as deepgram_wire
-from hub.vendors.deepgram.transcriber import Deepgram
-from hub.vendors.moonshine.transcriber import LocalEngine, LocalTranscriber
+from hub.vendors.providers import Providers
+from hub.vendors.registered import REGISTERED
+from hub.vendors.transcribers import Transcribers
+from hub.vendors.voice_model_provider import ModelContext
 from hub.web import agent, asyncapi, calls, client, dashboard, health, metrics, status, twilio, twiml
-from hub.web.limits import Limits
+from hub.web.limits import LIMITS, Limits
 from hub.web.protocol import STOPPING
 from hub.web.resting import RestingSockets
 from hub.web.server import Runner
@@ -46,82 +47,46 @@ GOODBYE_SECONDS = 3.0
 OpenTranscriber = Callable[[StartBody], Transcriber]
 
 
-class Transcribers:
-    """Opens a transcriber for each call, by the settings and by what the call's <Parameter>s ask for."""
-
-    def __init__(self, config: Config, counters: Counters) -> None:
-        """Raises: ConfigError when the provider that the settings name cannot work here."""
-        self._config = config
-        self._counters = counters
-        self._engine = LocalEngine()
-        for provider in dict.fromkeys((config.provider, config.fallback or config.provider)):
-            counters.providers[provider]  # shows in the metrics before the first call does
-            if provider == "local":
-                self._engine.check()
-            else:
-                self._remote(provider, None, ())  # its address and options are right, or this says what is wrong
-
-    def open(self, start: StartBody) -> Transcriber:
-        """Open the transcriber of one call."""
-        wanted = {name: str(value).strip() for name, value in start.custom_parameters.items()}
-        language = wanted.get("language") or None
-        keyterms = tuple(term.strip() for term in wanted.get("keyterms", "").split(",") if term.strip())
-        asked = wanted.get("transcriber") or self._config.provider
-        own, fallback = self._config.provider, self._config.fallback
-        if asked in get_args(Provider) and (asked not in KEYS or self._config.key(asked)):
-            second = fallback if fallback and fallback != asked else None
-            return Fallback(
-                self._of(asked, language, keyterms), (lambda: self._of(second, language, keyterms)) if second is not None else None
-            )
-        problem = f"is not set up on this hub: {KEYS[asked]} is missing" if asked in KEYS else "is no transcriber of this hub"
-        return Fallback(Refusing(asked[:20], problem), lambda: self._of(own, language, keyterms))
-
-    def close(self) -> None:
-        """Free what the calls shared."""
-        self._engine.close()
-
-    def _of(self, provider: str, language: str | None, keyterms: tuple[str, ...]) -> Transcriber:
-        if provider == "local":
-            return LocalTranscriber(self._engine, self._counters.providers[provider])
-        return self._remote(provider, language, keyterms)
-
-    def _remote(self, provider: str, language: str | None, keyterms: tuple[str, ...]) -> Transcriber:
-        config, counters = self._config, self._counters.providers[provider]
-        if provider == "deepgram":
-            url = deepgram_wire.listen_url(
-                config.deepgram_url, model=config.deepgram_model, language=language, keyterms=keyterms, options=config.deepgram_options
-            )
-            return Deepgram(url, config.deepgram_key, config.deepgram_model, time.monotonic, counters)
-        url = assemblyai_wire.stream_url(
-            config.assemblyai_url, model=config.assemblyai_model, language=language, keyterms=keyterms, options=config.assemblyai_options
-        )
-
-        def session(track: Track | None) -> AssemblyAI:
-            return AssemblyAI(url, config.assemblyai_key, config.assemblyai_model, track, time.monotonic, counters)
-
-        return session(None) if config.assemblyai_channels == "mixed" else AssemblyAITracks(session("inbound"), session("outbound"))
+def answering(config: Config, providers: Providers, calls: Calls, registry: Registry, facilities: Facilities) -> Routing:
+    """Set up the agents and the voice model that they speak by. Raises: ConfigError when the agents file is wrong."""
+    roster = agents.load(config, providers.agent_defaults(config))
+    model = providers.voice_model(config)
+    if model is None:  # no agent answers, so none is opened
+        model = next(iter(providers.voice_models.values()))
+    context = ModelContext(facilities.clock, facilities.counters.providers[model.name] if len(roster) else ProviderCounters())
+    factory = model.start(config.of(model.settings), context)
+    limits = AgentLimits(calls=config.agent_calls, call_seconds=config.agent_minutes * 60)
+    return Routing(roster, factory.open, calls, registry, facilities, limits)
 
 
 async def drain(state: State, seconds: float) -> None:
     """Take no new call, read all audio that has arrived, give live calls so many seconds to end, then end them."""
     await state.resting_sockets.wake_all()
+    if state.account is not None:
+        state.account.listening.clear()
     await state.calls.drain(seconds)
 
 
 @asynccontextmanager
 async def running(
-    config: Config, open_transcriber: OpenTranscriber | None = None, limits: Limits | None = None
+    config: Config,
+    open_transcriber: OpenTranscriber | None = None,
+    *,
+    providers: Providers = REGISTERED,
+    limits: Limits = LIMITS,
+    session_limits: SessionLimits = DEFAULT_LIMITS,
+    deadlines: Deadlines = DEADLINES,
 ) -> AsyncIterator[tuple[State, int]]:
     """Run a hub: listening when this is entered, drained, closed and silent when it is left.
 
-    Gives its parts and the port it listens on. `open_transcriber` and `limits` are for tests; without them the settings decide. Raises:
-    ConfigError when it cannot listen there, or cannot transcribe as told.
+    Gives its parts and the port it listens on. `open_transcriber`, `limits`, `session_limits` and `deadlines` are for tests; without them
+    the settings decide. Raises: ConfigError if the hub cannot listen there, or cannot transcribe as the settings say.
     """
-    limits = limits or Limits()
+    config = providers.resolved(config)
     loop = asyncio.get_running_loop()
     counters = Counters()
     certificate = Certificate(config.tls_cert, config.tls_key) if config.tls_cert else None
-    transcribers = Transcribers(config, counters) if open_transcriber is None else None
+    transcribers = Transcribers(config, counters, providers, session_limits) if open_transcriber is None else None
     open_transcriber = open_transcriber or (transcribers.open if transcribers else None)
     assert open_transcriber is not None
     account = TwilioAccount(config, limits.twilio) if config.twilio_account else None
@@ -130,9 +95,19 @@ async def running(
     rounds = Rounds(loop.call_later, time.monotonic)
     try:
         async with Webhooks() as webhooks, asyncio.TaskGroup() as group:
-            calls = Calls(registry, open_transcriber, group, time.monotonic, counters, account, journal)
-            routing = Routing(config, calls, registry, counters, webhooks, account)
-            state = State(config, registry, calls, rounds, RestingSockets(loop), counters, routing, limits)
+            take_over = TakeOver(registry, account, journal, time.monotonic) if account is not None and journal is not None else None
+            surroundings = Surroundings(registry, time.monotonic, account, journal, deadlines)
+
+            def transcribed(record: Record, start: StartBody) -> TranscribedCall:
+                return TranscribedCall(record, open_transcriber(start), surroundings)
+
+            calls = Calls(registry, group, counters, transcribed, take_over)
+            facilities = Facilities(
+                webhooks=webhooks, account=account, counters=counters, clock=time.monotonic, wall=time.time,
+                reachable=bool(config.public_url),
+            )  # fmt: skip
+            routing = answering(config, providers, calls, registry, facilities)
+            state = State(config, registry, calls, rounds, RestingSockets(loop), counters, routing, account, limits)
             runner = Runner(application(state), limits, goodbye_seconds=GOODBYE_SECONDS)
             await runner.setup()
             chores = [
@@ -143,7 +118,9 @@ async def running(
             if certificate is not None:
                 chores.append(group.create_task(certificate.renew()))
             try:
-                calls.recover()
+                if take_over is not None:
+                    take_over.begin()
+                    chores.append(group.create_task(take_over.run()))
                 port = await _listen(runner, config, certificate)
                 if account is not None:
                     account.listening.set()

@@ -1,42 +1,55 @@
-"""Every setting, and the only reader of the environment and .env.
+"""The hub's own settings, and the only reader of the environment and .env.
 
-Knows names, defaults and what is wrong with a value. Does not know what a setting is for: who needs it gets a Config.
+Knows names, defaults and what is wrong with a value. Does not know any provider: a provider declares its settings in its own folder, as a
+section, and gets them back by `Config.of`. Does not know what a setting is for: a part that needs settings gets a Config or its section.
 """
 
 import ipaddress
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, get_args
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
 from hub.errors import ConfigError
+from hub.numbers import EXAMPLE, dialled
 
-Provider = Literal["deepgram", "assemblyai", "local"]
 Proof = Literal["signature", "token", "none"]
 
-KEYS = {"deepgram": "DEEPGRAM_API_KEY", "assemblyai": "ASSEMBLYAI_API_KEY"}
-"""Which setting holds a provider's key."""
-
 AGENT_MINUTES_MOST = 59.0
-"""OpenAI ends a session at 60; an agent is to leave before it is thrown out."""
+"""A voice model may end a session after 60 minutes (OpenAI does). An agent leaves before that."""
 
 _ACCOUNT = re.compile(r"AC[0-9a-fA-F]{32}")
-_DIALLED = re.compile(r"\+?[0-9]{3,20}|(sips?|client):\S+")
 
 
-def setting(name: str, default: Any, meaning: str, *, secret: bool = False) -> Any:
-    """Declare one setting: its variable, its default, and its line in the README."""
-    return field(default=default, repr=not secret, metadata={"name": name, "meaning": meaning, "secret": secret})
+def setting(name: str, default: Any, meaning: str, *, secret: bool = False, required: bool = False) -> Any:
+    """Declare one setting: its variable, its default, and its line in the table of settings.
+
+    `secret`: the value is in no repr and no log. `required`: a provider cannot be used while this setting is empty.
+    """
+    about = {"name": name, "meaning": meaning, "secret": secret, "required": required}
+    return field(default=default, repr=not secret, metadata=about)
+
+
+class Section(Protocol):
+    """The settings of one provider: a frozen dataclass whose fields are all declared with `setting()`."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+    def check(self) -> None:
+        """Raise ConfigError if a value is wrong, or if values do not fit together."""
+
+
+S = TypeVar("S", bound=Section)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """What the hub was told. Secrets are left out of its repr."""
+    """The hub's settings. Secrets are left out of its repr."""
 
     host: str = setting("HUB_HOST", "127.0.0.1", "address to listen on")
     port: int = setting("HUB_PORT", 5000, "port to listen on; 0 takes a free one")
@@ -50,12 +63,12 @@ class Config:
     listen: bool = setting(
         "HUB_LISTEN", False, "1: who may watch a call may also listen to it, live; off, nobody hears a call through the hub"
     )
-    transcriber: Literal["auto", "deepgram", "assemblyai", "local"] = setting(
-        "HUB_TRANSCRIBER", "auto", "auto, deepgram, assemblyai or local; auto takes the one whose key is set, else local"
+    transcriber: str = setting(
+        "HUB_TRANSCRIBER",
+        "auto",
+        "auto, or the provider that transcribes: {speech}; auto takes the first of these that has the key it needs",
     )
-    fallback: Literal["", "deepgram", "assemblyai", "local"] = setting(
-        "HUB_FALLBACK", "", "deepgram, assemblyai or local: takes over when the first one refuses for good"
-    )
+    fallback: str = setting("HUB_FALLBACK", "", "the provider that takes over if the first one refuses for good: {speech}")
     keep_minutes: float = setting("HUB_KEEP_MINUTES", 60.0, "how long an ended call can still be read")
     drain_seconds: float = setting("HUB_DRAIN_SECONDS", 30.0, "how long a stopping hub lets live calls go on")
     log_form: Literal["text", "json"] = setting("HUB_LOG", "text", "text, for people, or json: an object a line, with call and stream")
@@ -74,41 +87,23 @@ class Config:
     )
     twilio_url: str = setting("TWILIO_API_URL", "https://api.twilio.com", "its REST API; regional ones keep data in their region")
 
-    deepgram_key: str = setting("DEEPGRAM_API_KEY", "", "Deepgram's key", secret=True)
-    deepgram_url: str = setting("DEEPGRAM_URL", "wss://api.deepgram.com", "its address; regional ones keep audio in their region")
-    deepgram_model: str = setting("DEEPGRAM_MODEL", "nova-3", "its model")
-    deepgram_options: str = setting("DEEPGRAM_OPTIONS", "", "more query parameters, as `language=de&keyterm=Acme`")
-    assemblyai_key: str = setting("ASSEMBLYAI_API_KEY", "", "AssemblyAI's key", secret=True)
-    assemblyai_url: str = setting(
-        "ASSEMBLYAI_URL", "wss://streaming.assemblyai.com", "its address; regional ones keep audio in their region"
-    )
-    assemblyai_model: str = setting("ASSEMBLYAI_MODEL", "u3-rt-pro", "its model")
-    assemblyai_options: str = setting("ASSEMBLYAI_OPTIONS", "", "more query parameters, as `max_turn_silence=800`")
-    assemblyai_channels: Literal["separate", "mixed"] = setting(
-        "ASSEMBLYAI_CHANNELS",
-        "separate",
-        "separate: a session for each track, and a bill; mixed: one session, speakers told apart by loudness",
-    )
-
-    openai_key: str = setting("OPENAI_API_KEY", "", "OpenAI's key; with it, agents answer calls at /agent", secret=True)
-    openai_url: str = setting("OPENAI_URL", "wss://api.openai.com", "its address")
-    openai_model: str = setting("OPENAI_MODEL", "gpt-realtime-2.1", "its model")
-    openai_voice: str = setting("OPENAI_VOICE", "marin", "the agent's voice")
-    openai_instructions: str = setting(
-        "OPENAI_INSTRUCTIONS", "You answer a phone call. Be friendly and brief: one or two sentences at a time.", "what the agent is to do"
-    )
-    openai_greeting: str = setting("OPENAI_GREETING", "Hello, how can I help you?", "what it says first")
-    openai_language: str = setting("OPENAI_LANGUAGE", "", "what callers speak, as `en`; empty lets the model find out")
-    openai_transcription_model: str = setting("OPENAI_TRANSCRIPTION_MODEL", "gpt-live-transcribe", "writes down what callers say")
-    openai_turn_detection: Literal["server_vad", "semantic_vad"] = setting(
-        "OPENAI_TURN_DETECTION", "server_vad", "server_vad: a caller's turn ends with a pause; semantic_vad: when what was said is whole"
-    )
     agents: str = setting("HUB_AGENTS", "", "a TOML file of agents, where one is not enough")
     agent_minutes: float = setting("HUB_AGENT_MINUTES", 30.0, "the longest an agent stays on a call; 59 at most")
     agent_calls: int = setting("HUB_AGENT_CALLS", 20, "most calls that agents answer at once; each is a session that is paid for")
     apology: str = setting(
         "HUB_APOLOGY", "I am sorry, I cannot go on with this call.", "what a caller is told when the agent cannot go on or begin"
     )
+
+    sections: tuple[Section, ...] = ()
+    """The sections that differ from their defaults, one per type."""
+
+    def of(self, section: type[S]) -> S:
+        """Return the section of this type, or its defaults if none of its settings was given."""
+        return next((each for each in self.sections if isinstance(each, section)), section())
+
+    @property
+    def _parts(self) -> "tuple[Config | Section, ...]":
+        return (self, *self.sections)
 
     @property
     def allowed_origins(self) -> tuple[str, ...]:
@@ -131,40 +126,51 @@ class Config:
         return "token" if self.secret and (self.public_url or not loopback(self.host)) else "none"
 
     @property
-    def provider(self) -> Provider:
-        """The provider that calls use unless they ask for another."""
-        if self.transcriber != "auto":
-            return self.transcriber
-        return "deepgram" if self.deepgram_key else "assemblyai" if self.assemblyai_key else "local"
-
-    @property
     def secrets(self) -> tuple[str, ...]:
-        """Whatever must be in no line of the log."""
-        held = [str(getattr(self, each.name)) for each in fields(self) if each.metadata["secret"]]
+        """Every value that must be in no line of the log."""
+        held = [str(getattr(part, each.name)) for part in self._parts for each in settings_of(part) if each.metadata["secret"]]
         return tuple(part.strip() for each in held for part in (each, *each.split(",")) if part.strip())
 
-    def key(self, provider: str) -> str:
-        """Return a provider's key; empty where it has none or needs none."""
-        return {"deepgram": self.deepgram_key, "assemblyai": self.assemblyai_key}.get(provider, "")
+
+def settings_of(part: Config | Section | type[Config] | type[Section]) -> list[Field[Any]]:
+    """Return the settings that a Config or a section declares."""
+    return [each for each in fields(part) if "name" in each.metadata]
 
 
-def load(environment: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> Config:
-    """Read the settings: the environment first, then the .env file, then the defaults.
+def missing(section: Section) -> str:
+    """Return the name of the first required setting that is empty; empty if all are set."""
+    return next(
+        (each.metadata["name"] for each in settings_of(section) if each.metadata["required"] and not getattr(section, each.name)), ""
+    )
+
+
+def load(sections: Iterable[type[Section]], environment: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> Config:
+    """Read the settings: the environment first, then the .env file, then the defaults. `sections` are those of the providers.
 
     Raises: ConfigError, one sentence that names the setting, for a wrong value or an unknown `HUB_*` name.
     """
     environment = os.environ if environment is None else environment
     given: dict[str, str] = {name: value for name, value in (dotenv_values(dotenv) if dotenv else {}).items() if value is not None}
     given.update(environment)
-    known = {each.metadata["name"]: each for each in fields(Config)}
+    kinds = tuple(sections)
+    parts: tuple[type[Config] | type[Section], ...] = (Config, *kinds)
+    known = {each.metadata["name"] for part in parts for each in settings_of(part)}
     for name in given:
         if name.startswith("HUB_") and name not in known:
             raise ConfigError(name, f"is no setting of this hub; the settings are {', '.join(sorted(known))}")
-    config = Config(
-        **{each.name: _read(name, given[name].strip(), each.type) for name, each in known.items() if given.get(name, "").strip()}
-    )
+    config = Config(**_values(Config, given))
+    config = replace(config, sections=tuple(kind(**values) for kind in kinds if (values := _values(kind, given))))
+    config = replace(config, sections=tuple(each for each in config.sections if each != type(each)()))
     _check(config)
-    return config
+    for section in config.sections:
+        section.check()
+    return replace(config, dial=dialled(config.dial) or "")
+
+
+def _values(part: type[Config] | type[Section], given: Mapping[str, str]) -> dict[str, Any]:
+    """Return the values that are given for a part's settings, by field."""
+    named = {each.metadata["name"]: each for each in settings_of(part)}
+    return {each.name: _read(name, given[name].strip(), each.type) for name, each in named.items() if given.get(name, "").strip()}
 
 
 def _read(name: str, text: str, kind: Any) -> Any:
@@ -190,13 +196,6 @@ def _check(config: Config) -> None:
     for name, value in (("HUB_KEEP_MINUTES", config.keep_minutes), ("HUB_DRAIN_SECONDS", config.drain_seconds)):
         if not 0 <= value < float("inf"):
             raise ConfigError(name, f"must not be negative, not {value}")
-    for name, url in (("DEEPGRAM_URL", config.deepgram_url), ("ASSEMBLYAI_URL", config.assemblyai_url), ("OPENAI_URL", config.openai_url)):
-        check_url(name, url, ("wss", "ws"))
-    for setting_name, provider in (("HUB_TRANSCRIBER", config.provider), ("HUB_FALLBACK", config.fallback)):
-        if provider in KEYS and not config.key(provider):
-            raise ConfigError(setting_name, f"is {provider}, which needs its key in {KEYS[provider]}")
-    if config.fallback == config.provider:
-        raise ConfigError("HUB_FALLBACK", f"is {config.fallback}, as the first one is: name another, or none")
     if config.tls_key and not config.tls_cert:
         raise ConfigError("HUB_TLS_KEY", "is set and HUB_TLS_CERT is not: name the file with the certificate, too")
     if config.public_url:
@@ -228,14 +227,9 @@ def _check_twilio(config: Config) -> None:
         raise ConfigError("TWILIO_ACCOUNT_SID", "is set, so its token is needed in TWILIO_AUTH_TOKEN")
     if config.journal and not config.twilio_account:
         raise ConfigError("HUB_JOURNAL", "is set, but only Twilio can bring calls back: set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN too")
-    if config.dial and not dialled(config.dial):
-        raise ConfigError("HUB_DIAL", "must be a number as +14155550100, sip:… or client:…")
+    if config.dial and dialled(config.dial) is None:
+        raise ConfigError("HUB_DIAL", f"must be a number with its country code, as {EXAMPLE}, or sip:… or client:…")
     check_url("TWILIO_API_URL", config.twilio_url, ("https", "http"))
-
-
-def dialled(whom: str) -> bool:
-    """Return whether Twilio can call this: a number, a SIP address or a client."""
-    return _DIALLED.fullmatch(whom) is not None
 
 
 def loopback(host: str) -> bool:

@@ -14,6 +14,9 @@ import msgspec
 
 from hub.audio.g711 import SAMPLE_RATE_HZ, Track
 
+SPEAKERS: dict[Track, str] = {"inbound": "caller", "outbound": "callee"}
+"""Labels of who speaks on each track, unless they are known better."""
+
 
 def _camel(name: str) -> str:
     head, *rest = name.rstrip("_").split("_")

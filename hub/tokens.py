@@ -13,6 +13,7 @@ from typing import Any
 import jwt
 
 from hub.errors import TokenError
+from hub.numbers import EXAMPLE, normal
 
 ALGORITHM = "HS256"
 """The only accepted algorithm. A token whose header names another, or `none`, is refused before anything else in it is read."""
@@ -29,7 +30,8 @@ LEEWAY_SECONDS = 5
 MOST_SECONDS = 100 * 366 * 86400.0
 """The longest life of a token: more than a hundred years is a typing mistake."""
 
-_ENTRY = re.compile(r"\*|\+[0-9]{3,20}|[A-Za-z0-9_\-]{1,64}")
+_CALL_SID = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9_\-]{1,64}")
+"""Twilio's are CA and 32 hexadecimal digits; other tools' may be shorter. There is a letter in it, or it is a number that cannot be one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +60,10 @@ def mint(secret: str, calls: Iterable[str], seconds: float, now: float | None = 
 
     `now`: Unix seconds; None for the present. Raises: TokenError for an entry that is neither, and for a duration that makes no sense.
     """
-    entries = list(dict.fromkeys(calls))
+    entries = list(dict.fromkeys(normal(entry) or entry for entry in calls))
     for entry in entries:
-        if not _ENTRY.fullmatch(entry):
-            raise TokenError(f"{entry!r} is not a callSid, not a number in E.164 form (+14155550100), and not *")
+        if not (entry == EVERYTHING or normal(entry) or _CALL_SID.fullmatch(entry)):
+            raise TokenError(f"{entry!r} is not a callSid, not a number with its country code ({EXAMPLE}), and not *")
     if not entries:
         raise TokenError("a token needs at least one callSid, number or *")
     if not 0 < seconds < MOST_SECONDS:
@@ -76,7 +78,7 @@ def verify(secret: str, token: str) -> Grant:
     if not isinstance(calls, list) or not all(isinstance(call, str) for call in calls):
         raise TokenError("the token has no list of calls")
     try:
-        return Grant(frozenset(calls), float(claims["exp"]))
+        return Grant(frozenset(form for call in calls for form in (call, normal(call)) if form), float(claims["exp"]))
     except OverflowError as error:  # integers in JSON may have any number of digits
         raise TokenError("the token's exp is not a moment in time") from error
 

@@ -1,8 +1,8 @@
-"""What every test is held to: it leaves no task and no socket behind."""
+"""What every test is held to: it leaves no task and no socket behind. And which tests cannot run on this machine."""
 
 import asyncio
-import resource
 import signal
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,13 +10,31 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-# A thousand sockets in one process need both ends' descriptors.
-_soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-resource.setrlimit(resource.RLIMIT_NOFILE, (min(_hard, 20_000), _hard))
+from hub.errors import ConfigError
+from hub.vendors.moonshine.transcriber import LocalEngine
+
+if sys.platform != "win32":
+    import resource
+
+    # A thousand sockets in one process need both ends' descriptors.
+    _soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(_hard, 20_000), _hard))
 
 # A shell that runs the tests in the background makes them ignore Ctrl-C, and so would every program that they start and interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what is marked `engine` where the speech engine has no wheel or does not run."""
+    engines = [item for item in items if item.get_closest_marker("engine")]
+    if not engines:
+        return
+    try:
+        LocalEngine().check()
+    except ConfigError as error:
+        for item in engines:
+            item.add_marker(pytest.mark.skip(reason=str(error)))
 
 
 @pytest_asyncio.fixture(autouse=True)

@@ -9,12 +9,16 @@ from typing import Any
 import aiohttp
 
 from hub.app import running
-from hub.config import Config
+from hub.calls.transcribed import DEADLINES, Deadlines
+from hub.transcribers.limits import DEFAULT_LIMITS, SessionLimits
 from hub.twilio.media import StartBody
+from hub.vendors.providers import Providers
+from hub.vendors.registered import REGISTERED
 from hub.web.limits import Limits
 from hub.web.state import State
 from tests.media import CALL, CONNECTED, STREAM, start
 from tests.scripted import ScriptedTranscriber
+from tests.settings import configured
 
 IMPATIENT = Limits(close_seconds=1.0)
 """The limits of a hub under test: its peers often read nothing any more, so their answer to a close is not waited for as long."""
@@ -75,12 +79,19 @@ async def house(
 
 @asynccontextmanager
 async def real_house(
-    open_transcriber: Callable[[StartBody], Any] | None = None, *, limits: Limits = IMPATIENT, **settings: Any
+    open_transcriber: Callable[[StartBody], Any] | None = None,
+    *,
+    limits: Limits = IMPATIENT,
+    session_limits: SessionLimits = DEFAULT_LIMITS,
+    deadlines: Deadlines = DEADLINES,
+    providers: Providers = REGISTERED,
+    **settings: Any,
 ) -> AsyncIterator[House]:
     """Run a hub on a free port, with the transcribers that its settings name unless `open_transcriber` opens others."""
-    config = Config(port=0, **({"drain_seconds": 0.0} | settings))
+    config = configured(providers, port=0, **({"drain_seconds": 0.0} | settings))
+    parts: dict[str, Any] = {"limits": limits, "session_limits": session_limits, "deadlines": deadlines, "providers": providers}
     async with (
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
-        running(config, open_transcriber, limits) as (state, port),
+        running(config, open_transcriber, **parts) as (state, port),
     ):
         yield House(state, port, session, [])

@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from hub.config import Config, load
+from hub.config import Config
 from hub.errors import ConfigError
+from hub.vendors.registered import REGISTERED
+
+load = REGISTERED.load
 
 
 def test_defaults_need_nothing() -> None:
@@ -66,6 +69,19 @@ def test_old_and_new_token_are_both_taken_and_neither_is_shown() -> None:
     config = load({"TWILIO_AUTH_TOKEN": "old-one, new-one", "HUB_PUBLIC_URL": "https://hub.example.com"}, None)
     assert config.auth_tokens == ("old-one", "new-one")
     assert "-one" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("given", "called"),
+    [("+1 (415) 555-0100", "+14155550100"), ("14155550100", "+14155550100"), ("sip:desk@example.com", "sip:desk@example.com"), ("", "")],
+)
+def test_twilio_is_given_the_number_to_dial_in_its_own_form(given: str, called: str) -> None:
+    assert load({"HUB_DIAL": given}, None).dial == called
+
+
+def test_a_number_to_dial_that_lacks_its_country_code_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"HUB_DIAL must be a number with its country code, as \+14155550100"):
+        load({"HUB_DIAL": "(415) 555-0100"}, None)
 
 
 def test_a_public_address_is_served_when_asked_for() -> None:

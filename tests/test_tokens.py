@@ -4,6 +4,7 @@ import asyncio
 import sys
 import time
 
+import jwt
 import pytest
 
 from hub.__main__ import main
@@ -20,12 +21,26 @@ def test_a_minted_token_allows_what_it_names_and_malformed_entries_are_refused()
     assert grant.allows("CA9", None, "+14155550100")
     assert not grant.allows("CA9", "+1415555010", None)
     assert not Grant(frozenset({""})).allows("CA9", None, "")
-    for wish in ([], [""], ["+1 415"], ["CA 1"], ["*", "CA/1"]):
+    for wish in ([], [""], ["+1 415"], ["4155550100"], ["+12345"], ["sip:alice@example.com"], ["CA 1"], ["*", "CA/1"]):
         with pytest.raises(TokenError):
             mint(SECRET, wish, 60)
     for seconds in (0.0, -1.0, float("nan"), float("inf")):
         with pytest.raises(TokenError, match="must be valid for"):
             mint(SECRET, ["*"], seconds)
+
+
+def test_a_number_is_one_entry_however_it_is_written() -> None:
+    written = ["+1 (415) 555-0100", "14155550100", "sip:+14155550100@pbx.example.com", "+14155550100"]
+    assert verify(SECRET, mint(SECRET, written, 60)).calls == {"+14155550100"}
+
+
+def test_a_token_from_elsewhere_may_write_its_numbers_as_it_likes() -> None:
+    claims = {"calls": ["+1 415 555 0100", CALL], "exp": time.time() + 60}
+    grant = verify(SECRET, jwt.encode(claims, SECRET, algorithm="HS256"))
+    assert grant.allows("CA9", "+14155550100")
+    assert grant.allows_number("+14155550100")
+    assert grant.allows(CALL)
+    assert not grant.allows("CA9", "+14155550101")
 
 
 async def test_the_command_mints_a_token() -> None:

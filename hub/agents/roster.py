@@ -1,23 +1,23 @@
 """The voice agents of a hub: who answers which number, how, and with which tools. Reads the agents file (TOML).
 
-Knows what an agent is told to be, and what is wrong with a file. Does not know what a conversation is.
+Knows what an agent is to be like, and what is wrong with a file. Does not know what a conversation is, nor any vendor.
 """
 
 import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any, NoReturn
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-import jsonschema
 import msgspec
 
-from hub.config import Config, check_url, dialled
+from hub.agents.voice_model import SessionSettings, ToolDeclaration, TurnDetection
+from hub.config import Config, check_url
 from hub.errors import ConfigError
-from hub.vendors.openai.wire import TurnDetection, session_update
+from hub.numbers import dialled, normal
 
 HANG_UP = "hang_up"
 TRANSFER = "transfer"
@@ -26,20 +26,18 @@ TOOL_SECONDS = 10.0
 """How long a webhook may take unless its tool says otherwise: longer than that, and a caller thinks the line is dead."""
 
 TOOL_SECONDS_MOST = 60.0
-"""More is no tool for a telephone."""
+"""A tool that takes longer is not one for a telephone."""
 
 NUMBER_CHARACTERS = 100
-"""More of a caller's number goes into no instructions: over SIP a caller may be called anything."""
-
-UTC = ZoneInfo("UTC")
+"""How much of a caller's number goes into the instructions: over SIP a caller's name can be of any length, with any text in it."""
 
 SECRET_CHARACTERS = 16
-"""Least length of a webhook's secret: it is all that tells the hub's requests from anybody's."""
+"""Least length of a webhook's secret: nothing else distinguishes the hub's requests from anybody's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """Something an agent can do: a webhook, and what it wants to be told."""
+    """Something that an agent can do: a webhook, and which arguments it takes."""
 
     name: str
     description: str
@@ -49,7 +47,7 @@ class Tool:
     secret: str
     """Signs each request."""
     timeout_seconds: float = TOOL_SECONDS
-    """For one call of the tool, its tries included."""
+    """For one use of the tool, with all its tries."""
 
     def __repr__(self) -> str:
         """Leave the secret out."""
@@ -62,59 +60,74 @@ class Agent:
 
     name: str
     numbers: tuple[str, ...] = ()
-    """Our numbers whose calls it answers, or, where we call, makes."""
+    """Our numbers: it answers calls to them, and speaks on calls that we make from them."""
     model: str
     voice: str
     instructions: str
-    """May hold what only the call knows: `{now}`, `{from}`, `{to}`."""
-    time_zone: ZoneInfo = UTC
-    """Whose clock `{now}` is of."""
+    """May contain `{now}`, `{from}` and `{to}`, which are known once there is a call."""
+    time_zone: tzinfo = UTC
+    """In which `{now}` is given."""
     greeting: str = ""
-    """What it says first; empty: it waits for the caller."""
+    """What it says first. Empty: it waits for the caller."""
     language: str = ""
     transcription_model: str
     turn_detection: TurnDetection
     hang_up: bool = False
     """Whether it may end the call."""
     transfer: tuple[tuple[str, str], ...] = ()
-    """Places it may transfer to, and their numbers."""
+    """Places that it may transfer to, and their numbers."""
     tools: tuple[Tool, ...] = ()
     apology: str
-    """What the caller is told when it cannot go on."""
+    """What the caller hears when the agent cannot go on."""
     dial: str = ""
-    """Whom the caller is connected to then; empty: the call ends."""
+    """Who the caller is then connected to. Empty: the call ends."""
 
     def tool(self, name: str) -> Tool | None:
-        """Return its tool of that name."""
+        """Return its tool of this name. None if it has none."""
         return next((tool for tool in self.tools if tool.name == name), None)
 
-    def declared(self) -> list[dict[str, Any]]:
-        """Return all its tools, built-in ones included, as a model is told of them."""
-        told = [{"name": tool.name, "description": tool.description, "parameters": tool.parameters} for tool in self.tools]
+    def declared(self) -> list[ToolDeclaration]:
+        """Return all its tools, the hub's own included, as the model is told of them."""
+        tools = [ToolDeclaration(tool.name, tool.description, tool.parameters) for tool in self.tools]
         if self.hang_up:
             about = "Ends the phone call. Say goodbye first; the call ends once you have been heard."
-            told.append({"name": HANG_UP, "description": about, "parameters": _object({})})
+            tools.append(ToolDeclaration(HANG_UP, about, _object({})))
         if self.transfer:
             about = "Connects the caller to a person. Say that you do so first; the call is passed on once you have been heard."
             place = {"type": "string", "enum": [name for name, _ in self.transfer]}
-            told.append({"name": TRANSFER, "description": about, "parameters": _object({"to": place})})
-        return told
+            tools.append(ToolDeclaration(TRANSFER, about, _object({"to": place})))
+        return tools
 
-    def session(self, unix_seconds: float, caller: str, called: str) -> bytes:
-        """Return what a model is told as soon as there is a session; the moment and the numbers are the call's."""
+    def session(self, unix_seconds: float, caller: str, called: str) -> SessionSettings:
+        """Return the settings of the session for one call: when it is, from which number, to which number."""
         known = {
             "{now}": f"{datetime.fromtimestamp(unix_seconds, self.time_zone):%A, %d %B %Y, %H:%M}",
             "{from}": "".join(filter(str.isprintable, caller))[:NUMBER_CHARACTERS] or "unknown",
             "{to}": "".join(filter(str.isprintable, called))[:NUMBER_CHARACTERS] or "unknown",
         }
-        return session_update(
+        return SessionSettings(
             instructions=re.sub("|".join(map(re.escape, known)), lambda name: known[name[0]], self.instructions),
             voice=self.voice,
             turn_detection=self.turn_detection,
             transcription_model=self.transcription_model,
             language=self.language,
-            tools=self.declared(),
+            tools=tuple(self.declared()),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentDefaults:
+    """What an agent is like where the agents file does not say: the settings of the voice model's vendor."""
+
+    model: str
+    voice: str
+    instructions: str
+    greeting: str
+    language: str
+    transcription_model: str
+    turn_detection: TurnDetection
+    missing_setting: str = ""
+    """The setting without which no agent can answer, if it is not set. Empty: agents can answer."""
 
 
 def _object(properties: dict[str, Any]) -> dict[str, Any]:
@@ -122,7 +135,7 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
 
 
 class _ToolEntry(msgspec.Struct, forbid_unknown_fields=True):
-    """A tool as the file has it."""
+    """A tool as it stands in the file."""
 
     name: str
     description: str
@@ -133,7 +146,7 @@ class _ToolEntry(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _AgentEntry(msgspec.Struct, forbid_unknown_fields=True):
-    """An agent as the file has it; what it leaves out is as the settings say."""
+    """An agent as it stands in the file. What it leaves out is as the settings say."""
 
     numbers: list[str] = []
     model: str = ""
@@ -158,7 +171,9 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
 class Agents:
     """All agents of this hub, in the order of the file."""
 
-    def __init__(self, agents: list[Agent]) -> None:
+    def __init__(self, agents: list[Agent], missing_setting: str = "") -> None:
+        """`missing_setting` is the setting for lack of which there is no agent, if that is why there is none."""
+        self.missing_setting = missing_setting
         self._agents = {agent.name: agent for agent in agents}
 
     def __len__(self) -> int:
@@ -168,103 +183,115 @@ class Agents:
         return iter(self._agents.values())
 
     def pick(self, name: str = "", number: str = "") -> Agent | None:
-        """Return the agent of that name; without one, the agent of that number, or else the first. None for a name that is none."""
+        """Return the agent of this name; without a name the agent of this number, or else the first. None if no agent has this name."""
         if name:
             return self._agents.get(name)
         for agent in self._agents.values():
-            if number and number in agent.numbers:
+            if number in agent.numbers or normal(number) in agent.numbers:
                 return agent
         return next(iter(self._agents.values()), None)
 
 
-def load(config: Config) -> Agents:
-    """Return the agents of the file that the settings name; without one, the agent that the settings describe; none without a key.
+def load(config: Config, defaults: AgentDefaults) -> Agents:
+    """Return the agents of the file that HUB_AGENTS names. Without a file: the one agent that the settings describe.
 
-    Raises: ConfigError, one sentence that names the setting and the place in the file.
+    There is no agent where a setting is missing without which none can answer. Raises: ConfigError, one sentence that names the setting
+    and the place in the file.
     """
-    if not config.openai_key:
+    if defaults.missing_setting:
         if config.agents:
-            raise ConfigError("HUB_AGENTS", "names agents, which need OpenAI's key in OPENAI_API_KEY")
-        return Agents([])
+            raise ConfigError("HUB_AGENTS", f"names agents, which need the key of a voice model in {defaults.missing_setting}")
+        return Agents([], defaults.missing_setting)
     if not config.agents:
-        return Agents([_agent(config, "agent", _AgentEntry())])
+        return Agents([_agent(config, defaults, "agent", _AgentEntry())])
     try:
         text = Path(config.agents).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        _refuse(config, f"cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}", error)
+        _refuse(config, f"cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}", error)
     try:
         file = msgspec.convert(tomllib.loads(text), _File)
     except tomllib.TOMLDecodeError as error:
-        _refuse(config, f"is no TOML: {error}", error)
+        _refuse(config, f"is not TOML: {error}", error)
     except msgspec.ValidationError as error:
-        _refuse(config, f"is no agents file: {error}", error)
+        _refuse(config, f"is not an agents file: {error}", error)
     if not file.agents:
-        _refuse(config, "has no agent in it")
-    agents = [_agent(config, name, entry) for name, entry in file.agents.items()]
+        _refuse(config, "names no agent")
+    agents = [_agent(config, defaults, name, entry) for name, entry in file.agents.items()]
     taken: dict[str, str] = {}
     for agent in agents:
         for number in agent.numbers:
             if number in taken:
-                _refuse(config, f"gives {number} to {taken[number]} and to {agent.name}: a number has one agent")
+                _refuse(config, f"gives {number} to {taken[number]} and to {agent.name}: only one agent can answer a number")
             taken[number] = agent.name
     return Agents(agents)
 
 
-def _agent(config: Config, name: str, entry: _AgentEntry) -> Agent:
+def _agent(config: Config, defaults: AgentDefaults, name: str, entry: _AgentEntry) -> Agent:
     if (entry.hang_up or entry.transfer) and not config.twilio_account:
         _refuse(config, f"lets {name} hang up or transfer, which needs TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN")
-    for whom in (*entry.transfer.values(), entry.dial):
-        if whom and not dialled(whom):
-            _refuse(config, f"has nobody to call in {whom!r} for {name}: a number as +14155550100, sip:… or client:…")
+    for callee in (*entry.transfer.values(), entry.dial):
+        if callee and not dialled(callee):
+            _refuse(config, f"has {callee!r} for {name}, which cannot be called: use a number as +14155550100, sip:… or client:…")
     for number in entry.numbers:
         if not dialled(number):
-            _refuse(config, f"has a wrong number {number!r} for {name}: as Twilio writes it, +14155550100")
+            _refuse(config, f"has a wrong number {number!r} for {name}: write it as Twilio does, +14155550100")
     names = [tool.name for tool in entry.tools]
     for tool_name in names:
         if names.count(tool_name) > 1 or tool_name in {HANG_UP, TRANSFER}:
-            _refuse(config, f"has two tools called {tool_name} for {name}; hang_up and transfer are the hub's own")
+            _refuse(config, f"has two tools called {tool_name} for {name}: hang_up and transfer are the hub's own")
     return Agent(
         name=name,
-        numbers=tuple(entry.numbers),
-        model=entry.model or config.openai_model,
-        voice=entry.voice or config.openai_voice,
-        instructions=entry.instructions.strip() or config.openai_instructions,
+        numbers=tuple(dialled(number) or "" for number in entry.numbers),
+        model=entry.model or defaults.model,
+        voice=entry.voice or defaults.voice,
+        instructions=entry.instructions.strip() or defaults.instructions,
         time_zone=_time_zone(config, name, entry.time_zone),
-        greeting=config.openai_greeting if entry.greeting is None else entry.greeting.strip(),
-        language=config.openai_language if entry.language is None else entry.language,
-        transcription_model=entry.transcription_model or config.openai_transcription_model,
-        turn_detection=entry.turn_detection or config.openai_turn_detection,
+        greeting=defaults.greeting if entry.greeting is None else entry.greeting.strip(),
+        language=defaults.language if entry.language is None else entry.language,
+        transcription_model=entry.transcription_model or defaults.transcription_model,
+        turn_detection=entry.turn_detection or defaults.turn_detection,
         hang_up=entry.hang_up,
-        transfer=tuple(entry.transfer.items()),
+        transfer=tuple((place, dialled(callee) or "") for place, callee in entry.transfer.items()),
         tools=tuple(_tool(config, name, tool) for tool in entry.tools),
         apology=entry.apology.strip() or config.apology,
-        dial=config.dial if entry.dial is None else entry.dial,
+        dial=config.dial if entry.dial is None else dialled(entry.dial) or "",
     )
 
 
-def _time_zone(config: Config, agent: str, key: str) -> ZoneInfo:
+def _time_zone(config: Config, agent: str, key: str) -> tzinfo:
+    if key == "UTC":
+        return UTC  # also where no time zones are installed, as on Windows
     try:
         return ZoneInfo(key)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        _refuse(config, f"has a time_zone for {agent} that this machine does not know, {key!r}: Europe/Berlin, for instance", error)
+        if not available_timezones():
+            _refuse(config, f"has a time_zone for {agent}, and this machine has no time zones: pip install 'transcript-hub[agents]'", error)
+        _refuse(config, f"has a time_zone for {agent} that this machine does not know, {key!r}: use one as Europe/Berlin", error)
 
 
 def _tool(config: Config, agent: str, entry: _ToolEntry) -> Tool:
     where = f"tool {entry.name!r} of {agent}"
     if not entry.name.isascii() or not entry.name.replace("_", "").replace("-", "").isalnum() or len(entry.name) > 64:
-        _refuse(config, f"calls a tool of {agent} {entry.name!r}: letters, digits, _ and -, 64 at most")
+        _refuse(config, f"calls a tool of {agent} {entry.name!r}: use letters, digits, _ and -, 64 at most")
     try:
         check_url("url", entry.url, ("https", "http"))
     except ConfigError as error:
         _refuse(config, f"has a wrong {error} for the {where}", error)
     if len(entry.secret) < SECRET_CHARACTERS:
-        _refuse(config, f"has a short secret for the {where}: {SECRET_CHARACTERS} characters at least, they sign its requests")
+        _refuse(config, f"has a short secret for the {where}: use {SECRET_CHARACTERS} characters at least, they sign its requests")
     if not 0 < entry.timeout_seconds <= TOOL_SECONDS_MOST:
-        _refuse(config, f"has a wrong timeout_seconds for the {where}: more than 0, {TOOL_SECONDS_MOST:g} at most")
+        _refuse(config, f"has a wrong timeout_seconds for the {where}: use more than 0, {TOOL_SECONDS_MOST:g} at most")
+    try:
+        # Here, not at the top: a hub without tools runs without the extra.
+        import jsonschema
+    except ImportError as error:
+        _refuse(
+            config, f"gives {agent} a tool, whose arguments are checked by the extra `agents`: pip install 'transcript-hub[agents]'", error
+        )
     try:
         jsonschema.Draft202012Validator.check_schema(entry.parameters)
     except jsonschema.SchemaError as error:
-        _refuse(config, f"has parameters that are no JSON schema for the {where}: {error.message}", error)
+        _refuse(config, f"has parameters that are not a JSON schema for the {where}: {error.message}", error)
     if entry.parameters.get("type") != "object":
         _refuse(config, f'has parameters of another type than "object" for the {where}')
     return Tool(entry.name, entry.description, entry.parameters, entry.url, entry.secret, entry.timeout_seconds)

@@ -1,34 +1,38 @@
 """One piece of an agent's speech: its text as far as it is known, and which of its words a caller has heard. Pure.
 
-The model says no times of words, only a text and the audio of it, each at a pace of its own. Knows no playback: it is told how much was.
+The model gives no times of words, only a text and its audio, each at a pace of its own. Knows no playback: how much was played is an
+argument.
 """
 
 from dataclasses import dataclass
 
 LETTERS_PER_MS = 0.016
-"""How fast an agent speaks until its own pace is known: about 165 words a minute."""
+"""How fast an agent speaks until its own pace is known: about 165 words per minute."""
 
 PACE_MS = 1000
-"""An utterance shorter than this says little about that pace."""
+"""A shorter piece says little about that pace."""
 
 
 @dataclass(slots=True)
-class Utterance:
+class AgentUtterance:
     """One item of the conversation that is not over."""
 
     response_id: str
     text: str = ""
-    """All that is known of it; usually more than was heard."""
+    """All that is known of it. Usually more than was heard."""
     audio_done: bool = False
+    """Whether all of its audio has come."""
     text_done: bool = False
-    told_ms: float = 0.0
-    """When its words were last told."""
+    """Whether the text will not change."""
+    published_ms: float = 0.0
+    """When its newest interim was published."""
 
     def heard(self, heard_ms: float, sent_ms: float, letters_per_ms: float) -> str:
-        """Return the words that were heard: the part of the text that the played audio is of all the audio.
+        """Return the words that were heard: as large a part of the text as the played audio is of all the audio.
 
-        Letters for letters this is within a word or two of the truth. Text comes before its audio, so while there is more audio to come,
-        the text says how long it will be.
+        By letters this is within a word or two of the truth. Text comes before its audio, so while more audio is to come, the text says
+        how long it will be. An example: 40 letters have come, and 1 s of audio. At 16 letters per second the whole will last 2.5 s, so
+        after that 1 s only the first 16 letters have been heard.
         """
         all_ms = sent_ms if self.audio_done else max(sent_ms, len(self.text) / letters_per_ms)
         if not sent_ms or heard_ms >= all_ms:
@@ -40,5 +44,5 @@ class Utterance:
         return head[: head.rfind(" ") + 1].rstrip()
 
     def pace(self, sent_ms: float, known: float) -> float:
-        """Return how fast it was spoken, in letters a ms, now that it was heard to its end; what was `known` if it says too little."""
+        """Return how fast it was spoken, in letters per ms, once it was heard to its end. `known` is returned if it is too short to say."""
         return len(self.text) / sent_ms if sent_ms >= PACE_MS and self.text else known

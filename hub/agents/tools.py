@@ -1,138 +1,76 @@
-"""An agent's tools on one call: runs what the model asks for, tells subscribers, and always comes back with an outcome.
+"""The tools of one agent on one call: reads what the model asks for, and runs it.
 
-Knows the agent's tools, webhooks and Twilio's account. Knows no model, and no audio: the call says when the agent was heard.
+Knows the agent's tools, webhooks and Twilio's account. Knows no model, no audio and no event: the call publishes what is used and what came
+of it, and decides when the agent may leave.
 """
 
-import asyncio
-import logging
-from collections.abc import Awaitable, Callable
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, Final, Literal, TypeAlias
 
-from hub import events
 from hub.agents.roster import HANG_UP, TRANSFER, Agent
-from hub.agents.webhooks import Outcome, Webhooks, read_arguments
-from hub.errors import AccountError
-from hub.ops.counters import AgentCounters
-from hub.ops.logs import CallLog
+from hub.agents.webhooks import ToolOutcome, Webhooks, read_arguments
 from hub.topics.registry import Record
 from hub.twilio.rest import TwilioAccount
 
-log = logging.getLogger(__name__)
-
-Leave = Literal["agent-hung-up", "transferred"]
+Leave: TypeAlias = Literal["agent-hung-up", "transferred"]
 """How an agent leaves a call by itself."""
 
-
-LEAVES: dict[str, tuple[Leave, str]] = {
+LEAVES: Final[Mapping[str, tuple[Leave, str]]] = {
     HANG_UP: ("agent-hung-up", "the agent hung up"),
     TRANSFER: ("transferred", "the call was transferred"),
 }
-"""The tools by which it leaves, how it has left then, and the same in a sentence."""
+"""The tools by which an agent leaves: the reason that the call then ends with, and the same as a sentence."""
 
 
 class Toolbox:
     """The tools of one agent, for one call."""
 
-    def __init__(
-        self,
-        agent: Agent,
-        record: Record,
-        account_sid: str,
-        *,
-        webhooks: Webhooks,
-        account: TwilioAccount | None,
-        counters: AgentCounters,
-        clock: Callable[[], float],
-        now: Callable[[], float],
-        heard: Callable[[bool], Awaitable[bool]],
-        leave: Callable[[Leave, str], None],
-    ) -> None:
-        """`account_sid` is the call's own; `clock` is monotonic seconds, `now` call time in seconds.
-
-        `heard` waits until the caller has heard the agent and nobody speaks; asked not to be patient, it returns False as soon as the
-        caller speaks. `leave` ends the agent's part in the call, with a sentence.
-        """
+    def __init__(self, agent: Agent, record: Record, webhooks: Webhooks, account: TwilioAccount | None) -> None:
+        """`account` is None where no agent can leave a call."""
         self._agent = agent
         self._record = record
-        self._account_sid = account_sid
         self._webhooks = webhooks
         self._account = account
-        self._counters = counters
-        self._clock = clock
-        self._now = now
-        self._heard = heard
-        self._leave = leave
-        self.leaving: Leave | None = None
-        """How the agent is about to leave: Twilio was asked. None before, and when it refused."""
-        self._log = CallLog(log, {"call": record.call_sid})
 
-    async def use(self, invocation: str, name: str, text: str) -> Outcome:
-        """Run one function call; its outcome is on the topic before this returns. Safe to cancel: then the outcome is that."""
-        began = self._clock()
-        outcome = Outcome("failed", "the call ended first")
-        # What was not declared is not this agent's, be it a tool of the hub: a model may call what it was never told of.
-        schema = next((declared["parameters"] for declared in self._agent.declared() if declared["name"] == name), None)
-        arguments, problem = read_arguments(schema or {}, text)
-        problem = problem if schema is not None else f"there is no tool {name[:64]}"
-        topic, sid = self._record.topic, self._record.call_sid
-        topic.publish(events.ToolCalled(call_sid=sid, invocation=invocation, tool=name, arguments=arguments, time=self._now()))
-        try:
-            if problem:
-                outcome = Outcome("refused", problem)
-            elif name in LEAVES:
-                outcome = await self._go(name, arguments)
-            else:
-                outcome = await self._post(invocation, name, arguments)
-        except asyncio.CancelledError:
-            if self.leaving is not None and name in LEAVES:  # Twilio did it before it said so
-                outcome = self._left(name, arguments)
-            raise
-        except Exception:  # noqa: BLE001  a tool is a unit: the model is told, the call goes on
-            self._log.exception("tool %s failed", name)
-            outcome = Outcome("failed", "the hub failed on this tool")
-        finally:
-            self._counters.tools[outcome.kind] += 1
-            topic.publish(
-                events.ToolReturned(
-                    call_sid=sid, invocation=invocation, tool=name, outcome=outcome.kind, detail=outcome.detail, time=self._now(),
-                    seconds=round(self._clock() - began, 3),
-                )
-            )  # fmt: skip
-        return outcome
+    @property
+    def can_leave(self) -> bool:
+        """Whether Twilio can be asked to end or transfer the call."""
+        return self._account is not None
 
-    async def _post(self, invocation: str, name: str, arguments: Any) -> Outcome:
+    def read(self, name: str, text: str) -> tuple[Any, str]:
+        """Return the arguments of a tool call, and why it is refused. Empty when it is not.
+
+        A tool that the agent was not given is refused, be it one of the hub's own: a model may call what it was never told of, and an agent
+        that may not end calls must not be able to.
+        """
+        schema = next((tool.parameters for tool in self._agent.declared() if tool.name == name), None)
+        arguments, problem = read_arguments(schema, text)
+        return arguments, problem if schema is not None else f"there is no tool {name[:64]}"
+
+    async def post(self, call_id: str, name: str, arguments: Any) -> ToolOutcome:
+        """Have the webhook of a tool run. Only for a tool and arguments that `read` did not refuse. Safe to cancel."""
         tool = self._agent.tool(name)
-        assert tool is not None, "it is declared, and no tool of the hub"
+        assert tool is not None, "the tool is declared and not one of the hub's own"
         caller, called = self._record.numbers
         told = {
             "callSid": self._record.call_sid, "from": caller, "to": called, "agent": self._agent.name, "tool": name,
-            "invocation": invocation, "arguments": arguments,
+            "invocation": call_id, "arguments": arguments,
         }  # fmt: skip
-        return await self._webhooks.post(tool, f"{self._record.call_sid}-{invocation}", told)
+        return await self._webhooks.post(tool, f"{self._record.call_sid}-{call_id}", told)
 
-    async def _go(self, name: str, arguments: Any) -> Outcome:
-        """End the call or pass it on, once the agent has been heard to the end."""
-        if self._account is None:
-            return Outcome("refused", "this hub has no Twilio account")
-        if not await self._heard(name != HANG_UP):
-            return Outcome("refused", "the caller has something to say: hang up when nothing is left")
-        call_sid = self._record.call_sid
-        self.leaving, sentence = LEAVES[name]
-        try:
-            if name == HANG_UP:
-                await self._account.hang_up(self._account_sid, call_sid)
-            else:
-                place = arguments["to"]
-                await self._account.connect(self._account_sid, call_sid, dict(self._agent.transfer)[place], place)
-        except Exception as error:
-            self.leaving = None
-            if not isinstance(error, AccountError):
-                raise
-            self._log.warning("the agent could not leave: %s", error)
-            return Outcome("failed", str(error))
-        self._leave(self.leaving, sentence)
-        return self._left(name, arguments)
+    async def leave(self, account_sid: str, name: str, arguments: Any) -> None:
+        """Have Twilio end the call or connect the caller to somebody else. Only while `can_leave`. Raises: AccountError.
+
+        Twilio ends the agent's stream before it answers this, so the caller of this may be cancelled while it waits.
+        """
+        assert self._account is not None
+        if name == HANG_UP:
+            await self._account.hang_up(account_sid, self._record.call_sid)
+        else:
+            place = arguments["to"]
+            await self._account.connect(account_sid, self._record.call_sid, dict(self._agent.transfer)[place], place)
 
     @staticmethod
-    def _left(name: str, arguments: Any) -> Outcome:
-        return Outcome("result", "the call was ended" if name == HANG_UP else f"the caller was connected to {arguments['to']}")
+    def left(name: str, arguments: Any) -> ToolOutcome:
+        """Return what came of a tool by which the agent left."""
+        return ToolOutcome("result", "the call was ended" if name == HANG_UP else f"the caller was connected to {arguments['to']}")

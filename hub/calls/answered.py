@@ -1,277 +1,217 @@
-"""Runs one call that a model answers, in one TaskGroup: caller <-> model, tools, the same topic as any other call.
+"""A call that an agent answers, in one TaskGroup: caller <-> conversation <-> voice model, tools, and the same log as any other call.
 
-Twilio's side calls `chunk()`, `mark()`, `dtmf()`, `stop()` and `lost()`, none of which waits. What is said in return goes out by the
-callable it is given. The model's session lives inside `run()`: however the call ends, that session is closed before anything else is
-done. Knows no aiohttp and no subscriber.
+The conversation decides, this module does: it takes in Twilio's frames and the model's events, hands them to `Conversation.receive()`, and
+executes the commands that come back. The model's session lives inside `run()`: however the call ends, that session is closed before
+anything else is done. Knows no vendor, no socket and no subscriber.
 """
 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import assert_never
 
 import msgspec
 
 from hub import events
 from hub.agents import Agent
-from hub.agents.conversation import Dialogue
-from hub.agents.tools import Leave, Toolbox
-from hub.agents.webhooks import Webhooks
+from hub.agents.commands import (
+    Answered,
+    CallerFrame,
+    CallOver,
+    ClearCaller,
+    ClockLeapt,
+    Command,
+    ConversationEvent,
+    GiveUp,
+    Interrupted,
+    KeyPressed,
+    MarkReturned,
+    Play,
+    Publish,
+    ToCaller,
+    ToModel,
+    ToolDone,
+    UseTool,
+)
+from hub.agents.conversation import Conversation
+from hub.agents.tools import Toolbox
+from hub.agents.voice_model import ModelEvent, ToolCall, VoiceModel
 from hub.audio.g711 import BYTES_PER_MS, TRACKS, Track
 from hub.audio.timeline import Block, StereoTimeline
+from hub.calls.call import EndReason, Peer
+from hub.calls.facilities import AgentLimits, Facilities
 from hub.calls.publisher import GAP_MS, Publisher, brought, fared
-from hub.errors import ProviderError
-from hub.ops.counters import Counters
+from hub.calls.tool_use import ToolUse
 from hub.ops.logs import CallLog
 from hub.topics.registry import Record, Registry
 from hub.transcribers.transcriber import Lost
 from hub.transcribers.utterances import NotTranscribed
 from hub.twilio.media import Speech, StartBody
-from hub.twilio.rest import TwilioAccount
-from hub.vendors.openai import wire as openai
-from hub.vendors.openai.session import ModelSession
 
 log = logging.getLogger(__name__)
 
-QUIET_SECONDS = 60.0
-"""A stream without a frame for so long is lost; see hub.call."""
-
-ANSWER_SECONDS = 15.0
-"""How long a model may take to begin a response that it was asked for: a second or two is normal, and somebody listens to nothing."""
-
-LOOK_SECONDS = 5.0
-"""How often it is looked whether anything takes too long."""
-
-LEAVE_SECONDS = 15.0
-"""How long an agent that hangs up or transfers may take to say goodbye."""
-
-PASS_ON_SECONDS = 30.0
-"""How long a call is waited for that goes on with somebody else: its TwiML has an apology to say first."""
-
 JITTER_MS = 250
-"""Played audio follows what was played before it, unless the clock says that it was this much later: then there was a pause."""
-
-EndReason: TypeAlias = Literal["completed", "stream-lost", "hub-stopping", "failed", "agent-lost", "agent-limit"] | Leave
+"""Marks come back late by up to about this much. Where the clock says that audio began less than this after the audio before it, the two
+follow each other: the difference is jitter. More is a pause."""
 
 END_SENTENCES: dict[str, str] = {"agent-limit": "the agent's time is up", "agent-lost": "the agent was lost"}
-"""How a socket is closed whose call goes on without the agent."""
+"""How the socket is closed of a call that goes on without the agent."""
+
+
+class AgentStream:
+    """The one Twilio stream of an agent's call. Implements `hub.calls.call.Stream`, and writes what the caller is to hear."""
+
+    __slots__ = ("_call", "_peer", "_speech", "account_sid", "sid")
+
+    def __init__(self, call: "AnsweredCall", start: StartBody, peer: Peer) -> None:
+        self._call = call
+        self._peer = peer
+        self._speech = Speech(start.stream_sid)
+        self.sid = start.stream_sid
+        self.account_sid = start.account_sid
+
+    def chunk(self, track: Track, at_ms: int, payload: bytes) -> bool:
+        """Take one chunk of the caller's mu-law. Returns False always: an agent that gets words late answers late, so no socket rests."""
+        if track == "inbound":
+            self._call.take(at_ms, payload)
+        return False
+
+    def mark(self, name: str) -> None:
+        """Take a mark that Twilio sent back."""
+        self._call.receive(MarkReturned(name))
+
+    def dtmf(self, digit: str, track: Track) -> None:
+        """Take a key press."""
+        self._call.press(digit, track)
+
+    def stop(self) -> None:
+        """Twilio said that the stream is over."""
+        self._call.leave("completed")
+
+    def lost(self) -> None:
+        """The socket is gone without a `stop` message."""
+        self._call.leave("stream-lost")
+
+    def say(self, mulaw: bytes, mark: str) -> None:
+        """Have Twilio play audio, and send the mark back once it was played."""
+        self._peer.write(self._speech.media(mulaw), self._speech.mark(mark))
+
+    def clear(self) -> None:
+        """Have Twilio drop what it has not played."""
+        self._peer.write(self._speech.clear())
+
+    def close(self, reason: str) -> None:
+        """Close the stream from here, with a sentence."""
+        self._peer.close(reason)
 
 
 class AnsweredCall:
-    """One call, from its stream's start to its end. Stands where a `hub.call.Stream` stands for Twilio's door."""
+    """One call that an agent answers, from its stream's start to `call-ended`. Implements `hub.calls.call.Call`."""
 
     def __init__(
-        self,
-        record: Record,
-        registry: Registry,
-        agent: Agent,
-        start: StartBody,
-        *,
-        address: str,
-        key: str,
-        seconds: float,
-        public: bool,
-        webhooks: Webhooks,
-        account: TwilioAccount | None,
-        say: Callable[[bytes, bytes | None], None],
-        on_over: Callable[[str], None],
-        clock: Callable[[], float],
-        wall: Callable[[], float],
-        counters: Counters,
+        self, record: Record, registry: Registry, agent: Agent, model: VoiceModel, facilities: Facilities, limits: AgentLimits
     ) -> None:
-        """`address` and `key` are the model's; the agent stays for `seconds` at most. `clock` is monotonic seconds, `wall` Unix seconds.
-
-        `say` sends one or two messages to Twilio in one write; `on_over` is called with a sentence to close the stream from here.
-        `public`: whether Twilio has an address for the stream of a call that goes on without the agent.
-        """
         self.record = record
-        self.agent = agent
-        self.publisher = Publisher(record, registry)
-        self.timeline = StereoTimeline()
-        self._left_ms = record.call_ms
-        """Call time at which the stream before this one was left; 0 when there was none."""
-        self.timeline.skip_to(record.call_ms + ((clock() - record.ended_at) * 1000 if record.started is not None else 0.0))
-        self.timeline.expect(["inbound", "outbound"])
         self.superseded = False
-        """Whether somebody else goes on with the call, and will say its end."""
-        self._start = start
-        self._seconds = seconds
-        self._public = public
-        self._on_over = on_over
-        self._clock = clock
-        self._wall = wall
-        self._counters = counters.agents
-        self._provider = counters.providers["openai"]
-        self._base_ms = round(self.timeline.end_ms)
+        self._agent = agent
+        self._model = model
+        self._facilities = facilities
+        self._limits = limits
+        self._clock = facilities.clock
+        self._provider = facilities.counters.providers[model.provider]
+        self._publisher = Publisher(record, registry)
+        self._timeline = StereoTimeline()
+        left_off = record.left_off
+        self._before_ms = left_off.call_ms if left_off is not None else 0.0
+        """Call time at which the stream before this one was left. 0 when there was none."""
+        self._timeline.skip_to(self._before_ms + ((self._clock() - left_off.at) * 1000 if left_off is not None else 0.0))
+        self._timeline.expect(list(TRACKS))
+        self._caller_lane = self._timeline.lanes["inbound"]
+        self._base_ms = round(self._timeline.end_ms)
         """Call time at the stream's own zero."""
-        self._heard_at = clock()
+        self._conversation = Conversation(agent.greeting, float(self._base_ms))
+        toolbox = Toolbox(agent, record, facilities.webhooks, facilities.account)
+        self._tools = ToolUse(toolbox, self._publisher, self._conversation, facilities, limits.leave_seconds)
+        self._stream: AgentStream | None = None
+        """None before `join()`."""
+        self._heard_at = self._clock()
         """When the last frame came."""
-        self._tools: asyncio.TaskGroup | None = None
-        self._over = asyncio.Event()
-        """Set when the call is over, for `_reason`."""
-        self._reason: EndReason = "completed"
-        self._released = asyncio.Event()
-        """Set when nothing is waited for any more."""
-        self._complete: bool | None = None
-        """Whether no words are missing; None until all are told."""
-        self._said = asyncio.Event()
-        """Set when the agent has nothing left to say, or the caller speaks, for whoever waits to leave."""
-        self._leaving = False
         self._played_bytes = 0
         """Where in call time the agent's played audio ends, in bytes."""
         self._unaligned = b""
         """Played bytes that do not fill a millisecond."""
-        self._session = ModelSession(address, key, self._provider, clock, record.call_sid)
-        self.dialogue = Dialogue(
-            agent, Speech(start.stream_sid), to_model=self._session.send, to_caller=say, hear=self.publisher.report,
-            played=self._was_played,
-            interrupted=self._was_interrupted, answered=self._answered, use=self._use,
-        )  # fmt: skip
-        self.dialogue.now_ms = float(self._base_ms)
-        self._toolbox = Toolbox(
-            agent, record, start.account_sid, webhooks=webhooks, account=account, counters=counters.agents, clock=clock, now=self._now,
-            heard=self._was_heard, leave=self._end,
-        )  # fmt: skip
-        self._log = CallLog(log, {"call": record.call_sid, "stream": start.stream_sid})
+        self._over = asyncio.Event()
+        """Set when the agent's part is over, for `_reason`."""
+        self._reason: EndReason = "completed"
+        """Why the call ended. Only meaningful once it is over."""
+        self._released = asyncio.Event()
+        """Set when nobody else is waited for any more."""
+        self._complete: bool | None = None
+        """Whether no words are missing. None until the last words are published."""
+        self._tool_tasks: asyncio.TaskGroup | None = None
+        """None before the session is opened."""
+        self._log = CallLog(log, {"call": record.call_sid})
 
-    def begin(self) -> None:
-        """Tell subscribers that the call began."""
-        name = events.TranscriberName(provider="openai", model=self.agent.model)
-        speakers: dict[Track, str] = {"outbound": self.agent.name}
-        self.publisher.began(
-            self._start.stream_sid, brought(self._start), ["inbound", "outbound"], name, agent=self.agent.name, speakers=speakers
-        )
-        if self._base_ms - self._left_ms >= GAP_MS:
-            for track in TRACKS:
-                self.publisher.report(NotTranscribed(track, self._left_ms / 1000, self._base_ms / 1000, "no stream"))
-        self._log.info("the agent %s answers with %s", self.agent.name, self.agent.model)
+    # The verbs of every call.
 
     @property
-    def answers(self) -> bool:
-        """Whether the agent is to stay: nobody else may have the call until it leaves, or has left."""
-        return not self._over.is_set() and self._toolbox.leaving is None
+    def accepts(self) -> bool:
+        """Whether a stream may join: never, for an agent's call has the one that it began with."""
+        return False
 
-    def give_way(self) -> None:
-        """Let somebody else go on with the call; all that was said is told before."""
-        self._end("completed", "the call goes on in another stream")
-        self._tell_rest()
-        self.superseded = True
-        self.record.give_way(self.timeline.end_ms, self._heard_at)
-        self._released.set()
+    @property
+    def holds(self) -> bool:
+        """Whether the agent is to stay: no other Call may take the callSid over until it leaves, or has left."""
+        return not self._over.is_set() and self._tools.leaving is None
+
+    @property
+    def answered(self) -> bool:
+        """Whether the agent is on the line now."""
+        return not self._over.is_set()
 
     @property
     def streams(self) -> int:
-        """How many streams are live; see hub.call."""
+        """How many streams are live."""
         return 0 if self._over.is_set() else 1
 
     def amiss_bytes(self) -> Counter[tuple[Track, str]]:
         """Return how much of the caller's audio was `filled`, `late` or `dropped`. Where the agent says nothing, nothing is missing."""
-        return Counter({what: count for what, count in self.timeline.amiss_bytes().items() if what[0] == "inbound"})
+        return Counter({what: count for what, count in self._timeline.amiss_bytes().items() if what[0] == "inbound"})
 
-    # Twilio's side.
+    def join(self, start: StartBody, peer: Peer) -> AgentStream:
+        """Take in the call's one stream and publish `call-started`. Must come before `run()`. Never waits."""
+        assert self._stream is None, "an agent's call has one stream"
+        self._stream = AgentStream(self, start, peer)
+        self._log = CallLog(log, {"call": self.record.call_sid, "stream": start.stream_sid})
+        name = events.TranscriberName(provider=self._model.provider, model=self._model.model)
+        speakers: dict[Track, str] = {"outbound": self._agent.name}
+        self._publisher.began(start.stream_sid, brought(start), list(TRACKS), name, agent=self._agent.name, speakers=speakers)
+        if self._base_ms - self._before_ms >= GAP_MS:
+            self._publish_gap(self._before_ms, self._base_ms, "no stream")
+        self._log.info("the agent %s answers with %s", self._agent.name, self._model.model)
+        return self._stream
 
-    def chunk(self, track: Track, at_ms: int, payload: bytes) -> bool:
-        """Take one chunk of the caller's mu-law. Never waits. False: the next one is wanted as soon as it is there."""
-        if track != "inbound" or self._over.is_set():
-            return False
-        self._heard_at = self._clock()
-        lane = self.timeline.lanes[track]
-        before = lane.end
-        ready = self.timeline.add(track, self._base_ms + at_ms if at_ms >= 0 else -1, payload)
-        if lane.end > before:  # not a repeat, not late, and not of a time that cannot be true: those would move the model's clock
-            self._provider.sent_ms += len(payload) / BYTES_PER_MS
-            self.dialogue.frame(self._base_ms + at_ms, payload)
-        if ready:
-            self._forward()
-        if self._leaving and (self.dialogue.quiet or self.dialogue.caller_speaks):
-            self._said.set()
-        return False
+    def give_way(self) -> None:
+        """Let another Call go on with this callSid. All that was said here is published before."""
+        self._end("completed", "the call goes on in another stream")
+        self._publish_rest()
+        self.superseded = True
+        self.record.give_way(self._timeline.end_ms, self._heard_at)
+        self._released.set()
 
-    def mark(self, name: str) -> None:
-        """Take a mark that came back."""
-        if not self._over.is_set():
-            self.dialogue.mark(name)
-
-    def dtmf(self, digit: str, track: Track) -> None:
-        """Tell subscribers, and the model, about a key press."""
-        self.publisher.publish(events.Dtmf(call_sid=self.record.call_sid, digit=digit, track=track))
-        if not self._over.is_set():
-            self.dialogue.keypad.press(digit, self.dialogue.now_ms)
-
-    def lost(self) -> None:
-        """The socket is gone without a word. Nothing happens after `stop()`."""
-        self._end("stream-lost")
-
-    def stop(self, reason: EndReason = "completed") -> None:
-        """Twilio said that the stream is over."""
-        self._end(reason)
-
-    def interrupt(self) -> None:
-        """End the call because the hub stops: the caller is told by what the TwiML has after the agent."""
+    def stop(self) -> None:
+        """End the call because the hub stops. What the TwiML has after the agent tells the caller."""
         self._end("hub-stopping", "the hub is stopping")
         self._released.set()
 
-    def _end(self, reason: EndReason, sentence: str = "") -> None:
-        """End the call, once. With a sentence the stream is closed from here."""
-        if self._over.is_set():
-            return
-        self._over.set()
-        # Twilio ends the stream of a call that it was told to end or to pass on, and may do that before it says that it will.
-        self._reason = self._toolbox.leaving or reason
-        self._session.hang_up()
-        if sentence:
-            self._on_over(sentence)
-
-    def _forward(self) -> None:
-        for block in self.timeline.blocks():
-            self._play(block)
-        self.timeline.leaps.clear()
-
-    def _play(self, block: Block) -> None:
-        """Let those who listen in hear it. The model does not: the caller's frames went to it as they came."""
-        if self.record.sound.ears:
-            self.record.sound.play(block)
-
-    def _was_played(self, start_ms: float, mulaw: bytes) -> None:
-        """Put what the caller heard of the agent where it was heard. Marks jitter; speech does not, so it is joined as it was sent."""
-        mulaw = self._unaligned + mulaw
-        start = round(start_ms) * BYTES_PER_MS
-        if start - self._played_bytes > JITTER_MS * BYTES_PER_MS:
-            self._played_bytes = start
-        whole = len(mulaw) // BYTES_PER_MS * BYTES_PER_MS
-        self._unaligned = mulaw[whole:]
-        if whole:
-            self.timeline.add("outbound", self._played_bytes // BYTES_PER_MS, mulaw[:whole])
-            self._played_bytes += whole
-
-    def _answered(self, waited_ms: float) -> None:
-        self._counters.answer_seconds.add(waited_ms / 1000)
-
-    def _was_interrupted(self, heard_ms: float, generated_ms: float) -> None:
-        self._counters.interruptions += 1
-        self.publisher.publish(
-            events.AgentInterrupted(
-                call_sid=self.record.call_sid,
-                time=self._now(),
-                heard=round(heard_ms / 1000, 3),
-                generated=round(generated_ms / 1000, 3),
-            )
-        )
-
-    def _now(self) -> float:
-        return round(self.dialogue.now_ms / 1000, 3)
-
-    # The call as a whole.
-
     async def run(self) -> None:
-        """Live from the stream's start to `call-ended`. Cancelling it closes the model's session at once."""
+        """See Call. However it comes about that this is over, the model's session is closed then."""
         try:
             async with asyncio.TaskGroup() as group:
                 conversation = group.create_task(self._converse())
                 await self._until_over()
                 conversation.cancel()
-            self._tell_rest()
+            self._publish_rest()
             if self._passes_on:
                 await self._until_released()
         except asyncio.CancelledError:
@@ -283,94 +223,208 @@ class AnsweredCall:
             self._log.exception("the call failed")
         finally:
             self._over.set()
-            self._finish()
+            self._publish_rest()
+
+    def end(self) -> None:
+        """Publish `call-ended`, unless superseded."""
+        if self.superseded:
+            return
+        audio = fared(self._timeline)
+        audio["outbound"] = msgspec.structs.replace(audio["outbound"], filled_ms=0)  # an agent's silence is not audio that is missing
+        ended = self._publisher.ended(self._reason, self._timeline.end_ms, audio, complete=bool(self._complete))
+        self._log.info("ended: %s, %.1f s, transcript %s", self._reason, ended.duration, ended.transcript)
+
+    # Twilio's side.
+
+    def take(self, at_ms: int, mulaw: bytes) -> None:
+        """Take one chunk of the caller, at `at_ms` of the stream's own time. Never waits.
+
+        Only a chunk that brings the timeline forward reaches the model, which counts bytes and knows no timestamps. A frame that Twilio
+        repeats, or one that comes late, would move the model's clock against the call's: every time that the model gives after it would
+        be wrong, and the caller's words would be heard twice.
+        """
+        if self._over.is_set():
+            return
+        self._heard_at = self._clock()
+        before = self._caller_lane.end
+        ready = self._timeline.add("inbound", self._base_ms + at_ms if at_ms >= 0 else -1, mulaw)
+        if self._timeline.leaps:
+            self._leap()
+        if self._caller_lane.end > before:
+            self._provider.sent_ms += len(mulaw) / BYTES_PER_MS
+            self.receive(CallerFrame(self._base_ms + at_ms, mulaw))
+        if ready:
+            self._listen_in(self._timeline.blocks())
+        if self._tools.waits:
+            self._tools.look()
+
+    def press(self, digit: str, track: Track) -> None:
+        """Publish a key press, and have the model told of it."""
+        if not self._over.is_set():
+            self._publisher.publish(events.Dtmf(call_sid=self.record.call_sid, digit=digit, track=track))
+            self.receive(KeyPressed(digit))
+
+    def leave(self, reason: EndReason) -> None:
+        """Twilio's stream is over, by its own word or because the socket is gone."""
+        self._end(reason)
+
+    def receive(self, event: ConversationEvent) -> None:
+        """Have the conversation take an event, and do what it asks for. Never waits. Has no effect once the agent's part is over."""
+        if not self._over.is_set():
+            self._execute(self._conversation.receive(event))
+
+    def _receive_from_model(self, event: ModelEvent) -> None:
+        try:
+            self.receive(event)
+        except Exception:  # noqa: BLE001  the agent's part is a unit: it ends, the caller hears what the TwiML has after it
+            self._log.exception("an event of the model could not be taken")
+            self._fail("agent-lost", "the hub failed on what the model sent")
+
+    def _leap(self) -> None:
+        """Publish what the stream's clock jumped over, as a gap of both tracks, and go on after it."""
+        leaps, self._timeline.leaps = self._timeline.leaps, []
+        for start_ms, end_ms in leaps:
+            self._publish_gap(start_ms, end_ms, "the stream's clock leapt")
+            self.receive(ClockLeapt(end_ms - start_ms))
+
+    def _publish_gap(self, start_ms: float, end_ms: float, reason: str) -> None:
+        for track in TRACKS:
+            self._publisher.report(NotTranscribed(track, start_ms / 1000, end_ms / 1000, reason))
+
+    def _listen_in(self, blocks: list[Block]) -> None:
+        """Let listeners have the call's audio. Not the model, which got the caller's frames as they came."""
+        if self.record.live_audio.listeners:
+            for block in blocks:
+                self.record.live_audio.play(block)
+
+    # What the conversation asks for.
+
+    def _execute(self, commands: list[Command]) -> None:
+        for command in commands:
+            match command:
+                case ToModel(request):
+                    self._model.send(request)
+                case ToCaller(mulaw, mark):
+                    assert self._stream is not None
+                    self._stream.say(mulaw, mark)
+                case ClearCaller():
+                    assert self._stream is not None
+                    self._stream.clear()
+                case Publish(report):
+                    self._publisher.report(report)
+                case Play(start_ms, mulaw):
+                    self._place(start_ms, mulaw)
+                case Interrupted(heard_ms, generated_ms):
+                    self._publish_interruption(heard_ms, generated_ms)
+                case Answered(waited_ms):
+                    self._facilities.counters.agents.answer_seconds.add(waited_ms / 1000)
+                case UseTool(call):
+                    if self._tool_tasks is not None:
+                        self._tool_tasks.create_task(self._use_tool(call))
+                case GiveUp(problem):
+                    self._lose(problem)
+                case _:
+                    assert_never(command)
+
+    def _place(self, start_ms: float, mulaw: bytes) -> None:
+        """Put the agent's voice on the timeline where the caller heard it, joined as it was sent: marks jitter and speech does not."""
+        mulaw = self._unaligned + mulaw
+        start = round(start_ms) * BYTES_PER_MS
+        if start - self._played_bytes > JITTER_MS * BYTES_PER_MS:
+            self._played_bytes = start
+        whole = len(mulaw) // BYTES_PER_MS * BYTES_PER_MS
+        self._unaligned = mulaw[whole:]
+        if whole:
+            self._timeline.add("outbound", self._played_bytes // BYTES_PER_MS, mulaw[:whole])
+            self._played_bytes += whole
+
+    def _publish_interruption(self, heard_ms: float, generated_ms: float) -> None:
+        self._facilities.counters.agents.interruptions += 1
+        heard, generated = round(heard_ms / 1000, 3), round(generated_ms / 1000, 3)
+        self._publisher.publish(
+            events.AgentInterrupted(call_sid=self.record.call_sid, time=self._conversation.seconds, heard=heard, generated=generated)
+        )
+
+    async def _use_tool(self, call: ToolCall) -> None:
+        """Run one tool call, and give the model what came of it. If the agent left by it, end the agent's part instead."""
+        assert self._stream is not None
+        outcome = await self._tools.use(call, self._stream.account_sid)
+        if self._tools.left:
+            self._end("completed", self._tools.left)
+        else:
+            self.receive(ToolDone(call.call_id, outcome.for_model()))
+
+    # The model.
+
+    async def _converse(self) -> None:
+        """Hold the model's session, and run tools, until cancelled."""
+        caller, called = self.record.numbers
+        settings = self._agent.session(self._facilities.wall(), caller or "", called or "")
+        async with asyncio.TaskGroup() as self._tool_tasks:
+            await self._model.run(settings, self._receive_from_model)
+
+    def _lose(self, problem: str) -> None:
+        """End the agent's part because its model cannot go on."""
+        if not self._over.is_set():
+            self._provider.refused += 1
+            self._log.error("%s %s", self._model.provider, problem)
+            self._fail("agent-lost", problem)
+
+    # The end.
 
     async def _until_over(self) -> None:
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._seconds
+        """Return when the agent's part is over, and see to it that it is when anything takes too long."""
+        limits, deadline = self._limits, self._clock() + self._limits.call_seconds
         while not self._over.is_set():
             try:
-                async with asyncio.timeout_at(min(deadline, loop.time() + LOOK_SECONDS)):
+                async with asyncio.timeout(max(0.0, min(deadline - self._clock(), limits.look_seconds))):
                     await self._over.wait()
             except TimeoutError:
-                if loop.time() >= deadline:
-                    self._log.warning("the agent's time is up after %.0f minutes", self._seconds / 60)
-                    self._fail("agent-limit", f"the agent's time is up: {self._seconds / 60:g} minutes are the most (HUB_AGENT_MINUTES)")
-                elif self._clock() - self._heard_at >= QUIET_SECONDS:
-                    self._end("stream-lost", f"no frame for {QUIET_SECONDS:.0f} s")
-                elif self.dialogue.unanswered_ms >= ANSWER_SECONDS * 1000:
-                    self._session.lose(ProviderError(openai.PROVIDER, f"did not answer within {ANSWER_SECONDS:.0f} s", retryable=True))
+                if self._clock() >= deadline:
+                    self._log.warning("the agent's time is up after %.0f minutes", limits.call_seconds / 60)
+                    problem = f"the agent's time is up: {limits.call_seconds / 60:g} minutes are the most (HUB_AGENT_MINUTES)"
+                    self._fail("agent-limit", problem)
+                elif self._clock() - self._heard_at >= limits.quiet_seconds:
+                    self._end("stream-lost", f"no frame for {limits.quiet_seconds:.0f} s")
+                elif self._conversation.unanswered_ms >= limits.answer_seconds * 1000:
+                    self._lose(f"did not answer within {limits.answer_seconds:.0f} s")
 
     @property
     def _passes_on(self) -> bool:
-        """Whether the call is to go on with somebody else, in a stream at /twilio: so its TwiML has it, if it is ours."""
-        return self._public and (self._reason == "transferred" or (self._reason in END_SENTENCES and bool(self.agent.dial)))
+        """Whether the call goes on with somebody else, in a further stream: its TwiML starts one, if the TwiML is ours."""
+        goes_on = self._reason == "transferred" or (self._reason in END_SENTENCES and bool(self._agent.dial))
+        return self._facilities.reachable and goes_on
 
     async def _until_released(self) -> None:
-        """Wait for that stream."""
+        """Wait for that stream, so that its words come before `call-ended`."""
         try:
-            async with asyncio.timeout(PASS_ON_SECONDS):
+            async with asyncio.timeout(self._limits.pass_on_seconds):
                 await self._released.wait()
         except TimeoutError:
             pass  # nobody was reached, or the caller did not wait
 
-    def _tell_rest(self) -> None:
-        """Tell what was said and not told yet, once."""
-        if self._complete is not None:
-            return
-        self._complete = self.dialogue.finish()
-        for block in self.timeline.finish():
-            self._play(block)
-        self._complete = not self.publisher.close_open() and self._complete
-
-    def _finish(self) -> None:
-        self._tell_rest()
-        if self.superseded:
-            return
-        audio = fared(self.timeline)
-        audio["outbound"] = msgspec.structs.replace(audio["outbound"], filled_ms=0)  # an agent's silence is not audio that did not come
-        ended = self.publisher.ended(self._reason, self.timeline.end_ms, audio, complete=bool(self._complete))
-        self._log.info("ended: %s, %.1f s, transcript %s", self._reason, ended.duration, ended.transcript)
-
     def _fail(self, reason: EndReason, problem: str) -> None:
-        """End the agent's part in words: subscribers read them, the caller hears what the TwiML has after the agent."""
+        """End the agent's part with a reason that subscribers read. The caller hears what the TwiML has after the agent."""
         if not self._over.is_set():
-            self.publisher.report(Lost("openai", problem, 0))
+            self._publisher.report(Lost(self._model.provider, problem, 0))
             self._end(reason, END_SENTENCES.get(reason, problem))
 
-    # The model and its tools.
+    def _end(self, reason: EndReason, sentence: str = "") -> None:
+        """End the agent's part, once. With a sentence the stream is closed from here."""
+        if self._over.is_set():
+            return
+        self._over.set()
+        # Twilio ends the stream of a call that it was asked to end or to transfer, and may do that before it answers that it will.
+        self._reason = self._tools.leaving or reason
+        self._model.close()
+        if sentence and self._stream is not None:
+            self._stream.close(sentence)
 
-    async def _converse(self) -> None:
-        """Hold the session, and run tools, until cancelled."""
-        async with asyncio.TaskGroup() as self._tools:
-            await self._session.hold(self._opened, self.dialogue.take, self._lost_model)
-
-    def _opened(self) -> None:
-        caller, called = self.record.numbers
-        self.dialogue.opened(self.agent.session(self._wall(), caller or "", called or ""))
-
-    def _lost_model(self, error: ProviderError) -> None:
-        self._fail("agent-lost", error.problem)
-
-    def _use(self, item: openai.Item) -> None:
-        if self._tools is not None and not self._over.is_set():
-            self._tools.create_task(self._run_tool(item.call_id or "", item.name or "", item.arguments or ""))
-
-    async def _run_tool(self, invocation: str, name: str, text: str) -> None:
-        outcome = await self._toolbox.use(invocation, name, text)
-        self.dialogue.returned(invocation, outcome.for_model())
-
-    async def _was_heard(self, patient: bool) -> bool:
-        """Wait until the agent has been heard to the end and nobody speaks, but not for ever; see Toolbox."""
-        self._leaving = True
-        try:
-            async with asyncio.timeout(LEAVE_SECONDS):
-                while True:
-                    self._said.clear()
-                    await self._said.wait()
-                    if self.dialogue.quiet or not patient:
-                        return self.dialogue.quiet
-        except TimeoutError:
-            return True  # the caller has heard enough
-        finally:
-            self._leaving = False
+    def _publish_rest(self) -> None:
+        """Publish what was said and is not published yet, once."""
+        if self._complete is not None:
+            return
+        self._complete = False
+        self._execute(self._conversation.receive(CallOver()))
+        self._listen_in(self._timeline.finish())
+        self._complete = not self._publisher.close_open() and self._conversation.complete

@@ -89,4 +89,10 @@ class Call(Protocol):
         """End the call because the hub stops: streams are closed, the transcript is finished. `run()` returns soon after."""
 
     async def run(self) -> None:
-        """Live from the first stream to `call-ended`. Cancelling it closes provider sessions at once; it raises nothing else."""
+        """Live from the first stream until all words are published.
+
+        Cancelling it closes provider sessions at once; it raises nothing else.
+        """
+
+    def end(self) -> None:
+        """Publish `call-ended`, unless superseded. Called once, when `run()` is over, however that came about. Never waits."""

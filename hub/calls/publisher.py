@@ -1,6 +1,10 @@
-"""Tells subscribers what happens in a call: its start, its words, its troubles, its end. Knows events, not where they come from.
+"""The one way into a call's log: every durable event and every interim of a call passes here.
 
-Shared by calls that the hub only hears, calls that an agent answers, and calls that a hub before this one left behind. Nothing here waits.
+Calls that are transcribed, calls that an agent answers, and calls that an earlier hub process left behind all publish through this class.
+So what has to be done to every event (redaction, annotation, storage) has one place. `publish` and `revise` never await: an event is in
+the log, and handed to everyone who follows the call, before anything else can run.
+
+Knows events and where they go. Does not know what they are made from, except transcribers' reports.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,37 +15,58 @@ import msgspec
 from hub import events
 from hub.audio.g711 import Track, ms
 from hub.audio.timeline import StereoTimeline
-from hub.events import D
+from hub.events import SPEAKERS, D
+from hub.numbers import shown
 from hub.topics.registry import Record, Registry
 from hub.transcribers.transcriber import Lost, Report, Restored, Switched
-from hub.transcribers.utterances import SPEAKERS, NotTranscribed, Recognized
+from hub.transcribers.utterances import NotTranscribed, Recognized
 from hub.twilio.media import StartBody
 from hub.twilio.rest import CallFacts
 from hub.twilio.twiml import TOKEN
 
 LABELS: dict[str, Track] = {"inboundTrackLabel": "inbound", "outboundTrackLabel": "outbound"}
-"""Stream <Parameter>s that name the speakers, called as Twilio's own Real-Time Transcription calls them."""
+"""Stream <Parameter>s that name the speakers, named as in Twilio's own Real-Time Transcription."""
 
 GAP_MS = 500
-"""A pause between two streams shorter than this is their hand-over, not something to tell people about."""
+"""A pause between two streams that is shorter is their hand-over, not something to tell people about."""
 
 SECRET_PARAMETERS = frozenset({TOKEN})
 """Parameters that subscribers must not see."""
 
-Settled: TypeAlias = Callable[[Track, float, bool], None]
-"""Takes a track, until when (ms of the call) its words are told for good, and whether a final is told now."""
+WHOLE_CALL = (
+    events.CallStarted, events.TranscriberLost, events.TranscriberRestored, events.TranscriberSwitched, events.StreamFailed,
+    events.CallEnded,
+)  # fmt: skip
+"""Events that concern a call as a whole: those who follow the list of all calls receive them, too."""
+
+OnSettled: TypeAlias = Callable[[Track, float, bool], None]
+"""Takes a track, the call time in ms up to which its words are final, and whether a final is published now."""
 
 
 class Publisher:
-    """One call's events."""
+    """One call's events. A Call has its own, since it keeps its own utterances when another Call goes on with the record."""
 
-    def __init__(self, record: Record, registry: Registry, settled: Settled | None = None) -> None:
-        """`settled` is called right before it is so: a subscriber that has a word must not be told by the next hub that it is missing."""
+    def __init__(self, record: Record, registry: Registry, on_settled: OnSettled | None = None) -> None:
+        """`on_settled` is called before the final is published, so that a restart cannot report a word as lost that a subscriber has."""
         self.record = record
         self._registry = registry
-        self._settled = settled
-        self._transcript = record.transcript
-        """Not the record's own any more once another goes on with the call."""
+        self._on_settled = on_settled
+        self._utterances = record.utterances
+
+    def publish(self, event: D) -> D:
+        """Append an event to the call's log and hand it to everyone. Returns the event as subscribers receive it. Never waits."""
+        record, topic = self.record, self.record.topic
+        event = topic.log.append(event)
+        record.outline.apply(event)
+        closes = event.utterance if isinstance(event, events.Final) else None
+        topic.audience.published(closes=closes, last=isinstance(event, events.CallEnded))
+        if isinstance(event, WHOLE_CALL):
+            self._registry.announce(record, event)
+        return event
+
+    def revise(self, interim: events.Interim) -> None:
+        """Hand everyone the newest state of an utterance that is still open. Never waits."""
+        self.record.topic.audience.revise(interim)
 
     def began(
         self,
@@ -53,85 +78,73 @@ class Publisher:
         agent: str | None = None,
         speakers: Mapping[Track, str] | None = None,
     ) -> None:
-        """Tell that a stream of the call began. `speakers` are labels that the stream's own parameters may replace."""
-        record, known, transcript = self.record, self.record.started, self._transcript
+        """Publish that a stream of the call began. `speakers` are labels that the stream's own parameters may replace."""
+        record, known, utterances = self.record, self.record.started, self._utterances
         if agent is None and record.agent is not None:  # whoever speaks there now is not the agent
-            transcript.name({"outbound": SPEAKERS["outbound"]})
-        record.agent = agent
+            utterances.name({"outbound": SPEAKERS["outbound"]})
         labels = {track: parameters[name] for name, track in LABELS.items() if parameters.get(name)}
-        transcript.name({**(speakers or {}), **labels})
-        started = self.publish(
+        utterances.name({**(speakers or {}), **labels})
+        self.publish(
             events.CallStarted(
                 call_sid=record.call_sid,
-                from_=parameters.get("from") or (known.from_ if known else None),
-                to=parameters.get("to") or (known.to if known else None),
+                from_=shown(parameters.get("from", "")) or (known.from_ if known else None),
+                to=shown(parameters.get("to", "")) or (known.to if known else None),
                 direction=parameters.get("direction") or (known.direction if known else None),
                 tracks=tracks,
-                speakers=dict(transcript.speakers),
+                speakers=dict(utterances.speakers),
                 parameters=parameters,
                 stream_sid=stream_sid,
                 transcriber=transcriber,
                 agent=agent,
             )
         )
-        record.started = msgspec.structs.replace(known or started, from_=started.from_, to=started.to, direction=started.direction)
-        self._registry.announce(record, started)
-
-    def publish(self, event: D, *, closes: str | None = None, last: bool = False) -> D:
-        """Append an event to the call's log, for everyone. The only way into the log; returns the event as subscribers receive it.
-
-        `closes` and `last` as in Topic.publish. Never waits.
-        """
-        return self.record.topic.publish(event, closes=closes, last=last)
 
     def identified(self, facts: CallFacts) -> None:
-        """Tell who the call is from and to, as another `call-started` of the stream that is there."""
-        started = self.record.started
-        assert started is not None
-        # As the call began, so with its moment; what is published gets its own.
-        direction = started.direction or facts.direction
-        self.record.started = msgspec.structs.replace(started, from_=facts.from_, to=facts.to, direction=direction)
-        self._tell(self.record.started)
+        """Publish who the call is from and to, as another `call-started` of the stream that is there."""
+        newest = self.record.outline.newest
+        assert newest is not None
+        from_, to = facts.from_ and shown(facts.from_), facts.to and shown(facts.to)
+        self.publish(msgspec.structs.replace(newest, from_=from_, to=to, direction=newest.direction or facts.direction))
 
     def report(self, report: Report) -> None:
-        """Turn one report into an event. Never raises."""
+        """Publish what a transcriber reports. Never raises."""
         sid = self.record.call_sid
         match report:
             case Recognized():
-                self._fold(report)
+                self._recognized(report)
             case NotTranscribed(track, start, end, reason):
                 self.publish(events.Gap(call_sid=sid, track=track, start=round(start, 3), end=round(end, 3), reason=reason))
             case Lost(provider, reason, attempt):
-                self._tell(events.TranscriberLost(call_sid=sid, provider=provider, reason=reason, attempt=attempt))
+                self.publish(events.TranscriberLost(call_sid=sid, provider=provider, reason=reason, attempt=attempt))
             case Restored(provider, reason, attempt):
-                self._tell(events.TranscriberRestored(call_sid=sid, provider=provider, reason=reason, attempt=attempt))
+                self.publish(events.TranscriberRestored(call_sid=sid, provider=provider, reason=reason, attempt=attempt))
             case Switched(provider, reason, attempt):
-                self._tell(events.TranscriberSwitched(call_sid=sid, provider=provider, reason=reason, attempt=attempt))
+                self.publish(events.TranscriberSwitched(call_sid=sid, provider=provider, reason=reason, attempt=attempt))
             case _:
                 assert_never(report)
 
-    def _fold(self, heard: Recognized) -> None:
-        topic, transcript = self.record.topic, self._transcript
-        folded = transcript.fold(heard)
-        if self._settled is not None and heard.settled and not transcript.is_open(heard.track):
-            self._settled(heard.track, heard.end * 1000, isinstance(folded, events.Final))
-        match folded:
-            case events.Interim() as interim:
-                topic.revise(interim)
-            case events.Final() as final:
-                self.publish(final, closes=final.utterance)
+    def _recognized(self, recognized: Recognized) -> None:
+        utterances = self._utterances
+        event = utterances.fold(recognized)
+        if self._on_settled is not None and recognized.settled and not utterances.is_open(recognized.track):
+            self._on_settled(recognized.track, recognized.end * 1000, isinstance(event, events.Final))
+        match event:
+            case events.Interim():
+                self.revise(event)
+            case events.Final():
+                self.publish(event)
             case None:
                 pass
 
     def close_open(self) -> bool:
-        """Tell what is still open with the words known so far; return whether there was any."""
-        finals = self._transcript.close()
+        """Publish the open utterances as finals, with the words known so far. Returns whether there were any."""
+        finals = self._utterances.close()
         for final in finals:
-            self.publish(final, closes=final.utterance)
+            self.publish(final)
         return bool(finals)
 
     def ended(self, reason: str, end_ms: float, audio: dict[Track, events.TrackAudio], *, complete: bool) -> events.CallEnded:
-        """Tell the end, and how the audio fared."""
+        """Publish the end of the call, and how its audio fared."""
         ended = self.publish(
             events.CallEnded(
                 call_sid=self.record.call_sid,
@@ -139,16 +152,10 @@ class Publisher:
                 duration=round(end_ms / 1000, 3),
                 transcript="complete" if complete else "truncated",
                 audio=audio,
-            ),
-            last=True,
+            )
         )
-        self._registry.close(self.record, ended, end_ms)
-        self._registry.announce(self.record, ended)
+        self._registry.close(self.record, end_ms)
         return ended
-
-    def _tell(self, event: events.Durable) -> None:
-        """Publish what concerns the call as a whole."""
-        self._registry.announce(self.record, self.publish(event))
 
 
 def brought(start: StartBody) -> dict[str, str]:
@@ -157,7 +164,7 @@ def brought(start: StartBody) -> dict[str, str]:
 
 
 def fared(timeline: StereoTimeline) -> dict[Track, events.TrackAudio]:
-    """Return how each track's audio fared, as `call-ended` tells it."""
+    """Return how each track's audio fared, as `call-ended` has it."""
     return {
         track: events.TrackAudio(
             filled_ms=ms(lane.filled_bytes),

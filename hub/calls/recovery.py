@@ -1,6 +1,7 @@
-"""What ties one call to Twilio beside its sockets: another stream where one broke, and its numbers where no stream brought them.
+"""Brings back what one live call has lost at Twilio: a stream in place of one that broke, and numbers that no stream brought.
 
-Asks beside the call, never in its way. Knows the account, and no audio; the call says which tracks are carried.
+Twilio is asked beside the call, never in its way: audio that still comes is taken in meanwhile. Knows Twilio's account, and no audio; the
+call says which tracks are carried.
 """
 
 import asyncio
@@ -14,20 +15,20 @@ from hub.twilio.rest import CallFacts, TwilioAccount
 
 
 @dataclass(slots=True, eq=False)
-class Orphan:
-    """Tracks that nobody carries since their stream broke."""
+class BrokenStream:
+    """A stream that broke, and whose tracks no other stream has carried since."""
 
     stream_sid: str
     account_sid: str
     tracks: tuple[Track, ...]
     parameters: dict[str, str]
     """What the stream brought: the next one brings it again."""
-    broke_ms: float
-    """Call time from which they are missing."""
+    missing_from_ms: float
+    """Call time from which the tracks are missing."""
     asked: bool = False
-    """Whether Twilio is being asked for them."""
-    came: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set once they are carried again."""
+    """Whether Twilio is being asked for another stream."""
+    replaced: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once other streams carry the tracks."""
 
 
 class Recovery:
@@ -36,55 +37,58 @@ class Recovery:
     def __init__(self, call_sid: str, account: TwilioAccount | None, log: logging.LoggerAdapter[logging.Logger]) -> None:
         """Without an account nobody is asked; what is missing is known all the same."""
         self.can_ask = account is not None
-        self.forsaken = False
+        self.hopeless = False
         """Whether Twilio says that no stream will come any more."""
         self._call_sid = call_sid
         self._account = account
         self._log = log
-        self._orphans: list[Orphan] = []
+        self._broken: list[BrokenStream] = []
         self._news = asyncio.Event()
-        """Set when there is an orphan that nobody was asked for."""
+        """Set when there is a broken stream that Twilio was not asked about."""
 
-    def lost(self, orphan: Orphan) -> None:
-        """Take note that tracks are missing. Never waits."""
-        self._orphans.append(orphan)
+    def broke(self, stream: BrokenStream) -> None:
+        """Take note that a stream's tracks are missing. Never waits."""
+        self._broken.append(stream)
         self._news.set()
 
-    def carried(self, tracks: Container[Track]) -> list[Orphan]:
-        """Take note which tracks are carried now; return what was missing and no longer is."""
-        found = [orphan for orphan in self._orphans if all(track in tracks for track in orphan.tracks)]
-        for orphan in found:
-            orphan.came.set()
-            self._orphans.remove(orphan)
-        self.forsaken = False
-        return found
+    def carried(self, tracks: Container[Track]) -> list[BrokenStream]:
+        """Take note which tracks are carried now. Returns the streams that are replaced by that."""
+        replaced = [stream for stream in self._broken if all(track in tracks for track in stream.tracks)]
+        for stream in replaced:
+            stream.replaced.set()
+            self._broken.remove(stream)
+        self.hopeless = False
+        return replaced
 
-    def told_up_to(self, call_ms: float) -> None:
-        """Take note that what is missing before this call time has been told."""
-        for orphan in self._orphans:
-            orphan.broke_ms = call_ms
+    def published_up_to(self, call_ms: float) -> None:
+        """Take note that gaps were published for what is missing before this call time."""
+        for stream in self._broken:
+            stream.missing_from_ms = call_ms
 
-    async def run(self, on_forsaken: Callable[[], None]) -> None:
-        """Whenever a stream breaks, have Twilio send another, until cancelled. `on_forsaken` is called when it says that none will come."""
+    async def run(self, on_hopeless: Callable[[], None]) -> None:
+        """Whenever a stream breaks, have Twilio send another, until cancelled.
+
+        `on_hopeless` is called when Twilio says that no stream will come.
+        """
         if self._account is None:
             return
         async with asyncio.TaskGroup() as group:
             while True:
                 await self._news.wait()
                 self._news.clear()
-                for orphan in self._orphans:
-                    if not orphan.asked:
-                        orphan.asked = True
-                        group.create_task(self._bring_back(self._account, orphan, on_forsaken))
+                for stream in self._broken:
+                    if not stream.asked:
+                        stream.asked = True
+                        group.create_task(self._bring_back(self._account, stream, on_hopeless))
 
-    async def _bring_back(self, account: TwilioAccount, orphan: Orphan, on_forsaken: Callable[[], None]) -> None:
-        self._log.info("asking Twilio for another stream in place of %s", orphan.stream_sid)
-        over = await account.bring_back(orphan.account_sid, self._call_sid, orphan.tracks, orphan.parameters, orphan.came)
-        if over is not None and orphan in self._orphans:
-            self._log.info("no stream will come in place of %s", orphan.stream_sid)
-            self._orphans.remove(orphan)
-            self.forsaken = True
-            on_forsaken()
+    async def _bring_back(self, account: TwilioAccount, stream: BrokenStream, on_hopeless: Callable[[], None]) -> None:
+        self._log.info("asking Twilio for another stream in place of %s", stream.stream_sid)
+        over = await account.bring_back(stream.account_sid, self._call_sid, stream.tracks, stream.parameters, stream.replaced)
+        if over is not None and stream in self._broken:
+            self._log.info("no stream will come in place of %s", stream.stream_sid)
+            self._broken.remove(stream)
+            self.hopeless = True
+            on_hopeless()
 
     async def identify(self, account_sid: str, on_known: Callable[[CallFacts], None]) -> None:
         """Ask once who the call is from and to; `on_known` is called if Twilio knows."""

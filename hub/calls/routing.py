@@ -1,30 +1,30 @@
-"""Puts a call through to the agent that is to answer it: which one, whether there is room, and with what it works.
+"""Puts a call through to an agent: decides which agent answers it, whether there is room, and opens that agent's voice model.
 
-Knows the agents, the model's address and Twilio's account. Knows no HTTP and no socket.
+Knows the agents and what their calls work with. Knows no vendor, no HTTP and no socket.
 """
 
-import time
 from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
-from hub import agents
-from hub.agents import Agent
-from hub.agents.webhooks import Webhooks
+from hub.agents import Agent, Agents
+from hub.agents.voice_model import VoiceModel
 from hub.calls.answered import AnsweredCall
+from hub.calls.call import Peer, Stream
 from hub.calls.calls import Calls
-from hub.config import Config
+from hub.calls.facilities import AgentLimits, Facilities
 from hub.errors import HubError
-from hub.ops.counters import Counters
-from hub.topics.registry import Registry
+from hub.topics.registry import Record, Registry
 from hub.twilio.media import StartBody
-from hub.twilio.rest import TwilioAccount
-from hub.vendors.openai import wire as openai
 
 AGENT_PARAMETER = "agent"
 """The stream's <Parameter> that names the agent."""
 
+OpenModel: TypeAlias = Callable[[Agent, str], VoiceModel]
+"""Opens the voice model of an agent for one call, by callSid. Nothing is dialled before the model's `run()`."""
+
 
 class NoAgent(HubError):
-    """Nobody answers this call."""
+    """No agent can answer this call."""
 
     code = "no-agent"
 
@@ -33,55 +33,38 @@ class Routing:
     """The way to the agents of one hub."""
 
     def __init__(
-        self, config: Config, calls: Calls, registry: Registry, counters: Counters, webhooks: Webhooks, account: TwilioAccount | None
+        self, agents: Agents, open_model: OpenModel, calls: Calls, registry: Registry, facilities: Facilities, limits: AgentLimits
     ) -> None:
-        """`account` is None where no agent can hang up or transfer. Raises: ConfigError when the agents file is wrong."""
-        self.agents = agents.load(config)
-        self._config = config
+        self.agents = agents
+        self.limits = limits
+        """Of the calls that are answered from now on."""
+        self._open_model = open_model
         self._calls = calls
         self._registry = registry
-        self._counters = counters
-        if len(self.agents):
-            counters.providers["openai"]  # shows in the metrics before the first call does
-        self._webhooks = webhooks
-        self._account = account
+        self._facilities = facilities
 
     def pick(self, told: Mapping[str, str]) -> Agent:
-        """Return the agent for a call, if it can take one now: the one it names, or the one of our number in it. Raises: NoAgent.
+        """Return the agent for a call, if it can take one now: the agent that the call names, or the one of our number in it.
 
-        `told` are the stream's <Parameter>s, or the same of a webhook.
+        `told` are the stream's <Parameter>s, or the same of a webhook. Raises: NoAgent.
         """
         if not len(self.agents):
-            raise NoAgent("no agent is set up on this hub: OPENAI_API_KEY is missing")
-        # Where we call somebody, our number is the one that calls.
+            raise NoAgent(f"no agent is set up on this hub: {self.agents.missing_setting} is missing")
+        # On a call that we make, our number is the one that calls.
         ours = "from" if told.get("direction", "").startswith("outbound") else "to"
         agent = self.agents.pick(told.get(AGENT_PARAMETER, ""), told.get(ours, ""))
         if agent is None:
             raise NoAgent("no agent of this hub has that name")
-        if self._calls.answering >= self._config.agent_calls:
-            raise NoAgent(f"agents answer {self._config.agent_calls} calls already (HUB_AGENT_CALLS)")
+        if self._calls.answering >= self.limits.calls:
+            raise NoAgent(f"agents answer {self.limits.calls} calls already (HUB_AGENT_CALLS)")
         return agent
 
-    def answer(self, start: StartBody, say: Callable[[bytes, bytes | None], None], on_over: Callable[[str], None]) -> AnsweredCall:
-        """Put a stream through; see AnsweredCall. Raises: NoAgent, Draining, Taken."""
+    def answer(self, start: StartBody, peer: Peer) -> Stream:
+        """Put a stream through to its agent. Never waits. Raises: NoAgent, Draining, Taken."""
         agent = self.pick({name: str(value) for name, value in start.custom_parameters.items()})
-        return self._calls.answer(
-            start,
-            lambda record: AnsweredCall(
-                record,
-                self._registry,
-                agent,
-                start,
-                address=openai.realtime_url(self._config.openai_url, agent.model),
-                key=self._config.openai_key,
-                seconds=self._config.agent_minutes * 60,
-                public=bool(self._config.public_url),
-                webhooks=self._webhooks,
-                account=self._account,
-                say=say,
-                on_over=on_over,
-                clock=time.monotonic,
-                wall=time.time,
-                counters=self._counters,
-            ),
-        )
+
+        def open_call(record: Record, _: StartBody) -> AnsweredCall:
+            model = self._open_model(agent, record.call_sid)
+            return AnsweredCall(record, self._registry, agent, model, self._facilities, self.limits)
+
+        return self._calls.answer(start, peer, open_call)

@@ -1,20 +1,21 @@
-"""Runs one call in one TaskGroup: chunks -> stereo timeline -> transcriber -> transcript -> topic.
+"""One call that people hold, in one TaskGroup: chunks -> stereo timeline -> transcriber -> publisher.
 
-Twilio's side only calls `Stream.chunk()`, which never waits. Knows no aiohttp, no subscriber and no provider by name.
+Twilio's side only calls the stream's methods, which never wait. Knows no aiohttp, no subscriber and no provider by name.
 """
 
 import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable
-from typing import Literal
+from dataclasses import dataclass
 
 from hub import events
 from hub.audio.g711 import TRACKS, Track
 from hub.audio.timeline import Block, StereoTimeline
+from hub.calls.call import EndReason, Peer
 from hub.calls.journal import Bookmark, Entry, Journal
 from hub.calls.publisher import GAP_MS, Publisher, brought, fared
-from hub.calls.recovery import Orphan, Recovery
+from hub.calls.recovery import BrokenStream, Recovery
 from hub.errors import ProviderError
 from hub.ops.logs import CallLog
 from hub.topics.registry import Record, Registry
@@ -25,46 +26,66 @@ from hub.twilio.rest import CallFacts, TwilioAccount
 
 log = logging.getLogger(__name__)
 
-QUIET_SECONDS = 60.0
-"""A stream without a frame for so long is lost: Twilio sends 50 a second and track, silence included, and no close when a tunnel breaks."""
 
-GRACE_SECONDS = 5.0
-"""How long a call whose stream broke waits for another one before it ends as `stream-lost`, where nobody can be asked for one."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadlines:
+    """How long a call waits for its streams."""
 
-EndReason = Literal["completed", "stream-lost", "hub-stopping", "failed"]
+    quiet_seconds: float = 60.0
+    """A stream without a frame for so long is lost: Twilio sends 50 per second and track, silence included, and no close when a tunnel
+    breaks."""
+
+    grace_seconds: float = 5.0
+    """How long a call whose stream broke waits for another one before it ends as `stream-lost`, where Twilio cannot be asked for one."""
 
 
-class Stream:
-    """One Twilio socket's part in a call."""
+DEADLINES = Deadlines()
 
-    __slots__ = ("account_sid", "base_ms", "call", "heard_at", "on_over", "parameters", "sid", "superseded", "tracks")
 
-    def __init__(self, call: "Call", start: StartBody, base_ms: int, on_over: Callable[[str], None]) -> None:
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all transcribed calls of a hub share."""
+
+    registry: Registry
+    clock: Callable[[], float]
+    """Monotonic seconds."""
+    account: TwilioAccount | None = None
+    """Twilio's account: it can send streams again and knows numbers. None where there is none."""
+    journal: Journal | None = None
+    """Remembers live calls for the next hub process. None where nothing is remembered."""
+    deadlines: Deadlines = DEADLINES
+
+
+class TranscribedStream:
+    """One Twilio socket's part in a call. Implements `Stream`."""
+
+    __slots__ = ("account_sid", "audio_at", "base_ms", "call", "parameters", "peer", "repeated", "sid", "tracks")
+
+    def __init__(self, call: "TranscribedCall", start: StartBody, base_ms: int, peer: Peer) -> None:
         self.call = call
+        self.peer = peer
         self.sid = start.stream_sid
         self.account_sid = start.account_sid
         self.parameters = brought(start)
-        """What it brought, without secrets."""
+        """What the stream brought, without secrets."""
         self.tracks: tuple[Track, ...] = tuple(start.tracks)
         self.base_ms = base_ms
         """Call time at this stream's own zero."""
-        self.heard_at = call.clock()
-        """When the last frame came."""
-        self.superseded = 0
-        """Frames of tracks that a newer stream carries: heard there, so not heard twice."""
-        self.on_over = on_over
+        self.audio_at = call.clock()
+        """When the last frame came, on the call's clock."""
+        self.repeated = 0
+        """Frames of tracks that a newer stream carries: taken from there, so not twice."""
 
     def chunk(self, track: Track, at_ms: int, payload: bytes) -> bool:
-        """Take one chunk of mu-law at `at_ms` of the stream's own time. Never waits.
+        """See Stream. The socket may rest when a block has just left and all of the call comes by this one socket.
 
-        Returns whether nobody needs more of this stream for the next 100 ms: a block has just left, and all of the call comes by this
-        one socket. Where tracks come by a socket each, one must not be kept from keeping step with the other.
+        Where each track comes by a socket of its own, none may rest: one must not be kept from keeping step with the other.
         """
         call = self.call
-        self.heard_at = call.clock()
+        self.audio_at = call.clock()
         if call.sources.get(track) is not self:
             if track in call.sources:
-                self.superseded += 1
+                self.repeated += 1
                 return False
             call.sources[track] = self
         if call.timeline.add(track, self.base_ms + at_ms if at_ms >= 0 else -1, payload):
@@ -72,115 +93,128 @@ class Stream:
             return call.streams == 1
         return False
 
+    def mark(self, name: str) -> None:
+        """See Stream. Twilio sends marks only on streams that an agent speaks on."""
+
     def dtmf(self, digit: str, track: Track) -> None:
-        """Tell subscribers about a key press."""
-        self.call._publisher.publish(events.Dtmf(call_sid=self.call.record.call_sid, digit=digit, track=track))
+        """See Stream."""
+        self.call.publisher.publish(events.Dtmf(call_sid=self.call.record.call_sid, digit=digit, track=track))
 
     def stop(self) -> None:
-        """Twilio said that the stream is over."""
+        """See Stream."""
         self.call.left(self, "completed")
 
     def lost(self) -> None:
-        """The socket is gone without a word. Nothing happens after `stop()`."""
+        """See Stream."""
         self.call.left(self, "stream-lost")
 
 
-class Call:
-    """One call, from its first stream to its last word."""
+class TranscribedCall:
+    """One call, from its first stream to its last word. Implements `Call`."""
 
-    def __init__(
-        self,
-        record: Record,
-        registry: Registry,
-        transcriber: Transcriber,
-        clock: Callable[[], float],
-        account: TwilioAccount | None = None,
-        journal: Journal | None = None,
-    ) -> None:
-        """`clock` is monotonic seconds; `account` can bring streams back and knows numbers; `journal` remembers the call."""
+    def __init__(self, record: Record, transcriber: Transcriber, surroundings: Surroundings) -> None:
         self.record = record
-        self.clock = clock
+        self.clock = surroundings.clock
         self.timeline = StereoTimeline()
-        self.timeline.skip_to(record.call_ms)
-        self.sources: dict[Track, Stream] = {}
-        """Which stream each track is heard from: the newest that has it."""
-        self._sound = record.sound
-        self._publisher = Publisher(record, registry, self._settled)
+        left_off = record.left_off
+        self.timeline.skip_to(left_off.call_ms if left_off is not None else 0.0)
+        self.sources: dict[Track, TranscribedStream] = {}
+        """Which stream each track is taken from: the newest that has it."""
+        self.publisher = Publisher(record, surroundings.registry, self._settled)
+        self.superseded = False
+        """Whether another Call goes on with the record, while this one still waits for its last words."""
+        self._deadlines = surroundings.deadlines
+        self._live_audio = record.live_audio
         self._transcriber = transcriber
-        self._streams: list[Stream] = []
-        """Live ones, in the order they came."""
-        self._newest: Stream | None = None
-        """The stream that came last; None before the first."""
+        self._streams: list[TranscribedStream] = []
+        """Live ones, in the order in which they came."""
+        self._newest: TranscribedStream | None = None
+        """The stream that came last. None before the first."""
         self._changed = asyncio.Event()
         """Set when a stream came or went."""
         self._reason: EndReason = "completed"
         """Why the call would end now."""
         self._ending = False
-        self.superseded = False
-        """Whether another Call has taken this topic over, while this one still waits for its last words: that one will say the end."""
+        """Whether no stream can join any more."""
+        self._complete = False
+        """Whether the transcriber said its last word, and nothing was left open."""
         self._began_ms = self.timeline.end_ms
-        self._left_at = record.ended_at if record.started is not None else None
-        """When the last live stream was heard last; None while there was none before."""
-        self._heard = False
+        self._left_at = left_off.at if left_off is not None else None
+        """When audio last came by a stream that has left. None while no stream has left."""
+        self._settled_before_ms = dict(left_off.settled_ms) if left_off is not None else {}
+        """For a call of an earlier hub process: up to which call time that process published each track's words. Empty once the gap is
+        published."""
+        self._recognized = False
         """Whether the transcriber ever reported words."""
-        self._deaf_from_ms: float | None = None
-        """Call time from which nobody transcribes; None while somebody does."""
-        self._bookmark = Bookmark(journal, record.call_ms)
+        self._untranscribed_from_ms: float | None = None
+        """Call time from which nobody transcribes. None while somebody does."""
+        self._bookmark = Bookmark(surroundings.journal, self._began_ms)
         self._log = CallLog(log, {"call": record.call_sid})
-        self._recovery = Recovery(record.call_sid, account, self._log)
+        self._recovery = Recovery(record.call_sid, surroundings.account, self._log)
 
     @property
     def accepts(self) -> bool:
-        """Whether a stream can still join; a call that says its last words cannot take one."""
+        """See Call."""
         return not self._ending
 
     @property
+    def holds(self) -> bool:
+        """See Call: people talk until the call ends."""
+        return not self._ending
+
+    @property
+    def answered(self) -> bool:
+        """See Call."""
+        return False
+
+    @property
     def streams(self) -> int:
-        """How many streams are live."""
+        """See Call."""
         return len(self._streams)
 
     def amiss_bytes(self) -> Counter[tuple[Track, str]]:
-        """Return how much of which track was `filled`, `late` or `dropped`."""
+        """See Call."""
         return self.timeline.amiss_bytes()
 
-    def join(self, start: StartBody, on_over: Callable[[str], None]) -> Stream:
-        """Take in a stream and tell subscribers. `on_over` is called with a sentence if the call ends the stream."""
-        base_ms = self._base_ms()
-        stream = Stream(self, start, base_ms, on_over)
+    def join(self, start: StartBody, peer: Peer) -> TranscribedStream:
+        """See Call."""
+        base_ms = self._call_ms_now()
+        stream = TranscribedStream(self, start, base_ms, peer)
         hole_ms = base_ms - self.timeline.end_ms
         self.timeline.expect(list(stream.tracks))
         for track in stream.tracks:
             self.sources[track] = stream
+        first = not self._streams
         self._streams.append(stream)
         self._newest = stream
         name = events.TranscriberName(provider=self._transcriber.provider, model=self._transcriber.model)
-        self._publisher.began(stream.sid, stream.parameters, list(stream.tracks), name)
-        if not self._streams[:-1] and self._left_at is not None and (hole_ms >= GAP_MS or self.record.settled_ms):
+        self.publisher.began(stream.sid, stream.parameters, list(stream.tracks), name)
+        if first and self._left_at is not None and (hole_ms >= GAP_MS or self._settled_before_ms):
             self._go_on_at(base_ms)
-        for orphan in self._recovery.carried(self.sources):
-            if base_ms - orphan.broke_ms >= GAP_MS:  # the other track went on meanwhile
-                for track in orphan.tracks:
-                    self._hear(NotTranscribed(track, orphan.broke_ms / 1000, base_ms / 1000, "no stream"))
+        for broken in self._recovery.carried(self.sources):
+            if base_ms - broken.missing_from_ms >= GAP_MS:  # the other track went on meanwhile
+                for track in broken.tracks:
+                    self._report(NotTranscribed(track, broken.missing_from_ms / 1000, base_ms / 1000, "no stream"))
         self._bookmark.begin(self._entry(stream))
         self._stream_log(stream).info("joined with %s", "+".join(stream.tracks))
         self._changed.set()
         return stream
 
     def _go_on_at(self, base_ms: int) -> None:
-        """Tell what was lost between the last stream and this one, and go on after it."""
+        """Publish what was lost between the last stream and this one, and go on after it."""
         before_ms = self.timeline.end_ms
         self.timeline.skip_to(base_ms)
         self.forward()
         for track in TRACKS:
             if self.timeline.lanes[track].expected:
-                self._hear(NotTranscribed(track, self.record.settled_ms.get(track, before_ms) / 1000, base_ms / 1000, "no stream"))
-        self.record.settled_ms = {}
-        self._recovery.told_up_to(base_ms)
+                self._report(NotTranscribed(track, self._settled_before_ms.get(track, before_ms) / 1000, base_ms / 1000, "no stream"))
+        self._settled_before_ms = {}
+        self._recovery.published_up_to(base_ms)
 
-    def _base_ms(self) -> int:
-        """Return call time now: the media clock, carried on by the wall clock only over the hole between two streams."""
+    def _call_ms_now(self) -> int:
+        """Return call time now: the media clock, carried on by the wall clock over the time in which no frame came."""
         if self._streams:
-            last = max(stream.heard_at for stream in self._streams)
+            last = max(stream.audio_at for stream in self._streams)
         elif self._left_at is not None:
             last = self._left_at
         else:
@@ -188,18 +222,18 @@ class Call:
         return round(self.timeline.end_ms + (self.clock() - last) * 1000)
 
     def give_way(self) -> None:
-        """Let another call go on with the topic, while this one still waits for its last words: that one will say the end."""
+        """See Call. What the journal knows of the call is the other Call's from here."""
         self.superseded = True
-        self._bookmark = Bookmark(None, 0.0)  # what the journal knows of the call is the other's from here
-        self.record.give_way(self.timeline.end_ms, self._left_at or self.clock())
+        self._bookmark = Bookmark(None, 0.0)
+        self.record.give_way(self.timeline.end_ms, self._left_at if self._left_at is not None else self.clock())
 
-    def left(self, stream: Stream, reason: EndReason) -> None:
-        """Forget a stream; tracks it carried are heard from an older one if there is one."""
+    def left(self, stream: TranscribedStream, reason: EndReason) -> None:
+        """Forget a stream. Tracks that it carried are taken from an older stream if there is one."""
         if stream not in self._streams:
             return
         now_ms = self.timeline.end_ms
         self._streams.remove(stream)
-        self._left_at = stream.heard_at
+        self._left_at = stream.audio_at
         self._reason = reason
         for track in TRACKS:
             if self.sources.get(track) is stream:
@@ -208,7 +242,7 @@ class Call:
                     if track in other.tracks:
                         self.sources[track] = other
         if reason == "stream-lost" and not all(track in self.sources for track in stream.tracks):
-            self._recovery.lost(Orphan(stream.sid, stream.account_sid, stream.tracks, stream.parameters, now_ms))
+            self._recovery.broke(BrokenStream(stream.sid, stream.account_sid, stream.tracks, stream.parameters, now_ms))
         self._stream_log(stream).info("stopped" if reason == "completed" else "was lost")
         self._changed.set()
 
@@ -217,37 +251,34 @@ class Call:
         for block in self.timeline.blocks():
             self._pass_on(block)
         if self.timeline.leaps:
-            self._tell_leaps()
+            self._publish_leaps()
 
     def _pass_on(self, block: Block) -> None:
         self._transcriber.push(block)
-        if self._sound.ears:
-            self._sound.play(block)
+        if self._live_audio.listeners:
+            self._live_audio.play(block)
 
-    def _tell_leaps(self) -> None:
-        for start, end in self.timeline.leaps:
+    def _publish_leaps(self) -> None:
+        for start_ms, end_ms in self.timeline.leaps:
             for track in TRACKS:
                 if self.timeline.lanes[track].expected:
-                    self._hear(NotTranscribed(track, start / 1000, end / 1000, "the stream's clock leapt"))
+                    self._report(NotTranscribed(track, start_ms / 1000, end_ms / 1000, "the stream's clock leapt"))
         self.timeline.leaps.clear()
 
     def stop(self) -> None:
-        """End the call because the hub stops: streams are told, the transcript is finished."""
+        """See Call."""
         for stream in list(self._streams):
-            stream.on_over("the hub is stopping")
+            stream.peer.close("the hub is stopping")
             self.left(stream, "hub-stopping")
         self._reason = "hub-stopping"
         self._changed.set()
 
     async def run(self) -> None:
-        """Live from the first stream to `call-ended`. Cancelling it closes the provider's session at once.
-
-        A provider that fails leaves the call without words, never without its end.
-        """
+        """See Call. A provider that fails leaves the call without words, never without its end."""
         complete = False
         try:
             async with asyncio.TaskGroup() as group:
-                words = group.create_task(self._words())
+                transcription = group.create_task(self._transcribe())
                 errands = [group.create_task(self._recovery.run(self._changed.set))]
                 if not any(self.record.numbers) and self._newest is not None:
                     errands.append(group.create_task(self._recovery.identify(self._newest.account_sid, self._identified)))
@@ -258,9 +289,9 @@ class Call:
                 for block in self.timeline.finish():
                     self._pass_on(block)
                 if self.timeline.leaps:
-                    self._tell_leaps()
+                    self._publish_leaps()
                 self._transcriber.finish()
-                complete = await words
+                complete = await transcription
         except asyncio.CancelledError:
             self._reason = "hub-stopping"
             raise
@@ -269,80 +300,87 @@ class Call:
             self._log.exception("the call failed")
         finally:
             self._ending = True
-            self._end(complete)
+            self._publish_rest(complete)
 
-    async def _words(self) -> bool:
+    def end(self) -> None:
+        """See Call."""
+        if self.superseded:
+            return
+        ended = self.publisher.ended(self._reason, self.timeline.end_ms, fared(self.timeline), complete=self._complete)
+        if self._reason == "hub-stopping":  # the phone call itself goes on
+            self._bookmark.leave(self._call_ms_now(), self.timeline.end_ms if self._complete else None)
+        else:
+            self._bookmark.end()
+        self._log.info("ended: %s, %.1f s, transcript %s", self._reason, ended.duration, ended.transcript)
+
+    async def _transcribe(self) -> bool:
+        """Run the transcriber to its last word; return whether it got there."""
         try:
-            return await self._transcriber.run(self._hear)
+            return await self._transcriber.run(self._report)
         except ProviderError as error:
             self._log.error("%s", error)
-            self._deafened(error.problem)
-        except Exception:  # noqa: BLE001  a bug in an adapter must not take the call's audio, history and end with it
+            self._transcriber_lost(error.problem)
+        except Exception:  # noqa: BLE001  a bug in an adapter must not take the call's audio, log and end with it
             self._log.exception("the transcriber failed")
-            self._deafened("the hub failed; its log says more")
+            self._transcriber_lost("the hub failed; its log says more")
         return False
 
     def _identified(self, facts: CallFacts) -> None:
-        """Tell who the call is from and to, and have the next hub know it too."""
+        """Publish who the call is from and to, and let the next hub process know it too."""
         assert self._newest is not None
-        self._publisher.identified(facts)
+        self.publisher.identified(facts)
         self._bookmark.begin(self._entry(self._newest))
 
-    def _deafened(self, reason: str) -> None:
-        """Tell that nobody transcribes any more; the end of the call says from when."""
-        self._deaf_from_ms = self.timeline.end_ms if self._heard else self._began_ms
-        self._hear(Lost(self._transcriber.provider, reason, 0))
+    def _transcriber_lost(self, reason: str) -> None:
+        """Publish that nobody transcribes any more. The end of the call says from when."""
+        self._untranscribed_from_ms = self.timeline.end_ms if self._recognized else self._began_ms
+        self._report(Lost(self._transcriber.provider, reason, 0))
 
     async def _until_over(self) -> None:
         """Return when the last stream has stopped, or broke and no other came in time."""
+        quiet_seconds = self._deadlines.quiet_seconds
         while True:
             self._changed.clear()
-            wait: float | None
+            wait_seconds: float | None
             if self._streams:
-                wait = QUIET_SECONDS / 4
-            elif self._reason == "stream-lost" and not self._recovery.forsaken:
-                wait = None if self._recovery.can_ask else GRACE_SECONDS
+                wait_seconds = quiet_seconds / 4
+            elif self._reason == "stream-lost" and not self._recovery.hopeless:
+                wait_seconds = None if self._recovery.can_ask else self._deadlines.grace_seconds
             else:
                 return
             try:
-                async with asyncio.timeout(wait):
+                async with asyncio.timeout(wait_seconds):
                     await self._changed.wait()
             except TimeoutError:
                 if not self._streams:
                     return
                 for stream in list(self._streams):
-                    if self.clock() - stream.heard_at >= QUIET_SECONDS:
-                        stream.on_over(f"no frame for {QUIET_SECONDS:.0f} s")
+                    if self.clock() - stream.audio_at >= quiet_seconds:
+                        stream.peer.close(f"no frame for {quiet_seconds:.0f} s")
                         self.left(stream, "stream-lost")
 
-    def _end(self, complete: bool) -> None:
-        if self._deaf_from_ms is not None and self._deaf_from_ms < self.timeline.end_ms:
+    def _publish_rest(self, complete: bool) -> None:
+        """Publish what is left to be said of the call's words: what nobody transcribed, and utterances that are still open."""
+        if self._untranscribed_from_ms is not None and self._untranscribed_from_ms < self.timeline.end_ms:
             for track in TRACKS:
                 if self.timeline.lanes[track].expected:
-                    self._hear(NotTranscribed(track, self._deaf_from_ms / 1000, self.timeline.end_ms / 1000, "no transcriber"))
-        complete = not self._publisher.close_open() and complete
-        if self.superseded:
-            return
-        ended = self._publisher.ended(self._reason, self.timeline.end_ms, fared(self.timeline), complete=complete)
-        if self._reason == "hub-stopping":  # the call itself goes on
-            self._bookmark.leave(self._base_ms(), self.timeline.end_ms if complete else None)
-        else:
-            self._bookmark.end()
-        self._log.info("ended: %s, %.1f s, transcript %s", self._reason, ended.duration, ended.transcript)
+                    start, end = self._untranscribed_from_ms / 1000, self.timeline.end_ms / 1000
+                    self._report(NotTranscribed(track, start, end, "no transcriber"))
+        self._complete = not self.publisher.close_open() and complete
 
-    def _hear(self, report: Report) -> None:
-        """Turn one report into an event. Never waits, never raises."""
-        self._heard = self._heard or isinstance(report, Recognized)
-        self._publisher.report(report)
+    def _report(self, report: Report) -> None:
+        """Take one report of the transcriber, or of this call itself. Never waits, never raises."""
+        self._recognized = self._recognized or isinstance(report, Recognized)
+        self.publisher.report(report)
 
-    def _settled(self, track: Track, end_ms: float, told: bool) -> None:
-        self._bookmark.settle(track, end_ms, self._base_ms(), told=told)
+    def _settled(self, track: Track, end_ms: float, published: bool) -> None:
+        self._bookmark.settle(track, end_ms, self._call_ms_now(), told=published)
 
-    def _stream_log(self, stream: Stream) -> CallLog:
+    def _stream_log(self, stream: TranscribedStream) -> CallLog:
         return CallLog(log, {"call": self.record.call_sid, "stream": stream.sid})
 
-    def _entry(self, stream: Stream) -> Entry:
-        """Return what the next hub would need to take the call up."""
+    def _entry(self, stream: TranscribedStream) -> Entry:
+        """Return what the next hub process would need to take the call up."""
         started = self.record.started
         assert started is not None
         numbers = {"from": started.from_, "to": started.to, "direction": started.direction}
@@ -353,5 +391,5 @@ class Call:
             tracks=[track for track in TRACKS if self.timeline.lanes[track].expected],
             parameters=stream.parameters | {name: value for name, value in numbers.items() if value},
             transcriber=started.transcriber,
-            call_ms=self._base_ms(),
+            call_ms=self._call_ms_now(),
         )

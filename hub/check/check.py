@@ -1,12 +1,11 @@
-"""`transcript-hub check`: goes the way a call goes, from the settings to the provider, and names what stands in it and how to mend it.
+"""`transcript-hub check`: tests every step of a call, from the settings to the provider, and prints one line per step.
 
-Each probe is a line: its name, what was found, and the code under which Twilio's debugger shows that very failure. Where no hub listens
-on the configured port yet, one is run for the duration, so that the way through a proxy can be tried before the first start. Says no
+A line says OK, or what is wrong and how to fix it, with the code under which Twilio's debugger shows that failure. If no hub listens on
+the configured port yet, one runs for the duration, so that the way through a proxy can be tested before the first start. Prints no
 secret, and leaves no call behind.
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -15,76 +14,79 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from hub import agents, app, config
+from hub import agents, app
 from hub.agents import Agent
 from hub.check.public import ANSWER_SECONDS, Broken, Public, Skipped, session
-from hub.config import KEYS, Config
+from hub.config import Config
 from hub.errors import ConfigError, ProviderError
 from hub.ops.logs import without
 from hub.transcribers.fallback import Refusing
 from hub.twilio import twiml
-from hub.vendors import probes as handshake
-from hub.vendors.moonshine.transcriber import LocalEngine
+from hub.vendors.providers import Providers
+from hub.vendors.registered import REGISTERED
 
 NEAR_SECONDS = 2.0
-"""A hub on this machine answers in a thousandth of that; another program may take the connection and say nothing."""
+"""A hub on this machine answers in a thousandth of this; another program may accept the connection and never answer."""
 
 Verdict = Literal["ok", "note", "skip", "FAIL"]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one probe found."""
+    """The result of one probe."""
 
     probe: str
     verdict: Verdict
     words: str
     code: str = ""
-    """Twilio's, where there is one."""
+    """Twilio's code for this failure; empty if there is none."""
 
     def __str__(self) -> str:
         shown = f" [Twilio shows {self.code}]" if self.code else ""
         return f"{self.verdict:<4}  {self.probe:<14}  {self.words}{shown}"
 
 
-async def check(load: Callable[[], Config] = config.load, tell: Callable[[str], None] = print) -> int:
-    """Probe everything, one line each; return the exit code: 1 when anything failed."""
+async def check(
+    load: Callable[[], Config] = REGISTERED.load, write: Callable[[str], None] = print, providers: Providers = REGISTERED
+) -> int:
+    """Run every probe and write its line; return the exit code: 1 if anything failed."""
     try:
         settings = load()
     except ConfigError as error:
-        tell(str(Finding("settings", "FAIL", str(error))))
+        write(str(Finding("settings", "FAIL", str(error))))
         return 1
     failed = False
-    async for finding in probe(settings):
+    async for finding in probe(settings, providers):
         failed = failed or finding.verdict == "FAIL"
-        tell(without(str(finding), settings.secrets))
+        write(without(str(finding), settings.secrets))
     return int(failed)
 
 
-async def probe(settings: Config) -> AsyncIterator[Finding]:
-    """Yield what each probe finds, in the order in which a call would meet it. What rests on something that failed is skipped."""
+async def probe(settings: Config, providers: Providers) -> AsyncIterator[Finding]:
+    """Yield the result of each probe, in the order of a call. A probe that depends on one that failed is skipped."""
     yield _settings(settings)
     async with AsyncExitStack() as stack:
-        listening = await _found("port", _port(settings, stack))
+        listening = await _found("port", _port(settings, stack, providers))
         yield listening
         public = Public(settings)
         yield await _found("public address", public.reach())
         yield await _found("websocket", public.upgrade())
         yield await _found("signature", public.signature())
         yield await _found("twiml", public.twiml())
-        answering, wrong = _agents(settings)
+        answering, wrong = _agents(settings, providers)
         if answering:
             yield await _found("agent socket", public.upgrade(twiml.AGENT_DOOR))
-    for provider in dict.fromkeys((settings.provider, settings.fallback or settings.provider)):
-        yield await _found(provider, _provider(settings, provider))
+    for provider in providers.chosen(settings):
+        yield await _found(provider.name, _of_provider(provider.probe(settings.of(provider.settings))))
     if wrong:
         yield Finding("agents", "FAIL", wrong)
-    for agent in answering:
-        yield await _found(f"agent {agent.name}", _agent(settings, agent))
+    if (model := providers.voice_model(settings)) is not None:
+        for agent in answering:
+            yield await _found(f"agent {agent.name}", _of_provider(model.probe(settings.of(model.settings), agent)))
 
 
 async def _found(name: str, probing: Awaitable[str]) -> Finding:
-    """Return what a probe found; it returns a sentence, or raises."""
+    """Return the result of a probe, which returns a sentence or raises."""
     try:
         async with asyncio.timeout(3 * ANSWER_SECONDS):
             words = await probing
@@ -109,18 +111,19 @@ def _settings(settings: Config) -> Finding:
     return Finding("settings", "ok", "each is known and makes sense")
 
 
-async def _port(settings: Config, stack: AsyncExitStack) -> str:
+async def _port(settings: Config, stack: AsyncExitStack, providers: Providers) -> str:
     """Find a hub on the configured port, or run one until the stack is left."""
     where = f"{settings.host} port {settings.port}"
     if settings.port and await _is_hub(settings):
         return f"a hub listens on {where}"
     try:
-        # Without the journal, or it would take up the calls of the hub that is to be started. Transcribers have probes of their own, and so
-        # have agents: a file that is wrong is no reason to look at nothing else.
+        # Without the journal: this hub must not take up the calls of the hub that is to be started. Transcribers and agents have their own
+        # probes. So an agents file that is wrong is left out here, because everything else can be tested without it.
         quiet = replace(settings, journal="", drain_seconds=0.0)
-        if _agents(settings)[1]:
-            quiet = replace(quiet, agents="", openai_key="")
-        await stack.enter_async_context(app.running(quiet, lambda _: Refusing("check", "is no transcriber")))
+        if _agents(settings, providers)[1]:
+            models = tuple(each.settings for each in providers.voice_models.values())
+            quiet = replace(quiet, agents="", sections=tuple(each for each in settings.sections if not isinstance(each, models)))
+        await stack.enter_async_context(app.running(quiet, lambda _: Refusing("check", "is no transcriber"), providers=providers))
     except ConfigError as error:
         raise Broken(str(error)) from error
     return f"free: no hub listens on {where} yet, so one runs for this check"
@@ -136,35 +139,17 @@ async def _is_hub(settings: Config) -> bool:
         return False
 
 
-async def _provider(settings: Config, provider: str) -> str:
-    """Shake hands with a provider as a call would, and take leave at once: that is not billed, or by the second."""
+async def _of_provider(probing: Awaitable[str]) -> str:
+    """Return what a provider's own probe returns. Raises: Broken in place of the errors of settings and providers."""
     try:
-        match provider:
-            case "deepgram":
-                await handshake.with_deepgram(settings)
-                return f"Deepgram takes the key in {KEYS[provider]} and the model {settings.deepgram_model}"
-            case "assemblyai":
-                await handshake.with_assemblyai(settings)
-                return f"AssemblyAI takes the key in {KEYS[provider]} and the model {settings.assemblyai_model}"
-            case _:
-                await asyncio.to_thread(LocalEngine().check)
-                return "the engine runs on this machine"
+        return await probing
     except (ConfigError, ProviderError) as error:
         raise Broken(str(error)) from error
 
 
-def _agents(settings: Config) -> tuple[list[Agent], str]:
-    """Return the agents, and what is wrong with them; empty when nothing is."""
+def _agents(settings: Config, providers: Providers) -> tuple[list[Agent], str]:
+    """Return the agents, and what is wrong with them; empty if nothing is."""
     try:
-        return list(agents.load(settings)), ""
+        return list(agents.load(settings, providers.agent_defaults(settings))), ""
     except ConfigError as error:
         return [], str(error)
-
-
-async def _agent(settings: Config, agent: Agent) -> str:
-    """Open a session as a call for this agent would, and take leave before anything is said: that costs nothing."""
-    try:
-        await handshake.with_openai(settings, agent.model, agent.session(time.time(), "", ""))
-    except ProviderError as error:
-        raise Broken(str(error)) from error
-    return f"OpenAI takes the key in OPENAI_API_KEY, the model {agent.model} and what the agent is to be"

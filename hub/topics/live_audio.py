@@ -1,49 +1,58 @@
-"""One live call's sound, for those who listen in. Knows who hears it, not how they are reached.
+"""One live call's audio, for those who listen in. Knows who listens, not how they are reached.
 
-Whoever runs a call asks `if sound.ears:` once a block and then calls `play`; so a call that nobody hears pays for one look. Each block
-is made one frame for all who hear it.
+A call asks `if live_audio.listeners:` once a block and only then calls `play`, so a call that nobody listens to pays for one look. Each
+block is encoded once for all listeners.
 """
 
-from collections.abc import Callable
-from typing import TypeAlias
+import struct
+from typing import Protocol
 
 from hub.audio.timeline import Block
-from hub.web.protocol import sound_frame
 
-MOST_EARS = 100
+MAX_LISTENERS = 100
 """A block is handed to all of them in one go, which takes about a millisecond: no other call may wait longer for it."""
 
-Hear: TypeAlias = Callable[[bytes], None]
-"""Takes a whole WebSocket message, or lets it go. Must not wait and must not raise."""
-
-Over: TypeAlias = Callable[[str], None]
-"""Is told, in a few words, why nothing follows. Must not wait and must not raise."""
+_HEAD = struct.Struct(">II")
 
 
-class Sound:
-    """What can be heard of one call, while it lives."""
+class Listener(Protocol):
+    """Somebody who listens to one call."""
 
-    __slots__ = ("ears", "id")
+    def receive(self, payload: bytes) -> None:
+        """Take a stretch of audio, or let it go. Must not wait and must not raise.
+
+        4 bytes of the live audio's number and 4 bytes of call time in ms, both unsigned and big-endian; then mu-law at 8000 Hz, one byte
+        of inbound and one of outbound in turn.
+        """
+
+    def ended(self, reason: str) -> None:
+        """Nothing follows, for this reason. Must not wait and must not raise."""
+
+
+class LiveAudio:
+    """What can be listened to of one call, while it lives."""
+
+    __slots__ = ("listeners", "number")
 
     def __init__(self, number: int) -> None:
-        """`number` tells this sound from every other of this hub, in 32 bits."""
-        self.id = number
-        self.ears: dict[Hear, Over] = {}
-        """Who listens, in the order they came."""
+        """`number` tells this call's audio from every other's on this hub, in 32 bits."""
+        self.number = number
+        self.listeners: dict[Listener, None] = {}
+        """Who listens, in the order in which they came."""
 
     @property
     def full(self) -> bool:
         """Whether nobody more may listen."""
-        return len(self.ears) >= MOST_EARS
+        return len(self.listeners) >= MAX_LISTENERS
 
     def play(self, block: Block) -> None:
         """Hand a block to everyone who listens. Never waits."""
-        frame = sound_frame(self.id, int(block.start_ms), block.stereo())
-        for hear in list(self.ears):
-            hear(frame)
+        payload = _HEAD.pack(self.number, int(block.start_ms)) + block.stereo()
+        for listener in list(self.listeners):
+            listener.receive(payload)
 
     def end(self, reason: str) -> None:
         """Tell everyone who listens that the call is over."""
-        ears, self.ears = self.ears, {}
-        for over in ears.values():
-            over(reason)
+        listeners, self.listeners = self.listeners, {}
+        for listener in listeners:
+            listener.ended(reason)

@@ -3,73 +3,84 @@
 import itertools
 import secrets
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from hub.audio.g711 import Track
 from hub.events import CallEnded, CallStarted, CallSummary, Durable, stamped
-from hub.topics.live_audio import Sound
+from hub.topics.live_audio import LiveAudio
+from hub.topics.log import LOG_BYTES
 from hub.topics.topic import Topic
-from hub.transcribers.utterances import Transcript
+from hub.transcribers.utterances import Utterances
+from hub.transcript.outline import Outline
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOff:
+    """Where one part of a call stopped, so that the next one goes on there."""
+
+    call_ms: float
+    """Call time reached."""
+    at: float
+    """When audio was last received, on the registry's clock."""
+    settled_ms: dict[Track, float] = field(default_factory=dict)
+    """For a call that an earlier hub process left behind: call time up to which that process published each track's words. Else empty."""
 
 
 class Record:
     """One call, live or kept for a while after its end."""
 
-    def __init__(self, topic: Topic, sound: Sound) -> None:
+    __slots__ = ("call_sid", "ended_at", "left_off", "live_audio", "outline", "topic", "utterances")
+
+    def __init__(self, topic: Topic, live_audio: LiveAudio) -> None:
         self.call_sid = topic.call_sid
         self.topic = topic
-        self.sound = sound
-        self.transcript = Transcript(topic.call_sid)
-        self.started: CallStarted | None = None
-        """The first `call-started`, as sent; None until then."""
-        self.agent: str | None = None
-        """Whose stream was the newest; None where people speak on both tracks."""
-        self.ended: CallEnded | None = None
-        """The newest `call-ended`; None while the call lives."""
+        self.live_audio = live_audio
+        self.outline = Outline()
+        """What the events in the topic's log say of the call."""
+        self.utterances = Utterances(topic.call_sid)
+        """The utterances that are open, and the numbering. A Call that gives way keeps this one, and its successor gets the next."""
         self.ended_at = 0.0
-        """When, on the registry's clock; of a call taken up again, when it was heard last. Of one that never ended, nothing."""
-        self.call_ms = 0.0
-        """Call time reached then: where a stream that comes later goes on."""
-        self.settled_ms: dict[Track, float] = {}
-        """Call time up to which a hub before this one told each track's words; empty once that is told, or when there was none."""
+        """Registry clock time of the end. Only meaningful while the call is not live."""
+        self.left_off: LeftOff | None = None
+        """Where the next part of the call goes on. None while the first part lasts."""
+
+    @property
+    def started(self) -> CallStarted | None:
+        """The first `call-started`; see Outline."""
+        return self.outline.started
+
+    @property
+    def ended(self) -> CallEnded | None:
+        """The newest `call-ended`. None while the call is live."""
+        return self.outline.ended
+
+    @property
+    def agent(self) -> str | None:
+        """The agent whose stream is the newest; see Outline."""
+        return self.outline.agent
 
     @property
     def live(self) -> bool:
         """Whether the call goes on, as far as the hub knows."""
-        return self.ended is None
+        return self.outline.live
 
     @property
     def numbers(self) -> tuple[str | None, str | None]:
         """From and to, as far as they are known."""
-        return (self.started.from_, self.started.to) if self.started is not None else (None, None)
+        return self.outline.numbers
 
-    def give_way(self, call_ms: float, heard_at: float) -> None:
-        """Let another go on with this call, from here; who has it still to tell words of before keeps his own Transcript for them.
+    def give_way(self, call_ms: float, at: float) -> None:
+        """Let another Call go on with this record from `call_ms`, where audio was last received at `at`; see LeftOff.
 
-        `call_ms` is reached, `heard_at` when, on the registry's clock.
+        The previous Call keeps its own Utterances until its last finals are published.
         """
-        self.call_ms, self.ended_at, self.transcript = call_ms, heard_at, self.transcript.apart()
+        self.left_off, self.utterances = LeftOff(call_ms, at), self.utterances.successor()
 
     def summary(self) -> CallSummary:
         """Return the call as lists show it."""
-        started, ended = self.started, self.ended
-        return CallSummary(
-            call_sid=self.call_sid,
-            live=self.live,
-            started_at=started.at if started else None,
-            ended_at=ended.at if ended else None,
-            from_=started.from_ if started else None,
-            to=started.to if started else None,
-            direction=started.direction if started else None,
-            speakers=dict(self.transcript.speakers),
-            transcriber=started.transcriber if started else None,
-            utterances=len(self.transcript.finals),
-            reason=ended.reason if ended else None,
-            duration=ended.duration if ended else None,
-            transcript=ended.transcript if ended else None,
-            epoch=self.topic.epoch,
-            offset=self.topic.offset,
-        )
+        log = self.topic.log
+        return self.outline.summary(self.call_sid, log.epoch, log.offset)
 
 
 Watch: TypeAlias = Callable[[Record, Durable], None]
@@ -85,32 +96,35 @@ class Registry:
         clock: Callable[[], float],
         wall: Callable[[], float],
         soon: Callable[[Callable[[], None]], object],
+        log_bytes: int = LOG_BYTES,
     ) -> None:
-        """`clock` is monotonic and decides what expires; `wall` gives events their `at`; `soon` as in Topic."""
+        """`clock` is monotonic seconds and decides what expires. `wall` is Unix seconds, for the events' `at`. The others: see Topic."""
+        self._log_bytes = log_bytes
         self._records: dict[str, Record] = {}
         self._keep_seconds = keep_seconds
         self._clock = clock
         self._wall = wall
         self._soon = soon
-        self._sounds = itertools.count(1)
+        self._numbers = itertools.count(1)
+        """For live audio."""
         self._watchers: dict[Watch, None] = {}
-        """In the order they came."""
+        """In the order in which they came."""
         self._delivered = (0, 0)
-        """What was delivered of calls that are forgotten; see `delivered`."""
+        """Deliveries of calls that are forgotten; see `delivered`."""
 
     def open(self, call_sid: str) -> Record:
-        """Return the call's record, made now if there is none: a second stream joins the topic that is there, also after its end."""
+        """Return the call's record, made now if there is none: a second stream joins the topic that is there, also after the call's end."""
         record = self._records.get(call_sid)
         if record is None:
-            topic = Topic(call_sid, secrets.token_hex(6), self._wall, self._soon)
-            record = self._records[call_sid] = Record(topic, Sound(next(self._sounds)))
-        record.ended = None
+            topic = Topic(call_sid, secrets.token_hex(6), self._wall, self._soon, self._log_bytes)
+            record = self._records[call_sid] = Record(topic, LiveAudio(next(self._numbers)))
         return record
 
-    def close(self, record: Record, ended: CallEnded, call_ms: float) -> None:
-        """Say that the call is over; it stays findable for its keep time."""
-        record.ended, record.ended_at, record.call_ms = ended, self._clock(), call_ms
-        record.sound.end("the call is over")
+    def close(self, record: Record, call_ms: float) -> None:
+        """The call ended at this call time: it stays findable for its keep time."""
+        record.ended_at = self._clock()
+        record.left_off = LeftOff(call_ms, record.ended_at)
+        record.live_audio.end("the call is over")
 
     def now(self) -> str:
         """Return the present moment as events carry it."""
@@ -125,7 +139,7 @@ class Registry:
         self._watchers.pop(watcher, None)
 
     def announce(self, record: Record, event: Durable) -> None:
-        """Tell the watchers that a call began, ended, or lost, got back or changed its transcriber. Never waits."""
+        """Tell the watchers about an event that concerns a call as a whole. Never waits."""
         for watcher in list(self._watchers):
             watcher(record, event)
 
@@ -136,13 +150,13 @@ class Registry:
     @property
     def delivered(self) -> tuple[int, int]:
         """How many durable events and interims were delivered to subscribers, of all calls ever."""
-        delivered = [self._delivered, *(record.topic.delivered for record in self._records.values())]
-        return sum(durable for durable, _ in delivered), sum(interims for _, interims in delivered)
+        counts = [self._delivered, *(record.topic.audience.delivered for record in self._records.values())]
+        return sum(durable for durable, _ in counts), sum(interims for _, interims in counts)
 
     @property
     def kept_bytes(self) -> int:
-        """The size of all calls' histories."""
-        return sum(record.topic.kept_bytes for record in self._records.values())
+        """The size of all calls' logs."""
+        return sum(record.topic.log.kept_bytes for record in self._records.values())
 
     def live(self) -> list[str]:
         """Return the callSids of live calls, oldest first."""
@@ -155,15 +169,16 @@ class Registry:
         return len(self._records)
 
     def expire(self) -> int:
-        """Forget the calls that ended longer ago than the keep time; return how many. Who still reads its replay keeps it alive."""
+        """Forget the calls that ended longer ago than the keep time; return how many. A subscriber that still replays one keeps its log."""
         before = self._clock() - self._keep_seconds
-        gone = [sid for sid, record in self._records.items() if record.ended is not None and record.ended_at <= before]
+        gone = [sid for sid, record in self._records.items() if not record.live and record.ended_at <= before]
         for sid in gone:
             topic = self._records.pop(sid).topic
-            for following in [following for following in topic.followings if following.complete]:
-                topic.leave(following)
-            durable, interims = topic.delivered
+            audience = topic.audience
+            for following in [following for following in audience.followings if following.complete]:
+                audience.leave(following)
+            durable, interims = audience.delivered
             self._delivered = self._delivered[0] + durable, self._delivered[1] + interims
-            if not topic.followings:
-                topic.clear()  # a subscriber's socket may hold on to its cursor for days
+            if not len(audience):
+                topic.log.clear()  # a subscriber's socket may hold on to its cursor for days
         return len(gone)

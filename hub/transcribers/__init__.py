@@ -1,4 +1,4 @@
-"""How a call's audio becomes words: the Transcriber seam, the reconnecting session, the replay buffer, the fallback, utterances.
+"""How a call's audio becomes words: the Transcriber seam, the reconnecting session, its replay buffer, the fallback, utterances.
 
-Knows sockets, retries and words. Does not know any vendor's messages, calls or subscribers.
+Knows sockets, attempts and words. Does not know any vendor's messages, calls or subscribers.
 """

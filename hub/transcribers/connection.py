@@ -1,8 +1,9 @@
-"""One connection to a provider: dialled, written to and hung up, the latter two without ever waiting.
+"""One WebSocket connection to a provider: opened, written to and closed. Only opening waits.
 
-Knows sockets and their errors. Does not know what is said on them, nor when to try again.
+Knows sockets and their errors. Does not know what the messages mean, nor when to connect again.
 """
 
+import asyncio
 import functools
 import logging
 import os
@@ -26,38 +27,41 @@ from hub.audio.timeline import Block
 from hub.errors import ProviderError
 from hub.transcribers.replay import AudioClock
 
-_wire_log = logging.getLogger(f"{__name__}.wire")
-_wire_log.setLevel(logging.INFO)
-"""For websockets, which writes every header at DEBUG, and one of them is the key."""
+_websockets_log = logging.getLogger(f"{__name__}.websockets")
+_websockets_log.setLevel(logging.INFO)
+"""The logger of the library. At DEBUG the library writes every header, and one header is the key."""
 
 PING_SECONDS = 20.0
-"""WebSocket pings find a connection that died without a word."""
+"""WebSocket pings find a connection that died without a close."""
 
 BUFFER_BYTES = 64 * 1024
-"""A socket that has more than this to write gets no more for now: the rest waits in the replay, which is bounded."""
+"""A socket with more than this to write gets no more for now: the rest waits in the replay buffer, which is bounded."""
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 """A long utterance with all its words is 100 KB."""
 
+PROBE_SECONDS = 10.0
+"""How long a probe of `transcript-hub check` waits for a provider: as long as a call would."""
+
 
 @functools.cache
 def _tls() -> ssl.SSLContext:
-    """Return the one context of this process: reading the machine's certificates takes 35 ms, in which nobody's audio is taken in."""
+    """Return the one TLS context of this process. Reading the machine's certificates takes 35 ms, and meanwhile no audio is taken in."""
     return ssl.create_default_context()
 
 
 def prepare(url: str) -> None:
-    """Do now what the first `dial` would take long for."""
+    """Do now what would make the first `dial` slow."""
     if url.startswith("wss:"):
         _tls()
 
 
 _MASKS = 4096
-"""Bytes of randomness fetched at once: a system call for each frame's four costs more than masking it."""
+"""Bytes of randomness fetched at once. A system call for the four bytes of each frame costs more than masking the frame."""
 
 
 def _masks() -> Iterator[bytes]:
-    """Yield masking keys, each unpredictable, as RFC 6455 section 5.3 wants."""
+    """Yield masking keys, each unpredictable, as RFC 6455 section 5.3 demands."""
     while True:
         pool = os.urandom(_MASKS)
         for at in range(0, _MASKS, 4):
@@ -72,7 +76,7 @@ _TEXT, _BINARY = 0x81, 0x82
 
 
 def _frame(kind: int, payload: bytes) -> bytes:
-    """Return a whole masked message. No extension is negotiated, so this is all there is to a frame."""
+    """Return a whole masked message as one frame. The hub negotiates no extension, so a frame has no other parts."""
     size, key = len(payload), _mask()
     if size < 126:
         head = bytes((kind, 0x80 | size))
@@ -83,31 +87,31 @@ def _frame(kind: int, payload: bytes) -> bytes:
     return head + key + apply_mask(payload, key)
 
 
-class Wire(ClientConnection):
-    """A connection that hands text messages over where they are parsed: no queue, no task woken for each.
+class ProviderSocket(ClientConnection):
+    """A WebSocket that hands over each text message inside its own read: no queue, and no task woken per message.
 
-    `websockets` has its subclasses override `process_event`, and takes one by `connect(create_connection=…)`. Most messages are interims,
-    several a second and call, and waking a task for one costs more than reading it.
+    Most messages are interims, several per second and call, and waking a task for one costs more than reading it. `websockets` has its
+    subclasses override `process_event`, and takes a subclass by `connect(create_connection=…)`.
     """
 
-    take: Callable[[bytes], None] | None = None
-    """What is called for each whole text message; must not raise. None: `recv()` gets them."""
+    on_text: Callable[[bytes], None] | None = None
+    """Called with each whole text message; must not raise. None: `recv()` returns the messages."""
 
     def process_event(self, event: Event) -> None:
         """See websockets.asyncio.connection.Connection."""
-        if self.take is not None and isinstance(event, Frame) and event.opcode is Opcode.TEXT and event.fin:
-            self.take(bytes(event.data))
+        if self.on_text is not None and isinstance(event, Frame) and event.opcode is Opcode.TEXT and event.fin:
+            self.on_text(bytes(event.data))
         else:
             super().process_event(event)
 
 
-class Line:
-    """A connection that is open, and what is known of it. Times are on the session's clock, seconds."""
+class ProviderConnection:
+    """An open connection and its state. Times are seconds of the session's clock."""
 
-    def __init__(self, connection: Wire, take: Callable[[bytes], None], now: float) -> None:
-        """`take` is called for each text message from here on, whoever waits; it must not raise."""
-        self._connection = connection
-        connection.take = take
+    def __init__(self, socket: ProviderSocket, on_text: Callable[[bytes], None], now: float) -> None:
+        """`on_text` is called with each text message from here on, inside the socket's own read; it must not raise."""
+        self._socket = socket
+        socket.on_text = on_text
         self.clock = AudioClock()
         self.ready = False
         """Whether the provider has accepted the session, so that audio may flow."""
@@ -117,85 +121,85 @@ class Line:
         self.audio_at = now
         """When audio was last sent."""
         self.read_at = now
-        """When anything last came."""
+        """When a message last came."""
         self.ended_at: float | None = None
-        """When the end message was sent; None before that."""
-        self.heard_ms = 0.0
-        """How much of the audio sent the provider has surely heard, on `clock`."""
+        """When the end message was sent; None before."""
+        self.processed_ms = 0.0
+        """How much of the audio sent the provider has surely processed, on `clock`."""
         self._ticked_at = now
 
     @property
     def has_room(self) -> bool:
-        """Whether the socket takes more for now. A closing one does not; asyncio's TLS one cannot be asked for its buffer then."""
-        transport = self._connection.transport
+        """Whether the socket takes more for now. A closing socket does not, and asyncio's TLS transport has no buffer to ask for then."""
+        transport = self._socket.transport
         return not transport.is_closing() and transport.get_write_buffer_size() <= BUFFER_BYTES
 
     def send(self, message: str | bytes, now: float) -> None:
-        """Write a text or an audio message. Nothing happens when the connection is closing: `closed` will say so."""
+        """Write a text or an audio message. Does nothing if the connection is closing: `closed` raises then."""
         self.written_at = now
-        broadcast((self._connection,), message)
+        broadcast((self._socket,), message)
 
     def send_audio(self, block: Block, payload: bytes, padding: int, now: float) -> None:
-        """Write a block as this payload, with so many bytes of silence after it. As `send`, at a third of its cost."""
+        """Write a block as this payload, followed by so many bytes of silence. Does what `send` does, at a third of its cost."""
         self.audio_at = self.written_at = now
         self.clock.sent(block, padding / BYTES_PER_MS)
-        if self._connection.protocol.state is State.OPEN:
-            self._connection.transport.write(_frame(_BINARY, payload + b"\xff" * padding if padding else payload))
+        if self._socket.protocol.state is State.OPEN:
+            self._socket.transport.write(_frame(_BINARY, payload + b"\xff" * padding if padding else payload))
 
     def send_text(self, message: bytes) -> bool:
-        """Write a text message that is UTF-8 already; return whether the other side still keeps up. As `send`, at a third of its cost."""
-        connection = self._connection
-        if connection.protocol.state is State.OPEN:
-            connection.transport.write(_frame(_TEXT, message))
-        return connection.transport.get_write_buffer_size() <= BUFFER_BYTES if not connection.transport.is_closing() else False
+        """Write a text message that is UTF-8 already, at a third of the cost of `send`; return whether the other side keeps up."""
+        socket = self._socket
+        if socket.protocol.state is State.OPEN:
+            socket.transport.write(_frame(_TEXT, message))
+        return socket.transport.get_write_buffer_size() <= BUFFER_BYTES if not socket.transport.is_closing() else False
 
     async def closed(self) -> None:
-        """Wait until the connection is closed, by whoever. Raises: ConnectionClosed, always."""
+        """Wait until either side has closed the connection. Raises: ConnectionClosed, always."""
         while True:
-            message = await self._connection.recv(decode=False)
-            # Here come only a message from before the line was made, one in pieces, and binary ones, which no provider sends.
-            if self._connection.take is not None:
-                self._connection.take(message)
+            message = await self._socket.recv(decode=False)
+            # `recv` returns only a message from before `on_text` was set, one in fragments, and binary ones, which no provider sends.
+            if self._socket.on_text is not None:
+                self._socket.on_text(message)
 
     def tick(self, now: float) -> None:
-        """Let time pass for `heard_ms`: a provider takes a backlog in at the pace of speech, or faster."""
+        """Let time pass for `processed_ms`: a provider processes a backlog at the pace of speech, or faster."""
         if self.ready:
-            self.heard_ms = min(self.clock.total_ms, self.heard_ms + (now - self._ticked_at) * 1000)
+            self.processed_ms = min(self.clock.total_ms, self.processed_ms + (now - self._ticked_at) * 1000)
         self._ticked_at = now
 
     def cut(self) -> None:
         """Break the connection: `closed` raises."""
-        self._connection.transport.abort()
+        self._socket.transport.abort()
 
     def hang_up(self, end: str | None) -> None:
-        """Close, with the end message first if there is one that was not said, so that the provider ends its session and bill at once."""
-        connection = self._connection
-        if connection.protocol.state is State.OPEN:
+        """Close, after the end message if there is one that was not sent yet: then the provider ends the session, and its bill, at once."""
+        socket = self._socket
+        if socket.protocol.state is State.OPEN:
             if end is not None and self.ended_at is None:
-                broadcast((connection,), end)
-            connection.protocol.send_close(1000)
-            connection.send_data()
-        transport = connection.transport
+                broadcast((socket,), end)
+            socket.protocol.send_close(1000)
+            socket.send_data()
+        transport = socket.transport
         if not transport.is_closing() and transport.get_write_buffer_size():
-            transport.abort()  # who takes nothing any more would keep the socket for ever
+            transport.abort()  # a peer that reads nothing any more would keep the socket open for ever
         else:
             transport.close()
 
 
-Refused = Callable[[int, bytes, Mapping[str, str]], ProviderError]
-"""Translates a handshake that was answered by something else than 101."""
+TranslateRefusal = Callable[[int, bytes, Mapping[str, str]], ProviderError]
+"""Translates the status, body and headers of a handshake that was not answered by 101."""
 
 
-async def dial(provider: str, url: str, headers: Mapping[str, str], seconds: float, refused: Refused) -> Wire:
-    """Open a connection within so many seconds. `provider` begins the sentences that say why it could not be.
+async def dial(provider: str, url: str, headers: Mapping[str, str], seconds: float, refused: TranslateRefusal) -> ProviderSocket:
+    """Open a WebSocket within so many seconds. `provider` is the subject of the sentences that say why it failed.
 
     Safe to cancel. Raises: ProviderError.
     """
     tls: dict[str, Any] = {"ssl": _tls(), "ssl_shutdown_timeout": 1.0} if url.startswith("wss:") else {}
     try:
-        connection = await connect(
+        socket = await connect(
             url,
-            create_connection=Wire,
+            create_connection=ProviderSocket,
             additional_headers=headers,
             compression=None,
             max_size=MAX_MESSAGE_BYTES,
@@ -203,14 +207,16 @@ async def dial(provider: str, url: str, headers: Mapping[str, str], seconds: flo
             ping_interval=PING_SECONDS,
             ping_timeout=PING_SECONDS,
             user_agent_header="transcript-hub",
-            logger=_wire_log,
+            logger=_websockets_log,
             **tls,
         )
     except InvalidStatus as error:
         answer = error.response
         raise refused(answer.status_code, bytes(answer.body or b""), dict(answer.headers.raw_items())) from error
     except (InvalidURI, UnicodeError) as error:
-        raise ProviderError(provider, f"has an address that is none; check {provider.upper()}_URL", retryable=False) from error
+        raise ProviderError(
+            provider, f"has an address that is not a WebSocket URL; check {provider.upper()}_URL", retryable=False
+        ) from error
     except InvalidProxy as error:
         raise ProviderError(provider, f"cannot be reached through this machine's proxy: {error}", retryable=False) from error
     except TimeoutError as error:
@@ -218,5 +224,16 @@ async def dial(provider: str, url: str, headers: Mapping[str, str], seconds: flo
     except (OSError, WebSocketException, EOFError) as error:
         said = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise ProviderError(provider, f"cannot be reached: {said}", retryable=True) from error
-    assert isinstance(connection, Wire)
-    return connection
+    assert isinstance(socket, ProviderSocket)
+    return socket
+
+
+async def leave(socket: ProviderSocket, end: str = "") -> None:
+    """Close a socket that a probe opened, after the provider's own end message if it has one, so that the session costs nothing more."""
+    try:
+        async with asyncio.timeout(PROBE_SECONDS):
+            if end:
+                await socket.send(end)
+            await socket.close()
+    except (WebSocketException, OSError, TimeoutError):  # the provider closed first, in whichever way
+        socket.transport.abort()

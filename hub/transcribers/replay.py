@@ -1,7 +1,10 @@
-"""A call's audio that a provider may have to hear again. Pure: no socket, no clock of its own.
+"""The replay buffer: a call's audio that may have to be sent to a provider again. Pure: no socket, no clock of its own.
 
-Audio is kept from the first block on, also while nobody is connected, until the provider has settled it or the buffer is full. What is
-replayed after a break has silence where a track was settled already, so nothing can be heard twice.
+Why: a provider that loses its connection forgets the audio whose words it had not settled yet. Example: the connection breaks at second
+20. The inbound track is settled up to second 19, the outbound track up to second 12, because somebody there speaks without a pause. The
+next connection gets the audio from second 12 on, with the inbound track silent until second 19. So no word is lost, and none comes twice.
+
+Audio is kept from the first block on, also while no connection is open, until the provider has settled it or the buffer is full.
 """
 
 from bisect import bisect_left, bisect_right
@@ -12,47 +15,44 @@ from hub.audio import g711
 from hub.audio.g711 import BYTES_PER_MS, Track
 from hub.audio.timeline import Block
 
-REPLAY_MS = 60_000.0
-"""What a provider's outage may last without losing a word: 1 MB a call, and only while a provider settles nothing."""
-
 Span: TypeAlias = tuple[float, float]
 """A stretch of call time in ms."""
 
 
 class Kept:
-    """One block in the replay."""
+    """One block in the buffer."""
 
     __slots__ = ("block", "end_ms", "sent_at")
 
     def __init__(self, block: Block) -> None:
         self.block = block
         self.end_ms = block.end_ms
-        """Looked at for every block several times, so worked out once."""
+        """Read several times per block, so computed once."""
         self.sent_at: float | None = None
-        """When it was sent on the present connection, on the session's clock; None when it was not."""
+        """When the block was sent on the present connection, on the session's clock; None if it was not."""
 
 
 class ReplayBuffer:
-    """Blocks in order: those sent and not settled, then those to send. All times are ms of call time."""
+    """Blocks in order: first those that were sent and are not settled, then those to send. All times are ms of call time."""
 
-    def __init__(self, tracks: tuple[Track, ...], bound_ms: float = REPLAY_MS) -> None:
-        """`bound_ms` is of audio, not of call time: a leap of the stream's clock costs no memory."""
+    def __init__(self, tracks: tuple[Track, ...], bound_ms: float) -> None:
+        """`bound_ms` limits audio, not call time: a leap of the stream's clock costs no memory."""
         self._bound_ms = bound_ms
         self._kept: deque[Kept] = deque()
         self._held_ms = 0.0
-        """How much audio is in the replay."""
+        """How much audio is in the buffer."""
         self._unsent = 0
         """Index of the first block that was not sent on the present connection."""
         self._sent_ms = 0.0
-        """Where the newest block ends that was sent on the present connection; 0 when none was."""
+        """End of the newest block that was sent on the present connection; 0 if none was."""
         self.settled_ms: dict[Track, float] = dict.fromkeys(tracks, 0.0)
-        """Up to where each track needs no hearing again."""
+        """Per track, up to where no audio has to be sent again."""
         self._masked_ms = 0.0
-        """The furthest of them: a block behind it goes out as it came."""
+        """The furthest of `settled_ms`: a block that starts behind it is sent as it came."""
         self.end_ms = 0.0
         """Up to where audio was pushed."""
         self._out_of_reach: dict[Track, list[Span]] = {track: [] for track in tracks}
-        """What was sent, dropped from the buffer and not settled: lost if the connection breaks before it is."""
+        """Audio that was sent and dropped from the buffer unsettled: lost if the connection breaks before the provider settles it."""
         self._lost: dict[Track, list[Span]] = {track: [] for track in tracks}
 
     @property
@@ -67,11 +67,11 @@ class ReplayBuffer:
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing is left to hear: all that was pushed is settled, or known to be lost."""
+        """Whether no audio waits for its words: all that was pushed is settled, or reported as lost."""
         return not self._kept and not any(self._out_of_reach.values()) and not any(self._lost.values())
 
     def push(self, block: Block) -> None:
-        """Keep one block; forget the oldest when that is too much."""
+        """Keep one block; drop the oldest ones if that is more than the bound."""
         kept = Kept(block)
         self._kept.append(kept)
         self.end_ms = kept.end_ms
@@ -80,7 +80,7 @@ class ReplayBuffer:
             self._drop()
 
     def next(self, now: float) -> Block:
-        """Return the next block to send and take it for sent. Only when `has_more`."""
+        """Return the next block to send, and count it as sent. Only if `has_more`."""
         kept = self._kept[self._unsent]
         self._unsent += 1
         kept.sent_at = now
@@ -88,9 +88,9 @@ class ReplayBuffer:
         return self._masked(kept.block)
 
     def settle(self, track: Track, until_ms: float) -> None:
-        """Say that a track is transcribed up to there, and forget what every track has behind it.
+        """Mark a track as transcribed up to there, and forget the blocks that are settled on every track.
 
-        Never beyond what was sent: what a provider says of audio that it cannot have heard must not silence that audio.
+        Nothing is settled beyond the audio that was sent: a provider that reports on audio it never received must not silence that audio.
         """
         until_ms = min(until_ms, self._sent_ms)
         if until_ms <= self.settled_ms[track]:
@@ -104,7 +104,7 @@ class ReplayBuffer:
             self._forget()
 
     def rewind(self) -> None:
-        """The connection broke: everything that is not settled has to be sent again."""
+        """Prepare for another connection: everything that is not settled has to be sent again."""
         self._unsent = 0
         self._sent_ms = 0.0
         for kept in self._kept:
@@ -115,27 +115,27 @@ class ReplayBuffer:
             spans.clear()
 
     def take_lost(self) -> list[tuple[Track, Span]]:
-        """Return, once, what was dropped before anyone heard it."""
+        """Return the audio that was dropped before it was transcribed, once."""
         lost = [(track, span) for track, spans in self._lost.items() for span in spans]
         for spans in self._lost.values():
             spans.clear()
         return lost
 
     def abandon(self) -> None:
-        """Nobody will hear the rest: it is lost, with what is out of reach."""
+        """Count everything that is not settled as lost: no other connection will follow."""
         self.rewind()
         while self._kept:
             self._drop()
 
     def unsettled(self) -> list[Block]:
-        """Return what nobody has settled, with silence where one track was, for another transcriber to hear."""
+        """Return the blocks that are not settled, with silence where one track is, for another transcriber."""
         return [self._masked(kept.block) for kept in self._kept]
 
     def sent_at(self, at_ms: float) -> float | None:
-        """Return when the audio at a call time was sent on the present connection; None when it is not in the buffer any more."""
+        """Return when the audio at a call time was sent on the present connection; None if it is no longer in the buffer."""
         if not self._kept:
             return None
-        # Blocks are nearly all of one length, so the index can be guessed and corrected.
+        # Nearly all blocks have one length, so the index can be guessed and corrected.
         first = self._kept[0].block
         guess = int((at_ms - first.start_ms) / max(1.0, first.end_ms - first.start_ms))
         for index in range(max(0, guess - 1), min(len(self._kept), guess + 2)):
@@ -145,7 +145,7 @@ class ReplayBuffer:
         return None
 
     def _forget(self) -> Block:
-        """Take the oldest block out."""
+        """Remove the oldest block and return it."""
         block = self._kept.popleft().block
         self._held_ms -= block.end_ms - block.start_ms
         self._unsent = max(0, self._unsent - 1)
@@ -172,9 +172,10 @@ class ReplayBuffer:
 
 
 def _join(spans: list[Span], start: float, end: float) -> None:
-    """Add a span to others in order; those without a hole between them become one.
+    """Add a span to spans that are in order; spans without a hole between them become one.
 
-    Nearly always it is the last. It is not when audio was dropped unsent while the audio before it, sent, still waited for its words.
+    Nearly always the new span comes last. It does not if audio was dropped before it was sent, while earlier audio, which was sent, still
+    waited for its words.
     """
     if spans and spans[-1][1] == start:
         spans[-1] = (spans[-1][0], end)
@@ -189,25 +190,25 @@ def _join(spans: list[Span], start: float, end: float) -> None:
 
 
 class AudioClock:
-    """Maps a connection's own time, which counts the audio sent on it, to call time."""
+    """Translates a connection's own time, which counts the audio sent on it, into call time."""
 
     def __init__(self) -> None:
         self._sent_ms: list[float] = []
-        """Where on the connection each stretch without a leap begins."""
+        """Where each stretch without a leap begins, in the connection's time."""
         self._call_ms: list[float] = []
-        """And where in the call."""
+        """Where each stretch without a leap begins, in call time."""
         self.total_ms = 0.0
-        """Audio sent on this connection."""
+        """How much audio was sent on this connection."""
 
     def sent(self, block: Block, padding_ms: float = 0.0) -> None:
-        """Note one block as sent, with silence after it that is no part of the call."""
+        """Count one block as sent, with silence after it that is no part of the call."""
         if not self._call_ms or self._call_ms[-1] + (self.total_ms - self._sent_ms[-1]) != block.start_ms:
             self._sent_ms.append(self.total_ms)
             self._call_ms.append(block.start_ms)
         self.total_ms += block.end_ms - block.start_ms + padding_ms
 
     def call_ms(self, sent_ms: float, *, end: bool = False) -> float:
-        """Return the call time of a moment on the connection. `end`: a moment at a leap belongs to what lies before it."""
+        """Return the call time of a moment on the connection. `end`: a moment at a leap is the end of the audio before the leap."""
         if not self._sent_ms:
             return sent_ms
         index = max(0, (bisect_left if end else bisect_right)(self._sent_ms, sent_ms) - 1)

@@ -1,6 +1,6 @@
-"""What turns a call's audio into words. One file per provider; this one says what they all promise.
+"""The Transcriber seam: what every way to turn a call's audio into words promises, and what it reports.
 
-A transcriber belongs to one call. It knows sockets, threads and retries, not subscribers.
+A transcriber belongs to one call. It knows sockets, threads and retries. It does not know subscribers.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from hub.transcribers.utterances import NotTranscribed, Recognized
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The provider stopped answering. `attempt` counts the reconnects so far; 0 means that it will not be tried again."""
+    """The provider stopped answering. `attempt` counts the attempts to reconnect so far; 0: there will be no other attempt."""
 
     provider: str
     reason: str
@@ -22,7 +22,7 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """The provider transcribes again, after `attempt` tries."""
+    """The provider transcribes again, after `attempt` attempts."""
 
     provider: str
     reason: str
@@ -40,36 +40,36 @@ class Switched:
 
 Report: TypeAlias = Recognized | NotTranscribed | Lost | Restored | Switched
 OnReport: TypeAlias = Callable[[Report], None]
+"""Takes one report. Never waits, never raises."""
 
 
 class Transcriber(Protocol):
-    """One call's way to its words.
+    """Turns one call's audio into reports.
 
-    The call pushes blocks from the first chunk on, also while the provider still shakes hands, then calls `finish()` once. `run()` is
-    awaited beside that, in the call's TaskGroup, and reports each fact by calling `hear`, which never blocks and never raises. All times
-    in reports are seconds of call time, taken from the blocks' own positions.
+    The call pushes blocks from the first chunk on, also while the provider still shakes hands, then calls `finish()`. Beside that, the
+    call awaits `run()` in its TaskGroup. All times in reports are seconds of call time, taken from the blocks' own positions.
     """
 
     @property
     def provider(self) -> str:
-        """Who transcribes: deepgram, assemblyai, local."""
+        """Name of the provider, as a call chooses it and as events show it: deepgram, for example."""
 
     @property
     def model(self) -> str:
-        """With which model of theirs."""
+        """Name of the provider's model; empty if there is none."""
 
     def push(self, block: Block) -> None:
-        """Take one block, in order. Never waits; what cannot be held is reported as NotTranscribed."""
+        """Take one block, in order. Never waits; what cannot be kept is reported as NotTranscribed."""
 
     def finish(self) -> None:
         """Say that no block follows. Safe to call twice."""
 
-    async def run(self, hear: OnReport) -> bool:
-        """Transcribe until the audio is finished and the provider has said its last word.
+    async def run(self, report: OnReport) -> bool:
+        """Transcribe until the audio is finished and the provider has sent its last words; call `report` with each fact.
 
-        Returns whether the transcript is complete: False when the provider was lost before its last word. Cancelling it closes the
-        provider's session at once. Raises nothing that the call must catch, except ProviderError when it could not start at all.
+        Returns whether the transcript is complete: False if the provider was lost before its last words. Cancelling `run` closes the
+        provider's session at once. Raises: ProviderError if no retry can help, and nothing else that the call must catch.
         """
 
     def unsettled(self) -> list[Block]:
-        """Return what it was given and has not settled, with silence where a track was settled: for another to hear after `run` raised."""
+        """Return the blocks that are not settled, with silence where one track is: another transcriber takes them when `run` raised."""

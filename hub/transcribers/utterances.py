@@ -1,4 +1,4 @@
-"""Folds what a provider heard into utterances. Pure; does not know which provider spoke."""
+"""Folds what a provider recognized into utterances. Pure; does not know which provider it was."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,10 +6,7 @@ from dataclasses import dataclass
 import msgspec
 
 from hub.audio.g711 import Track
-from hub.events import Final, Interim, Word
-
-SPEAKERS: dict[Track, str] = {"inbound": "caller", "outbound": "callee"}
-"""Labels of who speaks on each track, unless they are known better."""
+from hub.events import SPEAKERS, Final, Interim, Word
 
 LONG_SECONDS = 30.0
 """An utterance without a pause ends at the next settled piece after this long, so that a monologue still becomes readable finals."""
@@ -25,11 +22,11 @@ class RecognizedWord(msgspec.Struct, frozen=True, gc=False):
 
 
 class Recognized(msgspec.Struct, frozen=True):
-    """What a provider says of one track between `start` and `end`, seconds of call time.
+    """What a provider recognized on one track between `start` and `end`, seconds of call time.
 
-    The text continues what is settled of the track's open utterance and replaces what was not. `settled`: this piece will not change.
-    `closes`: the utterance is over (a pause); only together with `settled`. An empty text is a fact too: nothing was said there.
-    `interrupted`: there was more to say, and the other side spoke first.
+    The text continues the settled part of the track's open utterance, and replaces the part that was not settled. `settled`: this piece
+    will not change. `closes`: the utterance is over (the speaker paused); only together with `settled`. An empty text is a fact too:
+    nothing was said there. `interrupted`: the speaker had more to say, and the other side cut in.
     """
 
     track: Track
@@ -46,7 +43,7 @@ class Recognized(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class NotTranscribed:
-    """Audio of one track that nobody transcribed, seconds of call time."""
+    """Audio of one track that nobody transcribed, in seconds of call time."""
 
     track: Track
     start: float
@@ -54,21 +51,21 @@ class NotTranscribed:
     reason: str
 
 
-class _Open:
+class _OpenUtterance:
     """An utterance that is not over."""
 
-    __slots__ = ("id", "pending", "revision", "settled", "told")
+    __slots__ = ("id", "pending", "revision", "settled", "shown")
 
     def __init__(self, identity: str) -> None:
         self.id = identity
         self.revision = 0
-        """Of the last event about it; 0 while there was none."""
+        """Revision of the last event about this utterance; 0 while there was none."""
         self.settled: list[Recognized] = []
         """Pieces that will not change."""
         self.pending: Recognized | None = None
-        """The piece after them that may still change; None where there is none."""
-        self.told = ""
-        """The text of the last interim, so that nothing is told twice."""
+        """The piece after `settled` that may still change; None if there is none."""
+        self.shown = ""
+        """Text of the last interim, so that no interim repeats another."""
 
     def pieces(self) -> list[Recognized]:
         return [*self.settled, self.pending] if self.pending else self.settled
@@ -82,59 +79,57 @@ class _Open:
         return round(sum(value * words for value, words in known) / weight, 4) if weight else None
 
 
-class Transcript:
+class Utterances:
     """One call's utterances, in the order they ended. Ids are stable and unique in the call, also across streams and providers."""
 
     def __init__(self, call_sid: str) -> None:
         self.call_sid = call_sid
         self.speakers = dict(SPEAKERS)
-        """Label per track; the call sets what its parameters say."""
-        self.finals: list[Final] = []
-        """Every utterance that is over and has text."""
-        self._open: dict[Track, _Open] = {}
+        """Label per track; the call sets those that its parameters give."""
+        self._open: dict[Track, _OpenUtterance] = {}
         self._counts: dict[Track, int] = {"inbound": 0, "outbound": 0}
 
-    def apart(self) -> "Transcript":
-        """Return one that goes on with this one's utterances, while what is still open here ends here, under its own labels."""
-        other = Transcript(self.call_sid)
-        other.speakers, other.finals, other._counts = dict(self.speakers), self.finals, self._counts
-        return other
+    def successor(self) -> "Utterances":
+        """Return one that goes on numbering where this one is. The utterances that are open here end here, under the labels of this one."""
+        successor = Utterances(self.call_sid)
+        successor.speakers, successor._counts = dict(self.speakers), self._counts
+        return successor
 
     def name(self, speakers: Mapping[Track, str]) -> None:
         """Label tracks by who speaks there, from here on."""
         self.speakers.update(speakers)
 
-    def fold(self, heard: Recognized) -> Interim | Final | None:
-        """Take one report; return the event that it makes, or None when it changes nothing that a reader would see."""
-        utterance = self._open.get(heard.track)
+    def fold(self, piece: Recognized) -> Interim | Final | None:
+        """Take one report; return the event that it makes, or None if it changes nothing that a reader would see."""
+        utterance = self._open.get(piece.track)
         if utterance is None:
-            if not heard.text:
+            if not piece.text:
                 return None
-            self._counts[heard.track] += 1
-            utterance = self._open[heard.track] = _Open(f"{heard.track}-{self._counts[heard.track]}")
+            self._counts[piece.track] += 1
+            utterance = self._open[piece.track] = _OpenUtterance(f"{piece.track}-{self._counts[piece.track]}")
         utterance.pending = None
-        if not heard.settled:
-            utterance.pending = heard
-            return self._interim(heard.track, utterance)
-        if heard.text:
-            utterance.settled.append(heard)
-        if heard.closes or (utterance.settled and heard.end - utterance.settled[0].start >= LONG_SECONDS):
-            return self._final(heard.track, utterance)
-        return self._interim(heard.track, utterance)
+        if not piece.settled:
+            utterance.pending = piece
+            return self._interim(piece.track, utterance)
+        if piece.text:
+            utterance.settled.append(piece)
+        if piece.closes or (utterance.settled and piece.end - utterance.settled[0].start >= LONG_SECONDS):
+            return self._final(piece.track, utterance)
+        return self._interim(piece.track, utterance)
 
     def is_open(self, track: Track) -> bool:
-        """Return whether an utterance of this track awaits its final."""
+        """Return whether an utterance of this track is not over yet."""
         return track in self._open
 
     def close(self) -> list[Final]:
-        """End what is open with the words known so far: better unsettled words than lost ones."""
+        """End the open utterances with the words known so far: unsettled words are better than lost ones."""
         return [self._final(track, utterance) for track, utterance in list(self._open.items())]
 
-    def _interim(self, track: Track, utterance: _Open) -> Interim | None:
+    def _interim(self, track: Track, utterance: _OpenUtterance) -> Interim | None:
         text = utterance.text()
-        if text == utterance.told:
+        if text == utterance.shown:
             return None
-        utterance.told = text
+        utterance.shown = text
         utterance.revision += 1
         start, end = self._span(utterance)
         return Interim(
@@ -149,11 +144,11 @@ class Transcript:
             confidence=utterance.confidence(),
         )
 
-    def _final(self, track: Track, utterance: _Open) -> Final:
+    def _final(self, track: Track, utterance: _OpenUtterance) -> Final:
         del self._open[track]
         start, end = self._span(utterance)
         pieces = utterance.pieces()
-        final = Final(
+        return Final(
             call_sid=self.call_sid,
             utterance=utterance.id,
             revision=utterance.revision + 1,
@@ -171,12 +166,9 @@ class Transcript:
             language=next((piece.language for piece in pieces if piece.language), None),
             interrupted=any(piece.interrupted for piece in pieces),
         )
-        if final.text:
-            self.finals.append(final)
-        return final
 
     @staticmethod
-    def _span(utterance: _Open) -> tuple[float, float]:
+    def _span(utterance: _OpenUtterance) -> tuple[float, float]:
         pieces = [piece for piece in utterance.pieces() if piece.text]
         if not pieces:
             return 0.0, 0.0

@@ -7,7 +7,7 @@ the hub's own calls. Source: twilio.com/docs/voice/api/call-resource and stream-
 import asyncio
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -16,6 +16,7 @@ import aiohttp
 import msgspec
 
 from hub.audio.g711 import Track
+from hub.backoff import Backoff, happens
 from hub.config import Config
 from hub.errors import AccountError
 from hub.twilio.twiml import invite, transfer
@@ -42,13 +43,6 @@ class Patience:
     """The longest pause between two attempts: a Twilio that works again is then asked soon enough for the call to be worth it."""
     give_up_seconds: float = 120.0
     """How long a stream is requested for a call that lives. Meanwhile the provider's session stays open and is billed."""
-
-    def pauses(self) -> Iterator[float]:
-        """Yield the seconds to wait after each attempt, without end."""
-        seconds = self.first_wait_seconds
-        while True:
-            yield seconds
-            seconds = min(self.longest_wait_seconds, seconds * 2)
 
 
 class CallFacts(msgspec.Struct, frozen=True):
@@ -137,23 +131,19 @@ class TwilioAccount:
         patience = self._patience
         try:
             async with asyncio.timeout(patience.give_up_seconds):
-                for pause_seconds in patience.pauses():
-                    if came.is_set():
-                        break
+                async for _ in Backoff(patience.first_wait_seconds, patience.longest_wait_seconds).until(came):
                     await self.listening.wait()
                     try:
                         facts = await self.find(account_sid, call_sid)
                         if facts is None or facts.status in OVER:
                             return Over(facts.ended_at if facts is not None else None)
                         await self.attach(account_sid, call_sid, tracks, parameters)
-                        if await _within(patience.come_seconds, came):
+                        if await happens(came, patience.come_seconds):
                             break
                     except AccountError as error:
                         log.warning("call=%s %s", call_sid, error)
                         if not error.retryable:
                             return Over()
-                    if await _within(pause_seconds, came):
-                        break
         except TimeoutError:
             log.warning("call=%s no stream arrived within %.0f s", call_sid, patience.give_up_seconds)
             return Over()
@@ -191,13 +181,3 @@ class TwilioAccount:
         code = re.search(rb'"code"\s*:\s*(\d{4,6})', body)
         said = f"says {status}" + (f", error {code[1].decode()}" if code else "")
         raise AccountError(said, retryable=status == 429 or status >= 500, status=status)
-
-
-async def _within(seconds: float, event: asyncio.Event) -> bool:
-    """Wait for an event for so long; return whether it happened."""
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return False
-    return True

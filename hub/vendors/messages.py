@@ -1,4 +1,4 @@
-"""Reads a vendor's messages, and tells one of a kind that this hub does not know from one that is broken: vendors add kinds."""
+"""Reads vendors' JSON messages. An unknown type is not an error, because vendors add types; a broken message is one."""
 
 from collections.abc import Set
 from typing import TypeVar
@@ -10,17 +10,17 @@ from hub.errors import WireError
 M = TypeVar("M")
 
 
-class _Kind(msgspec.Struct, frozen=True):
+class _MessageType(msgspec.Struct, frozen=True):
     type: str
 
 
-_kind = msgspec.json.Decoder(_Kind)
+_type = msgspec.json.Decoder(_MessageType)
 
 
 def read(decoder: "msgspec.json.Decoder[M]", text: str | bytes, known: Set[str], provider: str) -> M | None:
-    """Read one text frame; None for a message whose `type` is none of the `known`.
+    """Read one text frame; None for a message whose `type` is not among the `known` ones.
 
-    Raises: WireError when it is no JSON object with a `type`, or one that is known lacks a field.
+    Raises: WireError if it is not a JSON object with a `type`, or if a known type lacks a field.
     """
     try:
         return decoder.decode(text)
@@ -32,6 +32,6 @@ def read(decoder: "msgspec.json.Decoder[M]", text: str | bytes, known: Set[str],
 
 def _is_unknown(text: str | bytes, known: Set[str]) -> bool:
     try:
-        return _kind.decode(text).type not in known
+        return _type.decode(text).type not in known
     except (ValueError, RecursionError):
         return False

@@ -1,4 +1,7 @@
-"""`WS /agent` and `GET/POST /twiml/agent`: calls that a voice agent answers, over Twilio's bidirectional Media Streams."""
+"""`WS /agent` and `GET/POST /twiml/agent`: calls that a voice agent answers, over Twilio's bidirectional Media Streams.
+
+Knows HTTP, TwiML and the door's refusals. Which agent answers, and what it does, is `hub.calls`' to know.
+"""
 
 import logging
 from collections.abc import Mapping
@@ -7,13 +10,12 @@ from typing import ClassVar
 from aiohttp import web
 
 from hub.agents import Agent
-from hub.calls.answered import AnsweredCall
+from hub.calls.call import Stream
 from hub.calls.routing import AGENT_PARAMETER, NoAgent
 from hub.errors import ConfigError, OverlongParameter
 from hub.twilio import twiml
 from hub.twilio.media import StartBody
 from hub.web.proof import check_upgrade, webhook
-from hub.web.protocol import text_frame
 from hub.web.state import STATE, State
 from hub.web.twilio import MediaDoor
 
@@ -22,34 +24,24 @@ log = logging.getLogger(__name__)
 routes = web.RouteTableDef()
 
 PASSED_ON = ("From", "To", "Direction")
-"""What Twilio says of an incoming call that the stream is to carry: it has no other way to know."""
+"""What Twilio says of an incoming call that the stream must carry as <Parameter>s: the stream has no other way to know."""
 
 
 class AgentDoor(MediaDoor):
-    """One bidirectional stream: frames in, and what the agent says out. Never rests: an agent that hears late answers late."""
+    """One bidirectional stream: frames in, and the agent's voice out."""
 
     name: ClassVar = "agent"
 
-    def _join(self, start: StartBody) -> AnsweredCall:
-        return self._state.routing.answer(start, self._say, lambda reason: self._end(1000, reason))
-
-    def _say(self, message: bytes, another: bytes | None) -> None:
-        """Write to Twilio, at once. What a stalled peer does not take is bounded by what an agent may say ahead."""
-        request = self.socket._req
-        transport = request.transport if request is not None else None
-        if self._over or transport is None or transport.is_closing():
-            return
-        try:
-            transport.write(text_frame(message) + text_frame(another) if another is not None else text_frame(message))
-        except RuntimeError:  # uvloop, between losing a connection and telling whoever waits on it
-            self._over = True
+    def _join(self, start: StartBody) -> Stream:
+        return self._state.routing.answer(start, self)
 
 
 @routes.get("/agent")
 async def agent(request: web.Request) -> web.StreamResponse:
-    """Serve one call. What is refused is refused before the upgrade, so that Twilio goes on in its TwiML and its debugger shows why.
+    """Serve one call. A refusal comes before the upgrade, so that Twilio goes on in its TwiML and its debugger shows why.
 
-    403 for who is not Twilio, where that can be told by now: who gets in spends the owner's money. 503 when nobody can answer.
+    403 for a request that is not Twilio's, where the hub can know by now: a call to an agent costs the owner money. 503 when no agent can
+    answer.
     """
     check_upgrade(request)
     state = request.app[STATE]
@@ -67,9 +59,9 @@ async def agent(request: web.Request) -> web.StreamResponse:
 @routes.post("/twiml/agent")
 @routes.get("/twiml/agent", allow_head=False)
 async def incoming(request: web.Request) -> web.Response:
-    """Answer an incoming call: connect it to an agent; what comes after that is heard when the agent cannot go on, or begin.
+    """Answer an incoming call: connect it to an agent. The TwiML after that is for when the agent cannot go on, or begin.
 
-    `?agent=…` names the agent; without it our number in the call decides.
+    `?agent=…` names the agent. Without it our number in the call decides.
     """
     state = request.app[STATE]
     told = await webhook(request)
@@ -86,12 +78,12 @@ async def incoming(request: web.Request) -> web.Response:
     except (NoAgent, OverlongParameter) as error:
         state.counters.refused[f"agent {error.code}"] += 1
         log.warning("a call was not put through: %s", error)
-    text = twiml.answer_by_agent(invitation, apology, dial, _heard(state, call_sid, parameters))
+    text = twiml.answer_by_agent(invitation, apology, dial, _further_stream(state, call_sid, parameters))
     return web.Response(text=text, content_type="text/xml", charset="utf-8")
 
 
-def _heard(state: State, call_sid: str | None, parameters: dict[str, str]) -> twiml.Invitation | None:
-    """Return the stream of whom the caller is connected with when the agent cannot go on; None where there can be none."""
+def _further_stream(state: State, call_sid: str | None, parameters: dict[str, str]) -> twiml.Invitation | None:
+    """Return the stream by which the hub hears the call on when the agent cannot go on and a person takes over. None if it cannot."""
     if state.calls.draining:
         return None
     try:
@@ -101,7 +93,7 @@ def _heard(state: State, call_sid: str | None, parameters: dict[str, str]) -> tw
 
 
 def _agent(state: State, told: Mapping[str, str]) -> Agent:
-    """Return who is to answer. Raises: NoAgent."""
+    """Return the agent that answers. Raises: NoAgent."""
     if state.calls.draining:
         raise NoAgent("the hub is stopping")
     return state.routing.pick(told)

@@ -17,6 +17,7 @@ from hub.events import Authenticated, Part, Pong, Refusal, encode
 from hub.topics.outbox import Outbox
 from hub.web import protocol as wire
 from hub.web.access import carried, check_origin, grant, refusal
+from hub.web.frames import close_frame, text_frame
 from hub.web.listening import ListeningIn
 from hub.web.sockets import HubSocket, Interruption, UnacknowledgedBytes
 from hub.web.state import STATE, State
@@ -79,7 +80,7 @@ class Subscriber:
         if transport is None:
             return
         self._transport = transport
-        self._outbox = Outbox(transport, self._state.rounds, self._lagged)
+        self._outbox = Outbox(transport, self._state.rounds, text_frame, self._cut_off)
         self._state.sockets.add(self.socket)
         self._state.counters.subscribers += 1
         try:
@@ -137,7 +138,7 @@ class Subscriber:
         self._subscriptions = Subscriptions(
             self._state.registry, self._outbox, granted, self._state.limits, lambda: self._end(1000, "call ended")
         )
-        self._outbox.answer(wire.text_frame(msgspec.json.encode(self._subscriptions.live())))
+        self._outbox.answer(msgspec.json.encode(self._subscriptions.live()))
 
     def _turn_away(self, reason: str) -> None:
         self._state.counters.refused["client token"] += 1
@@ -234,15 +235,22 @@ class Subscriber:
         self._answer(Refusal(code=code, message=message, at=self._state.registry.now()))
 
     def _answer(self, answer: Part) -> None:
-        self._outbox.answer(wire.text_frame(encode(answer)))
+        self._outbox.answer(encode(answer))
 
-    def _lagged(self, lagged: Lagged) -> None:
-        self._state.counters.lagged += 1
-        log.info("a subscriber was disconnected: %s", lagged)
-        self._over, self._close_code = True, wire.LAGGED
-        # Not by socket.close(): that waits for a drain, which a stalled peer never allows. The lost connection ends receive().
-        with suppress(RuntimeError):  # uvloop: the connection is already gone
-            self._transport.write(wire.close_frame(wire.LAGGED, "lagged: reconnect with your position"))
+    def _cut_off(self, reason: Lagged | Exception) -> None:
+        """Close the socket of a subscriber that was given up: it should reconnect with its position."""
+        self._over = True
+        if isinstance(reason, Lagged):
+            self._state.counters.lagged += 1
+            log.info("a subscriber was disconnected: %s", reason)
+            self._close_code, words = wire.LAGGED, "lagged: reconnect with your position"
+        else:
+            log.error("events could not be handed to a subscriber", exc_info=reason)
+            self._close_code, words = wire.FAILED, "the hub failed on this socket: reconnect with your position"
+        # Not by socket.close(): it waits until the close frame is taken, which a stalled peer never does. Losing the connection ends
+        # receive().
+        with suppress(RuntimeError):  # the connection is already gone: uvloop raises that
+            self._transport.write(close_frame(self._close_code, words))
         self._state.rounds.after(ABORT_SECONDS, self._transport.abort)
 
 

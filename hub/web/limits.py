@@ -42,3 +42,6 @@ class Limits:
     """How long the hub waits for Twilio's REST API, and for streams that it requests there."""
     keep_alive_seconds: float = 30.0
     """How long a connection may stay idle between two requests, or take to finish a later one."""
+
+
+LIMITS = Limits()

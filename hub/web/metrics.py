@@ -16,7 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from hub import __version__
-from hub.agents.webhooks import Came
+from hub.agents.webhooks import OutcomeKind
 from hub.audio.g711 import BYTES_PER_MS, TRACKS
 from hub.ops.counters import Durations, ProviderCounters
 from hub.web.state import STATE, State
@@ -108,7 +108,7 @@ class HubCollector(Collector):
         yield GaugeMetricFamily("hub_agent_calls", "Live calls that are answered by agents", value=calls.answering)
         yield CounterMetricFamily("hub_agent_interruptions", "Times that a caller interrupted an agent", value=agents.interruptions)
         tools = CounterMetricFamily("hub_agent_tools", "Tool calls by agents", labels=["outcome"])
-        for outcome in get_args(Came):
+        for outcome in get_args(OutcomeKind):
             tools.add_metric([outcome], agents.tools[outcome])
         yield tools
         answer = HistogramMetricFamily("hub_agent_answer_seconds", "From the end of a caller's speech to the first audio of an answer")

@@ -1,20 +1,23 @@
-"""The subscriber protocol of `/client`: the messages that a subscriber may send, and WebSocket frames for what it receives. Sans-I/O.
+"""The subscriber protocol of `/client`: the messages that a subscriber may send, and the codes with which the hub closes. Sans-I/O.
 
-A subscriber sends a bare callSid as text, or a JSON object whose `action` is the tag of one of the structs below. Frames from a server
-carry no mask and no compression, so one frame fits every subscriber: it is built once and written to all. Knows no socket and no call.
+A subscriber sends a bare callSid as text, or a JSON object whose `action` is the tag of one of the structs below. Knows no socket and no
+call.
 """
 
 import re
-import struct
 from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
 
 from hub.errors import WireError
+from hub.numbers import EXAMPLE, normal
+from hub.topics.log import Position
 
 MAX_MESSAGE_BYTES = 16 * 1024
 """The longest message that makes sense is a token of a few thousand bytes; a subscription has a few hundred."""
 
+FAILED = 1011
+"""Come back with your position: the hub failed on this socket."""
 LAGGED = 4408
 """Close code: the subscriber was too slow. It should reconnect with its position."""
 STOPPING = 4409
@@ -26,15 +29,7 @@ FORBIDDEN = 4503
 UNKNOWN_CALL = 4504
 """Close code: no such call. Reconnecting is useless."""
 
-_SOUND_HEAD = struct.Struct(">II")
 _BARE = re.compile(r"[A-Za-z0-9_\-]{1,64}")
-
-
-class Position(msgspec.Struct, frozen=True):
-    """How far a subscriber has got in a topic: it has every durable event of this `epoch` up to and including `offset`."""
-
-    epoch: str
-    offset: int
 
 
 class Bare(msgspec.Struct, frozen=True):
@@ -94,6 +89,14 @@ _ACTIONS = tuple(str(each.__struct_config__.tag) for each in get_args(Action))
 _JWT = re.compile(r"[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]+")
 
 
+def _number(text: str) -> str:
+    """Return a number in the form in which calls have it. Raises: WireError if it cannot be one, so that nobody waits for its calls."""
+    known = normal(text)
+    if known is None:
+        raise WireError("subscriber", f"sent a number that cannot be one: write it with its country code, as {EXAMPLE}")
+    return known
+
+
 def decode(text: str) -> Request:
     """Decode one message of a subscriber. A bare callSid and a bare token need no JSON.
 
@@ -120,6 +123,8 @@ def decode(text: str) -> Request:
                 raise WireError("subscriber", 'must name exactly one of callSid, number and "calls":"all"')
             if isinstance(request, Subscribe) and request.after is not None and sid is None:
                 raise WireError("subscriber", "sent after without callSid: positions are per call")
+            if number is not None:
+                return msgspec.structs.replace(request, number=_number(number))
         case _:
             pass
     return request
@@ -131,30 +136,3 @@ def _action(text: str) -> object:
     except (msgspec.DecodeError, RecursionError) as error:
         raise WireError("subscriber", "sent neither a callSid nor a JSON object with an action") from error
     return value.get("action") if isinstance(value, dict) and isinstance(value.get("action"), str) else None
-
-
-def text_frame(payload: bytes) -> bytes:
-    """Return a whole unmasked WebSocket text message (RFC 6455 section 5.2)."""
-    return _frame(0x81, payload)
-
-
-def sound_frame(sound: int, at_ms: int, stereo: bytes) -> bytes:
-    """Return a whole WebSocket binary message with a stretch of a call's sound.
-
-    4 bytes of the number that `listening` gave, 4 bytes of call time in ms, both big-endian; then mu-law, interleaved, inbound first.
-    """
-    return _frame(0x82, _SOUND_HEAD.pack(sound, at_ms) + stereo)
-
-
-def close_frame(code: int, reason: str) -> bytes:
-    """Return a WebSocket close message; the reason is cut to the 123 bytes that fit."""
-    return _frame(0x88, code.to_bytes(2, "big") + reason.encode()[:123].decode(errors="ignore").encode())
-
-
-def _frame(head: Literal[0x81, 0x82, 0x88], payload: bytes) -> bytes:
-    size = len(payload)
-    if size < 126:
-        return bytes((head, size)) + payload
-    if size < 65536:
-        return bytes((head, 126)) + size.to_bytes(2, "big") + payload
-    return bytes((head, 127)) + size.to_bytes(8, "big") + payload

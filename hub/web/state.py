@@ -11,6 +11,7 @@ from hub.config import Config
 from hub.ops.counters import Counters
 from hub.topics.outbox import Rounds
 from hub.topics.registry import Registry
+from hub.twilio.rest import TwilioAccount
 from hub.web.limits import Limits
 from hub.web.resting import RestingSockets
 from hub.web.sockets import HubSocket
@@ -27,6 +28,8 @@ class State:
     resting_sockets: RestingSockets
     counters: Counters
     routing: Routing
+    account: TwilioAccount | None
+    """The Twilio account whose calls the hub serves; None where there is none."""
     limits: Limits = field(default_factory=Limits)
     addresses: Counter[str] = field(default_factory=Counter)
     """Open sockets at /client, by the peer's address. An address without any is not in it."""

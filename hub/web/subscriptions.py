@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 
 from hub.events import CallList, CallStarted, Durable, Part, Refusal, Subscribed, Unsubscribed, Watching, encode
 from hub.tokens import Grant
+from hub.topics.audience import Following
+from hub.topics.log import Position
 from hub.topics.outbox import Outbox
 from hub.topics.registry import Record, Registry
-from hub.topics.topic import Following
 from hub.web.limits import Limits
-from hub.web.protocol import Position, Subscribe, Unsubscribe, text_frame
+from hub.web.protocol import Subscribe, Unsubscribe
 
 NO_SUCH_CALL = "no such call: it has not begun, or ended too long ago"
 
@@ -55,7 +56,7 @@ class Subscriptions:
         """Stop following everything, without an answer: the socket is closed."""
         self._registry.unwatch(self._announced)
         for following in self._followings.values():
-            following.topic.leave(following)
+            following.audience.leave(following)
         self._followings.clear()
 
     def narrow(self, grant: Grant) -> None:
@@ -65,7 +66,7 @@ class Subscriptions:
             self.unsubscribe(Unsubscribe(number=number))
         for call_sid, following in list(self._followings.items()):
             record = self._registry.find(call_sid)
-            if record is None or record.topic is not following.topic or not self.allows(record):
+            if record is None or record.topic.audience is not following.audience or not self.allows(record):
                 self.unsubscribe(Unsubscribe(call_sid=call_sid))
 
     def allows(self, record: Record) -> bool:
@@ -80,7 +81,7 @@ class Subscriptions:
         """Follow one call by its bare callSid, from its start to its end. Return False if there is no such call."""
         record = self._find(call_sid)
         if record is not None:
-            following, _ = record.topic.follow(self._outbox, on_complete=self._completed)
+            following, _ = record.topic.audience.follow(self._outbox, on_complete=self._completed)
             self._followings[call_sid] = following
             self._outbox.news(following)
             return True
@@ -136,11 +137,11 @@ class Subscriptions:
     def _follows(self, record: Record) -> bool:
         """Return whether this very call is followed, not an earlier one of the same callSid that the hub has forgotten."""
         following = self._followings.get(record.call_sid)
-        return following is not None and following.topic is record.topic
+        return following is not None and following.audience is record.topic.audience
 
     def _has_room(self, call_sid: str) -> bool:
         if len(self._followings) >= self._limits.calls_followed:
-            self._followings = {sid: each for sid, each in self._followings.items() if each in each.topic.followings}
+            self._followings = {sid: each for sid, each in self._followings.items() if not each.left}
         if len(self._followings) < self._limits.calls_followed:
             return True
         self.refuse("too-many", f"a socket may follow {self._limits.calls_followed} calls", call_sid)
@@ -149,17 +150,19 @@ class Subscriptions:
     def _follow(self, record: Record, after: Position | None, *, interims: bool, number: str | None = None) -> None:
         topic = record.topic
         self._leave(record.call_sid)  # an earlier call of the same callSid that the hub has forgotten
-        following, whole = topic.follow(self._outbox, after=after, interims=interims)
+        following, whole = topic.audience.follow(self._outbox, after=after, interims=interims)
         self._followings[record.call_sid] = following
         now = self._registry.now()
-        self._answer(Subscribed(call_sid=record.call_sid, epoch=topic.epoch, offset=following.offset, whole=whole, number=number, at=now))
+        self._answer(
+            Subscribed(call_sid=record.call_sid, epoch=topic.log.epoch, offset=following.offset, whole=whole, number=number, at=now)
+        )
         self._outbox.news(following)
 
     def _leave(self, call_sid: str) -> bool:
         following = self._followings.pop(call_sid, None)
         if following is None:
             return False
-        following.topic.leave(following)
+        following.audience.leave(following)
         return True
 
     def _subscribe_number(self, number: str, *, interims: bool) -> None:
@@ -214,4 +217,4 @@ class Subscriptions:
             self._on_complete()
 
     def _answer(self, answer: Part) -> None:
-        self._outbox.answer(text_frame(encode(answer)))
+        self._outbox.answer(encode(answer))

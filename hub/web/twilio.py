@@ -20,13 +20,13 @@ from typing import ClassVar
 
 from aiohttp import WebSocketError, web
 
-from hub.calls.answered import AnsweredCall
-from hub.calls.transcribed import Stream
+from hub.calls.call import Stream
 from hub.errors import HubError, TokenError, WireError
 from hub.ops.logs import CallLog
 from hub.tokens import verify_stream
 from hub.twilio.media import MAX_MESSAGE_BYTES, DtmfMessage, Mark, Media, Start, StartBody, Stop, TwilioStream
 from hub.twilio.twiml import TOKEN
+from hub.web.frames import text_frame
 from hub.web.proof import check_upgrade
 from hub.web.sockets import FrameSocket, Interruption
 from hub.web.state import STATE, State
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 class MediaDoor:
-    """One Twilio socket: passes its frames, in order, to a stream of its call."""
+    """One Twilio socket: passes its frames, in order, to a stream of its call. Implements `Peer`."""
 
     __slots__ = ("_close_code", "_counters", "_log", "_over", "_state", "_stream", "_wire", "socket")
 
@@ -46,7 +46,7 @@ class MediaDoor:
         self._state = state
         self._counters = state.counters
         self._wire = TwilioStream()
-        self._stream: Stream | AnsweredCall | None = None
+        self._stream: Stream | None = None
         """The stream's part in its call; None before `start`."""
         self._log = CallLog(log)
         self._over = False
@@ -77,7 +77,7 @@ class MediaDoor:
                     self._stream = self._join(start)
                 case DtmfMessage(dtmf) if stream is not None:
                     stream.dtmf(dtmf.digit, "outbound" if dtmf.track.startswith("outbound") else "inbound")
-                case Mark(mark) if isinstance(stream, AnsweredCall):
+                case Mark(mark) if stream is not None:
                     stream.mark(mark.name)
                 case Stop() if stream is not None:
                     stream.stop()
@@ -98,8 +98,23 @@ class MediaDoor:
             self._log.exception("a stream failed")
             self._end(1011, "the hub failed on this stream")
 
-    def _join(self, start: StartBody) -> Stream | AnsweredCall:
-        return self._state.calls.join(start, lambda reason: self._end(1000, reason))
+    def _join(self, start: StartBody) -> Stream:
+        return self._state.calls.join(start, self)
+
+    def write(self, *messages: bytes) -> None:
+        """See Peer. What a stalled peer does not take is bounded by what an agent may say ahead."""
+        request = self.socket._req
+        transport = request.transport if request is not None else None
+        if self._over or transport is None or transport.is_closing():
+            return
+        try:
+            transport.write(b"".join(map(text_frame, messages)))
+        except RuntimeError:  # uvloop, between losing a connection and telling whoever waits on it
+            self._over = True
+
+    def close(self, reason: str) -> None:
+        """See Peer."""
+        self._end(1000, reason)
 
     def _check_token(self, start: StartBody) -> None:
         """Check the stream's own token, on a hub that cannot prove upgrades. Raises: TokenError."""

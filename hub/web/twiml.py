@@ -31,9 +31,8 @@ async def incoming(request: web.Request) -> web.Response:
     state = request.app[STATE]
     webhook_parameters = await webhook(request)
     try:
-        invitation = twiml.invite(
-            state.config, webhook_parameters.get("CallSid") or None, _parameters(request, webhook_parameters, state.config.provider)
-        )
+        parameters = _parameters(request, webhook_parameters, state.config.transcriber)
+        invitation = twiml.invite(state.config, webhook_parameters.get("CallSid") or None, parameters)
     except ConfigError as error:
         raise web.HTTPServiceUnavailable(text=f"{error}\n") from error
     except OverlongParameter as error:

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
-from clients.phone import FRAME_BYTES, Phone
+from clients.audio.frames import FRAME_BYTES
+from clients.pretend_twilio.agent_phone import Phone
 from tests.house import House, real_house
 from tests.providers.fake_openai import FakeOpenAI
 from tests.providers.fake_twilio import TOKEN, FakeTwilio, PhoneCall
@@ -44,6 +45,11 @@ class Lines:
     def url(self) -> str:
         return f"ws://127.0.0.1:{self.home.port}/agent"
 
+    def limit(self, **limits: float) -> None:
+        """Change how long what may take on the calls that are answered from now on; see AgentLimits."""
+        routing = self.home.state.routing
+        routing.limits = replace(routing.limits, **limits)  # type: ignore[arg-type]
+
     @asynccontextmanager
     async def call(self, again: Phone | None = None, **parameters: str) -> AsyncIterator[tuple[Phone, "Follower"]]:
         """Call, and follow the call from its start; `again`: have that call come back."""
@@ -77,9 +83,9 @@ class Lines:
 
     async def listen(self, phone: Phone, until: Callable[[], object], most_ms: int = 30_000) -> None:
         """Be silent until something is so, for so much of the call at most."""
-        start_ms = phone.handset.now_ms
+        start_ms = phone.playout.now_ms
         while not until() and not phone.over.is_set():
-            assert phone.handset.now_ms - start_ms < most_ms, "it never was"
+            assert phone.playout.now_ms - start_ms < most_ms, "it never was"
             await self.together(phone)
 
     async def gone(self) -> None:

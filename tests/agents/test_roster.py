@@ -1,14 +1,15 @@
 """The agents file: who answers what, and one sentence for what is wrong with it."""
 
-import json
 from pathlib import Path
 
 import pytest
 
-from hub.agents import Tool, load
+from hub.agents import Agents, Tool, load
 from hub.agents.webhooks import read_arguments
 from hub.config import Config
 from hub.errors import ConfigError
+from hub.vendors.registered import REGISTERED
+from tests.settings import configured
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "clients" / "sample" / "scheduling-agent.toml"
@@ -36,40 +37,47 @@ def tool(
 
 def config(tmp_path: Path, text: str, **settings: str) -> Config:
     (tmp_path / "agents.toml").write_text(text)
-    return Config(openai_key="k", agents=str(tmp_path / "agents.toml"), **settings)  # type: ignore[arg-type]
+    return configured(openai_key="k", agents=str(tmp_path / "agents.toml"), **settings)  # type: ignore[arg-type]
+
+
+def loaded(config: Config) -> Agents:
+    return load(config, REGISTERED.agent_defaults(config))
 
 
 def test_without_a_file_the_settings_describe_the_agent() -> None:
-    (agent,) = load(Config(openai_key="k", openai_voice="cedar", dial="+14155550199"))
+    (agent,) = loaded(configured(openai_key="k", openai_voice="cedar", dial="+14155550199"))
     assert (agent.name, agent.voice, agent.model, agent.dial) == ("agent", "cedar", "gpt-realtime-2.1", "+14155550199")
     assert agent.declared() == []
 
 
 def test_without_a_key_there_is_no_agent() -> None:
-    assert len(load(Config())) == 0
+    assert len(loaded(configured())) == 0
     with pytest.raises(ConfigError, match="OPENAI_API_KEY"):
-        load(Config(agents="agents.toml"))
+        loaded(configured(agents="agents.toml"))
 
 
 def test_the_name_decides_then_the_number_then_the_order(tmp_path: Path) -> None:
-    agents = load(config(tmp_path, '[agents.a]\nnumbers=["+1001"]\n[agents.b]\nnumbers=["+1002"]\nvoice="ash"\ngreeting=""\n'))
-    picked = [agents.pick("", "+1002"), agents.pick("a", "+1002"), agents.pick("", "+1003"), agents.pick(), agents.pick("c", "+1001")]
-    assert [agent and agent.name for agent in picked] == ["b", "a", "a", "a", None]
+    agents = loaded(
+        config(tmp_path, '[agents.a]\nnumbers=["+1 415 555 0101"]\n[agents.b]\nnumbers=["+14155550102"]\nvoice="ash"\ngreeting=""\n')
+    )
+    picked = [agents.pick("", "1-415-555-0102"), agents.pick("a", "+14155550102"), agents.pick("", "+14155550103"), agents.pick()]
+    assert [agent and agent.name for agent in picked] == ["b", "a", "a", "a"]
+    assert agents.pick("c", "+14155550101") is None
     (_, b) = agents
     assert (b.voice, b.greeting) == ("ash", "")
 
 
 def test_the_scheduling_example_is_ready(tmp_path: Path) -> None:
-    (agent,) = load(Config(openai_key="k", agents=str(EXAMPLE)))
+    (agent,) = loaded(configured(openai_key="k", agents=str(EXAMPLE)))
     (declared,) = agent.declared()
     good = '{"name":"Ann Lee","email":"ann@example.com","starts_at":"2026-12-01T15:30","description":"A check-up."}'
-    assert read_arguments(declared["parameters"], good)[1] == ""
-    assert "email" in read_arguments(declared["parameters"], good.replace("@", " at "))[1]
-    assert "description" in read_arguments(declared["parameters"], '{"name":"Ann"}')[1] or read_arguments(declared["parameters"], "{}")[1]
+    assert read_arguments(declared.parameters, good)[1] == ""
+    assert "email" in read_arguments(declared.parameters, good.replace("@", " at "))[1]
+    assert "description" in read_arguments(declared.parameters, '{"name":"Ann"}')[1] or read_arguments(declared.parameters, "{}")[1]
 
 
 def test_secrets_are_in_no_repr(tmp_path: Path) -> None:
-    agents = load(config(tmp_path, tool(secret="very secret thing")))
+    agents = loaded(config(tmp_path, tool(secret="very secret thing")))
     assert "very secret thing" not in repr(list(agents))
     assert "very secret" not in repr(Tool("n", "d", {}, "https://e.com", "very secret thing"))
 
@@ -77,42 +85,42 @@ def test_secrets_are_in_no_repr(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("[agents", "is no TOML"),
-        ("", "is no agents file"),
-        ("[agents]", "has no agent in it"),
+        ("[agents", "is not TOML"),
+        ("", "is not an agents file"),
+        ("[agents]", "names no agent"),
         ("[agents.a]\ncolour = 1", "unknown field `colour`"),
         ('[agents.a]\nturn_detection = "off"', "Invalid enum value 'off'"),
         ('[agents.a]\nnumbers=["(415) 555-0100"]', r"wrong number '\(415\) 555-0100' for a"),
         ('[agents.a]\ntime_zone="Mars/Olympus"', "time_zone for a that this machine does not know, 'Mars/Olympus'"),
         ('[agents.a]\ntime_zone="../../etc/passwd"', "time_zone for a"),
-        ('[agents.a]\nnumbers=["+1001"]\n[agents.b]\nnumbers=["+1001"]', r"gives \+1001 to a and to b"),
+        ('[agents.a]\nnumbers=["+14155550101"]\n[agents.b]\nnumbers=["tel:+1-415-555-0101"]', r"gives \+14155550101 to a and to b"),
         ("[agents.a]\nhang_up = true", "needs TWILIO_ACCOUNT_SID"),
         (tool(name="hang_up"), "two tools called hang_up"),
         (tool(name="say hello"), "letters, digits"),
         (tool(url="ftp://e.com"), "wrong url must be a URL"),
         (tool(secret="short"), "16 characters at least"),
         (tool(seconds="600.0"), "60 at most"),
-        (tool(parameters='{type="objekt"}'), "no JSON schema"),
+        (tool(parameters='{type="objekt"}'), "not a JSON schema"),
         (tool(parameters='{type="string"}'), 'another type than "object"'),
     ],
 )
 def test_a_wrong_file_is_one_sentence_that_names_the_place(text: str, says: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=says) as error:
-        load(config(tmp_path, text))
+        loaded(config(tmp_path, text))
     assert str(error.value).startswith("HUB_AGENTS ")
     assert len(str(error.value).splitlines()) == 1
 
 
 def test_a_file_that_is_not_there_is_one_sentence() -> None:
     with pytest.raises(ConfigError, match="HUB_AGENTS /nowhere cannot be read: No such file"):
-        load(Config(openai_key="k", agents="/nowhere"))
+        loaded(configured(openai_key="k", agents="/nowhere"))
 
 
 def test_a_model_is_told_what_only_the_call_knows(tmp_path: Path) -> None:
     text = "[agents.a]\ninstructions='It is {now}. {from} calls {to}. Say {hello}.'\ntime_zone='Europe/Berlin'\n"
-    (agent,) = load(config(tmp_path, text))
+    (agent,) = loaded(config(tmp_path, text))
     moment = 1795275000.0  # 2026-11-21 15:30 UTC
-    told = [json.loads(agent.session(moment, *numbers))["session"]["instructions"] for numbers in (("+1415{to}", "+1416"), ("a\nb", ""))]
+    told = [agent.session(moment, *numbers).instructions for numbers in (("+1415{to}", "+1416"), ("a\nb", ""))]
     assert told == [
         "It is Saturday, 21 November 2026, 16:30. +1415{to} calls +1416. Say {hello}.",
         "It is Saturday, 21 November 2026, 16:30. ab calls unknown. Say {hello}.",
@@ -122,7 +130,7 @@ def test_a_model_is_told_what_only_the_call_knows(tmp_path: Path) -> None:
 def test_the_readmes_file_is_one_that_works(tmp_path: Path) -> None:
     text = (ROOT / "README.md").read_text().split("```toml\n")[1].split("```")[0]
     account = {"twilio_account": "AC" + "0" * 32, "twilio_token": "t", "public_url": "https://hub.example.com"}
-    (agent,) = load(config(tmp_path, text, **account))
+    (agent,) = loaded(config(tmp_path, text, **account))
     assert (agent.name, agent.numbers, agent.transfer) == ("front-desk", ("+14155550100",), (("bookings", "+14155550177"),))
-    assert [tool["name"] for tool in agent.declared()] == ["find_booking", "hang_up", "transfer"]
+    assert [tool.name for tool in agent.declared()] == ["find_booking", "hang_up", "transfer"]
     assert "Europe/Berlin" in str(agent.time_zone)

@@ -9,7 +9,6 @@ from xml.etree import ElementTree
 import pytest
 
 from hub.agents.webhooks import ANSWER_BYTES
-from hub.calls import answered
 from tests.agents.lines import lines, read, words
 from tests.agents.servers import SECRET, Hook, serving
 from tests.providers.fake_twilio import fake_twilio
@@ -52,7 +51,7 @@ async def test_a_tool_that_works_is_told_to_the_model_to_the_webhook_and_to_ever
     async with serving(hook), lines(model, file=agents(hook), tmp_path=tmp_path) as line:
         async with line.call() as (phone, follower):
             await line.listen(phone, lambda: line.talk.responses == 2)
-            await line.listen(phone, lambda: phone.handset.waiting_ms == 0 and phone.handset.now_ms > 1800)
+            await line.listen(phone, lambda: phone.playout.waiting_ms == 0 and phone.playout.now_ms > 1800)
             await phone.hang_up()
             events = await follower.all()
         await line.gone()
@@ -76,7 +75,7 @@ async def test_a_tool_that_works_is_told_to_the_model_to_the_webhook_and_to_ever
     [
         (Call("book", '{"day":5}'), (200, ""), "refused", "the arguments do not fit at day", 0),
         (Call("book", '{"day":"soon"}'), (200, ""), "refused", "the arguments do not fit at day", 0),
-        (Call("book", "{"), (200, ""), "refused", "no JSON", 0),
+        (Call("book", "{"), (200, ""), "refused", "not JSON", 0),
         (Call("book", '{"day":"2026-12-01","colour":1}'), (200, ""), "refused", "colour", 0),
         (Call("fly"), (200, ""), "refused", "no tool fly", 0),
         (BOOK, (409, "that day is full"), "refused", "that day is full", 1),
@@ -139,18 +138,18 @@ async def test_a_webhook_that_is_not_there_has_failed(tmp_path: Path) -> None:
 async def test_a_tool_that_hangs_stalls_nothing_and_runs_out_of_time(tmp_path: Path) -> None:
     hook = Hook(hang=asyncio.Event())
     model = Model(replies=[Reply("Let me look that up for you now.", [BOOK]), Reply("Still there."), Reply("It took too long.")])
-    async with serving(hook), lines(model, file=agents(hook, timeout_seconds=1.0), tmp_path=tmp_path) as line:
+    async with serving(hook), lines(model, file=agents(hook, timeout_seconds=3.0), tmp_path=tmp_path) as line:
         async with line.call() as (phone, follower):
             await hook.came.wait()
-            await line.listen(phone, lambda: phone.handset.now_ms > 2600 and phone.handset.waiting_ms == 0)
+            await line.listen(phone, lambda: phone.playout.now_ms > 2600 and phone.playout.waiting_ms == 0)
             # The agent's voice went on, and the caller can talk to it, while the tool hangs.
-            assert overheard(bytes(phone.handset.heard)) == "Let me look that up for you now."
+            assert overheard(bytes(phone.playout.heard)) == "Let me look that up for you now."
             await line.listen(phone, lambda: line.talk.outputs)
             await line.listen(phone, lambda: line.talk.responses == 2)
             await phone.hang_up()
             events = await follower.all()
         await line.gone()
-    assert json.loads(next(iter(line.talk.outputs.values()))) == {"error": "timeout", "message": "book did not answer within 1 s"}
+    assert json.loads(next(iter(line.talk.outputs.values()))) == {"error": "timeout", "message": "book did not answer within 3 s"}
     assert "book: timeout" in read(events)
 
 
@@ -160,7 +159,7 @@ async def test_several_calls_of_one_response_are_answered_together(tmp_path: Pat
     async with serving(hook), lines(Model(replies=[Reply("", [BOOK, bad, BOOK])]), file=agents(hook), tmp_path=tmp_path) as line:
         async with line.call() as (phone, _):
             await line.listen(phone, lambda: line.talk.responses == 2)
-            await line.listen(phone, lambda: phone.handset.waiting_ms == 0 and phone.handset.now_ms > 1000)
+            await line.listen(phone, lambda: phone.playout.waiting_ms == 0 and phone.playout.now_ms > 1000)
             await phone.hang_up()
         await line.gone()
         assert len(line.talk.outputs) == 3
@@ -188,7 +187,7 @@ async def test_an_agent_hangs_up_once_it_was_heard(tmp_path: Path) -> None:
         async with line.call() as (phone, follower):
             call = twilio.calls[phone.stream.call_sid]
             await line.listen(phone, call.updated.is_set)
-            assert overheard(bytes(phone.handset.heard)) == "Goodbye and thank you."
+            assert overheard(bytes(phone.playout.heard)) == "Goodbye and thank you."
             await phone.over.wait()
             events = await follower.all()
         await line.gone()
@@ -219,10 +218,10 @@ async def test_a_caller_who_speaks_into_the_goodbye_is_not_hung_up_on(tmp_path: 
     async with fake_twilio() as twilio, lines(model, file=file, tmp_path=tmp_path, twilio=twilio) as line:
         async with line.call() as (phone, follower):
             call = twilio.calls[phone.stream.call_sid]
-            await line.listen(phone, lambda: phone.handset.now_ms > 600 and phone.handset.came_ms)
+            await line.listen(phone, lambda: phone.playout.now_ms > 600 and phone.playout.came_ms)
             await line.say(phone, words("wait a moment please"))
             await line.listen(phone, lambda: line.talk.responses == 2)
-            await line.listen(phone, lambda: phone.handset.waiting_ms == 0)
+            await line.listen(phone, lambda: phone.playout.waiting_ms == 0)
             assert not call.updated.is_set()
             await line.say(phone, words("no that was all"))
             await line.listen(phone, call.updated.is_set)
@@ -237,12 +236,12 @@ async def test_a_caller_who_speaks_into_the_goodbye_is_not_hung_up_on(tmp_path: 
 SALES = '[agents.desk]\ngreeting="Hi"\ntransfer={sales="+14155550177"}\n'
 
 
-async def test_an_agent_transfers_to_numbers_on_its_list_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answered, "PASS_ON_SECONDS", 0.1)  # see test_passing_on.py for what comes after it
+async def test_an_agent_transfers_to_numbers_on_its_list_only(tmp_path: Path) -> None:
     model = Model(
         replies=[Reply("Moment.", [Call("transfer", '{"to":"+19005550100"}')]), Reply("So.", [Call("transfer", '{"to":"sales"}')])]
     )
     async with fake_twilio() as twilio, lines(model, file=SALES, tmp_path=tmp_path, twilio=twilio) as line:
+        line.limit(pass_on_seconds=0.1)  # see test_passing_on.py for what comes after it
         async with line.call() as (phone, follower):
             call = twilio.calls[phone.stream.call_sid]
             await line.listen(phone, call.updated.is_set)
@@ -261,7 +260,7 @@ async def test_a_transfer_that_twilio_refuses_is_told_to_the_model_and_the_call_
         twilio.trouble.append(404)
         async with line.call() as (phone, follower):
             await line.listen(phone, lambda: line.talk.responses == 2)
-            await line.listen(phone, lambda: phone.handset.waiting_ms == 0 and phone.handset.now_ms > 800)
+            await line.listen(phone, lambda: phone.playout.waiting_ms == 0 and phone.playout.now_ms > 800)
             await line.say(phone, words("thank you"))
             await phone.hang_up()
             events = await follower.all()

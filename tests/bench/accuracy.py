@@ -21,14 +21,17 @@ from typing import Any
 import jiwer
 from whisper_normalizer.english import EnglishTextNormalizer
 
-from clients import caller, demo
+from clients.audio.files import read_call
+from clients.commands import demo
 from clients.follow import follow
-from clients.sound import read_call
+from clients.pretend_twilio import playback
+from clients.pretend_twilio.media_socket import OutgoingCall
+from clients.sample import SAMPLE
 from hub import events
 
 MOST_ERRORS = 0.15
 
-SCRIPT = demo.SAMPLE.with_suffix(".json")
+SCRIPT = SAMPLE.with_suffix(".json")
 
 
 @dataclass
@@ -50,7 +53,7 @@ async def play(port: int, speed: float) -> Run:
     call_sid = "CA" + secrets.token_hex(16)
     async with asyncio.TaskGroup() as group:
         began = clock()
-        group.create_task(caller.call(f"ws://127.0.0.1:{port}/twilio", read_call(demo.SAMPLE), call_sid=call_sid, speed=speed))
+        group.create_task(playback.play(OutgoingCall(f"ws://127.0.0.1:{port}/twilio", call_sid=call_sid), read_call(SAMPLE), speed=speed))
         await demo.begun(f"127.0.0.1:{port}", call_sid)
         async with aclosing(follow(f"ws://127.0.0.1:{port}/client", call_sid)) as followed:
             async for event in followed:

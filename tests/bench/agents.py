@@ -31,7 +31,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from clients.phone import FRAME_BYTES, Phone
+from clients.audio.frames import FRAME_BYTES
+from clients.pretend_twilio.agent_phone import Phone
 from tests.bench.load import cpu_seconds, free_port, tree, wait_for
 
 WATCHED = 5
@@ -110,7 +111,7 @@ class TimedPhone(Phone):
         self.gaps = 0
         """Frames in which nothing was heard in the middle of an answer."""
         self._left = 0
-        inner = self.handset.receive
+        inner = self.playout.receive
 
         def receive(text: str | bytes) -> None:
             now_ns = time.monotonic_ns()
@@ -121,7 +122,7 @@ class TimedPhone(Phone):
                     self.late_ms.append((now_ns - int.from_bytes(mark[1:], "big")) / 1e6)
                     self._left = DELTAS * DELTA_BYTES
 
-        self.handset.receive = receive  # type: ignore[method-assign]
+        self.playout.receive = receive  # type: ignore[method-assign]
 
     async def step(self, mulaw: bytes = b"") -> bytes:
         heard = await super().step(mulaw)

@@ -16,20 +16,21 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
 from urllib.parse import urlsplit
 
 import msgspec
 
 from hub.audio.g711 import TRACKS, Track
+from hub.backoff import Backoff
 from hub.events import Final, Interim
 from hub.events import Word as EventWord
 from hub.ops.counters import ProviderCounters
 from hub.transcribers import session
-from hub.transcribers.replay import REPLAY_MS
+from hub.transcribers.limits import DEFAULT_LIMITS
 from hub.transcribers.transcriber import Report
-from hub.transcribers.utterances import NotTranscribed, Recognized, Transcript
+from hub.transcribers.utterances import NotTranscribed, Recognized, Utterances
 from tests.providers.script import Script, Word
 from tests.providers.vendors import CLASSIC, DEEPGRAM, MIXED, SEPARATE, Vendor, call_of
 
@@ -38,7 +39,10 @@ BLOCK_PAUSE_SECONDS = 0.002
 """Between two blocks of 100 ms."""
 AT_ONCE = 8
 """Calls at a time, so that this machine is not what slows them down."""
-SMALL_RING_MS = 3000.0
+HURRIED = replace(DEFAULT_LIMITS, backoff=Backoff(0.005, 0.04), open_seconds=0.5, tick_seconds=0.1)
+"""Waits as short as the calls are fast."""
+
+SMALL_REPLAY_MS = 3000.0
 OUTAGE_SECONDS = (8.0, 16.0)
 """From when to when, in call time, the provider cannot be reached in calls with the small replay."""
 MOST_WRONG_SECONDS = 0.1
@@ -212,7 +216,7 @@ def plain(word: EventWord) -> EventWord:
 def judged(script: dict[Track, list[Word]], reports: list[Report]) -> Tally:
     """Compare what was reported with what was said."""
     tally = Tally(calls=1)
-    transcript = Transcript("CA" + "0" * 32)
+    transcript = Utterances("CA" + "0" * 32)
     events = [event for report in reports if isinstance(report, Recognized) and (event := transcript.fold(report)) is not None]
     events += transcript.close()
     ended: Counter[str] = Counter(event.utterance for event in events if isinstance(event, Final))
@@ -261,7 +265,7 @@ async def run_call(vendor: Vendor, seed: int) -> Tally:
     async with vendor.fake(trouble) as fake:
         saboteur = Saboteur(fake.url, accidents(chance)[: 2 if outage else None], spoils_end=seed % 2 == 0)
         async with saboteur.serving() as url:
-            transcriber = vendor.open(url, counters, replay_ms=SMALL_RING_MS if outage else REPLAY_MS)
+            transcriber = vendor.open(url, counters, limits=replace(HURRIED, replay_ms=SMALL_REPLAY_MS) if outage else HURRIED)
             async with asyncio.TaskGroup() as group:
                 run = group.create_task(transcriber.run(reports.append))
                 for block in call_of(script["inbound"], script["outbound"], CALL_SECONDS):
@@ -283,16 +287,14 @@ async def run_call(vendor: Vendor, seed: int) -> Tally:
 
 
 @contextmanager
-def hurried() -> Iterator[None]:
-    """Make waits as short as the calls are fast."""
-    kept = session.BACKOFF_SECONDS, session.OPEN_SECONDS, session.TICK_SECONDS, session.log.level
-    session.BACKOFF_SECONDS, session.OPEN_SECONDS, session.TICK_SECONDS = (0.005, 0.04), 0.5, 0.1
+def quiet() -> Iterator[None]:
+    """Keep every reconnect out of the log: there are thousands."""
+    kept = session.log.level
     session.log.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        session.BACKOFF_SECONDS, session.OPEN_SECONDS, session.TICK_SECONDS = kept[:3]
-        session.log.setLevel(kept[3])
+        session.log.setLevel(kept)
 
 
 async def run_calls(vendor: Vendor, calls: int, seed: int = 0) -> Tally:
@@ -303,7 +305,7 @@ async def run_calls(vendor: Vendor, calls: int, seed: int = 0) -> Tally:
         async with few:
             total.add(await run_call(vendor, seed * 1000 + number))
 
-    with hurried():
+    with quiet():
         async with asyncio.TaskGroup() as group:
             for number in range(calls):
                 group.create_task(one(number))

@@ -23,19 +23,19 @@ from hub.app import running
 from hub.config import Config
 from tests.bench.load import connect, frame
 from tests.media import CALL
-from tests.publishing import Publisher
+from tests.publishing import ScriptedCall
 
 
 async def hub() -> None:
     """Run a hub with one live call; on each line from stdin tell what is open in it."""
     loop = asyncio.get_running_loop()
     async with running(Config(port=0, drain_seconds=0.0)) as (state, port):
-        publisher = Publisher(state)
+        publisher = ScriptedCall(state)
         publisher.final("good morning")
         print(port, flush=True)
         while await loop.run_in_executor(None, sys.stdin.readline):
             gc.collect()
-            following = len(publisher.record.topic.followings)
+            following = len(publisher.record.topic.audience.followings)
             tasks = len(asyncio.all_tasks())
             print(json.dumps({"sockets": len(state.sockets), "followings": following, "tasks": tasks}), flush=True)
 

@@ -27,7 +27,7 @@ import uvloop
 from hub.app import running
 from hub.config import Config
 from tests.frames import CLOSE, frame, handshake
-from tests.publishing import Publisher
+from tests.publishing import ScriptedCall
 
 CALLS, SUBSCRIBERS, FOLLOWED = 50, 100, 3
 """Live calls at any time, subscribers, and calls that each follows on its one socket."""
@@ -205,11 +205,11 @@ async def hub() -> None:
     async with running(Config(port=0, drain_seconds=0.0)) as (state, port):
         print(port, flush=True)
         asked = asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
-        live: dict[Publisher, int] = {}
+        live: dict[ScriptedCall, int] = {}
         while live or not asked.done():
             while len(live) < CALLS and not asked.done():
                 begun += 1
-                live[Publisher(state, f"CA{begun:032}")] = chance.randint(*LENGTHS)
+                live[ScriptedCall(state, f"CA{begun:032}")] = chance.randint(*LENGTHS)
             for publisher, length in list(live.items()):
                 if publisher.offset >= length or asked.done():
                     publisher.end()

@@ -26,7 +26,7 @@ from hub.config import Config
 from hub.topics.outbox import Outbox
 from tests.bench.load import connect, cpu_seconds, frame, tree
 from tests.media import CALL
-from tests.publishing import Publisher
+from tests.publishing import ScriptedCall
 
 STAMP = re.compile(rb"t0 (\d+\.\d{6}) ")
 FILLING = "this is a test of the live transcript " * 8
@@ -44,7 +44,7 @@ async def hub(rate: float, seconds: float) -> None:
     """Publish on a line from stdin; then tell what happened to those that got stuck."""
     loop, stuck, gone = asyncio.get_running_loop(), {}, []  # type: ignore[var-annotated]
     async with running(Config(port=0, drain_seconds=0.0)) as (state, port):
-        publisher = Publisher(state)
+        publisher = ScriptedCall(state)
         print(port, flush=True)
         await loop.run_in_executor(None, sys.stdin.readline)
         began, sent = time.perf_counter(), 0
@@ -62,7 +62,7 @@ async def hub(rate: float, seconds: float) -> None:
                 each.held_bytes = max(each.held_bytes, outbox.waiting_bytes())
             for outbox in list(stuck):
                 # A transport that is gone has no handle any more; until then its bytes are held.
-                if outbox not in behind and (not outbox.closed or outbox._sink.get_write_buffer_size() == 0):
+                if outbox not in behind and (not outbox.closed or outbox.sink.get_write_buffer_size() == 0):
                     each = stuck.pop(outbox)
                     if outbox.closed:
                         gone.append({"stuck_s": round(time.monotonic() - each.since, 1), "held_kib": round(each.held_bytes / 1024)})

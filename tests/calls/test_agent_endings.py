@@ -6,10 +6,8 @@ from typing import Any
 
 import pytest
 
-from clients.leg import NotAnswered
-from clients.phone import Phone
-from hub.calls import answered as agents
-from hub.vendors.openai import session
+from clients.pretend_twilio.agent_phone import Phone
+from clients.pretend_twilio.media_socket import NotAnswered
 from tests.agents.lines import Follower, lines, read, words
 from tests.providers.openai_script import Call, Model, Reply
 from tests.providers.script import Script
@@ -19,7 +17,7 @@ from tests.providers.script import Script
 async def test_a_hang_up_closes_the_models_session_at_once(politely: bool) -> None:
     async with lines(Model(replies=[Reply("A long story that nobody will hear to its very end.")])) as line:
         async with line.call() as (phone, follower):
-            await line.listen(phone, lambda: phone.handset.now_ms > 800 and phone.handset.came_ms)
+            await line.listen(phone, lambda: phone.playout.now_ms > 800 and phone.playout.came_ms)
             await phone.hang_up(politely=politely)
             await line.fake.until(lambda: line.fake.open_sessions == 0)
             events = await follower.all()
@@ -89,7 +87,7 @@ async def test_a_session_that_is_refused_for_the_moment_is_opened_a_moment_later
     async with lines(Model(replies=[Reply("Hello.")]), fake={"script": Script(refuse=[503])}) as line:
         async with line.call() as (phone, follower):
             await line.listen(phone, lambda: line.talk.responses == 1)
-            await line.listen(phone, lambda: phone.handset.waiting_ms == 0 and phone.handset.came_ms)
+            await line.listen(phone, lambda: phone.playout.waiting_ms == 0 and phone.playout.came_ms)
             await line.say(phone, b"\xff" * 480)
             await phone.hang_up()
             assert read(await follower.all()) == ["agent: Hello.", "ended: completed, complete"]
@@ -100,7 +98,7 @@ async def test_a_session_that_is_refused_for_the_moment_is_opened_a_moment_later
 async def test_a_response_that_fails_once_is_asked_for_again() -> None:
     async with lines(Model(replies=[Reply(fails="server_error"), Reply("Hello.")])) as line:
         async with line.call() as (phone, follower):
-            await line.listen(phone, lambda: phone.handset.now_ms > 900)
+            await line.listen(phone, lambda: phone.playout.now_ms > 900)
             await phone.hang_up()
             assert read(await follower.all()) == ["agent: Hello.", "ended: completed, complete"]
         await line.gone()
@@ -118,21 +116,9 @@ async def test_an_agents_time_is_limited() -> None:
     assert events[-1]["reason"] == "agent-limit"
 
 
-async def test_a_session_that_never_becomes_ready_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "OPEN_SECONDS", 0.2)
-    never = asyncio.Event()
-    async with lines(Model(greets_late=never)) as line:
-        async with line.call() as (phone, follower):
-            await phone.over.wait()
-            assert "did not begin the session" in (await follower.all())[-2]["reason"]
-        never.set()  # the fake reads on, and sees that it was hung up
-        await line.gone()
-
-
-async def test_a_model_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agents, "LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(agents, "ANSWER_SECONDS", 1.0)
+async def test_a_model_that_does_not_answer_is_given_up() -> None:
     async with lines(Model(mute=True)) as line:
+        line.limit(look_seconds=0.05, answer_seconds=1.0)
         async with line.call() as (phone, follower):
             while not phone.over.is_set():
                 await line.together(phone)
@@ -140,10 +126,9 @@ async def test_a_model_that_does_not_answer_is_given_up(monkeypatch: pytest.Monk
         await line.gone()
 
 
-async def test_a_stream_that_goes_quiet_ends_the_call_and_its_session(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agents, "LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(agents, "QUIET_SECONDS", 0.2)
+async def test_a_stream_that_goes_quiet_ends_the_call_and_its_session() -> None:
     async with lines() as line:
+        line.limit(look_seconds=0.05, quiet_seconds=0.2)
         async with line.call() as (phone, follower):
             await phone.over.wait()
             assert (await follower.all())[-1]["reason"] == "stream-lost"
@@ -166,7 +151,7 @@ async def test_agents_answer_only_so_many_calls_at_once() -> None:
 async def test_a_stopping_hub_ends_the_agents_part_and_closes_its_session() -> None:
     async with lines() as line:
         async with line.call() as (phone, follower):
-            await line.listen(phone, lambda: phone.handset.now_ms > 300)
+            await line.listen(phone, lambda: phone.playout.now_ms > 300)
             await line.home.state.calls.drain(0)
             await phone.over.wait()
             events = await follower.all()
@@ -180,7 +165,7 @@ async def test_a_call_that_an_agent_answers_is_not_transcribed_a_second_time() -
         async with line.call() as (phone, _):
             socket = await line.home.call(phone.stream.call_sid, "MZ" + "7" * 32)
             message = await socket.receive()
-            assert (message.data, message.extra) == (1013, "an agent answers this call")
+            assert (message.data, message.extra) == (1013, "this call is served already")
             async with Phone(line.url) as other:
                 other.stream.call_sid = phone.stream.call_sid
             await phone.hang_up()
@@ -190,7 +175,7 @@ async def test_a_call_that_an_agent_answers_is_not_transcribed_a_second_time() -
 async def test_the_same_call_may_come_back_to_the_agent() -> None:
     async with lines(Model(replies=[Reply("Hello.")])) as line:
         async with line.call() as (phone, _):
-            await line.listen(phone, lambda: phone.handset.now_ms > 800)
+            await line.listen(phone, lambda: phone.playout.now_ms > 800)
             await phone.hang_up()
         await line.gone()
         again = Phone(line.url)
@@ -200,7 +185,7 @@ async def test_the_same_call_may_come_back_to_the_agent() -> None:
                 await asyncio.sleep(0.002)
             follower = Follower(line.home, phone.stream.call_sid)
             await follower.begin()
-            await line.listen(again, lambda: again.handset.now_ms > 800)
+            await line.listen(again, lambda: again.playout.now_ms > 800)
             await again.hang_up()
             events = await follower.all()
         await line.gone()

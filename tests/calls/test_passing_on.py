@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from clients.phone import Phone
-from hub.calls import answered as agents
+from clients.pretend_twilio.agent_phone import Phone
 from tests.agents.lines import PUBLIC, Follower, Lines, lines, read
 from tests.providers.fake_twilio import PhoneCall, fake_twilio
 from tests.providers.openai_script import Call, Model, Reply
@@ -23,7 +22,9 @@ CALL = {"CallSid": "", "From": "+14155550123", "To": "+14155550100", "Direction"
 
 
 @asynccontextmanager
-async def desk(model: Model, tmp_path: Path, **more: Any) -> AsyncIterator[tuple[Lines, Phone, Follower, PhoneCall]]:
+async def desk(
+    model: Model, tmp_path: Path, limits: dict[str, float] | None = None
+) -> AsyncIterator[tuple[Lines, Phone, Follower, PhoneCall]]:
     """A call with the desk's agent, on a hub whose transcriber hears a word a second."""
     async with fake_twilio() as twilio:
         scripted: list[ScriptedTranscriber] = []
@@ -32,7 +33,8 @@ async def desk(model: Model, tmp_path: Path, **more: Any) -> AsyncIterator[tuple
             scripted.append(ScriptedTranscriber(talking))
             return scripted[-1]
 
-        async with lines(model, file=DESK, tmp_path=tmp_path, twilio=twilio, open_transcriber=opened, **more) as line:
+        async with lines(model, file=DESK, tmp_path=tmp_path, twilio=twilio, open_transcriber=opened) as line:
+            line.limit(**(limits or {}))
             line.home.transcribers = scripted
             twilio.ports["hub.example.com"] = line.home.port
             async with line.call() as (phone, follower):
@@ -45,7 +47,7 @@ async def heard(line: Lines, call: PhoneCall, count: int) -> None:
     """Wait for so many words on the call's topic."""
     record = line.home.state.registry.find(call.sid)
     assert record is not None
-    while len(record.transcript.finals) < count:
+    while record.outline.utterances < count:
         await asyncio.sleep(0.01)
 
 
@@ -115,9 +117,8 @@ async def test_the_callee_of_an_agent_that_was_lost_is_heard_too(tmp_path: Path)
     assert [event["type"] for event in events].count("transcriber-lost") == 1
 
 
-async def test_a_call_that_nobody_takes_over_ends_as_its_agent_left_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agents, "PASS_ON_SECONDS", 0.2)
-    async with desk(Model(drop_after_ms=500), tmp_path) as (line, phone, follower, _):
+async def test_a_call_that_nobody_takes_over_ends_as_its_agent_left_it(tmp_path: Path) -> None:
+    async with desk(Model(drop_after_ms=500), tmp_path, limits={"pass_on_seconds": 0.2}) as (line, phone, follower, _):
         await line.listen(phone, lambda: False)
         events = await follower.all()
     assert read(events)[-1] == "ended: agent-lost, complete"
@@ -142,7 +143,7 @@ async def test_a_call_may_come_back_to_an_agent_while_the_last_words_with_a_pers
         await scripted.finished.wait()
         async with line.call(phone) as (again, follower):
             await line.fake.until(lambda: line.fake.open_sessions == 1)
-            await line.listen(again, lambda: again.handset.now_ms > 900)
+            await line.listen(again, lambda: again.playout.now_ms > 900)
             scripted.final("late word", "inbound", 1.0, 1.1)
             scripted.may_end.set()
             await again.hang_up()

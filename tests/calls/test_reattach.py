@@ -11,8 +11,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from hub.calls import transcribed
 from hub.calls.journal import Entry, Journal
+from hub.calls.transcribed import DEADLINES, Deadlines
 from hub.twilio.rest import Patience
 from tests.house import House, house, impatient
 from tests.media import CALL, media, stop
@@ -28,10 +28,10 @@ HURRIED = impatient(twilio=Patience(first_wait_seconds=0.01, longest_wait_second
 
 
 @asynccontextmanager
-async def phone(**settings: Any) -> AsyncIterator[tuple[FakeTwilio, House]]:
+async def phone(deadlines: Deadlines = DEADLINES, **settings: Any) -> AsyncIterator[tuple[FakeTwilio, House]]:
     async with fake_twilio() as twilio:
         credentials = {"twilio_account": ACCOUNT, "twilio_token": TOKEN, "twilio_url": twilio.url, "public_url": PUBLIC}
-        async with house(**({"on_block": talking, "limits": HURRIED} | credentials | settings)) as home:
+        async with house(deadlines=deadlines, **({"on_block": talking, "limits": HURRIED} | credentials | settings)) as home:
             twilio.ports["hub.example.com"] = home.port
             yield twilio, home
 
@@ -43,7 +43,7 @@ async def called(twilio: FakeTwilio, home: House, *tracks: str) -> tuple[PhoneCa
     """A call with a stream for each of `tracks`, or one for both, whose first words were told; and its first stream."""
     phone_call = twilio.ring()
     streams = [phone_call.stream(URL, track, PARAMETERS) for track in tracks or ("both_tracks",)]
-    while not (record := home.state.registry.find(phone_call.sid)) or len(record.transcript.finals) < len(streams):
+    while not (record := home.state.registry.find(phone_call.sid)) or record.outline.utterances < len(streams):
         await asyncio.sleep(0.01)
     return phone_call, streams[0]
 
@@ -80,7 +80,7 @@ async def test_a_broken_stream_is_asked_for_again_and_the_call_goes_on() -> None
         phone_call, first = await called(twilio, home)
         record = home.state.registry.find(phone_call.sid)
         assert record is not None
-        epoch = record.topic.epoch
+        epoch = record.topic.log.epoch
         subscriber = await follow(home, phone_call.sid)
         cut(home)
         before = await until(subscriber, "call-started")
@@ -119,9 +119,8 @@ async def test_a_hole_in_the_audio_is_told_as_a_gap_on_both_tracks() -> None:
     assert ended["duration"] >= gaps[0]["end"]
 
 
-async def test_a_call_that_twilio_says_is_over_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transcribed, "GRACE_SECONDS", 3600)
-    async with phone() as (twilio, home):
+async def test_a_call_that_twilio_says_is_over_ends_at_once() -> None:
+    async with phone(Deadlines(grace_seconds=3600)) as (twilio, home):
         phone_call, _ = await called(twilio, home)
         subscriber = await follow(home, phone_call.sid)
         phone_call.status, phone_call.ended_at = "completed", time.time()
@@ -142,14 +141,13 @@ async def test_a_refusal_that_no_second_try_can_mend_ends_the_call(caplog: pytes
     assert TOKEN not in caplog.text
 
 
-async def test_a_stream_that_goes_quiet_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transcribed, "QUIET_SECONDS", 0.4)
-    async with phone() as (twilio, home):
+async def test_a_stream_that_goes_quiet_is_asked_for_again() -> None:
+    async with phone(Deadlines(quiet_seconds=0.4)) as (twilio, home):
         phone_call, stream = await called(twilio, home)
         assert stream.task is not None
         subscriber = await follow(home, phone_call.sid)
         live = next(iter(home.state.calls._calls.values()))
-        live._streams[0].heard_at -= 60  # as after a minute without a frame
+        live._streams[0].audio_at -= 60  # as after a minute without a frame
         stream.status = "stopped"
         await until(subscriber, "call-started")
         await phone_call.hang_up()

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from clients.demo import free_port
+from clients.commands.demo import free_port
 from hub.app import running
 from hub.check.check import check
-from hub.config import Config, load
 from hub.errors import ConfigError
+from hub.vendors.registered import REGISTERED
 from tests.providers.fake_assemblyai import FakeAssemblyAI
 from tests.providers.fake_deepgram import FakeDeepgram
 from tests.providers.fake_openai import FakeOpenAI
@@ -24,6 +24,7 @@ from tests.providers.openai_script import Model
 from tests.providers.script import Script
 from tests.proxy import Edit, proxy
 from tests.scripted import ScriptedTranscriber
+from tests.settings import configured
 from tests.test_serve import environment
 from tests.web.test_tls import make, openssl
 
@@ -64,7 +65,7 @@ class Setup:
                 "deepgram_key": "canary-key",
                 "deepgram_url": fake.url,
             }
-            code = await check(lambda: Config(**(own | settings)), lines.append)
+            code = await check(lambda: configured(**(own | settings)), lines.append)
         assert "canary" not in str(lines)
         assert not any("\n" in line for line in lines)
         return code, {line[6:22].strip(): line[:6] + line[22:] for line in lines}
@@ -89,7 +90,7 @@ def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setup:
 @asynccontextmanager
 async def already_running(setup: Setup, **settings: Any) -> AsyncIterator[None]:
     """A hub that was started before, perhaps with other settings."""
-    config = Config(port=setup.port, drain_seconds=0.0, **settings)
+    config = configured(port=setup.port, drain_seconds=0.0, **settings)
     async with running(config, lambda _: ScriptedTranscriber()):
         yield
 
@@ -106,7 +107,7 @@ async def test_and_beside_the_running_hub(setup: Setup) -> None:
     async with AsyncExitStack() as stack:
         lines: list[str] = []
         url = await stack.enter_async_context(proxy(setup.port, setup.chain, setup.key))
-        config = Config(port=setup.port, public_url=url, twilio_token=TOKEN, drain_seconds=0.0)
+        config = configured(port=setup.port, public_url=url, twilio_token=TOKEN, drain_seconds=0.0)
         state, _ = await stack.enter_async_context(running(config, lambda _: ScriptedTranscriber()))
         assert await check(lambda: config, lines.append) == 0, lines
         assert "a hub listens on" in lines[1]
@@ -116,7 +117,7 @@ async def test_and_beside_the_running_hub(setup: Setup) -> None:
 
 async def test_without_a_public_address_the_rest_is_checked(setup: Setup) -> None:
     lines: list[str] = []
-    assert await check(lambda: Config(port=setup.port), lines.append) == 0
+    assert await check(lambda: configured(port=setup.port), lines.append) == 0
     assert [line[:4] for line in lines] == ["ok  ", "ok  ", "skip", "skip", "skip", "skip", "ok  "]
     assert "HUB_PUBLIC_URL is not set" in lines[2]
 
@@ -140,7 +141,7 @@ async def test_a_hub_that_lets_everyone_in_is_remarked_upon(setup: Setup) -> Non
 
 async def test_1_an_unknown_setting() -> None:
     lines: list[str] = []
-    assert await check(lambda: load({"HUB_PROT": "1"}, None), lines.append) == 1
+    assert await check(lambda: REGISTERED.load({"HUB_PROT": "1"}, None), lines.append) == 1
     assert len(lines) == 1
     assert "HUB_PROT is no setting of this hub" in lines[0]
 
@@ -341,7 +342,7 @@ async def test_29_settings_of_an_agent_that_openai_does_not_take(setup: Setup) -
 
 async def test_30_an_agents_file_that_is_wrong(setup: Setup) -> None:
     (setup.folder / "agents.toml").write_text("[agents.day]\nvoices = 1\n")
-    await setup.fails("agents", "is no agents file", openai_key="canary-key", agents=str(setup.folder / "agents.toml"))
+    await setup.fails("agents", "is not an agents file", openai_key="canary-key", agents=str(setup.folder / "agents.toml"))
 
 
 async def test_31_a_proxy_that_does_not_forward_the_agents_door(setup: Setup) -> None:
@@ -367,9 +368,9 @@ async def test_the_command_says_it_line_by_line_and_exits_1(setup: Setup) -> Non
 
 def test_a_config_of_tests_is_one_that_could_be_loaded() -> None:
     """Config itself checks nothing: what the tests above put together would have passed `load`."""
-    config = Config(public_url="https://127.0.0.1:1", twilio_token=TOKEN, dial="+15005550006")
+    config = configured(public_url="https://127.0.0.1:1", twilio_token=TOKEN, dial="+15005550006")
     given = {"HUB_PUBLIC_URL": config.public_url, "TWILIO_AUTH_TOKEN": TOKEN, "HUB_DIAL": config.dial}
-    assert load(given, None) == config
+    assert REGISTERED.load(given, None) == config
     with pytest.raises(ConfigError):
-        load(given | {"HUB_PUBLIC_URL": "nonsense"}, None)
+        REGISTERED.load(given | {"HUB_PUBLIC_URL": "nonsense"}, None)
     assert replace(config, journal="") == config

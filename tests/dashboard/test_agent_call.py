@@ -61,7 +61,7 @@ async def test_an_agents_call_is_followed_to_its_end_and_stays_one_call_when_it_
         async with line.call() as (phone, _):
             call = twilio.calls[phone.stream.call_sid]
             await page.locator(".row .open").click()
-            await line.listen(phone, lambda: phone.handset.now_ms >= 1500 and phone.handset.came_ms)
+            await line.listen(phone, lambda: phone.playout.now_ms >= 1500 and phone.playout.came_ms)
             log = page.locator(".log")
             await expect(page.locator(".transcript")).to_contain_text("Hello and welcome")
             await line.say(phone, words("where is my order"))

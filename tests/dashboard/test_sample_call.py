@@ -10,8 +10,10 @@ import pytest
 from playwright.async_api import Page, expect
 from whisper_normalizer.english import EnglishTextNormalizer
 
-from clients import caller
-from clients.sound import read_call
+from clients.audio.files import read_call
+from clients.pretend_twilio import playback
+from clients.pretend_twilio.media_socket import OutgoingCall
+from clients.sample import SAMPLE
 from hub.audio.g711 import TRACKS, Track
 from tests.dashboard.browser import Visit
 from tests.dashboard.test_dashboard import spoken, texts
@@ -19,6 +21,7 @@ from tests.house import real_house
 from tests.media import CALL
 
 pytestmark = [
+    pytest.mark.engine,
     pytest.mark.asyncio(loop_scope="session"),
     pytest.mark.skipif(sys.platform == "win32", reason="the engine cannot keep tracks apart there"),
 ]
@@ -31,7 +34,7 @@ plain = EnglishTextNormalizer()
 
 def really_said(track: Track, seconds: float) -> str:
     """Return what is said on a track and over by then, as the sample's own record has it."""
-    lines = json.loads(caller.SAMPLE.with_suffix(".json").read_text())
+    lines = json.loads(SAMPLE.with_suffix(".json").read_text())
     return str(plain(" ".join(line["text"] for line in lines if line["track"] == track and line["end"] < seconds)))
 
 
@@ -47,12 +50,12 @@ async def shown(page: Page, track: Track) -> str:
     ],
 )
 async def test_the_sample_call_appears_its_words_arrive_and_its_finals_are_right(visit: Visit, seconds: float, speed: float) -> None:
-    sound = read_call(caller.SAMPLE)
+    sound = read_call(SAMPLE)
     names = {"from": "+14155550123", "to": "+14155550100", "direction": "inbound", "outboundTrackLabel": "Daniel (agent)"}
     async with real_house(transcriber="local") as hub, visit(hub) as page, asyncio.TaskGroup() as group:
         await expect(page.locator("#rows-empty")).to_be_visible()
-        url, until = f"ws://127.0.0.1:{hub.port}/twilio", caller.Faults(hang_up_after_ms=round(seconds * 1000))
-        playing = group.create_task(caller.call(url, sound, call_sid=CALL, parameters=names, speed=speed, faults=until))
+        url, until = f"ws://127.0.0.1:{hub.port}/twilio", playback.Faults(hang_up_after_ms=round(seconds * 1000))
+        playing = group.create_task(playback.play(OutgoingCall(url, call_sid=CALL, parameters=names), sound, speed=speed, faults=until))
         row = page.locator(f'.row[data-sid="{CALL}"]')
         await expect(row.locator(".title")).to_have_text("+1 415 555 0123")
         await row.locator(".open").click()

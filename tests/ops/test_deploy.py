@@ -1,4 +1,4 @@
-"""The files that run the hub for real fit the hub, and each other. What an engine, Caddy and Prometheus make of them was tried by hand."""
+"""The files that run the hub in production fit the hub and each other. Docker, Caddy and Prometheus read them by hand, not in a test."""
 
 import json
 import re
@@ -12,8 +12,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from hub.app import GOODBYE_SECONDS
-from hub.config import Config
-from hub.transcribers.session import LAST_WORDS_MOST_SECONDS
+from hub.config import Config, settings_of
+from hub.transcribers.limits import DEFAULT_LIMITS
 from tests.house import real_house
 from tests.media import media, stop
 from tests.providers.fake_deepgram import FakeDeepgram
@@ -34,7 +34,7 @@ def dashboard() -> dict[str, Any]:
 
 
 def expressions() -> Iterator[str]:
-    """Every query of the dashboard and of the alerts."""
+    """Yield every query of the dashboard and of the alerts."""
     for panel in dashboard()["panels"]:
         yield from (target["expr"] for target in panel.get("targets", []))
     yield from (each["expr"] for each in dashboard()["annotations"]["list"])
@@ -42,13 +42,13 @@ def expressions() -> Iterator[str]:
 
 
 def metrics(expression: str) -> set[str]:
-    """Return the names of metrics in a query: what is left without strings, ranges and PromQL's own words."""
+    """Return the names of metrics in a query: the words that are left without strings, ranges and PromQL's own words."""
     bare = re.sub(r"\"[^\"]*\"|\[[^\]]*\]", "", expression)
     return {name for name in re.findall(r"(?<!\w)[a-z_]\w*", bare) if name not in PROMQL}
 
 
 async def exported() -> dict[str, set[str]]:
-    """Return what a hub exports after a call, a malformed stream and a refusal: names of samples and their labels."""
+    """Return the names of samples, and their labels, that a hub exports after a call, a malformed stream and a refusal."""
     async with FakeDeepgram() as fake, real_house(deepgram_key="k", deepgram_url=fake.url, secret="s" * 32) as home:
         subscriber = await home.open("/client", Authorization="Bearer none")
         async for _ in subscriber:
@@ -80,7 +80,7 @@ async def test_every_query_names_metrics_and_labels_that_the_hub_exports() -> No
 async def test_the_dashboard_shows_every_metric() -> None:
     shown = {name for query in expressions() for name in metrics(query)}
     own = {name.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count") for name in await exported() if name.startswith("hub_")}
-    left_out = {"hub_calls_total", "hub_streams_total", "hub_known_calls"}  # seen in what they become: ended, closed, histories
+    left_out = {"hub_calls_total", "hub_streams_total", "hub_known_calls"}  # panels show ended calls, closed streams, and histories instead
     assert {name.removesuffix("_bucket") for name in shown if name.startswith("hub_")} == {
         name for name in own if not name.endswith("_created")
     } - left_out
@@ -112,17 +112,17 @@ def service(name: str) -> str:
     return found[1]
 
 
-def test_the_container_may_take_as_long_to_stop_as_the_hub_does() -> None:
+def test_docker_waits_as_long_as_the_hub_needs_to_stop() -> None:
     grace = re.search(r"stop_grace_period: (\d+)s", service("hub"))
     drain = re.search(r"HUB_DRAIN_SECONDS:-(\d+)}", service("hub"))
     assert grace is not None
     assert drain is not None
     assert int(drain[1]) == Config().drain_seconds
-    assert int(grace[1]) > int(drain[1]) + LAST_WORDS_MOST_SECONDS + GOODBYE_SECONDS
+    assert int(grace[1]) > int(drain[1]) + DEFAULT_LIMITS.last_words_most_seconds + GOODBYE_SECONDS
 
 
 def test_the_hub_is_stopped_before_the_proxy_that_carries_its_sockets() -> None:
-    """Compose stops dependents first."""
+    """Compose stops a service before those that it depends on."""
     assert re.search(r"depends_on:\n      - caddy", service("hub"))
     assert "depends_on" not in service("caddy")
 
@@ -139,14 +139,12 @@ def test_only_the_proxy_can_be_reached() -> None:
 
 
 def test_the_compose_file_sets_only_settings_that_exist() -> None:
-    """An unknown HUB_* name stops the start; and DOMAIN is none, because Compose hands all of .env to the hub."""
-    from dataclasses import fields
-
-    known = {each.metadata["name"] for each in fields(Config)}
+    """The hub does not start with an unknown HUB_* name. The domain is called DOMAIN, as Compose hands all of .env to the hub."""
+    known = {each.metadata["name"] for each in settings_of(Config)}
     assert set(re.findall(r"HUB_[A-Z_]+", COMPOSE + DOCKERFILE)) <= known
 
 
-def test_the_image_runs_as_the_compose_file_says_and_is_looked_after() -> None:
+def test_the_image_has_the_user_and_the_health_check_that_the_compose_file_expects() -> None:
     assert "USER 10001:10001" in DOCKERFILE
     assert "HEALTHCHECK" in DOCKERFILE
     assert "/healthz" in DOCKERFILE
@@ -167,12 +165,12 @@ async def test_the_readmes_metrics_are_exported() -> None:
     assert named <= known, named - known
 
 
-def test_the_readmes_unit_gives_the_hub_its_time_and_only_what_it_needs(tmp_path: Path) -> None:
+def test_the_readmes_systemd_unit_is_valid_and_waits_as_long_as_the_hub_needs_to_stop(tmp_path: Path) -> None:
     unit = re.search(r"```ini\n(.*?)```", README, re.DOTALL)
     assert unit is not None
     stop = re.search(r"^TimeoutStopSec=(\d+)$", unit[1], re.MULTILINE)
     assert stop is not None
-    assert int(stop[1]) > Config().drain_seconds + LAST_WORDS_MOST_SECONDS + GOODBYE_SECONDS
+    assert int(stop[1]) > Config().drain_seconds + DEFAULT_LIMITS.last_words_most_seconds + GOODBYE_SECONDS
     if shutil.which("systemd-analyze") is None:
         return
     program = tmp_path / "transcript-hub"

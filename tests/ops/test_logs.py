@@ -15,6 +15,7 @@ from hub.ops.logs import CallLog, Json, Text
 from tests.media import CALL, CONNECTED, STREAM, media, start, stop
 from tests.providers.fake_deepgram import FakeDeepgram
 from tests.providers.script import Script, said, spoken
+from tests.settings import configured
 from tests.test_serve import serving
 
 
@@ -65,7 +66,7 @@ def test_secrets_are_in_no_line_of_any_logger(kind: type[Text | Json]) -> None:
 
 
 def test_every_secret_of_the_settings_is_known() -> None:
-    config = Config(secret="one", deepgram_key="two", assemblyai_key="three", twilio_token="old, new")
+    config = configured(secret="one", deepgram_key="two", assemblyai_key="three", twilio_token="old, new")
     assert {"one", "two", "three", "old", "new"} <= set(config.secrets)
     assert Config().secrets == ()
 

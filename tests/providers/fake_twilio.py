@@ -22,7 +22,8 @@ from twilio.request_validator import RequestValidator
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
-from clients.stream import FRAME_BYTES, FRAME_MS, Frame, Stream, new_sid
+from clients.audio.frames import FRAME_BYTES, FRAME_MS
+from clients.pretend_twilio.messages import Frame, MediaStreamMessages, new_sid
 from hub.audio.g711 import Track
 
 ACCOUNT = "AC" + "0" * 32
@@ -151,7 +152,7 @@ class PhoneCall:
         async with connect(
             self.twilio.reached(stream.url), additional_headers=headers, compression=None, proxy=None, ping_interval=None
         ) as socket:
-            messages = Stream(self.sid, stream.sid)
+            messages = MediaStreamMessages(self.sid, stream.sid)
             messages.account_sid = self.twilio.account
             await socket.send(messages.connected(), text=True)
             await socket.send(messages.start(stream.tracks, stream.parameters), text=True)

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from clients.caller import SAMPLE
-from clients.sound import read_call
+from clients.audio.files import read_call
+from clients.sample import SAMPLE
 from tests.providers.script import BYTES_PER_SECOND, Ear, said, spoken
 
 

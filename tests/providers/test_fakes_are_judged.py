@@ -220,7 +220,7 @@ async def test_assemblyais_own_client_hears_the_track_and_its_models_take_every_
         sent = fake.visits[0].sent
     assert [type(StreamingClient._parse_message(message)) for message in sent] == [type(message) for message in heard]
     assert (sent[0]["configuration"]["model"], sent[-1]["type"]) == (model, "Termination")
-    told = [turn for turn in (assemblyai.decode(json.dumps(message)) for message in sent) if isinstance(turn, assemblyai.Turn)]
+    told = [turn for turn in (assemblyai.decode(json.dumps(message)) for message in sent) if isinstance(turn, assemblyai.AssemblyAITurn)]
     ends = [turn for turn in told if turn.transcript and assemblyai.is_last(turn, model, formatted=True)]
     assert [turn.turn_order for turn in ends] == [0, 1]
     assert " ".join(turn.transcript for turn in ends).lower().replace(".", "") == text_of([*CALLER, *CALLEE]).lower()

@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hub.audio import g711
 from hub.audio.g711 import TRACKS, Track
 from hub.audio.timeline import Block
+from hub.backoff import Backoff
 from hub.ops.counters import ProviderCounters
-from hub.transcribers.replay import REPLAY_MS
+from hub.transcribers.limits import DEFAULT_LIMITS, SessionLimits
+from hub.transcribers.session import Endpoint, SessionContext
 from hub.transcribers.transcriber import Transcriber
 from hub.vendors.assemblyai import wire as assemblyai
 from hub.vendors.assemblyai.transcriber import AssemblyAI, AssemblyAITracks
@@ -23,29 +25,29 @@ BLOCK_BYTES = 800
 
 Clock = Callable[[], float]
 
-
-def _deepgram(url: str, counters: ProviderCounters, replay_ms: float, clock: Clock) -> Transcriber:
-    return Deepgram(deepgram.listen_url(url, model="nova-3"), "k", "nova-3", clock, counters, replay_ms=replay_ms)
-
-
-def _session(
-    track: Track | None, url: str, counters: ProviderCounters, replay_ms: float, clock: Clock, model: str = "u3-rt-pro"
-) -> AssemblyAI:
-    return AssemblyAI(assemblyai.stream_url(url, model=model), "k", model, track, clock, counters, replay_ms=replay_ms)
+HURRY = replace(DEFAULT_LIMITS, backoff=Backoff(0.01, 0.02), tick_seconds=0.02)
+"""Limits of a session without the waits that real providers are owed."""
 
 
-def _separate(url: str, counters: ProviderCounters, replay_ms: float, clock: Clock) -> Transcriber:
-    return AssemblyAITracks(*(_session(track, url, counters, replay_ms, clock) for track in TRACKS))
+def _deepgram(url: str, context: SessionContext) -> Transcriber:
+    return Deepgram(Endpoint(deepgram.listen_url(url, model="nova-3"), "k", "nova-3"), context)
 
 
-def _classic(url: str, counters: ProviderCounters, replay_ms: float, clock: Clock) -> Transcriber:
+def _session(track: Track | None, url: str, context: SessionContext, model: str = "u3-rt-pro") -> AssemblyAI:
+    return AssemblyAI(Endpoint(assemblyai.stream_url(url, model=model), "k", model), track, context)
+
+
+def _separate(url: str, context: SessionContext) -> Transcriber:
+    return AssemblyAITracks(*(_session(track, url, context) for track in TRACKS))
+
+
+def _classic(url: str, context: SessionContext) -> Transcriber:
     """The family that ends a turn twice."""
-    model = "universal-streaming-english"
-    return AssemblyAITracks(*(_session(track, url, counters, replay_ms, clock, model) for track in TRACKS))
+    return AssemblyAITracks(*(_session(track, url, context, "universal-streaming-english") for track in TRACKS))
 
 
-def _mixed(url: str, counters: ProviderCounters, replay_ms: float, clock: Clock) -> Transcriber:
-    return _session(None, url, counters, replay_ms, clock)
+def _mixed(url: str, context: SessionContext) -> Transcriber:
+    return _session(None, url, context)
 
 
 @dataclass(frozen=True)
@@ -54,17 +56,17 @@ class Vendor:
 
     name: str
     fake: type[FakeProvider]
-    _open: Callable[[str, ProviderCounters, float, Clock], Transcriber]
+    _open: Callable[[str, SessionContext], Transcriber]
     sessions: int = 1
     """Connections a call."""
     mixes: bool = False
     """Whether both tracks travel as one, so that nobody can be told apart who speaks at the same time."""
 
     def open(
-        self, url: str, counters: ProviderCounters | None = None, *, replay_ms: float = REPLAY_MS, clock: Clock = time.monotonic
+        self, url: str, counters: ProviderCounters | None = None, *, limits: SessionLimits = HURRY, clock: Clock = time.monotonic
     ) -> Transcriber:
         """Open a call's transcriber at the address of a fake."""
-        return self._open(url, counters or ProviderCounters(), replay_ms, clock)
+        return self._open(url, SessionContext(clock, counters or ProviderCounters(), limits))
 
 
 DEEPGRAM = Vendor("deepgram", FakeDeepgram, _deepgram)

@@ -7,10 +7,12 @@ from collections.abc import Callable
 import msgspec
 
 from hub.errors import Lagged
-from hub.events import Dtmf, Final, Interim
+from hub.events import Dtmf, Durable, Final, Interim
+from hub.topics.audience import Following
+from hub.topics.log import LOG_BYTES, Position
 from hub.topics.outbox import Outbox, Rounds
-from hub.topics.topic import Following, Topic
-from hub.web.protocol import Position
+from hub.topics.topic import Topic
+from hub.web.frames import text_frame
 
 
 class Clock:
@@ -86,14 +88,15 @@ class Peer:
     def __init__(self, clock: Clock, rounds: Rounds) -> None:
         self.socket = Socket()
         self.lagged: Lagged | None = None
-        self.outbox = Outbox(self.socket, rounds, self._cut)
+        self.outbox = Outbox(self.socket, rounds, text_frame, self._cut)
         self.completed = 0
 
-    def _cut(self, lagged: Lagged) -> None:
-        self.lagged = lagged
+    def _cut(self, reason: Lagged | Exception) -> None:
+        assert isinstance(reason, Lagged)
+        self.lagged = reason
 
     def follow(self, topic: Topic, after: Position | None = None, *, interims: bool = True) -> tuple[Following, bool]:
-        following, whole = topic.follow(self.outbox, after=after, interims=interims, on_complete=self._complete)
+        following, whole = topic.audience.follow(self.outbox, after=after, interims=interims, on_complete=self._complete)
         self.outbox.news(following)
         return following, whole
 
@@ -110,26 +113,35 @@ class Peer:
 class Town:
     """One call's topic, and what it takes to have peers."""
 
-    def __init__(self) -> None:
+    def __init__(self, log_bytes: int = LOG_BYTES) -> None:
         self.clock = Clock()
         self.rounds = Rounds(self.clock.later, self.clock)
-        self.topic = Topic("CA1", "epoch", self.clock, self.clock.soon)
+        self.topic = Topic("CA1", "epoch", self.clock, self.clock.soon, log_bytes)
 
     def peer(self) -> Peer:
         return Peer(self.clock, self.rounds)
 
+    def publish(self, event: Durable, *, closes: str | None = None, last: bool = False) -> None:
+        publish(self.topic, event, closes=closes, last=last)
+
     def key(self, digit: str = "1", *, last: bool = False) -> None:
-        self.topic.publish(Dtmf(call_sid="CA1", digit=digit, track="inbound"), last=last)
+        self.publish(Dtmf(call_sid="CA1", digit=digit, track="inbound"), last=last)
 
     def interim(self, text: str, utterance: str = "u1") -> None:
-        self.topic.revise(
+        self.topic.audience.revise(
             Interim(call_sid="CA1", utterance=utterance, revision=1, track="inbound", speaker="caller", text=text, start=0.0, end=1.0)
         )
 
     def final(self, text: str, utterance: str = "u1") -> None:
-        self.topic.publish(
+        self.publish(
             Final(
                 call_sid="CA1", utterance=utterance, revision=2, track="inbound", speaker="caller", text=text, start=0.0, end=1.0, words=[]
             ),
             closes=utterance,
         )
+
+
+def publish(topic: Topic, event: Durable, *, closes: str | None = None, last: bool = False) -> None:
+    """Do what the publisher does with a topic."""
+    topic.log.append(event)
+    topic.audience.published(closes=closes, last=last)

@@ -6,17 +6,17 @@ read must at any moment be a gapless piece of that list, from exactly there on; 
 
 from dataclasses import dataclass, field
 
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
-from hub.events import CallEnded, Dtmf, Final, Interim
-from hub.topics import topic as topics
+from hub.calls.publisher import Publisher
+from hub.events import Dtmf, Final, Interim, TranscriberName
+from hub.topics.audience import Following
+from hub.topics.log import LOG_BYTES, Position
 from hub.topics.outbox import FREE_BYTES, Rounds
 from hub.topics.registry import Record, Registry
-from hub.topics.topic import Following, Topic
-from hub.web.protocol import Position, text_frame
+from hub.topics.topic import Topic
 from tests.topics.audience import Clock, Peer, Socket
 
 KEEP_SECONDS = 60.0
@@ -69,15 +69,19 @@ class Subscription:
 class Delivery(RuleBasedStateMachine):
     """One call that may end, expire and begin anew, and any number of subscribers that come, stall, break and come back."""
 
+    log_bytes = LOG_BYTES
     subscriptions: Bundle[Subscription] = Bundle("subscriptions")
 
     @initialize()
     def begin(self) -> None:
         self.clock = Clock()
         self.rounds = Rounds(self.clock.later, self.clock)
-        self.registry = Registry(keep_seconds=KEEP_SECONDS, clock=self.clock, wall=self.clock, soon=self.clock.soon)
+        self.registry = Registry(
+            keep_seconds=KEEP_SECONDS, clock=self.clock, wall=self.clock, soon=self.clock.soon, log_bytes=self.log_bytes
+        )
         self.record: Record = self.registry.open(CALL)
         self.stories = [Story(self.record.topic)]
+        self._start()
         self.alive: list[Subscription] = []
         self.words = 0
 
@@ -86,11 +90,19 @@ class Delivery(RuleBasedStateMachine):
         return self.stories[-1]
 
     def _reopen(self) -> None:
-        """A stream of the call comes: it goes on in its topic, or begins in a new one when that is forgotten."""
+        """A stream of the call comes after its end: it goes on in its topic, or begins in a new one when that is forgotten."""
         self.record = self.registry.open(CALL)
         if self.record.topic is not self.story.topic:
-            assert all(self.record.topic.epoch != story.topic.epoch for story in self.stories)
+            assert all(self.record.topic.log.epoch != story.topic.log.epoch for story in self.stories)
             self.stories.append(Story(self.record.topic))
+            self._start()
+        elif not self.record.live:
+            self._start()
+
+    def _start(self) -> None:
+        self.publisher = Publisher(self.record, self.registry)
+        self.publisher.began("MZ1", {}, ["inbound"], TranscriberName(provider="scripted", model="test"))
+        self.story.said.append("call-started")
 
     def _word(self, length: int = 1) -> str:
         self.words += 1
@@ -108,14 +120,14 @@ class Delivery(RuleBasedStateMachine):
         for _ in range(count):
             word = self._word(length)
             self.story.said.append(word)
-            self.record.topic.publish(Dtmf(call_sid=CALL, digit=word, track="inbound"))
+            self.publisher.publish(Dtmf(call_sid=CALL, digit=word, track="inbound"))
 
     @rule(utterance=st.integers(0, 2))
     def interim(self, utterance: int) -> None:
         self._reopen()
         name, word = self._utterance(utterance), self._word()
         self.story.open[name] = word
-        self.record.topic.revise(
+        self.publisher.revise(
             Interim(call_sid=CALL, utterance=name, revision=1, track="inbound", speaker="c", text=word, start=0.0, end=1.0)
         )
 
@@ -126,19 +138,15 @@ class Delivery(RuleBasedStateMachine):
         self.story.settled.add(name)
         self.story.open.pop(name, None)
         self.story.said.append(word)
-        self.record.topic.publish(
-            Final(call_sid=CALL, utterance=name, revision=2, track="inbound", speaker="c", text=word, start=0.0, end=1.0, words=[]),
-            closes=name,
+        self.publisher.publish(
+            Final(call_sid=CALL, utterance=name, revision=2, track="inbound", speaker="c", text=word, start=0.0, end=1.0, words=[])
         )
 
     @rule()
     def end(self) -> None:
-        if self.record.live and self.story.said:
+        if self.record.live:
             self.story.said.append("call-ended")
-            ended = self.record.topic.publish(
-                CallEnded(call_sid=CALL, reason="completed", duration=1.0, transcript="complete", audio={}), last=True
-            )
-            self.registry.close(self.record, ended, 1000.0)
+            self.publisher.ended("completed", 1000.0, {}, complete=True)
 
     @rule(seconds=st.floats(0, 3))
     def wait(self, seconds: float) -> None:
@@ -160,14 +168,14 @@ class Delivery(RuleBasedStateMachine):
     @rule(target=subscriptions, offset=st.integers(-1, 60), epoch=st.integers(-1, 3), interims=st.booleans())
     def subscribe_after(self, offset: int, epoch: int, interims: bool) -> Subscription:
         """At any position: of this topic, of one that is gone, of none, beyond the end."""
-        name = self.stories[epoch].topic.epoch if -1 <= epoch < len(self.stories) else "of another hub"
+        name = self.stories[epoch].topic.log.epoch if -1 <= epoch < len(self.stories) else "of another hub"
         return self._subscribe(Position(name, offset), interims)
 
     @rule(target=subscriptions, broken=consumes(subscriptions))
     def drop_and_resume(self, broken: Subscription) -> Subscription:
         """The connection breaks: what was not read is gone; the position is the last event read."""
         self._break(broken)
-        after = Position(broken.story.topic.epoch, broken.position())
+        after = Position(broken.story.topic.log.epoch, broken.position())
         return self._subscribe(after, broken.interims)
 
     @rule(broken=consumes(subscriptions))
@@ -176,7 +184,7 @@ class Delivery(RuleBasedStateMachine):
 
     @rule(one=subscriptions)
     def unsubscribe(self, one: Subscription) -> None:
-        one.story.topic.leave(one.following)
+        one.story.topic.audience.leave(one.following)
         if one.left_after is None:
             one.left_after = one.written()
 
@@ -185,7 +193,7 @@ class Delivery(RuleBasedStateMachine):
         """It takes nothing for a while; `full`: what is on the way to it already leaves no room for more."""
         one.peer.socket.stalled = True
         if full:
-            one.peer.outbox.answer(text_frame(b'{"type":"pong"}'.ljust(FREE_BYTES + 1)))
+            one.peer.outbox.answer(b'{"type":"pong"}'.ljust(FREE_BYTES + 1))
 
     @rule(one=subscriptions, size=st.integers(1, 2000))
     def drain(self, one: Subscription, size: int) -> None:
@@ -211,9 +219,9 @@ class Delivery(RuleBasedStateMachine):
             self._reopen()
         topic, story = self.record.topic, self.story
         peer = Peer(self.clock, self.rounds)
-        kept_from, newest = topic._first - 1, len(story.said)
+        kept_from, newest = topic.log.first - 1, len(story.said)
         following, whole = peer.follow(topic, after, interims=interims)
-        if after is not None and after.epoch == topic.epoch and kept_from <= after.offset <= newest:
+        if after is not None and after.epoch == topic.log.epoch and kept_from <= after.offset <= newest:
             assert whole
             start = after.offset
         else:
@@ -224,7 +232,7 @@ class Delivery(RuleBasedStateMachine):
         return made
 
     def _break(self, one: Subscription) -> None:
-        one.story.topic.leave(one.following)
+        one.story.topic.audience.leave(one.following)
         one.peer.outbox.close()
         one.peer.socket.buffered = b""
         self.alive.remove(one)
@@ -279,16 +287,7 @@ class Delivery(RuleBasedStateMachine):
 class ShortMemory(Delivery):
     """The same where the history holds only 20 KB, so that positions fall off its end."""
 
-    @initialize()
-    def begin(self) -> None:
-        self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(topics, "HISTORY_BYTES", 20_000)
-        super().begin()
-
-    def teardown(self) -> None:
-        super().teardown()
-        if hasattr(self, "patch"):
-            self.patch.undo()
+    log_bytes = 20_000
 
 
 TestDelivery = Delivery.TestCase

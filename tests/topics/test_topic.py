@@ -2,8 +2,8 @@
 
 import pytest
 
-from hub.topics import topic as topics
-from hub.web.protocol import Position
+from hub.topics.audience import SLICE
+from hub.topics.log import Position
 from tests.topics.audience import Town
 
 
@@ -61,8 +61,8 @@ def test_a_position_that_cannot_be_resumed_starts_over_and_says_so(town: Town, p
     assert peer.offsets() == [1]
 
 
-def test_a_history_that_is_too_long_loses_its_oldest_and_says_so(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(topics, "HISTORY_BYTES", 5000)
+def test_a_log_that_is_too_long_loses_its_oldest_and_says_so() -> None:
+    town = Town(log_bytes=5000)
     for _ in range(100):
         town.key()
     peer = town.peer()
@@ -90,14 +90,14 @@ def test_the_last_event_completes_a_following_once(town: Town) -> None:
 
 
 def test_a_large_audience_is_served_in_slices_in_order_and_wholly(town: Town) -> None:
-    peers = [town.peer() for _ in range(topics.SLICE * 3 + 5)]
+    peers = [town.peer() for _ in range(SLICE * 3 + 5)]
     for peer in peers:
         peer.follow(town.topic)
     town.key("1")
-    assert [bool(peer.offsets()) for peer in peers].count(True) == topics.SLICE
+    assert [bool(peer.offsets()) for peer in peers].count(True) == SLICE
     town.key("2")
     town.interim("hello")
-    town.topic.leave(next(iter(town.topic.followings)))
+    town.topic.audience.leave(next(iter(town.topic.audience.followings)))
     town.clock.advance(0.1)
     assert all(peer.offsets() == [1, 2] for peer in peers[1:])
     assert all(peer.texts()[-1] == "hello" for peer in peers[1:])
@@ -106,17 +106,17 @@ def test_a_large_audience_is_served_in_slices_in_order_and_wholly(town: Town) ->
 def test_who_left_gets_nothing_more(town: Town) -> None:
     peer = town.peer()
     following, _ = peer.follow(town.topic)
-    town.topic.leave(following)
-    town.topic.leave(following)
+    town.topic.audience.leave(following)
+    town.topic.audience.leave(following)
     town.key()
     assert peer.offsets() == []
 
 
 def test_who_leaves_while_a_large_audience_is_served_gets_nothing_more(town: Town) -> None:
-    peers = [town.peer() for _ in range(topics.SLICE + 5)]
+    peers = [town.peer() for _ in range(SLICE + 5)]
     followings = [peer.follow(town.topic)[0] for peer in peers]
     town.key("1")
-    town.topic.leave(followings[-1])
+    town.topic.audience.leave(followings[-1])
     town.clock.advance(0.1)
     assert [len(peer.offsets()) for peer in peers[-3:]] == [1, 1, 0]
 

@@ -5,6 +5,7 @@ import logging
 import os
 import ssl
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,6 @@ from tests.providers.puppet import METADATA, puppet
 from tests.providers.script import Script
 from tests.providers.vendors import DEEPGRAM
 from tests.transcribers.runs import CALL, running, told, transcribed, until
-
-pytestmark = pytest.mark.usefixtures("hurry")
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 1600, 65535, 65536, 70000])
@@ -43,7 +42,7 @@ async def test_the_key_is_in_no_log_not_even_of_the_library(caplog: pytest.LogCa
     caplog.set_level(logging.DEBUG)
     async with FakeDeepgram(Script(drop_after_bytes=[8000], refuse=[503])) as fake:
         transcriber = DEEPGRAM.open(fake.url)
-        transcriber._key = "canary-key"  # type: ignore[attr-defined]
+        transcriber.endpoint = replace(transcriber.endpoint, key="canary-key")  # type: ignore[attr-defined]
         reports, _ = await transcribed(transcriber, CALL)
     assert fake.visits[1].headers["Authorization"] == "Token canary-key"
     ours = [record.getMessage() for record in caplog.records if record.name != "websockets.server"]  # the fake's own log

@@ -124,7 +124,7 @@ def remotely(vendor: Vendor, fake: FakeProvider, counters: ProviderCounters) -> 
 
 @pytest.fixture(
     params=[
-        pytest.param(None, id="local", marks=pytest.mark.timeout(90)),
+        pytest.param(None, id="local", marks=[pytest.mark.engine, pytest.mark.timeout(90)]),
         *(pytest.param(each, id=each.name) for each in (DEEPGRAM, SEPARATE, CLASSIC, MIXED)),
     ]
 )

@@ -3,7 +3,7 @@
 import pytest
 
 from hub.transcribers.utterances import NotTranscribed, Recognized, RecognizedWord
-from tests.bench.drops import OUTAGE_SECONDS, SMALL_RING_MS, judged, run_calls, table
+from tests.bench.drops import OUTAGE_SECONDS, SMALL_REPLAY_MS, judged, run_calls, table
 from tests.providers.script import said
 from tests.providers.vendors import DEEPGRAM, MIXED, SEPARATE, Vendor
 
@@ -18,7 +18,7 @@ async def test_every_word_arrives_exactly_once_whatever_the_connection_does(vend
     assert tally.drops >= 200
     assert tally.words == tally.heard + tally.in_gaps
     assert tally.repeats > 100, "the fakes did say finals twice"
-    least = OUTAGE_SECONDS[1] - OUTAGE_SECONDS[0] - SMALL_RING_MS / 1000
+    least = OUTAGE_SECONDS[1] - OUTAGE_SECONDS[0] - SMALL_REPLAY_MS / 1000
     outages = 2  # seeds 3 and 13
     assert 0.9 < tally.gap_seconds / (outages * 2 * least) < 2.5, "a gap is what the buffer could not hold, not much more"
     assert min(tally.kinds[kind] for kind in ("amid audio", "amid answers", "handshake", "burst", "outage", "refused or hung")) > 5

@@ -137,7 +137,7 @@ def test_a_leap_of_the_streams_clock_costs_no_audio_and_is_no_loss() -> None:
 
 
 def test_all_is_settled_when_nothing_is_left_to_hear() -> None:
-    replay = ReplayBuffer(TRACKS)
+    replay = ReplayBuffer(TRACKS, 60_000)
     assert replay.is_settled
     replay.push(block(0))
     sent(replay)
@@ -148,7 +148,7 @@ def test_all_is_settled_when_nothing_is_left_to_hear() -> None:
 
 
 def test_a_ring_of_one_track_leaves_the_other_alone() -> None:
-    replay = ReplayBuffer(("outbound",))
+    replay = ReplayBuffer(("outbound",), 60_000)
     replay.push(block(0))
     sent(replay)
     replay.settle("outbound", 60)
@@ -165,7 +165,7 @@ def test_it_knows_when_audio_was_sent_also_behind_a_leap() -> None:
     assert [replay.sent_at(at) for at in (1050, 1100, 1250, 500, 5000)] == [7.0, 7.0, 7.2, None, None]
     replay.rewind()
     assert replay.sent_at(1050) is None
-    assert ReplayBuffer(TRACKS).sent_at(0) is None
+    assert ReplayBuffer(TRACKS, 60_000).sent_at(0) is None
 
 
 Unit: TypeAlias = tuple[Track, int]

@@ -2,24 +2,25 @@
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 from websockets.asyncio.server import ServerConnection
 
 from hub.audio.g711 import TRACKS
+from hub.backoff import Backoff
 from hub.errors import ProviderError
 from hub.ops.counters import ProviderCounters
-from hub.transcribers import session
 from hub.transcribers.transcriber import Lost, Restored
 from hub.transcribers.utterances import NotTranscribed, Recognized
 from tests.providers.fake_assemblyai import FakeAssemblyAI
 from tests.providers.fake_deepgram import FakeDeepgram
 from tests.providers.puppet import METADATA, answer, puppet, results
 from tests.providers.script import Script, said
-from tests.providers.vendors import DEEPGRAM, SEPARATE, Vendor, call_of
+from tests.providers.vendors import DEEPGRAM, HURRY, SEPARATE, Vendor, call_of
 from tests.transcribers.runs import CALL, CALLEE, CALLER, VENDORS, push, running, texts, told, transcribed, until, words
 
-pytestmark = pytest.mark.usefixtures("hurry")
+IMPATIENT = replace(HURRY, last_words_seconds=0.3, last_words_most_seconds=1.0)
 
 
 class TestLosses:
@@ -36,13 +37,10 @@ class TestLosses:
         assert counters.reconnects == 7
         assert (words(reports), words(reports, "outbound")) == (texts(CALLER), texts(CALLEE))
 
-    async def test_handshakes_that_hang_are_one_loss_also_when_each_takes_longer_than_a_stable_connection(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(session, "OPEN_SECONDS", 0.1)
-        monkeypatch.setattr(session, "STABLE_SECONDS", 0.05)
+    async def test_handshakes_that_hang_are_one_loss_also_if_each_takes_longer_than_a_stable_connection(self) -> None:
+        limits = replace(HURRY, open_seconds=0.1, stable_seconds=0.05)
         async with FakeDeepgram(Script(hang_handshake_seconds=[5.0] * 3)) as fake:
-            transcriber = DEEPGRAM.open(fake.url)
+            transcriber = DEEPGRAM.open(fake.url, limits=limits)
             async with running(transcriber) as (reports, _):
                 push(transcriber, CALL)
                 await until(lambda: bool(told(reports, Restored)))
@@ -60,7 +58,7 @@ class TestLosses:
 
     async def test_audio_that_could_not_be_kept_ends_the_utterance_and_is_a_gap(self) -> None:
         async with FakeDeepgram(Script(drop_after_bytes=[12_800], hang_handshake_seconds=[0, 0.3])) as fake:
-            transcriber = DEEPGRAM.open(fake.url, replay_ms=1000)
+            transcriber = DEEPGRAM.open(fake.url, limits=replace(HURRY, replay_ms=1000))
             async with running(transcriber) as (reports, _):
                 push(transcriber, CALL[:8])
                 await until(lambda: bool(told(reports, Lost)))
@@ -96,19 +94,12 @@ class TestLosses:
 class TestTheEnd:
     """How long a call that is over waits for its last words."""
 
-    @pytest.fixture(autouse=True)
-    def impatient(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(session, "LAST_WORDS_SECONDS", 0.3)
-        monkeypatch.setattr(session, "LAST_WORDS_MOST_SECONDS", 1.0)
-
     @VENDORS
-    async def test_a_provider_that_never_answers_is_given_up_and_what_it_did_not_say_is_a_gap(
-        self, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(session, "LAST_WORDS_MOST_SECONDS", 600.0)  # so that it is its silence that ends it
+    async def test_a_provider_that_never_answers_is_given_up_and_what_it_did_not_say_is_a_gap(self, vendor: Vendor) -> None:
+        limits = replace(IMPATIENT, last_words_most_seconds=600.0)  # so that only its silence can end the wait
         began = time.monotonic()
         async with vendor.fake(Script(never_answer=True)) as fake:
-            reports, complete = await transcribed(vendor.open(fake.url), CALL)
+            reports, complete = await transcribed(vendor.open(fake.url, limits=limits), CALL)
         assert not complete
         assert time.monotonic() - began >= 0.3, "it was waited for"
         assert {(gap.track, gap.start, gap.end) for gap in told(reports, NotTranscribed)} == {(track, 0.0, 5.0) for track in TRACKS}
@@ -116,7 +107,7 @@ class TestTheEnd:
 
     @VENDORS
     async def test_a_provider_that_cannot_be_reached_is_given_up(self, vendor: Vendor) -> None:
-        transcriber = vendor.open("ws://127.0.0.1:9")
+        transcriber = vendor.open("ws://127.0.0.1:9", limits=IMPATIENT)
         async with running(transcriber) as (reports, run):
             push(transcriber, CALL)
             await until(lambda: bool(told(reports, Lost)))
@@ -124,10 +115,9 @@ class TestTheEnd:
         assert run.result() is False
         assert {gap.end for gap in told(reports, NotTranscribed)} == {5.0}
 
-    async def test_the_wait_for_the_next_try_ends_with_the_call(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(session, "BACKOFF_SECONDS", (60.0, 60.0))
+    async def test_the_wait_for_the_next_attempt_ends_with_the_call(self) -> None:
         async with FakeDeepgram(Script(refuse=[503])) as fake:
-            transcriber = DEEPGRAM.open(fake.url)
+            transcriber = DEEPGRAM.open(fake.url, limits=replace(HURRY, backoff=Backoff(3600.0, 3600.0)))
             async with running(transcriber) as (reports, run):
                 push(transcriber, CALL)
                 await until(lambda: bool(told(reports, Lost)))
@@ -142,7 +132,7 @@ class TestTheEnd:
                 await asyncio.sleep(0.01)
 
         async with puppet(talk) as url:
-            _, complete = await transcribed(DEEPGRAM.open(url), CALL)
+            _, complete = await transcribed(DEEPGRAM.open(url, limits=IMPATIENT), CALL)
         assert not complete
 
     async def test_words_that_come_late_are_waited_for(self) -> None:

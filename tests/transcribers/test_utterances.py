@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from hub.audio.g711 import Track
 from hub.events import Final, Interim
-from hub.transcribers.utterances import LONG_SECONDS, Recognized, RecognizedWord, Transcript
+from hub.transcribers.utterances import LONG_SECONDS, Recognized, RecognizedWord, Utterances
 
 
 def heard(
@@ -15,7 +15,7 @@ def heard(
 
 
 def test_interims_end_in_one_final_of_the_same_utterance() -> None:
-    transcript = Transcript("CA1")
+    transcript = Utterances("CA1")
     first = transcript.fold(heard("hel"))
     second = transcript.fold(heard("hello"))
     final = transcript.fold(heard("Hello.", settled=True, closes=True))
@@ -30,7 +30,7 @@ def test_interims_end_in_one_final_of_the_same_utterance() -> None:
 
 
 def test_settled_pieces_are_joined_until_the_pause() -> None:
-    transcript = Transcript("CA1")
+    transcript = Utterances("CA1")
     transcript.fold(heard("My number is", settled=True, start=0, end=2))
     interim = transcript.fold(heard("four", start=2, end=2.5))
     assert isinstance(interim, Interim)
@@ -41,7 +41,7 @@ def test_settled_pieces_are_joined_until_the_pause() -> None:
 
 
 def test_an_empty_boundary_closes_what_is_settled() -> None:
-    transcript = Transcript("CA1")
+    transcript = Utterances("CA1")
     transcript.fold(heard("Yes.", settled=True))
     final = transcript.fold(heard("", settled=True, closes=True, start=1, end=2))
     assert isinstance(final, Final)
@@ -49,34 +49,33 @@ def test_an_empty_boundary_closes_what_is_settled() -> None:
 
 
 def test_silence_makes_no_events() -> None:
-    transcript = Transcript("CA1")
+    transcript = Utterances("CA1")
     assert transcript.fold(heard("")) is None
     assert transcript.fold(heard("", settled=True, closes=True)) is None
 
 
 def test_an_interim_that_was_taken_back_still_gets_its_final() -> None:
-    transcript = Transcript("CA1")
+    transcript = Utterances("CA1")
     assert isinstance(transcript.fold(heard("uh")), Interim)
     final = transcript.fold(heard("", settled=True, closes=True))
     assert isinstance(final, Final)
     assert final.text == ""
-    assert transcript.finals == []
 
 
 def test_the_same_text_is_told_once() -> None:
-    transcript = Transcript("CA1")
+    transcript = Utterances("CA1")
     assert transcript.fold(heard("so")) is not None
     assert transcript.fold(heard("so", end=1.5)) is None
 
 
 def test_a_monologue_ends_at_the_next_settled_piece_after_half_a_minute() -> None:
-    transcript = Transcript("CA1")
+    transcript = Utterances("CA1")
     assert isinstance(transcript.fold(heard("one", settled=True, start=0, end=10)), Interim)
     assert isinstance(transcript.fold(heard("two", settled=True, start=10, end=LONG_SECONDS)), Final)
 
 
 def test_tracks_do_not_mix() -> None:
-    transcript = Transcript("CA1")
+    transcript = Utterances("CA1")
     transcript.name({"outbound": "agent"})
     transcript.fold(heard("hello"))
     final = transcript.fold(heard("Good day.", settled=True, closes=True, track="outbound"))
@@ -85,7 +84,7 @@ def test_tracks_do_not_mix() -> None:
 
 
 def test_the_end_of_a_call_keeps_unsettled_words() -> None:
-    transcript = Transcript("CA1")
+    transcript = Utterances("CA1")
     transcript.fold(heard("and then I", start=3, end=4))
     (final,) = transcript.close()
     assert (final.text, final.start) == ("and then I", 3)
@@ -93,7 +92,7 @@ def test_the_end_of_a_call_keeps_unsettled_words() -> None:
 
 
 def test_words_and_confidence_of_all_pieces_are_kept() -> None:
-    transcript = Transcript("CA1")
+    transcript = Utterances("CA1")
     words = (RecognizedWord("a", 0.0, 0.1, 0.9), RecognizedWord("b", 0.1, 0.2, 0.5))
     transcript.fold(Recognized("inbound", 0, 0.2, "a b", settled=True, closes=False, confidence=0.7, words=words))
     final = transcript.fold(
@@ -115,7 +114,7 @@ reports = st.lists(
 
 @given(reports)
 def test_an_utterances_interims_end_in_one_final(script: list[Recognized]) -> None:
-    transcript = Transcript("CA1")
+    transcript = Utterances("CA1")
     events = [event for report in script if (event := transcript.fold(report)) is not None] + transcript.close()
     seen: dict[str, list[Interim | Final]] = {}
     for event in events:

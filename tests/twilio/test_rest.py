@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from itertools import islice
 from typing import Any
 from xml.etree import ElementTree
 
@@ -111,10 +110,6 @@ async def test_only_404_means_that_there_is_no_such_call() -> None:
             twilio.trouble = [status]
             with pytest.raises(AccountError):
                 await account.find(ACCOUNT, call.sid)
-
-
-def test_pauses_between_attempts_double_up_to_the_longest() -> None:
-    assert list(islice(Patience().pauses(), 7)) == [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
 
 
 def test_an_end_that_twilio_writes_as_no_date_is_unknown() -> None:

@@ -16,8 +16,6 @@ from tests.providers.script import Script, said
 from tests.providers.vendors import CLASSIC, MIXED, SEPARATE, call_of, sessions
 from tests.transcribers.runs import CALL, CALLER, push, running, texts, told, transcribed, until, words
 
-pytestmark = pytest.mark.usefixtures("hurry")
-
 
 async def test_a_backlog_that_is_still_to_be_heard_is_not_taken_for_silence() -> None:
     early = said("this was said a minute ago", 1.0)

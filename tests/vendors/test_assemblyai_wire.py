@@ -39,9 +39,9 @@ def read(message: object) -> assemblyai.Message | None:
     return assemblyai.decode(json.dumps(message))
 
 
-def turn(**changes: object) -> assemblyai.Turn:
+def turn(**changes: object) -> assemblyai.AssemblyAITurn:
     told = read(TURN | changes)
-    assert isinstance(told, assemblyai.Turn)
+    assert isinstance(told, assemblyai.AssemblyAITurn)
     return told
 
 
@@ -54,25 +54,25 @@ def begin(**changes: object) -> assemblyai.Begin:
 def test_a_turn_tells_its_text_and_its_words_in_milliseconds() -> None:
     told = turn(turn_order=3)
     assert (told.turn_order, told.transcript, told.language_code, told.end_of_turn) == (3, "hi there", "en", False)
-    assert told.words == (assemblyai.Word("hi", 1280, 1440, 0.97, True),)
+    assert told.words == (assemblyai.AssemblyAIWord("hi", 1280, 1440, 0.97, True),)
 
 
 def test_a_turn_needs_neither_language_nor_words() -> None:
     told = read({"type": "Turn", "turn_order": 0, "transcript": "", "end_of_turn": True})
-    assert told == assemblyai.Turn(0, "", True)
+    assert told == assemblyai.AssemblyAITurn(0, "", True)
 
 
 def test_the_other_messages_decode() -> None:
     assert read(BEGIN) == assemblyai.Begin("uuid", 1790221526, assemblyai.Configuration("universal-3-6-pro"))
-    assert read(SPEECH_STARTED) == assemblyai.SpeechStarted(1200)
+    assert read(SPEECH_STARTED) == assemblyai.AssemblyAISpeechStarted(1200)
     assert read(TERMINATION) == assemblyai.Termination(31, 33)
-    assert read(ERROR) == assemblyai.ErrorMessage("too short", 3007)
-    assert read(WARNING) == assemblyai.WarningMessage("mind", 1234)
+    assert read(ERROR) == assemblyai.AssemblyAIError("too short", 3007)
+    assert read(WARNING) == assemblyai.AssemblyAIWarning("mind", 1234)
 
 
 def test_an_error_may_come_without_a_type() -> None:
-    assert read({"error": "Not authorized"}) == assemblyai.ErrorMessage("Not authorized", None)
-    assert read({"error": "Not authorized", "error_code": 4001}) == assemblyai.ErrorMessage("Not authorized", 4001)
+    assert read({"error": "Not authorized"}) == assemblyai.AssemblyAIError("Not authorized", None)
+    assert read({"error": "Not authorized", "error_code": 4001}) == assemblyai.AssemblyAIError("Not authorized", 4001)
 
 
 def test_fields_that_are_new_are_skipped() -> None:

@@ -60,7 +60,7 @@ def test_results_tell_the_channel_the_window_and_the_words() -> None:
 
 
 def test_a_word_without_punctuation_stands_as_it_was_heard() -> None:
-    assert deepgram.Word("hello", 0.0, 0.4).text == "hello"
+    assert deepgram.DeepgramWord("hello", 0.0, 0.4).text == "hello"
 
 
 @pytest.mark.parametrize("flag", ["is_final", "speech_final", "from_finalize"])
@@ -83,10 +83,10 @@ def test_results_without_an_alternative_are_silence() -> None:
 
 def test_the_other_messages_decode() -> None:
     assert read(UTTERANCE_END) == deepgram.UtteranceEnd((0, 1), 2.1)
-    assert read(SPEECH_STARTED) == deepgram.SpeechStarted((0, 1), 1.3)
+    assert read(SPEECH_STARTED) == deepgram.DeepgramSpeechStarted((0, 1), 1.3)
     assert read(METADATA) == deepgram.Metadata("uuid", 12.3)
-    assert read(ERROR) == deepgram.Error("could not parse", "SchemaError", "x")
-    assert read({"type": "Warning", "code": "C", "description": "d"}) == deepgram.Warning("d", "C")
+    assert read(ERROR) == deepgram.DeepgramError("could not parse", "SchemaError", "x")
+    assert read({"type": "Warning", "code": "C", "description": "d"}) == deepgram.DeepgramWarning("d", "C")
 
 
 def test_an_utterance_end_before_any_word_says_minus_one() -> None:

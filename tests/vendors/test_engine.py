@@ -15,6 +15,7 @@ from tests.providers.vendors import BLOCK_BYTES
 from tests.transcribers.sample import plain, tracks
 
 pytestmark = [
+    pytest.mark.engine,
     pytest.mark.skipif(sys.platform == "win32", reason="the engine cannot keep tracks apart there"),
     pytest.mark.timeout(90),  # it computes, with whatever else is computed here: seconds on a machine of its own
 ]

@@ -27,6 +27,7 @@ from tests.transcribers.runs import until
 from tests.transcribers.sample import plain, said, tracks
 
 pytestmark = [
+    pytest.mark.engine,
     pytest.mark.skipif(sys.platform == "win32", reason="the engine cannot keep tracks apart there"),
     pytest.mark.timeout(90),  # it computes, with whatever else is computed here: seconds on a machine of its own
 ]

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from openai.types.realtime import RealtimeClientEvent
 from pydantic import TypeAdapter
 
+from hub.agents.voice_model import SessionSettings, ToolDeclaration
 from hub.errors import WireError
 from hub.vendors.openai import wire as openai
 
 judge: TypeAdapter[Any] = TypeAdapter(RealtimeClientEvent)
 
-TOOL = {"name": "look", "description": "Looks.", "parameters": {"type": "object", "properties": {}}}
-UPDATE = openai.session_update(
+TOOL = ToolDeclaration("look", "Looks.", {"type": "object", "properties": {}})
+SETTINGS = SessionSettings(
     instructions="Be brief.",
     voice="marin",
     turn_detection="server_vad",
@@ -25,6 +26,7 @@ UPDATE = openai.session_update(
     language="en",
     tools=[TOOL],
 )
+UPDATE = openai.session_update(SETTINGS)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +54,7 @@ def test_the_session_is_of_the_ga_form_with_mulaw_in_both_directions() -> None:
     session = json.loads(UPDATE)["session"]
     assert session["type"] == "realtime"
     assert session["audio"]["input"]["format"] == session["audio"]["output"]["format"] == {"type": "audio/pcmu"}
-    assert session["tools"][0] == {"type": "function", **TOOL}
+    assert session["tools"][0] == {"type": "function", "name": "look", "description": "Looks.", "parameters": TOOL.parameters}
     assert not {"modalities", "voice", "input_audio_format", "temperature"} & set(session)
 
 
@@ -60,7 +62,7 @@ def test_audio_goes_out_as_it_came_in() -> None:
     sound = bytes(range(256))
     assert base64.b64decode(json.loads(openai.append(sound))["audio"]) == sound
     delta = {"type": "response.output_audio.delta", "response_id": "r", "item_id": "i", "delta": base64.b64encode(sound).decode()}
-    assert openai.decode(json.dumps(delta)) == openai.AudioDelta("r", "i", sound)
+    assert openai.decode(json.dumps(delta)) == openai.OutputAudioDelta("r", "i", sound)
 
 
 def test_the_address_names_the_model_and_no_beta() -> None:
@@ -128,14 +130,14 @@ def test_a_close_is_a_sentence(code: int | None, reason: str, says: str) -> None
 
 
 def test_most_errors_are_not_the_end_and_some_are() -> None:
-    assert openai.fatal(openai.Trouble("no response", code="response_cancel_not_active")) is None
-    assert openai.fatal(openai.Trouble("odd")) is None
-    error = openai.fatal(openai.Trouble("over", code="session_expired"))
+    assert openai.fatal(openai.ErrorBody("no response", code="response_cancel_not_active")) is None
+    assert openai.fatal(openai.ErrorBody("odd")) is None
+    error = openai.fatal(openai.ErrorBody("over", code="session_expired"))
     assert error is not None
     assert "60 minutes" in str(error)
 
 
 def test_a_failed_response_says_why() -> None:
-    details = openai.StatusDetails(error=openai.Trouble("Slow down", code="rate_limit_exceeded"))
-    assert "rate limit" in str(openai.failed(openai.Response(status="failed", status_details=details)))
-    assert str(openai.failed(openai.Response(status="failed"))) == "OpenAI could not answer"
+    details = openai.ResponseStatusDetails(error=openai.ErrorBody("Slow down", code="rate_limit_exceeded"))
+    assert "rate limit" in str(openai.failed(openai.OpenAIResponse(status="failed", status_details=details)))
+    assert str(openai.failed(openai.OpenAIResponse(status="failed"))) == "OpenAI could not answer"

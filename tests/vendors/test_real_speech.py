@@ -8,9 +8,12 @@ from contextlib import aclosing
 import pytest
 from whisper_normalizer.english import EnglishTextNormalizer
 
-from clients import caller, demo
+from clients.audio.files import read_call
+from clients.commands import demo
 from clients.follow import follow
-from clients.sound import read_call
+from clients.pretend_twilio import playback
+from clients.pretend_twilio.media_socket import OutgoingCall
+from clients.sample import SAMPLE
 from hub.app import running
 from hub.audio.g711 import TRACKS
 from hub.config import Config
@@ -19,10 +22,12 @@ from tests.providers.engine_ear import EngineHearing
 from tests.providers.fake_assemblyai import FakeAssemblyAI
 from tests.providers.fake_deepgram import FakeDeepgram
 from tests.providers.script import FakeProvider, Script
+from tests.settings import configured
 
 plain = EnglishTextNormalizer()
 
 pytestmark = [
+    pytest.mark.engine,
     pytest.mark.skipif(sys.platform == "win32", reason="the engine cannot keep tracks apart there"),
     pytest.mark.timeout(90),  # it computes, with whatever else is computed here: seconds on a machine of its own
 ]
@@ -31,10 +36,10 @@ pytestmark = [
 async def heard(config: Config, seconds: float) -> list[Durable]:
     """Play the beginning of the sample into a hub, as fast as it takes it; return what a subscriber got."""
     call_sid, events = "CA" + secrets.token_hex(16), list[Durable]()
-    until = caller.Faults(hang_up_after_ms=round(seconds * 1000))
+    until = playback.Faults(hang_up_after_ms=round(seconds * 1000))
     async with running(config) as (_, port), asyncio.TaskGroup() as group:
         group.create_task(
-            caller.call(f"ws://127.0.0.1:{port}/twilio", read_call(caller.SAMPLE), call_sid=call_sid, speed=0.0, faults=until)
+            playback.play(OutgoingCall(f"ws://127.0.0.1:{port}/twilio", call_sid=call_sid), read_call(SAMPLE), speed=0.0, faults=until)
         )
         await demo.begun(f"127.0.0.1:{port}", call_sid)
         async with aclosing(follow(f"ws://127.0.0.1:{port}/client", call_sid, interims=False)) as followed:
@@ -45,7 +50,7 @@ async def heard(config: Config, seconds: float) -> list[Durable]:
 async def heard_by(kind: type[FakeProvider], seconds: float) -> list[Durable]:
     with EngineHearing() as hearing:
         async with kind(ear=hearing.ear) as fake:
-            config = Config(
+            config = configured(
                 port=0, drain_seconds=0.0, transcriber="deepgram" if kind is FakeDeepgram else "assemblyai",
                 deepgram_key="k", deepgram_url=fake.url, assemblyai_key="k", assemblyai_url=fake.url,
             )  # fmt: skip
@@ -57,7 +62,7 @@ async def heard_by(kind: type[FakeProvider], seconds: float) -> list[Durable]:
     [13, pytest.param(3600, id="whole", marks=[pytest.mark.long, pytest.mark.timeout(600)])],
 )
 async def test_the_words_are_the_same_through_every_provider(seconds: float) -> None:
-    here = await heard(Config(port=0, drain_seconds=0.0, transcriber="local"), seconds)
+    here = await heard(configured(port=0, drain_seconds=0.0, transcriber="local"), seconds)
     for kind in (FakeDeepgram, FakeAssemblyAI):
         there = await heard_by(kind, seconds)
         ended = there[-1]
@@ -77,7 +82,7 @@ async def test_the_words_are_the_same_through_every_provider(seconds: float) -> 
 
 async def test_the_engine_on_this_machine_takes_over_when_the_vendor_refuses() -> None:
     async with FakeDeepgram(Script(refuse=[402])) as fake:
-        config = Config(port=0, drain_seconds=0.0, transcriber="deepgram", deepgram_key="k", deepgram_url=fake.url, fallback="local")
+        config = configured(port=0, drain_seconds=0.0, transcriber="deepgram", deepgram_key="k", deepgram_url=fake.url, fallback="local")
         events = await heard(config, 7.0)
     assert [event.provider for event in events if isinstance(event, TranscriberSwitched)] == ["local"]
     assert "how can i help you" in plain(" ".join(event.text for event in events if isinstance(event, Final)))

@@ -5,6 +5,7 @@ import gc
 import logging
 import time
 import tracemalloc
+from dataclasses import replace
 
 import pytest
 from websockets.asyncio.server import ServerConnection
@@ -17,10 +18,8 @@ from hub.transcribers.utterances import NotTranscribed, Recognized
 from tests.providers.fake_deepgram import FakeDeepgram
 from tests.providers.puppet import BEGIN, METADATA, answer, puppet, results
 from tests.providers.script import Script
-from tests.providers.vendors import DEEPGRAM, Vendor, sessions
+from tests.providers.vendors import DEEPGRAM, HURRY, Vendor, sessions
 from tests.transcribers.runs import CALL, CALLEE, CALLER, VENDORS, push, running, texts, told, transcribed, until, words
-
-pytestmark = pytest.mark.usefixtures("hurry")
 
 
 @VENDORS
@@ -35,7 +34,7 @@ async def test_one_that_reads_nothing_costs_a_bounded_amount_of_memory(vendor: V
         transcriber = vendor.open(url)
         async with running(transcriber) as (reports, run):
             push(transcriber, ten_minutes[:500])
-            await until(lambda: all(each._line and each._line.ready for each in sessions(transcriber)))
+            await until(lambda: all(each._connection and each._connection.ready for each in sessions(transcriber)))
             gc.collect()
             tracemalloc.start()
             slowest = 0.0
@@ -89,11 +88,9 @@ async def test_messages_that_make_no_sense_cost_only_themselves(caplog: pytest.L
     assert [heard.text for heard in told(reports, Recognized) if heard.text] == ["hello"]
 
 
-async def test_deepgram_is_not_left_for_saying_nothing_while_no_audio_comes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "SILENT_SECONDS", 0.2)
-    monkeypatch.setattr(session, "KEEP_ALIVE_SECONDS", 0.05)
+async def test_deepgram_is_not_left_for_saying_nothing_while_no_audio_comes() -> None:
     async with FakeDeepgram() as fake:
-        transcriber = DEEPGRAM.open(fake.url)
+        transcriber = DEEPGRAM.open(fake.url, limits=replace(HURRY, silent_seconds=0.2, keep_alive_seconds=0.05))
         async with running(transcriber) as (reports, run):
             push(transcriber, CALL)
             await fake.until(lambda: len(fake.visits[0].messages) > 10 if fake.visits else False)
@@ -103,10 +100,9 @@ async def test_deepgram_is_not_left_for_saying_nothing_while_no_audio_comes(monk
     assert set(fake.visits[0].messages[:-1]) == {'{"type":"KeepAlive"}'}
 
 
-async def test_deepgram_is_left_for_saying_nothing_of_audio(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "SILENT_SECONDS", 0.1)
+async def test_deepgram_is_left_for_saying_nothing_of_audio() -> None:
     async with FakeDeepgram(Script(never_answer=True)) as fake:
-        transcriber = DEEPGRAM.open(fake.url)
+        transcriber = DEEPGRAM.open(fake.url, limits=replace(HURRY, silent_seconds=0.1))
         async with running(transcriber) as (reports, run):
             for block in CALL:
                 transcriber.push(block)

@@ -4,12 +4,14 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
 import pytest
 
-from hub.transcribers import session
+from hub.backoff import Backoff
+from hub.transcribers.limits import DEFAULT_LIMITS
 from tests.house import House, real_house
 from tests.media import CALL, STREAM, media, stop
 from tests.providers.fake_assemblyai import FakeAssemblyAI
@@ -19,6 +21,7 @@ from tests.providers.script import FakeProvider, Script, Word, said, spoken
 CALLER, CALLEE = said("hello I would like some flowers", 0.1), said("of course which ones", 3.0)
 SECONDS = 5.0
 FRAMES = round(2 * SECONDS * 50)
+LIMITS = replace(DEFAULT_LIMITS, backoff=Backoff(0.02, 0.1), tick_seconds=0.05)
 DEEPGRAM_KEY, ASSEMBLYAI_KEY = "canary-deepgram-key", "canary-assemblyai-key"
 
 Event = dict[str, Any]
@@ -44,7 +47,7 @@ def name_of(fake: FakeProvider) -> str:
 async def hub(*fakes: FakeProvider, **others: Any) -> AsyncIterator[House]:
     """A hub with the transcribers that its settings open. No provider session outlives it."""
     try:
-        async with real_house(**((settings(*fakes) if fakes else {}) | others)) as home:
+        async with real_house(**({"limits": LIMITS} | (settings(*fakes) if fakes else {}) | others)) as home:
             yield home
     finally:
         assert all(counters.open_sessions == 0 for counters in home.state.counters.providers.values())
@@ -111,12 +114,6 @@ def check_words(events: Sequence[Event]) -> None:
             assert abs(word["end"] - true.end) <= 0.1
 
 
-@pytest.fixture(autouse=True)
-def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "BACKOFF_SECONDS", (0.02, 0.1))
-    monkeypatch.setattr(session, "TICK_SECONDS", 0.05)
-
-
 @KINDS
 @pytest.mark.parametrize("channels", ["separate", "mixed"])
 async def test_a_call_is_transcribed(kind: type[FakeProvider], channels: str) -> None:
@@ -169,13 +166,10 @@ async def test_a_final_three_seconds_after_stop_comes_before_the_end(kind: type[
         pytest.param(Script(drop_after_bytes=[1] * 900), id="drops each connection"),
     ],
 )  # fmt: skip
-async def test_no_provider_delays_twilio_or_ends_the_call(
-    kind: type[FakeProvider], script: Script, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(session, "LAST_WORDS_SECONDS", 0.5)
-    monkeypatch.setattr(session, "OPEN_SECONDS", 0.5)
+async def test_no_provider_delays_twilio_or_ends_the_call(kind: type[FakeProvider], script: Script) -> None:
+    limits = replace(LIMITS, last_words_seconds=0.5, open_seconds=0.5)
     clock = asyncio.get_running_loop().time
-    async with kind(script) as fake, hub(fake) as home:
+    async with kind(script) as fake, hub(fake, session_limits=limits) as home:
         socket = await home.call()
         subscriber = await follow(home)
         began = clock()

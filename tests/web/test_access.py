@@ -10,7 +10,7 @@ import pytest
 
 from tests.house import house, impatient
 from tests.media import CALL
-from tests.publishing import Publisher
+from tests.publishing import ScriptedCall
 from tests.web.watchers import ALL, SECRET, connect, token, turned_away, until
 
 
@@ -53,7 +53,7 @@ WRONG = {
 
 async def test_a_token_can_be_shown_in_four_ways() -> None:
     async with house(secret=SECRET) as home:
-        Publisher(home.state)
+        ScriptedCall(home.state)
         shown = token()
         for socket in (await connect(home, shown), await connect(home, query=f"?token={shown}")):
             assert await socket.receive_json() == [CALL]
@@ -72,10 +72,10 @@ async def test_a_token_can_be_shown_in_four_ways() -> None:
 
 async def test_a_subscriber_without_a_token_gets_nothing_and_is_closed() -> None:
     async with house(secret=SECRET, limits=impatient(token_seconds=0.1)) as home:
-        Publisher(home.state)
+        ScriptedCall(home.state)
         assert await turned_away(await connect(home)) == ("token", "no token came", 4501)
     async with house(secret=SECRET) as home:
-        Publisher(home.state)
+        ScriptedCall(home.state)
         for first in (CALL, json.dumps(ALL), json.dumps({"action": "ping"})):
             socket = await connect(home)
             await socket.send_str(first)
@@ -89,7 +89,7 @@ async def test_a_subscriber_without_a_token_gets_nothing_and_is_closed() -> None
 async def test_a_wrong_token_is_refused_at_every_door(kind: str) -> None:
     wrong = WRONG[kind]
     async with house(secret=SECRET) as home:
-        Publisher(home.state)
+        ScriptedCall(home.state)
         late = await connect(home)
         await late.send_json({"action": "authenticate", "token": wrong})
         for socket in (await connect(home, wrong), await connect(home, query=f"?token={wrong}"), late):
@@ -104,7 +104,7 @@ async def test_a_wrong_token_is_refused_at_every_door(kind: str) -> None:
 
 async def test_messages_after_a_refused_token_are_ignored() -> None:
     async with house(secret=SECRET) as home:
-        Publisher(home.state)
+        ScriptedCall(home.state)
         socket = await connect(home)
         for message in ("a.b.c", token(), json.dumps(ALL), CALL, *["{"] * 50):
             await socket.send_str(message)
@@ -113,7 +113,7 @@ async def test_messages_after_a_refused_token_are_ignored() -> None:
 
 async def test_a_socket_is_closed_when_its_token_expires_unless_it_gets_a_newer_one() -> None:
     async with house(secret=SECRET) as home:
-        Publisher(home.state)
+        ScriptedCall(home.state)
         expiring = token(seconds=4)
         renewed = await connect(home, expiring)
         assert await renewed.receive_json() == [CALL]

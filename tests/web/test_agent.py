@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from clients.leg import NotAnswered
-from clients.phone import Phone
+from clients.pretend_twilio.agent_phone import Phone
+from clients.pretend_twilio.media_socket import NotAnswered
 from hub.twilio import twiml
 from tests.agents.lines import PUBLIC, lines
 from tests.house import real_house

@@ -158,8 +158,8 @@ async def test_everything_that_a_hub_sends_is_as_the_document_says() -> None:
             Switched("other", "for a test", 0),
         ):
             hear(report)
-        home.state.calls.tell_of_stream(CALL, STREAM, "for a test")
-        home.state.calls.tell_of_stream(CALL, STREAM, "for a test")
+        home.state.calls.stream_failed(CALL, STREAM, "for a test")
+        home.state.calls.stream_failed(CALL, STREAM, "for a test")
         await socket.send_json({"event": "dtmf", "streamSid": STREAM, "dtmf": {"track": "inbound_track", "digit": "5"}})
         await socket.send_str(stop())
         while "call-ended" not in seen:
@@ -177,7 +177,7 @@ async def told_of_an_agent() -> set[str]:
     tale = "one two three four five six seven eight nine ten eleven twelve"
     async with lines(Model(replies=[Reply(tale, [Call("fly")])])) as line:
         async with line.call() as (phone, follower):
-            await line.listen(phone, lambda: phone.handset.now_ms >= 1500 and phone.handset.came_ms)
+            await line.listen(phone, lambda: phone.playout.now_ms >= 1500 and phone.playout.came_ms)
             await line.say(phone, words("wait a moment please"))
             await phone.hang_up()
             durable = await follower.all()

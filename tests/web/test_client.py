@@ -28,7 +28,7 @@ async def test_the_real_websocat_lists_and_follows_a_call_to_its_end() -> None:
         socket = await home.call()
         await talk(socket, 0, 1000)
         watching = asyncio.ensure_future(websocat(home, CALL))
-        while not ((record := home.state.registry.find(CALL)) and record.topic.followings):
+        while not ((record := home.state.registry.find(CALL)) and record.topic.audience.followings):
             await asyncio.sleep(0.01)
         await talk(socket, 1000, 2000)
         await socket.send_str(stop())
@@ -100,9 +100,9 @@ async def test_a_program_follows_two_calls_and_resumes_where_it_was() -> None:
         subscriber = await home.open("/client")
         assert sorted(await subscriber.receive_json()) == [CALL, other]
         topics = [home.state.registry.find(call).topic for call in (CALL, other)]  # type: ignore[union-attr]
-        while any(topic.offset < 3 for topic in topics):
+        while any(topic.log.offset < 3 for topic in topics):
             await asyncio.sleep(0.01)
-        epoch = topics[0].epoch
+        epoch = topics[0].log.epoch
         await subscriber.send_json({"action": "subscribe", "callSid": CALL, "after": {"epoch": epoch, "offset": 2}, "interims": False})
         subscribed = await subscriber.receive_json()
         assert (subscribed["type"], subscribed["offset"], subscribed["whole"]) == ("subscribed", 2, True)

@@ -19,14 +19,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hub.app import running
-from hub.calls import transcribed as calls
+from hub.calls.transcribed import Deadlines
 from hub.config import Config
 from hub.web.protocol import UNKNOWN_CALL
 from hub.web.state import State
 from tests.frames import BINARY, CLOSE, PING, TEXT, frame, handshake
 from tests.house import impatient
 from tests.media import CALL, CONNECTED, media, start, stop
-from tests.publishing import FROM, Publisher
+from tests.publishing import FROM, ScriptedCall
 from tests.scripted import ScriptedTranscriber
 
 DOORS = ("/client", "/twilio")
@@ -44,7 +44,7 @@ class Town:
     def __init__(self) -> None:
         self.port = 0
         self.state: State
-        self.publisher: Publisher
+        self.publisher: ScriptedCall
         self.loop: asyncio.AbstractEventLoop
         self.records: list[logging.LogRecord] = []
         self._ready = threading.Event()
@@ -54,8 +54,10 @@ class Town:
     async def _run(self) -> None:
         self.loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         limits = impatient(ping_seconds=3600.0)  # the good subscriber is a plain socket that answers no ping
-        async with running(Config(port=0, drain_seconds=0.0), lambda _: ScriptedTranscriber(), limits) as (self.state, self.port):
-            self.publisher = Publisher(self.state, LIVING)
+        async with running(
+            Config(port=0, drain_seconds=0.0), lambda _: ScriptedTranscriber(), limits=limits, deadlines=Deadlines(grace_seconds=0.0)
+        ) as (self.state, self.port):
+            self.publisher = ScriptedCall(self.state, LIVING)
             self._ready.set()
             await self._stop.wait()
 
@@ -118,7 +120,7 @@ class Town:
             and dict(state.addresses) == {"127.0.0.1": 1}
             and len(state.sockets) == 1
             and len(state.rounds) == 0
-            and len(self.publisher.record.topic.followings) == 1
+            and len(self.publisher.record.topic.audience.followings) == 1
             and not state.registry._watchers
             and state.calls.live == 0
         )
@@ -140,9 +142,8 @@ def running_town() -> Iterator[Town]:
 
 
 @pytest.fixture(autouse=True)
-def town(running_town: Town, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
+def town(running_town: Town) -> Iterator[Town]:
     """Check after each test that nothing of it is left in the hub, and that no error was logged."""
-    monkeypatch.setattr(calls, "GRACE_SECONDS", 0.0)
     running_town.records.clear()
     keep = Keep(running_town)
     logging.getLogger().addHandler(keep)

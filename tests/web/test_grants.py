@@ -7,13 +7,17 @@ from aiohttp import WSMsgType
 
 from tests.house import House, house
 from tests.media import CALL
-from tests.publishing import FROM, TO, Publisher
+from tests.publishing import FROM, TO, ScriptedCall
 from tests.web.watchers import ALL, OTHER, SECRET, THIRD, connect, token, until
 
 
 async def test_a_narrower_token_ends_subscriptions_that_it_does_not_allow() -> None:
     async with house(secret=SECRET) as home:
-        mine, other, numbered = Publisher(home.state), Publisher(home.state, OTHER), Publisher(home.state, THIRD, from_="+4930123456")
+        mine, other, numbered = (
+            ScriptedCall(home.state),
+            ScriptedCall(home.state, OTHER),
+            ScriptedCall(home.state, THIRD, from_="+4930123456"),
+        )
         socket = await connect(home, token())
         for request in ({"callSid": CALL}, {"callSid": OTHER}, {"number": "+4930123456"}, {"calls": "all"}):
             await socket.send_json({"action": "subscribe"} | request)
@@ -34,8 +38,8 @@ async def test_a_narrower_token_ends_subscriptions_that_it_does_not_allow() -> N
 
 async def test_lists_replays_and_exports_show_only_what_a_token_allows() -> None:
     async with house(secret=SECRET) as home:
-        mine, other = Publisher(home.state), Publisher(home.state, OTHER, "+4930123456", "+4930654321")
-        third = Publisher(home.state, THIRD, None, TO)
+        mine, other = ScriptedCall(home.state), ScriptedCall(home.state, OTHER, "+4930123456", "+4930654321")
+        third = ScriptedCall(home.state, THIRD, None, TO)
         for shown, allowed in (
             (token(CALL), {CALL}),
             (token(TO), {CALL, THIRD}),
@@ -63,15 +67,15 @@ async def test_lists_replays_and_exports_show_only_what_a_token_allows() -> None
 
 async def test_a_number_is_followed_only_with_a_token_for_all_its_calls() -> None:
     async with house(secret=SECRET) as home:
-        Publisher(home.state)
+        ScriptedCall(home.state)
         socket = await connect(home, token(CALL, FROM))
         await socket.send_json({"action": "subscribe", "number": TO})
         assert (await until(socket, "error"))["code"] == "not-allowed"
         await socket.send_json({"action": "subscribe", "number": FROM})
         assert (await until(socket, "watching"))["number"] == FROM
         assert (await until(socket, "subscribed"))["callSid"] == CALL
-        Publisher(home.state, OTHER, "+4930123456", TO)
-        Publisher(home.state, THIRD, TO, FROM)
+        ScriptedCall(home.state, OTHER, "+4930123456", TO)
+        ScriptedCall(home.state, THIRD, TO, FROM)
         assert (await until(socket, "subscribed"))["callSid"] == THIRD
         await socket.send_json({"action": "unsubscribe", "number": FROM})
         await until(socket, "unsubscribed")
@@ -102,8 +106,8 @@ async def test_unknown_and_forbidden_are_answered_alike() -> None:
         return found
 
     async with house(secret=SECRET) as home:
-        Publisher(home.state).final("secret")
-        Publisher(home.state, OTHER).end()
+        ScriptedCall(home.state).final("secret")
+        ScriptedCall(home.state, OTHER).end()
         live, over, unknown = [await answers(home, call) for call in (CALL, OTHER, THIRD)]
     assert live == over == unknown
     assert len(unknown) == 10

@@ -9,7 +9,7 @@ import websockets.asyncio.client as websockets
 
 from tests.frames import knock
 from tests.house import House, house, impatient
-from tests.publishing import FROM, TO, Publisher
+from tests.publishing import FROM, TO, ScriptedCall
 from tests.web.watchers import connect, until
 
 
@@ -50,7 +50,7 @@ async def test_a_socket_follows_a_limited_number_of_calls_and_of_numbers() -> No
     async with house(limits=impatient(calls_followed=3, numbers_followed=1)) as home:
         calls = [f"CA{number:032}" for number in range(5)]
         for call in calls:
-            Publisher(home.state, call)
+            ScriptedCall(home.state, call)
         socket = await connect(home)
         for call in calls[:4]:
             await socket.send_json({"action": "subscribe", "callSid": call, "after": {"epoch": "", "offset": 0}})

@@ -19,7 +19,7 @@ from hub.web.asyncapi import document
 from hub.web.sockets import HubSocket
 from tests.house import House, house, impatient
 from tests.media import CALL, STREAM, media, start, stop
-from tests.publishing import Publisher
+from tests.publishing import ScriptedCall
 from tests.scripted import ScriptedTranscriber
 from tests.web.test_subscriptions import Told, program
 
@@ -179,7 +179,7 @@ async def test_two_listeners_hear_the_same_bytes_and_one_that_leaves_takes_nothi
             await one.so_far()
         record = home.state.registry.find(CALL)
         assert record is not None
-        assert not record.sound.ears, "nobody listens, so nobody is asked again"
+        assert not record.live_audio.listeners, "nobody listens, so nobody is asked again"
         await talk.go_on()
         await one.so_far()
         assert len(one.heard) == 3
@@ -237,8 +237,8 @@ async def test_nobody_listens_on_a_hub_without_hub_listen() -> None:
 
 async def test_a_token_allows_listening_to_the_calls_it_allows_watching_and_tells_nothing_of_others() -> None:
     async with house(listen=True, secret=SECRET) as home:
-        Publisher(home.state)
-        Publisher(home.state, OTHER)
+        ScriptedCall(home.state)
+        ScriptedCall(home.state, OTHER)
         one = await listener(home, mint(SECRET, [CALL], 60))
         forbidden, unknown = [await one.listen(call) for call in (OTHER, "CA" + "0" * 32)]
         assert forbidden | {"callSid": "", "at": ""} == unknown | {"callSid": "", "at": ""}
@@ -256,10 +256,10 @@ async def test_a_token_allows_listening_to_the_calls_it_allows_watching_and_tell
 
 
 async def test_asking_twice_or_for_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_audio, "MOST_EARS", 1)
+    monkeypatch.setattr(live_audio, "MAX_LISTENERS", 1)
     async with house(listen=True, limits=impatient(calls_listened=2)) as home:
         for number in range(3):
-            Publisher(home.state, f"CA{number}")
+            ScriptedCall(home.state, f"CA{number}")
         one, two = await listener(home), await listener(home)
         assert [(await one.listen(call)).get("code") for call in ("CA0", "CA0", "CA1", "CA2")] == [
             None,

@@ -84,13 +84,13 @@ async def test_an_agents_calls_are_counted_and_its_silence_is_not_missing_audio(
     replies = [Reply(tale), Reply("", [Call("fly")]), Reply("So.")]
     async with lines(Model(replies=replies)) as line:
         async with line.call() as (phone, _):
-            await line.listen(phone, lambda: phone.handset.now_ms >= 1500 and phone.handset.came_ms)
+            await line.listen(phone, lambda: phone.playout.now_ms >= 1500 and phone.playout.came_ms)
             during = await read(line.home)
             assert (during["hub_agent_calls"], during["hub_live_calls"], during["hub_live_streams"]) == (1, 1, 1)
             assert during['hub_provider_sessions{"provider": "openai"}'] == 1
             await line.say(phone, words("wait a moment please"))
             await line.listen(phone, lambda: line.talk.responses == 3)
-            await line.listen(phone, lambda: phone.handset.came_ms and phone.handset.waiting_ms)
+            await line.listen(phone, lambda: phone.playout.came_ms and phone.playout.waiting_ms)
             await phone.hang_up()
         await line.gone()
         after = await until(line.home, lambda samples: samples["hub_live_calls"] == 0)

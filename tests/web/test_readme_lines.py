@@ -13,7 +13,7 @@ import pytest
 from hub.tokens import mint
 from tests.house import House, house
 from tests.media import CALL
-from tests.publishing import TO, Publisher
+from tests.publishing import TO, ScriptedCall
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 SECRET = "a secret of at least thirty-two bytes"
@@ -49,7 +49,7 @@ async def run(home: House, line: str, *expected: str) -> str:
 @pytest.mark.parametrize("line", lines())
 async def test_a_line_of_the_readme_does_what_it_says(line: str) -> None:
     async with house(**({"secret": SECRET} if "TOKEN" in line else {})) as home:
-        publisher = Publisher(home.state)
+        publisher = ScriptedCall(home.state)
         publisher.final("good morning")
         listed = f'["{CALL}"]'
         if "CA…" in line:
@@ -67,7 +67,7 @@ async def test_a_line_of_the_readme_does_what_it_says(line: str) -> None:
 async def test_the_python_example_follows_a_call(capsys: pytest.CaptureFixture[str]) -> None:
     (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     async with house() as home:
-        publisher = Publisher(home.state)
+        publisher = ScriptedCall(home.state)
         publisher.final("good morning")
         publisher.end()
         example = example.replace("127.0.0.1:5000", f"127.0.0.1:{home.port}").replace("CA…", CALL)

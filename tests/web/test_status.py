@@ -10,7 +10,7 @@ from hub.web.status import REASON_CHARACTERS
 from tests.house import House, house
 from tests.media import CALL, STREAM
 from tests.providers.fake_twilio import ACCOUNT
-from tests.publishing import FROM, Publisher
+from tests.publishing import FROM, ScriptedCall
 
 
 async def post_status(home: House, **told: str) -> int:
@@ -55,7 +55,7 @@ async def test_a_page_cannot_send_callbacks_for_its_reader() -> None:
 
 async def test_a_reason_is_cut_and_a_missing_one_is_said() -> None:
     async with house() as home:
-        publisher = Publisher(home.state)
+        publisher = ScriptedCall(home.state)
         reader = await home.open("/client")
         await reader.receive()
         await reader.send_str(CALL)
@@ -71,7 +71,7 @@ async def test_a_reason_is_cut_and_a_missing_one_is_said() -> None:
 async def test_a_callback_that_is_no_error_is_logged_and_publishes_nothing(event: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     async with house() as home:
-        publisher = Publisher(home.state)
+        publisher = ScriptedCall(home.state)
         assert await post_status(home, StreamEvent=event, StreamError="31921") == 204
         assert publisher.offset == 1
     assert f"Twilio reports {event}" in caplog.text
@@ -79,7 +79,7 @@ async def test_a_callback_that_is_no_error_is_logged_and_publishes_nothing(event
 
 async def test_an_error_after_the_calls_end_is_not_published() -> None:
     async with house() as home:
-        publisher = Publisher(home.state)
+        publisher = ScriptedCall(home.state)
         publisher.end()
         assert await post_status(home, StreamError="31921") == 204
         assert publisher.offset == 2

@@ -10,7 +10,7 @@ from hub.topics.outbox import LIMIT_BYTES
 from tests.frames import frame, knock
 from tests.house import House, house, impatient
 from tests.media import CALL
-from tests.publishing import FROM, TO, Publisher
+from tests.publishing import FROM, TO, ScriptedCall
 
 OTHER = "CA" + "2" * 32
 ALL = {"action": "subscribe", "calls": "all"}
@@ -48,26 +48,26 @@ def brief(messages: list[dict[str, Any]]) -> list[tuple[str, int | None]]:
 
 async def test_the_list_of_calls_starts_with_the_known_calls_and_goes_on_with_starts_troubles_and_ends() -> None:
     async with house() as home:
-        Publisher(home.state, OTHER).end()
-        live = Publisher(home.state)
+        ScriptedCall(home.state, OTHER).end()
+        live = ScriptedCall(home.state)
         told = await program(home)
         (calls,) = await told.ask(calls="all")
         assert [(call["callSid"], call["live"], call["offset"]) for call in calls["calls"]] == [(OTHER, False, 2), (CALL, True, 1)]
         live.final("not of the list")
         live.lost()
         live.end()
-        Publisher(home.state, "CA3")
+        ScriptedCall(home.state, "CA3")
         assert brief(await told.so_far()) == [("transcriber-lost", 3), ("call-ended", 4), ("call-started", 1)]
         assert brief(await told.ask(calls="all")) == [("error", None)]
         assert brief(await told.ask(action="unsubscribe", calls="all")) == [("unsubscribed", None)]
-        Publisher(home.state, "CA4")
+        ScriptedCall(home.state, "CA4")
         assert await told.so_far() == []
         await told.socket.close()
 
 
 async def test_a_socket_that_follows_a_call_and_the_list_gets_each_event_once_and_in_order() -> None:
     async with house() as home:
-        publisher = Publisher(home.state)
+        publisher = ScriptedCall(home.state)
         told = await program(home)
         await told.ask(calls="all")
         assert brief(await told.ask(callSid=CALL)) == [("subscribed", 0), ("call-started", 1)]
@@ -76,16 +76,16 @@ async def test_a_socket_that_follows_a_call_and_the_list_gets_each_event_once_an
         publisher.end()
         assert brief(await told.so_far()) == [("transcriber-lost", 2), ("final", 3), ("call-ended", 4)]
         await told.ask(action="unsubscribe", callSid=CALL)
-        Publisher(home.state)
+        ScriptedCall(home.state)
         assert brief(await told.so_far()) == [("call-started", 5)], "the list's again"
         await told.socket.close()
 
 
 async def test_a_number_brings_its_calls_now_and_later_and_ends_them_with_it() -> None:
     async with house() as home:
-        Publisher(home.state, "CA0", from_="+49301").end()
-        Publisher(home.state)
-        Publisher(home.state, OTHER, from_=None, to=FROM)
+        ScriptedCall(home.state, "CA0", from_="+49301").end()
+        ScriptedCall(home.state)
+        ScriptedCall(home.state, OTHER, from_=None, to=FROM)
         told = await program(home)
         await told.ask(calls="all")
         await told.ask(callSid=OTHER, interims=False)
@@ -93,9 +93,9 @@ async def test_a_number_brings_its_calls_now_and_later_and_ends_them_with_it() -
         assert brief(messages) == [("watching", None), ("subscribed", 0), ("call-started", 1)]
         assert messages[1]["number"] == FROM
         assert brief(await told.ask(number=FROM)) == [("error", None)]
-        third = Publisher(home.state, "CA3", from_=FROM, to=FROM)
+        third = ScriptedCall(home.state, "CA3", from_=FROM, to=FROM)
         assert brief(await told.so_far()) == [("subscribed", 0), ("call-started", 1)], "once, though the list tells of it too"
-        Publisher(home.state, "CA4", from_=TO, to=TO)
+        ScriptedCall(home.state, "CA4", from_=TO, to=TO)
         assert brief(await told.so_far()) == [("call-started", 1)], "the list's"
         assert brief(await told.ask(action="unsubscribe", number=FROM)) == [("unsubscribed", None)]
         third.final("of a call that came and went with its number")
@@ -107,16 +107,16 @@ async def test_a_number_brings_its_calls_now_and_later_and_ends_them_with_it() -
 async def test_a_forgotten_call_that_comes_again_is_a_new_call() -> None:
     async with house(keep_minutes=0.0) as home:
         told = await program(home)
-        publisher = Publisher(home.state)
+        publisher = ScriptedCall(home.state)
         await told.ask(callSid=CALL)
         await told.ask(number=TO)
         publisher.final("hello")
         publisher.end()
         assert brief(await told.so_far()) == [("final", 2), ("call-ended", 3)]
         assert home.state.registry.expire() == 1
-        assert not publisher.record.topic._frames, "the socket may keep its cursor for days, but not the history"
+        assert publisher.record.topic.log.kept_bytes == 0, "the socket may keep its cursor for days, but not the history"
         assert brief(await told.ask(callSid=CALL)) == [("error", None)]
-        Publisher(home.state)
+        ScriptedCall(home.state)
         assert brief(await told.so_far()) == [("subscribed", 0), ("call-started", 1)], "the number brings it"
         assert brief(await told.ask(callSid=CALL)) == [("error", None)]
         await told.socket.close()
@@ -125,7 +125,7 @@ async def test_a_forgotten_call_that_comes_again_is_a_new_call() -> None:
 async def test_a_list_of_thousands_reaches_a_slow_reader_whole() -> None:
     async with house() as home:
         for number in range(3000):
-            Publisher(home.state, f"CA{number:032}")
+            ScriptedCall(home.state, f"CA{number:032}")
         async with knock(home.port, frame(json.dumps(ALL))) as (reader, _):
             size = 0
             while size < 3000 * 400:
@@ -138,7 +138,7 @@ async def test_a_list_of_thousands_reaches_a_slow_reader_whole() -> None:
 async def test_a_subscriber_that_asks_for_long_lists_and_reads_none_is_disconnected() -> None:
     async with house() as home:
         for number in range(1000):
-            Publisher(home.state, f"CA{number:032}")
+            ScriptedCall(home.state, f"CA{number:032}")
         once = frame(json.dumps(ALL)) + frame('{"action":"unsubscribe","calls":"all"}')
         async with knock(home.port, once * 500) as (_, writer):
             writer.transport.pause_reading()  # type: ignore[attr-defined]
@@ -150,7 +150,7 @@ async def test_a_subscriber_that_asks_for_long_lists_and_reads_none_is_disconnec
 
 async def test_a_slow_reader_of_a_call_that_ends_gets_its_end_and_a_normal_close() -> None:
     async with house() as home:
-        publisher = Publisher(home.state)
+        publisher = ScriptedCall(home.state)
         for number in range(2000):
             publisher.final(f"word {number} " + "x" * 400)
         publisher.end()
@@ -165,12 +165,12 @@ async def test_a_slow_reader_of_a_call_that_ends_gets_its_end_and_a_normal_close
 
 async def test_a_subscriber_that_stalls_at_the_end_of_a_call_is_closed_in_the_end() -> None:
     async with house(limits=impatient(last_events_seconds=0.2)) as home:
-        publisher = Publisher(home.state)
+        publisher = ScriptedCall(home.state)
         async with knock(home.port, frame(CALL)) as (reader, writer):
             await reader.readuntil(b"call-started")
             writer.transport.pause_reading()  # type: ignore[attr-defined]
-            (following,) = publisher.record.topic.followings
-            while not following.outbox._sink.get_write_buffer_size():
+            (following,) = publisher.record.topic.audience.followings
+            while not following.outbox.sink.get_write_buffer_size():
                 publisher.final("x" * 400)
                 await asyncio.sleep(0)
             publisher.end()

@@ -178,7 +178,7 @@ async def test_a_call_goes_on_without_its_numbers_when_twilio_does_not_give_them
         twilio.trouble = [500]
         async with house(on_block=talking, **SIGNED, twilio_account=ACCOUNT, twilio_url=twilio.url) as home:
             call = await bare_call(twilio, home)
-            while not (record := home.state.registry.find(call.sid)) or not record.transcript.finals:
+            while not (record := home.state.registry.find(call.sid)) or not record.outline.utterances:
                 await asyncio.sleep(0.01)
             await call.hang_up()
             assert record.numbers == (None, None)
@@ -190,7 +190,7 @@ async def test_twilio_is_not_asked_about_calls_of_a_pretend_twilio() -> None:
         stand_before(twilio, home)
         call = PhoneCall(twilio, "demo-1", FROM, TO, {})
         call.stream("wss://hub.example.com/twilio", "both_tracks", {})
-        while not (record := home.state.registry.find("demo-1")) or not record.transcript.finals:
+        while not (record := home.state.registry.find("demo-1")) or not record.outline.utterances:
             await asyncio.sleep(0.01)
         await call.hang_up()
         assert twilio.asked == []

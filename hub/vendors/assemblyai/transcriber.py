@@ -1,16 +1,14 @@
-"""Transcribes calls with AssemblyAI, which hears one channel a session: one for each track, or one for both mixed."""
+"""Transcribes calls with AssemblyAI. A session takes one channel: either one session per track, or one session of both tracks mixed."""
 
 import asyncio
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from hub.audio import g711
 from hub.audio.g711 import TRACKS, Track
 from hub.audio.timeline import Block
 from hub.errors import ProviderError
-from hub.ops.counters import ProviderCounters
-from hub.transcribers.replay import REPLAY_MS
-from hub.transcribers.session import Session, log
+from hub.transcribers.session import Endpoint, Session, SessionContext, log
 from hub.transcribers.transcriber import Lost, OnReport, Report, Restored
 from hub.transcribers.utterances import Recognized, RecognizedWord
 from hub.vendors.assemblyai import wire
@@ -18,49 +16,38 @@ from hub.vendors.assemblyai import wire
 LEAST_BYTES = 50 * g711.BYTES_PER_MS
 """AssemblyAI ends a session whose frames are shorter than 50 ms."""
 
-HEARD_SECONDS = 20.0
-"""Audio this old, with no turn open, had no speech in it: a turn shows itself within a second or two."""
+SILENT_SECONDS = 20.0
+"""Audio this old, with no turn open, had no speech in it: the first message of a turn comes within a second or two."""
 
 
 class AssemblyAI(Session):
-    """One AssemblyAI session: of one track, or of both mixed when `track` is None. Implements `Transcriber`."""
+    """One AssemblyAI session: of one track, or of both mixed if `track` is None. Implements `Transcriber`."""
 
     provider = "assemblyai"
-    NAME = wire.PROVIDER
+    TITLE = wire.PROVIDER
     END = wire.TERMINATE
     KEEP_ALIVE = wire.KEEP_ALIVE
     SPEAKS_IN_SILENCE = False
 
-    def __init__(
-        self,
-        url: str,
-        key: str,
-        model: str,
-        track: Track | None,
-        clock: Callable[[], float],
-        counters: ProviderCounters,
-        *,
-        replay_ms: float = REPLAY_MS,
-    ) -> None:
-        """`url` is a whole `wire.stream_url()`; `replay_ms` as in Session."""
-        super().__init__(url, model, TRACKS if track is None else (track,), clock, counters, replay_ms)
-        self._key = key
+    def __init__(self, endpoint: Endpoint, track: Track | None, context: SessionContext) -> None:
+        """The endpoint's URL is a whole `wire.stream_url()`."""
+        super().__init__(endpoint, TRACKS if track is None else (track,), context)
         self._track = track
-        self._formatted = not wire.always_formats(model) and "format_turns=false" not in url.lower()
-        self._turn: wire.Turn | None = None
+        self._formatted = not wire.always_formats(endpoint.model) and "format_turns=false" not in endpoint.url.lower()
+        self._turn: wire.AssemblyAITurn | None = None
         """The turn that is open; None between turns."""
         self._turn_track: Track = track or "inbound"
-        """Whose turn it is."""
+        """The track of that turn."""
         self._ended_turn = -1
-        """The newest turn that is over, of the present connection."""
+        """`turn_order` of the newest turn that is over, on the present connection."""
         self._spoke_ms: float | None = None
-        """Where the provider told that somebody began to speak, in its session's time, with no turn so far; None when it did not."""
+        """Session time of the newest SpeechStarted that no turn has followed; None if there is none."""
         self._levels: dict[Track, list[tuple[float, int]]] = {"inbound": [], "outbound": []}
-        """Loudness by block of call time in ms, when mixed: it tells who spoke."""
+        """Per track, if mixed: call time in ms and loudness of each block. The louder track is the one that spoke."""
 
     def headers(self) -> Mapping[str, str]:
         """See Session."""
-        return wire.headers(self._key)
+        return wire.headers(self.endpoint.key)
 
     def payload(self, block: Block) -> bytes:
         """See Session."""
@@ -69,7 +56,7 @@ class AssemblyAI(Session):
         for track in TRACKS:
             levels = self._levels[track]
             levels.append((block.start_ms, g711.level(block.track(track))))
-            del levels[:-600]  # a minute of blocks: the longest turn
+            del levels[:-600]  # a minute of blocks: no turn is longer
         return g711.mixed(block.inbound, block.outbound)
 
     def padding(self, size_bytes: int) -> int:
@@ -98,34 +85,34 @@ class AssemblyAI(Session):
                 if (other := begin.other_model(self.model)) is not None:
                     log.warning("AssemblyAI uses the model %s instead of %s; check ASSEMBLYAI_MODEL", other, self.model)
                 self.accepted()
-            case wire.Turn() as turn:
+            case wire.AssemblyAITurn() as turn:
                 self._take(turn)
-            case wire.SpeechStarted(timestamp_ms=at_ms):
+            case wire.AssemblyAISpeechStarted(timestamp_ms=at_ms):
                 self._spoke_ms = at_ms
             case wire.Termination():
                 self._close_turn()
-                self.last_word()
-            case wire.ErrorMessage(error=error, error_code=code):
+                self.terminated()
+            case wire.AssemblyAIError(error=error, error_code=code):
                 raise wire.refused(code, error)
-            case wire.WarningMessage() as warning:
+            case wire.AssemblyAIWarning() as warning:
                 log.warning("AssemblyAI says: %s", warning)
             case _:
                 pass
 
-    def calm(self, heard_ms: float) -> None:
-        """See Session: in silence AssemblyAI settles nothing, so time does."""
+    def settle_silence(self, processed_ms: float) -> None:
+        """See Session. In silence AssemblyAI sends nothing, so audio without a turn counts as settled after a while."""
         if self._turn is not None and self._turn.words:
             return
-        silent_ms = heard_ms - HEARD_SECONDS * 1000
+        silent_ms = processed_ms - SILENT_SECONDS * 1000
         if silent_ms > 0 and (self._spoke_ms is None or self._spoke_ms < silent_ms):
             for track in self.tracks:
                 self.replay.settle(track, self.call_ms(silent_ms, end=True))
 
-    def _take(self, turn: wire.Turn) -> None:
+    def _take(self, turn: wire.AssemblyAITurn) -> None:
         if turn.turn_order <= self._ended_turn:
             if wire.is_last(turn, self.model, self._formatted):
                 self.repeated(len(turn.words))
-            return  # told already
+            return  # reported already
         if self._turn is not None and self._turn.turn_order < turn.turn_order:
             self._close_turn()  # its formatted end never came
         if self._track is None and turn.words and not (self._turn and self._turn.words):
@@ -134,20 +121,20 @@ class AssemblyAI(Session):
         if wire.is_last(turn, self.model, self._formatted):
             self._close_turn()
         elif turn.so_far:
-            self._report(turn, last=False)
+            self._report_turn(turn, last=False)
 
     def _close_turn(self) -> None:
-        """Tell the open turn as its final."""
+        """Report the open turn as its final."""
         turn, self._turn, self._spoke_ms = self._turn, None, None
         if turn is not None:
             self._ended_turn = turn.turn_order
-            self._report(turn, last=True)
+            self._report_turn(turn, last=True)
 
-    def _report(self, turn: wire.Turn, *, last: bool) -> None:
+    def _report_turn(self, turn: wire.AssemblyAITurn, *, last: bool) -> None:
         track = self._turn_track
         for other in self.tracks:
             if other != track and self._unsettled[other]:
-                self.take_back(other)  # before the connection broke, these words were thought to be the other speaker's
+                self.withdraw(other)  # before the connection broke, these words were counted as the other speaker's
         words = tuple(
             RecognizedWord(word.text, self.call_ms(word.start_ms) / 1000, self.call_ms(word.end_ms, end=True) / 1000, word.confidence)
             for word in turn.words
@@ -156,7 +143,7 @@ class AssemblyAI(Session):
         text = (turn.transcript if last and turn.transcript else turn.so_far) if len(new) == len(words) else " ".join(w.text for w in new)
         start, end = (new[0].start, new[-1].end) if new else (self.replay.settled_ms[track] / 1000,) * 2
         confidences = [word.confidence for word in new if word.confidence is not None]
-        self.report(
+        self.recognized(
             Recognized(
                 track,
                 start=start,
@@ -174,7 +161,7 @@ class AssemblyAI(Session):
             for each in self.tracks if new else ():
                 self.replay.settle(each, end * 1000)
 
-    def _louder(self, turn: wire.Turn) -> Track:
+    def _louder(self, turn: wire.AssemblyAITurn) -> Track:
         """Return the track with more sound where the turn's first words were spoken."""
         if not turn.words:
             return self._turn_track
@@ -184,7 +171,7 @@ class AssemblyAI(Session):
 
 
 class AssemblyAITracks:
-    """A call's two tracks, each by a session of its own (and a bill of its own). Implements `Transcriber`."""
+    """A call's two tracks, each with its own session and its own bill. Implements `Transcriber`."""
 
     provider = AssemblyAI.provider
 
@@ -202,13 +189,13 @@ class AssemblyAITracks:
         for session in self.sessions:
             session.finish()
 
-    async def run(self, hear: OnReport) -> bool:
-        """See Transcriber. Raises: ProviderError of the first session that no retry can help; the other one is closed then."""
+    async def run(self, report: OnReport) -> bool:
+        """See Transcriber. Raises: ProviderError of the first session that no retry can help; then the other session is closed."""
         away: set[AssemblyAI] = set()
 
-        def hear_of(session: AssemblyAI, report: Report) -> None:
-            """Pass on what one session tells; that the provider is away, or back, is told once for both."""
-            match report:
+        def of_one(session: AssemblyAI, fact: Report) -> None:
+            """Pass on a report of one session. Lost and Restored are reported once for both sessions."""
+            match fact:
                 case Lost():
                     away.add(session)
                     if len(away) > 1:
@@ -219,11 +206,11 @@ class AssemblyAITracks:
                         return
                 case _:
                     pass
-            hear(report)
+            report(fact)
 
         try:
             async with asyncio.TaskGroup() as group:
-                runs = [group.create_task(session.run(functools.partial(hear_of, session))) for session in self.sessions]
+                runs = [group.create_task(session.run(functools.partial(of_one, session))) for session in self.sessions]
         except BaseExceptionGroup as errors:
             for session in self.sessions:
                 session.leave()
@@ -231,7 +218,7 @@ class AssemblyAITracks:
         return all(run.result() for run in runs)
 
     def unsettled(self) -> list[Block]:
-        """See Transcriber: the two sessions' blocks are the same ones, each settled in its own track."""
+        """See Transcriber. Both sessions have the same blocks, each settled on its own track."""
         left, right = ({block.start_ms: block for block in session.unsettled()} for session in self.sessions)
         both = []
         for start_ms in sorted(left.keys() | right.keys()):

@@ -1,7 +1,8 @@
-"""Deepgram's /v1/listen: the address and headers to dial, what to say, what it answers, what its refusals mean.
+"""Deepgram's /v1/listen: the address and headers of the handshake, the messages of both sides, and what refusals mean.
 
 Knows the text of the protocol (developers.deepgram.com/reference/speech-to-text/listen-streaming; deepgram-sdk 7.17.0). Knows no socket,
-no retry and no call: times are seconds of the audio sent on one connection, from 0. Flux (/v2/listen) is mono only and not spoken here.
+no retry and no call: times are seconds of the audio sent on one connection, from 0. Flux (/v2/listen) takes mono only, so the hub does
+not use it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,17 +18,17 @@ from hub.vendors.messages import read
 PROVIDER: Final = "Deepgram"
 
 CHANNELS: Final = g711.TRACKS
-"""Which track travels in which channel of the interleaved audio: `Results.channel` is an index into this."""
+"""The track of each channel of the interleaved audio: `Results.channel` is an index into this."""
 
 KEEP_ALIVE: Final = '{"type":"KeepAlive"}'
-"""Every 3-5 s while no audio flows (developers.deepgram.com/docs/audio-keep-alive). A text frame: as binary it would be taken for audio.
+"""Sent every 3-5 s while no audio flows (developers.deepgram.com/docs/audio-keep-alive). A binary frame would count as audio: this is text.
 It holds a connection open only if audio came within the first 10 s."""
 
 FINALIZE: Final = '{"type":"Finalize"}'
-"""Settle what is buffered, now. Not answered when too little audio is buffered."""
+"""Asks Deepgram to settle the audio that it has buffered. Not answered if that is too little."""
 
 CLOSE_STREAM: Final = '{"type":"CloseStream"}'
-"""No audio follows: the last Results come, then Metadata, then close 1000. An empty binary frame instead would cut the last words off."""
+"""Says that no audio follows: the last Results come, then Metadata, then close 1000. An empty binary frame would cut off the last words."""
 
 _FIXED: Final = {
     "encoding": "mulaw",
@@ -35,25 +36,25 @@ _FIXED: Final = {
     "channels": str(len(CHANNELS)),
     "multichannel": "true",
 }
-"""These describe the audio that the hub sends. Another value would not change the audio, only turn it into noise."""
+"""Parameters that describe the audio. Another value would not change the audio that the hub sends, so Deepgram would read noise."""
 
 _DEFAULTS: Final = {
-    "interim_results": "true",  # words while they are spoken; utterance_end_ms needs it as well
-    "endpointing": "300",  # ms of silence that end an utterance; Deepgram's own 10 cuts sentences at every breath
-    "utterance_end_ms": "1000",  # the least allowed: ends utterances where noise on the line never lets endpointing see silence
+    "interim_results": "true",  # words while they are spoken; utterance_end_ms needs them too
+    "endpointing": "300",  # ms of silence that end an utterance; Deepgram's default of 10 cuts sentences at every breath
+    "utterance_end_ms": "1000",  # the least allowed: ends an utterance if noise on the line hides the silence from endpointing
     "smart_format": "true",
     "punctuate": "true",
-    "vad_events": "false",  # SpeechStarted is not the start of the first word, so nobody would use it
+    "vad_events": "false",  # SpeechStarted is not the start of the first word, so the hub has no use for it
 }
 
 
 def listen_url(base: str, *, model: str, language: str | None = None, keyterms: Iterable[str] = (), options: str = "") -> str:
     """Return the address of a stereo mu-law session on `base` (`wss://api.deepgram.com`, or a proxy with a path of its own).
 
-    The model is always named, because Deepgram answers a request without one with its oldest. `options` is a query string: its parameters
-    replace those given here, repeated ones stay repeated, and an empty value takes a parameter out (`utterance_end_ms=`).
+    The model is always named, because Deepgram uses its oldest model for a request that names none. `options` is a query string: its
+    parameters replace those given here, repeated ones stay repeated, and an empty value removes a parameter (`utterance_end_ms=`).
 
-    Raises: ConfigError when `options` names the model, a parameter that describes the audio, or a callback that would take the words away.
+    Raises: ConfigError if `options` names the model, a parameter that describes the audio, or a callback, to which the words would go.
     """
     wanted = parse_qsl(options.strip().lstrip("?"), keep_blank_values=True)
     for name, _ in wanted:
@@ -71,16 +72,16 @@ def listen_url(base: str, *, model: str, language: str | None = None, keyterms: 
 
 
 def _keyterm_name(model: str) -> str:
-    """Nova-3 knows `keyterm` and refuses `keywords` with 400 (deepgram-js-sdk issue 470); models before it know `keywords` only."""
+    """Return the parameter for key terms. Nova-3 refuses `keywords` with 400 (deepgram-js-sdk issue 470); older models know only that."""
     return "keyterm" if model.startswith("nova-3") else "keywords"
 
 
 def headers(key: str) -> dict[str, str]:
-    """Return the headers of the handshake. `Token`, not `Bearer`: an API key sent as Bearer is refused with 401."""
+    """Return the headers of the handshake. `Token`, not `Bearer`: Deepgram refuses an API key sent as Bearer with 401."""
     return {"Authorization": f"Token {key}"}
 
 
-class Word(msgspec.Struct, frozen=True):
+class DeepgramWord(msgspec.Struct, frozen=True):
     """One word, in seconds of this connection's audio."""
 
     word: str
@@ -91,27 +92,27 @@ class Word(msgspec.Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        """The word as it stands in the transcript: with its capital and comma where Deepgram gave them."""
+        """The word as the transcript shows it: with capital and comma if Deepgram gave them."""
         return self.punctuated_word or self.word
 
 
 class Alternative(msgspec.Struct, frozen=True):
-    """One reading of a channel; the hub asks for one only."""
+    """One reading of a channel; the hub asks for only one."""
 
     transcript: str
     confidence: float | None = None
-    words: tuple[Word, ...] = ()
+    words: tuple[DeepgramWord, ...] = ()
     languages: tuple[str, ...] | None = None
 
 
 class Channel(msgspec.Struct, frozen=True):
-    """What one channel said."""
+    """The readings of one channel."""
 
     alternatives: tuple[Alternative, ...]
 
     @property
     def best(self) -> Alternative:
-        """The first reading; an empty one when there is none."""
+        """The first reading; an empty one if there is none."""
         return self.alternatives[0] if self.alternatives else _NOTHING
 
 
@@ -122,23 +123,23 @@ _Index: TypeAlias = Annotated[tuple[Annotated[int, msgspec.Meta(ge=0)], ...], ms
 
 
 class Results(msgspec.Struct, frozen=True, tag_field="type", tag="Results"):
-    """What one channel said between `start` and `start + duration`, seconds of this connection's audio.
+    """What Deepgram recognized on one channel between `start` and `start + duration`, seconds of this connection's audio.
 
     `is_final`: this window will not change, and the next one continues it. `speech_final`: the speaker paused; only with `is_final`.
-    `from_finalize`: the answer to Finalize. An empty transcript is normal in silence and still a boundary.
+    `from_finalize`: the answer to Finalize. An empty transcript is normal in silence, and still a boundary.
     """
 
     channel_index: _Index
     start: float
     duration: float
-    heard: Channel = msgspec.field(name="channel")
+    readings: Channel = msgspec.field(name="channel")
     is_final: bool | None = False
     speech_final: bool | None = False
     from_finalize: bool | None = False
 
     @property
     def channel(self) -> int:
-        """Which channel spoke, from 0."""
+        """Index of the channel, from 0."""
         return self.channel_index[0]
 
     @property
@@ -149,66 +150,66 @@ class Results(msgspec.Struct, frozen=True, tag_field="type", tag="Results"):
     @property
     def transcript(self) -> str:
         """The window's text; empty in silence."""
-        return self.heard.best.transcript
+        return self.readings.best.transcript
 
     @property
     def confidence(self) -> float | None:
         """0 to 1; Deepgram sends 0 with an empty transcript."""
-        return self.heard.best.confidence
+        return self.readings.best.confidence
 
     @property
-    def words(self) -> tuple[Word, ...]:
+    def words(self) -> tuple[DeepgramWord, ...]:
         """The window's words, in order."""
-        return self.heard.best.words
+        return self.readings.best.words
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Languages heard, most words first; only sent with language=multi."""
-        return self.heard.best.languages or ()
+        """Languages recognized, the one with most words first; only sent with language=multi."""
+        return self.readings.best.languages or ()
 
 
 class UtteranceEnd(msgspec.Struct, frozen=True, tag_field="type", tag="UtteranceEnd"):
-    """No word for utterance_end_ms after `last_word_end` (seconds; -1 means: ignore). May follow a `speech_final` that said so already."""
+    """There was no word for utterance_end_ms after `last_word_end` (seconds; -1: ignore). May follow a `speech_final` of the same pause."""
 
     channel_index: _Index = msgspec.field(name="channel")
     last_word_end: float
 
     @property
     def channel(self) -> int:
-        """Which channel fell silent, from 0."""
+        """Index of the channel that fell silent, from 0."""
         return self.channel_index[0]
 
 
-class SpeechStarted(msgspec.Struct, frozen=True, tag_field="type", tag="SpeechStarted"):
-    """Somebody began to speak, roughly at `timestamp` seconds; only sent with vad_events=true."""
+class DeepgramSpeechStarted(msgspec.Struct, frozen=True, tag_field="type", tag="SpeechStarted"):
+    """Someone began to speak, at about `timestamp` seconds; only sent with vad_events=true."""
 
     channel_index: _Index = msgspec.field(name="channel")
     timestamp: float
 
 
 class Metadata(msgspec.Struct, frozen=True, tag_field="type", tag="Metadata"):
-    """The last message before the close, after CloseStream or after a time-out. `duration` is seconds of audio received."""
+    """The last message before the close, after CloseStream or a time-out. `duration` is seconds of audio received."""
 
     request_id: str | None = None
     duration: float | None = None
 
 
-class Error(msgspec.Struct, frozen=True, tag_field="type", tag="Error"):
-    """Deepgram could not use something that was sent to it; the connection stays, unless a close follows."""
+class DeepgramError(msgspec.Struct, frozen=True, tag_field="type", tag="Error"):
+    """Deepgram could not use something that the hub sent. The connection stays open, unless a close follows."""
 
     description: str | None = None
     variant: str | None = None
     code: str | None = None
 
 
-class Warning(msgspec.Struct, frozen=True, tag_field="type", tag="Warning"):
-    """Something worth a line in the log."""
+class DeepgramWarning(msgspec.Struct, frozen=True, tag_field="type", tag="Warning"):
+    """A remark for the log."""
 
     description: str | None = None
     code: str | None = None
 
 
-Message: TypeAlias = Results | UtteranceEnd | SpeechStarted | Metadata | Error | Warning
+Message: TypeAlias = Results | UtteranceEnd | DeepgramSpeechStarted | Metadata | DeepgramError | DeepgramWarning
 
 
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
@@ -216,24 +217,24 @@ _KNOWN: Final = frozenset({"Results", "UtteranceEnd", "SpeechStarted", "Metadata
 
 
 def decode(text: str | bytes) -> Message | None:
-    """Read one text frame; None for a type that this hub does not use. Fields it does not know are skipped.
+    """Read one text frame; None for a type that the hub does not use. Unknown fields are skipped.
 
-    Raises: WireError when it is no JSON object with a `type`, or a known type lacks a field.
+    Raises: WireError if it is not a JSON object with a `type`, or if a known type lacks a field.
     """
     return read(_decoder, text, _KNOWN, PROVIDER)
 
 
-class _Refusal(msgspec.Struct, frozen=True):
+class _DeepgramRefusal(msgspec.Struct, frozen=True):
     err_code: str = ""
     err_msg: str = ""
 
 
 _QUOTED_CHARS: Final = 200
-"""Characters of a vendor's own words that go into an error: enough for a sentence, not for a proxy's web page."""
+"""How many characters of Deepgram's own text go into an error: enough for a sentence, not for a proxy's web page."""
 
 
 def refused(status: int, body: str | bytes = b"", headers: Mapping[str, str] | None = None) -> ProviderError:
-    """Return what a handshake answered with `status` instead of 101 means, in words a person can act on.
+    """Return the meaning of a handshake that was answered with `status` instead of 101, as an error that says what to do.
 
     `body` is Deepgram's JSON (`err_code`, `err_msg`), or whatever a proxy wrote. `headers` may hold dg-error and dg-request-id.
     """
@@ -265,22 +266,22 @@ def refused(status: int, body: str | bytes = b"", headers: Mapping[str, str] | N
     return ProviderError(PROVIDER, problem + request, retryable=status in {408, 425, 429} or status >= 500)
 
 
-def _said(body: str | bytes) -> _Refusal:
+def _said(body: str | bytes) -> _DeepgramRefusal:
     try:
-        return msgspec.json.decode(body, type=_Refusal)
+        return msgspec.json.decode(body, type=_DeepgramRefusal)
     except (ValueError, RecursionError):
-        return _Refusal()
+        return _DeepgramRefusal()
 
 
 def closed(code: int | None, reason: str = "") -> ProviderError:
-    """Return what a close before the end of the session means; `code` is None when the connection broke without one.
+    """Return the meaning of a close before the end of the session; `code` is None if the connection broke without a close.
 
-    Also for 1000 before Metadata: Deepgram ended a session that the hub had not.
+    Also for 1000 before Metadata: then Deepgram ended a session that the hub had not ended.
     """
     name = reason.lower().replace("-", "")
     because = f": {' '.join(reason.split())[:_QUOTED_CHARS]}" if reason else ""
     match code:
-        case 1008:  # documented for DATA-0000 alone; the same audio would be refused again
+        case 1008:  # documented for DATA-0000 only; Deepgram would refuse the same audio again
             problem = f"could not read the audio (1008){because}"
         case 1011 if "net0001" in name:
             problem = "received no audio within 10 s and hung up (1011 NET-0001)"

@@ -1,146 +1,178 @@
-"""One session with a model's server: opened, held, and closed the moment it is not needed, for every second of it is paid for.
+"""One session on OpenAI's Realtime API: opened, held, and closed the moment it is not needed, for each second of it is paid for.
 
-Knows the connection, what its refusals mean, and how long to wait for what. Does not know what is said: messages go through.
+Knows the connection, what its refusals mean, and how long to wait for what. Does not know what the messages mean: they pass through.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from websockets.exceptions import ConnectionClosed
 
 from hub.errors import ProviderError, WireError
 from hub.ops.counters import ProviderCounters
 from hub.ops.logs import CallLog
-from hub.transcribers.connection import Line, Wire, dial
-from hub.vendors.openai import wire as openai
-
-OPEN_SECONDS = 5.0
-"""How long a session may take to open, and again to be as it was asked to be: somebody listens to nothing."""
-
-AGAIN_SECONDS = 0.5
-"""The wait before a second try to open one, where it was refused for the moment: less than a replay."""
-
-STALLED_SECONDS = 5.0
-"""A model's server that takes nothing off its socket for so long is gone; the socket's buffer holds about as much of the caller."""
+from hub.transcribers.connection import ProviderConnection, ProviderSocket, dial
+from hub.vendors.openai import wire
 
 log = logging.getLogger(__name__)
 
 
-class ModelSession:
+@dataclass(frozen=True, slots=True)
+class RealtimeLimits:
+    """How long a session waits for what. All of it is time in which a caller listens to nothing."""
+
+    open_seconds: float = 5.0
+    """For the handshake, and again for the session to be as it was asked to be: 0.5 to 1.2 s are normal for each."""
+    again_seconds: float = 0.5
+    """Before the second try to open a session that was refused for the moment: shorter than a caller's patience."""
+    stalled_seconds: float = 5.0
+    """For a server that takes nothing off its socket: it is gone then. The socket's buffer holds about as much of the caller's audio."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a session is opened, and with which key."""
+
+    url: str
+    key: str
+
+    def __repr__(self) -> str:
+        """Leave the key out."""
+        return f"Endpoint({self.url!r})"
+
+
+OnMessage: TypeAlias = Callable[[wire.OpenAIMessage | ProviderError | None], None]
+"""Takes each message of a session, in order, None for one of a type that the hub does not know, and at last a ProviderError if the session
+was lost."""
+
+
+class RealtimeSession:
     """One session, from the first byte to the last."""
 
-    def __init__(self, address: str, key: str, counters: ProviderCounters, clock: Callable[[], float], call_sid: str) -> None:
-        """`clock` is monotonic seconds; the callSid is for the log."""
-        self._address = address
-        self._key = key
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        counters: ProviderCounters,
+        clock: Callable[[], float],
+        call_sid: str,
+        limits: RealtimeLimits = RealtimeLimits(),
+    ) -> None:
+        """`clock` is monotonic seconds. The callSid is for the log."""
+        self._endpoint = endpoint
         self._counters = counters
         self._clock = clock
-        self._lost: Callable[[ProviderError], None] = _unheld
-        self._line: Line | None = None
-        """The connection; None while there is none."""
+        self._limits = limits
+        self._connection: ProviderConnection | None = None
+        """The connection. None while there is none."""
         self._ready = False
         """Whether the session is as it was asked to be."""
         self._over = False
-        """Whether nothing is to be sent or taken any more."""
+        """Whether nothing is to be sent or received any more."""
         self._stalled_at: float | None = None
-        """Since when the other side takes nothing; None while it does."""
+        """Since when the server takes nothing off its socket. None while it does."""
         self._log = CallLog(log, {"call": call_sid})
 
-    async def hold(
-        self, opened: Callable[[], None], take: Callable[[openai.Message | None], None], lost: Callable[[ProviderError], None]
-    ) -> None:
-        """Open the session and hold it until it is over. Cancelling this closes it.
+    async def run(self, opening: bytes, receive: OnMessage) -> None:
+        """Open the session, send `opening`, and hold the session until it is over. Cancelling this closes it.
 
-        `opened` is called when messages can be sent. `take` gets each that comes, inside the connection's own read, and may raise
-        ProviderError. `lost` is called when the session is over and `hang_up()` was not why.
+        `receive` is called in the connection's own read and must not raise. It gets a ProviderError, once and last, when the session is
+        over and `close()` was not why.
         """
-        self._lost, began = lost, self._clock()
+        began = self._clock()
         try:
-            connection = await self._dial()
+            socket = await self._dial()
         except ProviderError as error:
-            self.lose(error)
+            self._lose(error, receive)
             return
-        line = self._line = Line(connection, lambda text: self._received(text, take, began), self._clock())
+        connection = self._connection = ProviderConnection(socket, lambda text: self._received(text, receive, began), self._clock())
         self._counters.open_sessions += 1
         self._counters.sessions += 1
-        if self._over:  # it was hung up while it opened
-            line.hang_up(None)
-        impatience = asyncio.get_running_loop().call_later(OPEN_SECONDS, self._expect_ready)
+        if self._over:  # it was closed while it opened
+            connection.hang_up(None)
+        impatience = asyncio.get_running_loop().call_later(self._limits.open_seconds, self._expect_ready, receive)
         try:
-            opened()
-            await line.closed()
+            self.send(opening)
+            await connection.closed()
         except ConnectionClosed as closed:
-            self.lose(openai.closed(closed.rcvd.code if closed.rcvd else None, closed.rcvd.reason if closed.rcvd else ""))
+            self._lose(wire.closed(closed.rcvd.code if closed.rcvd else None, closed.rcvd.reason if closed.rcvd else ""), receive)
         finally:
             impatience.cancel()
-            self._line = None
+            self._connection = None
             self._counters.open_sessions -= 1
-            line.hang_up(None)
+            connection.hang_up(None)
 
-    async def _dial(self) -> Wire:
-        """Connect, at a second try if a short wait may help. Raises: ProviderError."""
-        began = self._clock()
-        key = openai.headers(self._key)
+    async def _dial(self) -> ProviderSocket:
+        """Connect, at a second try if a short wait may help and the first was quick to fail. Raises: ProviderError."""
+        began, limits = self._clock(), self._limits
+        headers = wire.headers(self._endpoint.key)
         try:
-            return await dial(openai.PROVIDER, self._address, key, OPEN_SECONDS, openai.refused)
+            return await dial(wire.PROVIDER, self._endpoint.url, headers, limits.open_seconds, wire.refused)
         except ProviderError as error:
-            if not error.retryable or self._clock() - began > OPEN_SECONDS / 2:
+            if not error.retryable or self._clock() - began > limits.open_seconds / 2:
                 raise
-            self._log.warning("%s; once more", error)
-        await asyncio.sleep(AGAIN_SECONDS)
-        return await dial(openai.PROVIDER, self._address, key, OPEN_SECONDS, openai.refused)
+            self._log.warning("%s; trying once more", error)
+        await asyncio.sleep(limits.again_seconds)
+        return await dial(wire.PROVIDER, self._endpoint.url, headers, limits.open_seconds, wire.refused)
 
     def send(self, message: bytes) -> None:
-        """Send a message; nothing happens while there is no session. Never waits."""
-        line = self._line
-        if line is None or self._over:
+        """Send a message. Nothing happens while there is no session. Never waits.
+
+        A server that takes nothing off its socket may keep the connection open for minutes: TCP retries, and a ping only waits. So the
+        connection is broken off once nothing was taken for `stalled_seconds`, and `run()` then reports the session as lost.
+        """
+        connection = self._connection
+        if connection is None or self._over:
             return
-        if line.send_text(message):
+        if connection.send_text(message):
             self._stalled_at = None
         elif self._stalled_at is None:
             self._stalled_at = self._clock()
-        elif self._clock() - self._stalled_at > STALLED_SECONDS:
-            line.cut()
+        elif self._clock() - self._stalled_at > self._limits.stalled_seconds:
+            connection.cut()
 
-    def hang_up(self) -> None:
-        """Close it now: not when a task wakes."""
+    def close(self) -> None:
+        """Close the session now: not when a task wakes. Nothing is received after this."""
         self._over = True
-        if self._line is not None:
-            self._line.hang_up(None)
+        if self._connection is not None:
+            self._connection.hang_up(None)
 
-    def _expect_ready(self) -> None:
+    def _expect_ready(self, receive: OnMessage) -> None:
         if not self._ready:
-            self.lose(ProviderError(openai.PROVIDER, f"did not begin the session within {OPEN_SECONDS:.0f} s", retryable=True))
+            problem = f"did not begin the session within {self._limits.open_seconds:g} s"
+            self._lose(ProviderError(wire.PROVIDER, problem, retryable=True), receive)
 
-    def lose(self, error: ProviderError) -> None:
-        """Close it, and say why, once."""
+    def _lose(self, error: ProviderError, receive: OnMessage) -> None:
+        """Close the session and report why, once."""
         if not self._over:
-            self._counters.refused += 1
-            self._log.error("%s", error)
-            self.hang_up()
-            self._lost(error)
+            self.close()
+            receive(error)
 
-    def _received(self, text: bytes, take: Callable[[openai.Message | None], None], began: float) -> None:
-        """Take one message. Never waits, never raises."""
+    def _received(self, text: bytes, receive: OnMessage, began: float) -> None:
+        """Take one frame. Never waits, never raises."""
         if self._over:
             return
         try:
-            message = openai.decode(text)
-            if type(message) is openai.Error:
-                self._log.warning("OpenAI says %s", message.error.code or message.error.type)
-                self._log.debug("OpenAI says %s", message.error.message)  # it may quote what was said
-            take(message)
-            if type(message) is openai.SessionUpdated and not self._ready:
-                self._ready = True
-                self._counters.handshake_seconds.add(self._clock() - began)
+            message = wire.decode(text)
         except WireError as error:
             self._log.warning("%s", error)
-        except ProviderError as error:
-            self.lose(error)
-        except Exception:  # noqa: BLE001  it is taken inside the connection's own read
-            self._log.exception("a message of OpenAI could not be taken")
+            return
+        if type(message) is wire.OpenAIError and (end := self._ends_session(message.error)) is not None:
+            self._lose(end, receive)
+            return
+        receive(message)
+        if type(message) is wire.SessionUpdated and not self._ready:
+            self._ready = True
+            self._counters.handshake_seconds.add(self._clock() - began)
 
-
-def _unheld(_: ProviderError) -> None:
-    """Nobody holds the session yet, so nobody has lost it."""
+    def _ends_session(self, body: wire.ErrorBody) -> ProviderError | None:
+        """Return what an error means if the session cannot go on after it."""
+        self._log.warning("OpenAI reports the error %s", body.code or body.type)
+        self._log.debug("OpenAI reports: %s", body.message)  # it may quote what was said
+        if (error := wire.fatal(body)) is not None:
+            return error
+        if not self._ready and body.code != wire.ACTIVE_RESPONSE:
+            return wire.refused_settings(body)
+        return None

@@ -1,0 +1,15 @@
+"""The options of a command that follows calls: the hub's /client and the token. Shared by `tail`, `board` and `mic`."""
+
+import argparse
+import os
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare `--url` and `--token`."""
+    parser.add_argument("--url", default="ws://127.0.0.1:5000/client", help="the hub's /client (default: %(default)s)")
+    add_token(parser, "the token, for a hub that wants one (default: the variable HUB_TOKEN, which other users of the machine cannot read)")
+
+
+def add_token(parser: argparse.ArgumentParser, purpose: str) -> None:
+    """Declare `--token` alone."""
+    parser.add_argument("--token", default=os.environ.get("HUB_TOKEN") or None, help=purpose)

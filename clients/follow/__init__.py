@@ -1,0 +1,18 @@
+"""Follow a call as an async iterator that reconnects and resumes. The library for other Python programs.
+
+    from clients.follow import follow
+    from hub import events
+
+    async for event in follow("ws://127.0.0.1:5000/client", "CA…"):
+        match event:
+            case events.Final(speaker=speaker, text=text):
+                print(speaker, text)
+
+Knows the subscriber protocol: positions, close codes, reconnecting. Does not know what the events are used for. Needs none of the extras.
+"""
+
+from clients.follow.backoff import Backoff
+from clients.follow.connection import HubConnection, Refused, Request
+from clients.follow.subscription import Followed, Position, follow, newest, subscription
+
+__all__ = ["Backoff", "Followed", "HubConnection", "Position", "Refused", "Request", "follow", "newest", "subscription"]

@@ -1,0 +1,93 @@
+"""One call's events from a hub, each exactly once, whatever happens to the connection.
+
+Knows the subscriber protocol: subscriptions and positions. Does not know how a connection is opened, nor what the events are used for.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from clients.follow.backoff import Backoff
+from clients.follow.connection import HubConnection, Refused, Request
+from hub import events
+
+Followed: TypeAlias = events.CallEvent | events.Subscribed
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a subscriber is: it has every durable event of this `epoch` up to `offset`.
+
+    The epoch is needed because offsets start again at 1 when a hub has lost its log. A subscriber that is at offset 3 of the old log would
+    otherwise skip the first three events of the new one.
+    """
+
+    epoch: str
+    offset: int
+
+
+async def follow(
+    url: str,
+    call_sid: str,
+    since: Position | None = None,
+    *,
+    interims: bool = True,
+    token: str | None = None,
+    backoff: Backoff | None = None,
+) -> AsyncGenerator[Followed, None]:
+    """Yield a call's events: every durable one exactly once and in order, across any number of broken connections.
+
+    Starts after `since`, or with the call's first event, and ends after `call-ended`. A `Subscribed` is yielded only to say that something
+    is missing (`whole` is false): the hub has lost its log, or no longer keeps everything after the position. The events after it start
+    with the oldest that the hub has. An interim may be repeated after a broken connection. `token` is sent as `Authorization: Bearer`.
+    Raises: Refused for a call that the hub does not know (any more), a token that it does not accept, or an address where there is no hub.
+    """
+    position = since
+    connection = HubConnection(
+        url, token, lambda: [subscription(call_sid, position, interims=interims)], known=since is not None, backoff=backoff
+    )
+    async with aclosing(connection.messages()) as messages:
+        async for event in messages:
+            match event:
+                case events.Refusal(code=code, message=message):
+                    raise Refused(code, message)
+                case events.Subscribed(epoch=epoch, offset=offset, whole=whole):
+                    position = Position(epoch, offset)
+                    if not whole:
+                        yield event
+                case events.Durable():
+                    if position is not None and event.epoch == position.epoch and event.offset <= position.offset:
+                        continue
+                    position = Position(event.epoch, event.offset)
+                    yield event
+                    if isinstance(event, events.CallEnded):
+                        return
+                case events.Interim():
+                    yield event
+
+
+async def newest(url: str, token: str | None = None, *, backoff: Backoff | None = None) -> str:
+    """Return the callSid of the newest live call; wait for a call if there is none.
+
+    Raises: Refused when there is no hub at that address, or it does not accept the token.
+    """
+    connection = HubConnection(url, token, lambda: [{"action": "subscribe", "calls": "all"}], backoff=backoff)
+    async with aclosing(connection.messages()) as messages:
+        async for event in messages:
+            match event:
+                case events.CallList(calls=calls) if live := [call.call_sid for call in calls if call.live]:
+                    return live[-1]
+                case events.CallStarted(call_sid=call_sid):
+                    return call_sid
+                case events.Refusal(code=code, message=message):
+                    raise Refused(code, message)
+    raise AssertionError("`messages()` ends only by an error")
+
+
+def subscription(call_sid: str, after: Position | None, *, interims: bool = True) -> Request:
+    """Return the request to follow a call after a position, or from its start."""
+    request: dict[str, object] = {"action": "subscribe", "callSid": call_sid, "interims": interims}
+    if after is not None:
+        request["after"] = {"epoch": after.epoch, "offset": after.offset}
+    return request

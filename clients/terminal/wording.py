@@ -1,0 +1,57 @@
+"""What the terminal calls things: one sentence per event, the colours of the two sides, and times.
+
+Knows words. Does not know where they are printed. A new event type needs one line here, in `sentence`.
+"""
+
+from json import dumps
+
+from hub import events
+from hub.audio.g711 import Track
+
+OUTCOMES = {"result": "answered", "refused": "refused", "failed": "failed", "timeout": "took too long"}
+"""What became of a tool call, as a verb."""
+
+COLOURS: dict[Track, str] = {"inbound": "cyan", "outbound": "green"}
+
+
+def clock(seconds: float) -> str:
+    """Return call time as minutes, seconds and tenths."""
+    tenths = round(seconds * 10)
+    return f"{tenths // 600:02d}:{tenths // 10 % 60:02d}.{tenths % 10}"
+
+
+def sentence(event: events.Event, *, brief: bool = False) -> str | None:
+    """Return what happened in a call, without a full stop. None for words, and for events that this version does not know.
+
+    `brief` leaves out what only a reader of this one call needs: the arguments and the answer of a tool.
+    """
+    match event:
+        case events.CallStarted():
+            numbers = " → ".join(number for number in (event.from_, event.to) if number)
+            who = f"{event.transcriber.provider} ({event.transcriber.model})"
+            work = f"answered by the agent {event.agent}, {who}" if event.agent else f"transcribed by {who}"
+            return f"call {event.call_sid}: " + ", ".join(part for part in (numbers, work) if part)
+        case events.CallEnded():
+            return f"call ended: {event.reason}, {clock(event.duration)}, transcript {event.transcript}"
+        case events.Gap():
+            return f"{event.track} from {clock(event.start)} to {clock(event.end)} was not transcribed: {event.reason}"
+        case events.Dtmf():
+            return f"key {event.digit}"
+        case events.ToolCalled():
+            return f"the agent uses {event.tool}" + ("" if brief else f": {dumps(event.arguments, ensure_ascii=False)}")
+        case events.ToolReturned():
+            return f"{event.tool} {OUTCOMES[event.outcome]}" + ("" if brief else f": {event.detail}")
+        case events.AgentInterrupted():
+            return f"the agent was interrupted after {event.heard:.1f} of {event.generated:.1f} s"
+        case events.StreamFailed():
+            return f"Twilio reports that a stream failed: {event.reason}"
+        case events.TranscriberLost():
+            return f"{event.provider} lost: {event.reason}"
+        case events.TranscriberRestored():
+            return f"{event.provider} transcribes again"
+        case events.TranscriberSwitched():
+            return f"{event.provider} transcribes from here: {event.reason}"
+        case events.Subscribed():
+            return "the hub no longer has the earlier parts of this call"
+        case _:
+            return None

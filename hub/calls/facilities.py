@@ -1,0 +1,47 @@
+"""What the calls that agents answer work with, and how long what may take on them. Knows no call.
+
+Each is put together once, by the composition root, and shared by all agents' calls of the hub.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hub.agents.webhooks import Webhooks
+from hub.ops.counters import Counters
+from hub.twilio.rest import TwilioAccount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentLimits:
+    """How many calls agents answer, and how long what may take on each."""
+
+    calls: int
+    """Most calls that agents answer at once: each is a session that is paid for."""
+    call_seconds: float
+    """The longest an agent stays on a call."""
+    quiet_seconds: float = 60.0
+    """A stream without a frame for so long is lost: Twilio sends 50 per second, silence included, and no close when a tunnel breaks."""
+    answer_seconds: float = 15.0
+    """How long a model may take to begin a response that is due: a second or two is normal, and somebody listens to nothing."""
+    look_seconds: float = 5.0
+    """How often the call looks whether any of this takes too long."""
+    leave_seconds: float = 15.0
+    """How long an agent that hangs up or transfers may take to say goodbye."""
+    pass_on_seconds: float = 30.0
+    """How long a call that goes on without the agent is waited for: its TwiML has an apology to say first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facilities:
+    """What all agents' calls of one hub work with."""
+
+    webhooks: Webhooks
+    account: TwilioAccount | None
+    """None where no agent can hang up or transfer."""
+    counters: Counters
+    clock: Callable[[], float]
+    """Monotonic seconds."""
+    wall: Callable[[], float]
+    """Unix seconds."""
+    reachable: bool
+    """Whether Twilio has an address for a further stream of a call, so that a call that goes on without its agent is heard again."""

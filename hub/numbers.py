@@ -1,0 +1,93 @@
+"""Phone numbers in one form: E.164, as `+14155550100`. Text from outside is brought into this form where it enters the hub.
+
+Why: people and carriers write one number in many ways. A carrier sends `14155550100`, a SIP trunk `sip:+14155550100@host`, a person
+types `+1 415 555-0100`. A subscriber who asks for one way would never see the calls that came in another, and would not be told.
+
+Knows numbers and the addresses that contain one. Does not know whose number it is, nor any country by default: the hub serves calls
+from anywhere, so national forms without a country code are refused, not guessed.
+"""
+
+import functools
+import re
+from urllib.parse import unquote
+
+import phonenumbers
+
+EXAMPLE = "+14155550100"
+"""A number in E.164 form, for error texts."""
+
+_WRITTEN = re.compile(r"\+?[0-9][0-9\s().\-/\u2010-\u2015]*")
+"""A number as people write it: digits with blanks, brackets, dots, slashes and hyphens of all kinds. No letters: 1-800-FLOWERS is not
+taken for a number, because nobody would call `client:` or `anonymous` one either."""
+
+_INVISIBLE = dict.fromkeys([0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, *range(0x200E, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+"""Characters that take no place and come along when a number is copied from a web page, marks of the writing direction above all."""
+
+_ADDRESS = re.compile(r"(?:sips?|client):[^\s\x00-\x1f\x7f]+", re.IGNORECASE)
+"""What Twilio can call besides a number: a SIP address, or a client of its Voice SDK."""
+
+
+def normal(text: str) -> str | None:
+    """Return the number that this text is, in E.164 form; None when it cannot be one.
+
+    Takes `+1 (415) 555-0100`, `tel:+1-415-555-0100`, `sip:+14155550100@host;user=phone`, `0014155550100`, and `14155550100` without the
+    plus as carriers send it. None for `anonymous`, `client:…`, a number with an extension, a short code, and for ten digits without a
+    country code: `4155550100` may be an American number that lacks its 1.
+    """
+    return _normal(text) if len(text) <= 200 else None
+
+
+def shown(text: str) -> str:
+    """Return a caller or callee as people are shown it: in E.164 form when it is a number, else as it came (`anonymous`, a SIP name)."""
+    return normal(text) or text
+
+
+def dialled(text: str) -> str | None:
+    """Return what Twilio can call: a number in E.164 form, or a SIP address or client as it is. None when it can call neither."""
+    return text if _ADDRESS.fullmatch(text) else normal(text)
+
+
+@functools.lru_cache(maxsize=4096)
+def _normal(text: str) -> str | None:
+    written = text.translate(_INVISIBLE).strip().replace("\uff0b", "+")
+    scheme, colon, rest = written.partition(":")
+    if colon:
+        match scheme.lower():
+            case "tel":
+                written = _subscriber(rest)
+            case "sip" | "sips" if "@" in rest:
+                written = unquote(re.split("[;:]", rest.rpartition("@")[0])[0])
+            case _:
+                return None
+    if not _WRITTEN.fullmatch(written):
+        return None
+    if written.startswith("00"):
+        written = f"+{written[2:]}"
+    if written.startswith("+"):
+        return _e164(written, certain=False)
+    digits = re.sub(r"\D", "", written)
+    return None if len(digits) == 10 and _valid(f"+1{digits}") else _e164(f"+{digits}", certain=True)
+
+
+def _subscriber(tel: str) -> str:
+    """Return the number of a tel: URI (RFC 3966), with its country code put in front where that stands in `phone-context`."""
+    number, *parameters = tel.split(";")
+    held = dict(parameter.lower().partition("=")[::2] for parameter in parameters)
+    if "ext" in held or "isub" in held:
+        return ""
+    context = held.get("phone-context", "")
+    return f"{context}{number}" if context.startswith("+") and not number.startswith("+") else number
+
+
+def _e164(written: str, *, certain: bool) -> str | None:
+    """Return a number that begins with + in E.164 form. `certain`: only one that is assigned, not any of a possible length."""
+    try:
+        number = phonenumbers.parse(written, None)
+    except phonenumbers.NumberParseException:
+        return None
+    good = phonenumbers.is_valid_number(number) if certain else phonenumbers.is_possible_number(number)
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)) if good else None
+
+
+def _valid(written: str) -> bool:
+    return _e164(written, certain=True) is not None

@@ -1,0 +1,132 @@
+"""A call's log: its durable events in order, each with an offset, encoded once. Sans-I/O.
+
+`append` never awaits. That is half of the ordering proof: between taking an offset and keeping the event nothing else can run.
+
+**Why an epoch.** Offsets start at 1 in every log. When a log is lost (the hub restarted, or the call was forgotten and came back), another
+log takes its place, and its events 1, 2, 3 are not the events 1, 2, 3 that a subscriber has. A subscriber that came back with "I have
+everything up to 3" would silently miss what the new log calls 1 to 3. So each log has an epoch, a random word, and a position is the epoch
+and an offset: a position of another epoch cannot be resumed, and the subscriber is told so (`whole: false`).
+
+Knows offsets and bytes. Does not know subscribers, nor what an event means.
+"""
+
+from array import array
+from collections.abc import Callable
+
+import msgspec
+
+from hub.events import D, encode, stamped
+
+LOG_BYTES = 16 * 1024 * 1024
+"""A call of 24 hours of dense talk makes about 10 MB of durable events. A log that exceeds the bound loses its oldest events."""
+
+
+class Position(msgspec.Struct, frozen=True):
+    """Where a subscriber is in a log: it has every durable event up to `offset` of this `epoch`."""
+
+    epoch: str
+    offset: int
+
+
+class Log:
+    """One call's durable events. One writer, any number of readers.
+
+    A payload costs its bytes and about 50 more: the events are kept as they are sent, and nowhere else.
+    """
+
+    __slots__ = ("_bound_bytes", "_clock", "_ends", "_payloads", "_watchers", "epoch", "first", "offset", "total_bytes")
+
+    def __init__(self, epoch: str, clock: Callable[[], float], bound_bytes: int = LOG_BYTES) -> None:
+        """`clock` gives Unix seconds for the events' `at`; `bound_bytes` is how much the log keeps at most."""
+        self.epoch = epoch
+        self.offset = 0
+        """Of the newest event; 0 before the first."""
+        self.first = 1
+        """Offset of the oldest event that is kept; `offset + 1` when none is."""
+        self.total_bytes = 0
+        """Size of all payloads ever, also of those no longer kept."""
+        self._clock = clock
+        self._bound_bytes = bound_bytes
+        self._payloads: list[bytes] = []
+        """`_payloads[0]` has offset `first`."""
+        self._ends = array("Q")
+        """`total_bytes` after each of them."""
+        self._watchers: dict[Callable[[], None], None] = {}
+
+    def append(self, event: D) -> D:
+        """Give an event its offset and keep it. Returns the event as it is sent, with `at`, `epoch` and `offset`. Never awaits."""
+        self.offset += 1
+        event = msgspec.structs.replace(event, at=stamped(self._clock()), epoch=self.epoch, offset=self.offset)
+        payload = encode(event)
+        self.total_bytes += len(payload)
+        self._payloads.append(payload)
+        self._ends.append(self.total_bytes)
+        if self.kept_bytes > self._bound_bytes:
+            self._forget_oldest()
+        for watcher in list(self._watchers):
+            watcher()
+        return event
+
+    def resolve(self, position: Position | None) -> tuple[int, bool]:
+        """Return the offset behind which a reader goes on, and whether the reader is whole.
+
+        None asks for everything. A reader is not whole when events after its position are gone, or its position is of another epoch; then
+        it goes on at the oldest event kept.
+        """
+        offset, whole = 0, True
+        if position is not None:
+            if position.epoch == self.epoch and 0 <= position.offset <= self.offset:
+                offset = position.offset
+            else:
+                whole = False
+        if offset < self.first - 1:
+            offset, whole = self.first - 1, False
+        return offset, whole
+
+    def after(self, offset: int, room_bytes: int = LOG_BYTES) -> list[bytes]:
+        """Return payloads behind an offset, in order: all, or as many as reach `room_bytes`, and at least one if there is one.
+
+        `offset` must not be older than `first - 1`.
+        """
+        at = offset + 1 - self.first
+        payloads = self._payloads
+        if at == len(payloads) - 1:  # nearly always
+            return payloads[-1:]
+        size, end = 0, at
+        while end < len(payloads) and (size < room_bytes or end == at):
+            size += len(payloads[end])
+            end += 1
+        return payloads[at:end]
+
+    @property
+    def kept_bytes(self) -> int:
+        """The size of the payloads that are kept."""
+        return self.total_bytes - self._kept_from()
+
+    def bytes_up_to(self, offset: int) -> int:
+        """Return the size of all payloads up to and including an offset."""
+        at = offset - self.first
+        return self._ends[at] if at >= 0 else self._kept_from()
+
+    def clear(self) -> None:
+        """Let go of all events: nobody can ask for them any more."""
+        self._payloads.clear()
+        del self._ends[:]
+        self.first = self.offset + 1
+
+    def watch(self, watcher: Callable[[], None]) -> None:
+        """Call `watcher` after each event that is appended. It must neither wait nor raise."""
+        self._watchers[watcher] = None
+
+    def unwatch(self, watcher: Callable[[], None]) -> None:
+        """Call it no longer; safe to call twice."""
+        self._watchers.pop(watcher, None)
+
+    def _kept_from(self) -> int:
+        return self._ends[0] - len(self._payloads[0]) if self._ends else self.total_bytes
+
+    def _forget_oldest(self) -> None:
+        """Drop the oldest tenth, not one by one: cutting the front of a list costs as much as the list is long."""
+        count = max(1, len(self._payloads) // 10)
+        del self._payloads[:count], self._ends[:count]
+        self.first += count

@@ -1,0 +1,27 @@
+"""AssemblyAI's settings."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from hub.config import check_url, setting
+from hub.vendors.assemblyai import wire
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssemblyAISettings:
+    """See hub.config.Section."""
+
+    key: str = setting("ASSEMBLYAI_API_KEY", "", "AssemblyAI's key", secret=True, required=True)
+    url: str = setting("ASSEMBLYAI_URL", "wss://streaming.assemblyai.com", "AssemblyAI's address; a regional one keeps audio in its region")
+    model: str = setting("ASSEMBLYAI_MODEL", "u3-rt-pro", "AssemblyAI's model")
+    options: str = setting("ASSEMBLYAI_OPTIONS", "", "more query parameters, as `max_turn_silence=800`")
+    channels: Literal["separate", "mixed"] = setting(
+        "ASSEMBLYAI_CHANNELS",
+        "separate",
+        "separate: a session for each track, and a bill; mixed: one session, speakers told apart by loudness",
+    )
+
+    def check(self) -> None:
+        """See Section."""
+        check_url("ASSEMBLYAI_URL", self.url, ("wss", "ws"))
+        wire.stream_url(self.url, model=self.model, options=self.options)

@@ -1,0 +1,68 @@
+"""The speech engine on this machine, as the hub knows it. The engine itself is imported when it is first used: it is an extra."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from hub.transcribers.session import SessionContext
+from hub.transcribers.transcriber import Transcriber
+from hub.vendors.speech_provider import CallOptions, Capabilities, NoSettings, SpeechProvider
+
+if TYPE_CHECKING:
+    from hub.vendors.moonshine.transcriber import LocalEngine
+
+
+class EngineFactory:
+    """Opens transcribers that share the one engine of this process. Implements `TranscriberFactory`."""
+
+    def __init__(self, settings: NoSettings, context: SessionContext) -> None:  # noqa: ARG002
+        self._context = context
+        self._engine: LocalEngine | None = None
+        """None until the first call, or the first check."""
+
+    def check(self) -> None:
+        """See TranscriberFactory: whether the engine is installed, and runs on this machine."""
+        self._shared().check()
+
+    def open(self, options: CallOptions) -> Transcriber:  # noqa: ARG002
+        """See TranscriberFactory. The engine's one model knows English, and no key terms."""
+        from hub.vendors.moonshine.transcriber import LocalTranscriber
+
+        return LocalTranscriber(self._shared(), self._context.counters, self._context.clock)
+
+    def close(self) -> None:
+        """See TranscriberFactory."""
+        if self._engine is not None:
+            self._engine.close()
+
+    def _shared(self) -> "LocalEngine":
+        from hub.vendors.moonshine.transcriber import LocalEngine
+
+        if self._engine is None:
+            self._engine = LocalEngine()
+        return self._engine
+
+
+async def probe(_: NoSettings) -> str:
+    """Return a sentence if the engine is installed and runs on this machine. Raises: ConfigError."""
+    from hub.vendors.moonshine.transcriber import LocalEngine
+
+    await asyncio.to_thread(LocalEngine().check)
+    return "the engine runs on this machine"
+
+
+MOONSHINE = SpeechProvider(
+    name="local",
+    title="Moonshine",
+    settings=NoSettings,
+    capabilities=Capabilities(
+        languages="English",
+        word_times=False,
+        confidence=False,
+        interims=True,
+        channels="no session",
+        takes_mulaw=False,
+        remarks="the extra `local`; 0.2 of a core for each track that speaks; no audio leaves the machine",
+    ),
+    start=EngineFactory,
+    probe=probe,
+)

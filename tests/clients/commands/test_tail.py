@@ -1,0 +1,110 @@
+"""`transcript-client tail` as a process: what a person and a pipe get to read, and with which exit code."""
+
+import asyncio
+import json
+import os
+import sys
+
+import pytest
+
+from clients.__main__ import main
+from hub import tokens
+from tests.house import House, house
+from tests.media import CALL
+from tests.publishing import ScriptedCall
+
+
+async def client(command: str, *arguments: str, **environment: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "clients", command, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        env={name: value for name, value in os.environ.items() if not name.startswith("HUB_")} | {"COLUMNS": "200"} | environment,
+    )  # fmt: skip
+
+
+def at(home: House) -> tuple[str, str]:
+    return "--url", f"ws://127.0.0.1:{home.port}/client"
+
+
+async def outcome(process: asyncio.subprocess.Process) -> tuple[int | None, list[str], str]:
+    out, err = await process.communicate()
+    return process.returncode, out.decode().splitlines(), err.decode()
+
+
+def a_call(home: House) -> ScriptedCall:
+    publisher = ScriptedCall(home.state)
+    publisher.interim("hel")
+    publisher.final("hello")
+    publisher.lost()
+    publisher.final("")
+    publisher.end()
+    return publisher
+
+
+async def test_a_pipe_gets_the_call_as_lines_of_text() -> None:
+    async with house() as home:
+        a_call(home)
+        code, lines, err = await outcome(await client("tail", CALL, *at(home)))
+    assert (code, err) == (0, "")
+    assert lines == [
+        f"— call {CALL}: +14155550123 → +14155550100, transcribed by scripted (test)",
+        "00:00.0  caller: hello",
+        "— scripted lost: for a test",
+        "— call ended: completed, 00:01.0, transcript complete",
+    ]
+
+
+async def test_json_is_every_event_as_the_hub_sends_it() -> None:
+    async with house() as home:
+        publisher = a_call(home)
+        code, lines, err = await outcome(await client("tail", CALL, "--json", *at(home)))
+    assert (code, err) == (0, "")
+    events = [json.loads(line) for line in lines]
+    assert [event["offset"] for event in events] == list(range(1, publisher.offset + 1))
+    assert [event["type"] for event in events] == ["call-started", "final", "transcriber-lost", "final", "call-ended"]
+
+
+async def test_without_a_callsid_it_waits_for_a_call() -> None:
+    async with house(secret="s" * 32) as home:
+        process = await client("tail", *at(home), HUB_TOKEN=tokens.mint("s" * 32, ["*"], 60))
+        assert process.stderr is not None
+        assert await process.stderr.readline() == "waiting for a call …\n".encode()
+        while not home.state.counters.subscribers:
+            await asyncio.sleep(0.01)
+        a_call(home)
+        code, lines, _ = await outcome(process)
+    assert (code, lines[1]) == (0, "00:00.0  caller: hello")
+
+
+async def test_what_cannot_be_is_one_sentence_and_exit_1(capsys: pytest.CaptureFixture[str]) -> None:
+    async with house(secret="s" * 32) as home:
+        for arguments, says in (
+            ((CALL, *at(home)), "this hub wants a token first"),
+            ((CALL, *at(home), "--token", "a.b.c"), "the token is not one of this hub's"),
+            ((CALL, *at(home), "--token", tokens.mint("s" * 32, ["*"], 60)), "no such call: it has not begun, or ended too long ago"),
+            ((CALL, "--url", "ws://127.0.0.1:1/client"), "no hub answers at ws://127.0.0.1:1/client: Connection refused"),
+        ):
+            assert await asyncio.to_thread(main, ["tail", *arguments]) == 1
+            assert capsys.readouterr() == ("", f"transcript-client: {says}\n")
+
+
+async def test_a_reader_that_goes_away_is_no_error() -> None:
+    async with house() as home:
+        publisher = ScriptedCall(home.state)
+        for _ in range(3000):
+            publisher.final("x" * 100)
+        publisher.end()
+        process = await asyncio.create_subprocess_shell(
+            f"{sys.executable} -m clients tail {CALL} --json --url ws://127.0.0.1:{home.port}/client | head -2",
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        code, lines, err = await outcome(process)
+    assert (code, len(lines), err) == (0, 2, "")
+
+
+async def test_codes_in_a_name_do_not_reach_the_terminal() -> None:
+    async with house() as home:
+        ScriptedCall(home.state, from_="+1\x1b[2J\u202e", to=None).end()
+        for command in (await client("tail", CALL, *at(home)),):
+            _, lines, _ = await outcome(command)
+        assert "\x1b" not in "".join(lines)
+        assert "\u202e" not in "".join(lines)
