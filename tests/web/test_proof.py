@@ -1,6 +1,8 @@
 """Proof that a request is Twilio's: what Twilio signed is let in, and nothing else is."""
 
+import asyncio
 import hashlib
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -124,6 +126,26 @@ async def test_only_signed_webhooks_are_served(path: str) -> None:
         assert await post(signature=sign(url, FORM), at="/twiml?x=1") == 403, "of another address"
         assert await post(b"a=1", sign(url)) == 403, "a body that is no form"
         assert await post("x" * 100_000, sign(url)) in {403, 413}
+
+
+async def test_a_body_that_is_too_long_is_refused_before_it_is_read() -> None:
+    async with house(twilio_token=TOKEN, public_url=PUBLIC) as home:
+        tasks = asyncio.all_tasks()
+        reader, writer = await asyncio.open_connection("127.0.0.1", home.port)
+        writer.write(b"POST /twiml HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 65537\r\n\r\n")
+        assert b" 413 " in await reader.readline(), "not a byte of it was sent"
+        writer.transport.abort()
+        while asyncio.all_tasks() - tasks:  # the hub's for this connection
+            await asyncio.sleep(0.01)
+
+
+async def test_a_long_body_of_unknown_length_is_refused_with_413() -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(9):
+            yield b"x" * 8192
+
+    async with house(twilio_token=TOKEN, public_url=PUBLIC) as home, home.session.post(home.url("/twiml"), data=pieces()) as answer:
+        assert answer.status == 413
 
 
 @pytest.mark.parametrize(("body", "status"), [(b'{"a":1}', 200), (b'{"a":2}', 403)])
