@@ -26,15 +26,16 @@ from hub.topics.registry import Record, Registry
 from hub.transcribers.limits import DEFAULT_LIMITS, SessionLimits
 from hub.transcribers.transcriber import Transcriber
 from hub.twilio.media import StartBody
-from hub.twilio.rest import Account
+from hub.twilio.rest import TwilioAccount
 from hub.vendors.providers import Providers
 from hub.vendors.registered import REGISTERED
 from hub.vendors.transcribers import Transcribers
 from hub.vendors.voice_model_provider import ModelContext
 from hub.web import agent, asyncapi, calls, client, dashboard, health, metrics, status, twilio, twiml
+from hub.web.limits import LIMITS, Limits
 from hub.web.protocol import STOPPING
+from hub.web.resting import RestingSockets
 from hub.web.server import Runner
-from hub.web.sockets import Rests
 from hub.web.state import STATE, State
 from hub.web.tls import Certificate
 
@@ -59,8 +60,8 @@ def answering(config: Config, providers: Providers, calls: Calls, registry: Regi
 
 
 async def drain(state: State, seconds: float) -> None:
-    """Take no new call, hear all that has come of those that live, let them end for so long, then end them."""
-    await state.rests.end()
+    """Take no new call, read all audio that has arrived, give live calls so many seconds to end, then end them."""
+    await state.resting_sockets.wake_all()
     if state.account is not None:
         state.account.listening.clear()
     await state.calls.drain(seconds)
@@ -72,22 +73,23 @@ async def running(
     open_transcriber: OpenTranscriber | None = None,
     *,
     providers: Providers = REGISTERED,
+    limits: Limits = LIMITS,
+    session_limits: SessionLimits = DEFAULT_LIMITS,
     deadlines: Deadlines = DEADLINES,
-    limits: SessionLimits = DEFAULT_LIMITS,
 ) -> AsyncIterator[tuple[State, int]]:
     """Run a hub: listening when this is entered, drained, closed and silent when it is left.
 
-    Gives its parts and the port it listens on. `open_transcriber` is for tests; without it the settings decide. Raises: ConfigError if
-    the hub cannot listen there, or cannot transcribe as the settings say.
+    Gives its parts and the port it listens on. `open_transcriber`, `limits`, `session_limits` and `deadlines` are for tests; without them
+    the settings decide. Raises: ConfigError if the hub cannot listen there, or cannot transcribe as the settings say.
     """
     config = providers.resolved(config)
     loop = asyncio.get_running_loop()
     counters = Counters()
     certificate = Certificate(config.tls_cert, config.tls_key) if config.tls_cert else None
-    transcribers = Transcribers(config, counters, providers, limits) if open_transcriber is None else None
+    transcribers = Transcribers(config, counters, providers, session_limits) if open_transcriber is None else None
     open_transcriber = open_transcriber or (transcribers.open if transcribers else None)
     assert open_transcriber is not None
-    account = Account(config) if config.twilio_account else None
+    account = TwilioAccount(config, limits.twilio) if config.twilio_account else None
     journal = Journal(Path(config.journal), time.time) if config.journal else None
     registry = Registry(keep_seconds=config.keep_minutes * 60, clock=time.monotonic, wall=time.time, soon=loop.call_soon)
     rounds = Rounds(loop.call_later, time.monotonic)
@@ -105,13 +107,13 @@ async def running(
                 reachable=bool(config.public_url),
             )  # fmt: skip
             routing = answering(config, providers, calls, registry, facilities)
-            state = State(config, registry, calls, rounds, Rests(loop), counters, routing, account)
-            runner = Runner(application(state), goodbye_seconds=GOODBYE_SECONDS)
+            state = State(config, registry, calls, rounds, RestingSockets(loop), counters, routing, account, limits)
+            runner = Runner(application(state), limits, goodbye_seconds=GOODBYE_SECONDS)
             await runner.setup()
             chores = [
                 group.create_task(calls.expire()),
                 group.create_task(runner.expect_requests(time.monotonic)),
-                group.create_task(metrics.feel_lag(counters.lag_seconds, loop.time)),
+                group.create_task(metrics.measure_lag(counters.lag_seconds, loop.time)),
             ]
             if certificate is not None:
                 chores.append(group.create_task(certificate.renew()))

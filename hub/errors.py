@@ -1,26 +1,28 @@
 """Every exception of the hub, in one tree.
 
     HubError
-    ├── ConfigError      a setting is wrong; the hub does not start
-    ├── WireError        the other side broke its protocol; its connection ends
-    ├── AccountError     Twilio's REST API refused or did not answer; `retryable` says whether asking again can help
-    ├── ProviderError    a transcription provider failed; `retryable` says whether trying again can help
-    └── Lagged           a subscriber fell too far behind and must come back with its position
+    ├── ConfigError        a setting is wrong; the hub does not start
+    ├── WireError          a peer broke its protocol; its connection ends
+    ├── TokenError         a token is missing, wrong or expired; nothing is shown or accepted
+    ├── OverlongParameter  a <Parameter> is longer than Twilio accepts; the stream is not asked for
+    ├── AccountError       Twilio's REST API refused or did not answer; `retryable` says whether asking again can help
+    ├── ProviderError      a provider failed; `retryable` says whether trying again can help
+    └── Lagged             a subscriber fell too far behind; it must reconnect with its position
 
-Each carries the `code` that goes on the wire and composes its own English from its fields. Knows no wire and no socket.
+Each class carries the `code` that goes on the wire, and writes its own sentence from its fields. Knows no wire and no socket.
 """
 
 from typing import ClassVar
 
 
 class HubError(Exception):
-    """Anything the hub raises on purpose."""
+    """Any error that the hub raises on purpose."""
 
     code: ClassVar[str] = "hub-error"
 
 
 class ConfigError(HubError):
-    """A setting that the hub cannot start with: names the setting, says what is wrong and what would be right."""
+    """The hub cannot start with a setting: names the setting, says what is wrong and what would be right."""
 
     code = "config"
 
@@ -31,7 +33,7 @@ class ConfigError(HubError):
 
 
 class WireError(HubError):
-    """A peer sent what its protocol does not allow. `close_code` is the WebSocket close code that answers it."""
+    """A peer sent a message that its protocol does not allow. `close_code`: the WebSocket close code that answers it."""
 
     code = "protocol"
 
@@ -42,8 +44,23 @@ class WireError(HubError):
         super().__init__(f"{peer} {problem}")
 
 
+class TokenError(HubError):
+    """A token is missing, wrong or expired. The text says what is wrong and never repeats the token."""
+
+    code = "token"
+
+
+class OverlongParameter(HubError):
+    """A <Parameter> is longer than Twilio accepts. The text names it and does not quote its value."""
+
+    code = "parameter"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name[:40]} is too long: Twilio takes less than 500 characters, name and value together")
+
+
 class AccountError(HubError):
-    """Twilio's REST API refused or did not answer. `status` is HTTP's, 0 when there was no answer."""
+    """Twilio's REST API refused or did not answer. `status`: the HTTP status, 0 if there was no answer."""
 
     code = "account"
 
@@ -55,7 +72,7 @@ class AccountError(HubError):
 
 
 class ProviderError(HubError):
-    """A transcription provider refused, failed or fell silent."""
+    """A provider refused, failed or fell silent."""
 
     code = "provider"
 
@@ -67,7 +84,7 @@ class ProviderError(HubError):
 
 
 class Lagged(HubError):
-    """A subscriber was cut off: it had `behind_bytes` waiting, or took nothing for `idle_seconds`."""
+    """A subscriber was disconnected: `behind_bytes` were waiting for it, or it took nothing for `idle_seconds`."""
 
     code = "lagged"
 

@@ -1,13 +1,14 @@
-"""The vocabulary: what subscribers receive. Encodes each event once, decodes for clients.
+"""The vocabulary: every message that a subscriber can receive. Encodes events for the hub, decodes them for clients.
 
-Every event has `type`, `callSid` and `at` (ISO 8601, UTC, ms). Durable events also carry the topic's `epoch` and a consecutive
-`offset`, so that a missing number is a loss that anyone can see. Times of speech are seconds of call time. Knows nothing of topics,
-providers or sockets. A type or field that a decoder does not know is skipped, so that an older client survives a newer hub.
+Every event has `type`, `callSid` and `at` (ISO 8601, UTC, ms). A durable event also carries the topic's `epoch` and a consecutive
+`offset`, so that anyone can see a loss: a number is missing. Times of speech are seconds of call time. A decoder skips types and fields
+that it does not know, so that an older client works with a newer hub. The AsyncAPI document takes its descriptions from the docstrings
+here. Does not know topics, providers or sockets.
 """
 
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
 import msgspec
 
@@ -23,25 +24,25 @@ def _camel(name: str) -> str:
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename=_camel):
-    """A piece of an event."""
+    """A part of an event, or an answer. Field names are in camel case on the wire."""
 
 
 class Event(Part, frozen=True, kw_only=True, tag_field="type"):
-    """Anything sent about one call. The topic that publishes it fills `at`."""
+    """A message about one call. The topic fills `at` when it publishes the event."""
 
     call_sid: str
     at: str = ""
 
 
 class Durable(Event, frozen=True, kw_only=True):
-    """A counted event: kept in the call's history, delivered exactly once. The topic fills `epoch` and `offset`."""
+    """A numbered event: kept in the call's log and delivered exactly once. The topic fills `epoch` and `offset`."""
 
     epoch: str = ""
     offset: int = 0
 
 
 class Word(Part, frozen=True, kw_only=True):
-    """One word, in seconds of call time."""
+    """One word. `start` and `end` are seconds of call time."""
 
     text: str
     start: float
@@ -50,17 +51,18 @@ class Word(Part, frozen=True, kw_only=True):
 
 
 class TranscriberName(Part, frozen=True, kw_only=True):
-    """Which provider and model a call is transcribed by."""
+    """The provider and the model that transcribe a call."""
 
     provider: str
     model: str
 
 
 class TrackAudio(Part, frozen=True, kw_only=True, omit_defaults=False):
-    """What happened to one track's audio, in milliseconds.
+    """How complete one track's audio was, in milliseconds.
 
-    `filled_ms`: silence put where no audio came in time. `late_ms`: audio that came after its place had left. `dropped_ms`: audio whose
-    timestamp could not be true. `max_skew_ms`: how far this track's arrivals ever trailed the other's (what was emitted is in step always).
+    `filled_ms`: silence in place of audio that did not arrive in time. `late_ms`: audio that arrived after silence had left in its place.
+    `dropped_ms`: audio discarded because its timestamp could not be true. `max_skew_ms`: the furthest that this track's audio arrived
+    behind the other track's; what was transcribed is in step all the same.
     """
 
     filled_ms: float
@@ -70,9 +72,9 @@ class TrackAudio(Part, frozen=True, kw_only=True, omit_defaults=False):
 
 
 class CallStarted(Durable, frozen=True, kw_only=True, tag="call-started"):
-    """A stream of the call began; a second one (re-attached, or a second `<Start>`) is told by another of these.
+    """A stream of the call has started. A further stream, or what becomes known of the call later, is published as another `call-started`.
 
-    `agent`: the voice agent that answers this call, if one does; then `transcriber` is its model.
+    `agent`: the voice agent that answers the call, if one does. `transcriber` is then the agent's model.
     """
 
     from_: str | None = None
@@ -87,7 +89,7 @@ class CallStarted(Durable, frozen=True, kw_only=True, tag="call-started"):
 
 
 class Interim(Event, frozen=True, kw_only=True, tag="interim"):
-    """The newest state of an utterance that is still open; replaced by its next revision or by its final."""
+    """The newest state of an utterance that is still open. The next revision or the final replaces it."""
 
     utterance: str
     revision: int
@@ -100,9 +102,9 @@ class Interim(Event, frozen=True, kw_only=True, tag="interim"):
 
 
 class Final(Durable, frozen=True, kw_only=True, tag="final"):
-    """An utterance as it will stay. Its text is empty when the provider took its interims back.
+    """The last state of an utterance. The text is empty if the provider took its interims back.
 
-    `interrupted`: an agent was cut short by the caller, and the text is what the caller had heard by then.
+    `interrupted`: the caller interrupted the agent, and the text is the part that the caller had heard by then.
     """
 
     utterance: str
@@ -119,7 +121,7 @@ class Final(Durable, frozen=True, kw_only=True, tag="final"):
 
 
 class Gap(Durable, frozen=True, kw_only=True, tag="gap"):
-    """Audio that could not be transcribed, said out loud."""
+    """A stretch of audio that was not transcribed, and why."""
 
     track: Track
     start: float
@@ -128,7 +130,7 @@ class Gap(Durable, frozen=True, kw_only=True, tag="gap"):
 
 
 class TranscriberLost(Durable, frozen=True, kw_only=True, tag="transcriber-lost"):
-    """The provider's connection broke (`attempt` counts reconnects), or it refused for good (`attempt` 0)."""
+    """The connection to the provider broke. `attempt` counts the reconnects; 0 means that the provider refused for good."""
 
     provider: str
     reason: str
@@ -136,7 +138,7 @@ class TranscriberLost(Durable, frozen=True, kw_only=True, tag="transcriber-lost"
 
 
 class TranscriberRestored(Durable, frozen=True, kw_only=True, tag="transcriber-restored"):
-    """The provider transcribes again after `attempt` tries."""
+    """The provider transcribes again, after `attempt` attempts."""
 
     provider: str
     reason: str
@@ -144,7 +146,7 @@ class TranscriberRestored(Durable, frozen=True, kw_only=True, tag="transcriber-r
 
 
 class TranscriberSwitched(Durable, frozen=True, kw_only=True, tag="transcriber-switched"):
-    """From here on `provider` transcribes; `reason` says why the one before it stopped."""
+    """From here on, `provider` transcribes. `reason` says why the previous provider stopped."""
 
     provider: str
     reason: str
@@ -152,21 +154,21 @@ class TranscriberSwitched(Durable, frozen=True, kw_only=True, tag="transcriber-s
 
 
 class StreamFailed(Durable, frozen=True, kw_only=True, tag="stream-error"):
-    """Twilio says that a stream of the call failed; `reason` are its own words."""
+    """Twilio reports that a stream of the call failed. `reason` is Twilio's own text."""
 
     stream_sid: str
     reason: str
 
 
 class Dtmf(Durable, frozen=True, kw_only=True, tag="dtmf"):
-    """A key was pressed."""
+    """A key was pressed on a phone."""
 
     digit: str
     track: Track
 
 
 class ToolCalled(Durable, frozen=True, kw_only=True, tag="tool-called"):
-    """An agent uses a tool. `invocation` is the same in its `tool-returned`; `time` is seconds of call time."""
+    """An agent calls a tool. The matching `tool-returned` has the same `invocation`. `time`: seconds of call time."""
 
     invocation: str
     tool: str
@@ -175,9 +177,9 @@ class ToolCalled(Durable, frozen=True, kw_only=True, tag="tool-called"):
 
 
 class ToolReturned(Durable, frozen=True, kw_only=True, tag="tool-returned"):
-    """What came of it, as the agent was told: `outcome` and, in `detail`, the result or why there is none.
+    """The outcome of a tool call, as the agent got it. `detail`: the result, or why there is none.
 
-    `refused`: the arguments do not fit, or the tool said no. `seconds`: how long it took.
+    `refused`: the arguments do not fit, or the tool refused. `seconds`: how long the tool took.
     """
 
     invocation: str
@@ -189,7 +191,7 @@ class ToolReturned(Durable, frozen=True, kw_only=True, tag="tool-returned"):
 
 
 class AgentInterrupted(Durable, frozen=True, kw_only=True, tag="agent-interrupted"):
-    """The caller spoke, and the agent fell silent: of `generated` seconds of speech, `heard` had been played. `time` is call time."""
+    """The caller interrupted the agent. Of `generated` seconds of speech, `heard` had been played. `time`: seconds of call time."""
 
     time: float
     heard: float
@@ -197,7 +199,7 @@ class AgentInterrupted(Durable, frozen=True, kw_only=True, tag="agent-interrupte
 
 
 class CallEnded(Durable, frozen=True, kw_only=True, tag="call-ended"):
-    """Nothing follows, unless a new stream of the same call does. `duration` is seconds of call time."""
+    """The call has ended. Nothing follows, unless a new stream of the same call starts. `duration`: seconds of call time."""
 
     reason: str
     duration: float
@@ -206,9 +208,9 @@ class CallEnded(Durable, frozen=True, kw_only=True, tag="call-ended"):
 
 
 class Subscribed(Event, frozen=True, kw_only=True, tag="subscribed"):
-    """One call is followed from `offset` on. `whole` is false when the position asked for is older than the history that is left.
+    """The subscriber now follows a call, from the event after `offset` on. `whole` is false if events it asked for are no longer kept.
 
-    `number` says which subscription brought the call, when it was one by number.
+    `number`: the phone number through whose subscription the call is followed, if it is one.
     """
 
     epoch: str
@@ -218,14 +220,14 @@ class Subscribed(Event, frozen=True, kw_only=True, tag="subscribed"):
 
 
 class Watching(Part, frozen=True, kw_only=True, tag_field="type", tag="watching"):
-    """Answer to `subscribe` by number: a `subscribed` follows for each call from or to it, now and later."""
+    """Answer to `subscribe` by number. A `subscribed` follows for each call from or to it, now and later."""
 
     number: str
     at: str = ""
 
 
 class CallSummary(Part, frozen=True, kw_only=True, omit_defaults=False):
-    """A call in a list. What is not known, or not yet, is null. `duration` is seconds of call time."""
+    """A call in a list. A field is null while it is not known. `duration`: seconds of call time."""
 
     call_sid: str
     live: bool
@@ -245,14 +247,14 @@ class CallSummary(Part, frozen=True, kw_only=True, omit_defaults=False):
 
 
 class CallList(Part, frozen=True, kw_only=True, tag_field="type", tag="calls"):
-    """Answer to `subscribe` to all calls: those there are; starts, ends and transcribers' troubles of all calls follow."""
+    """Answer to `subscribe` to all calls: the calls so far. Starts, ends and transcribers' troubles of all calls follow."""
 
     calls: list[CallSummary]
     at: str = ""
 
 
 class Unsubscribed(Part, frozen=True, kw_only=True, tag_field="type", tag="unsubscribed"):
-    """Answer to `unsubscribe`: nothing of this call, number or list follows on this socket."""
+    """Answer to `unsubscribe`: the subscriber no longer follows this call, number or list."""
 
     call_sid: str | None = None
     number: str | None = None
@@ -267,7 +269,7 @@ class Authenticated(Part, frozen=True, kw_only=True, tag_field="type", tag="auth
 
 
 class Listening(Part, frozen=True, kw_only=True, omit_defaults=False, tag_field="type", tag="listening"):
-    """Answer to `listen`: binary messages with this `id` are the call's sound, from now on."""
+    """Answer to `listen`: from now on, binary messages with this `id` are the call's live audio."""
 
     call_sid: str
     id: int
@@ -276,7 +278,7 @@ class Listening(Part, frozen=True, kw_only=True, omit_defaults=False, tag_field=
 
 
 class Unlistened(Part, frozen=True, kw_only=True, tag_field="type", tag="unlistened"):
-    """The call's sound is over, and why: it was asked for, the call has ended, or the token no longer allows it."""
+    """No more live audio of a call follows. `reason`: the subscriber asked for it, the call ended, or a new token does not allow it."""
 
     call_sid: str
     id: int
@@ -291,7 +293,7 @@ class Pong(Part, frozen=True, kw_only=True, tag_field="type", tag="pong"):
 
 
 class Refusal(Part, frozen=True, kw_only=True, tag_field="type", tag="error"):
-    """The hub could not do what was asked; `code` is for programs, `message` for people."""
+    """The hub did not do what was asked. `code` is for programs, `message` for people."""
 
     code: str
     message: str
@@ -314,14 +316,14 @@ _tag = msgspec.json.Decoder(dict[str, Any])
 
 
 def encode(event: Part) -> bytes:
-    """Return the event as one JSON object in UTF-8."""
+    """Return an event as one JSON object in UTF-8."""
     return _encoder.encode(event)
 
 
 def decode(text: str | bytes) -> Message | None:
-    """Read one message of the hub; None for a type that this version does not know.
+    """Decode one message from the hub. Return None for a type that this version does not know.
 
-    Raises: ValueError when it is no JSON object with a `type`, or a known type lacks a field.
+    Raises: ValueError if it is not a JSON object with a `type`, or if a known type lacks a field.
     """
     try:
         message: Message = _decoder.decode(text)
@@ -334,22 +336,16 @@ def decode(text: str | bytes) -> Message | None:
 
 
 def stamped(unix_seconds: float) -> str:
-    """Return a moment as events carry it, for example `2026-11-21T10:00:00.123Z`."""
+    """Return a moment as events carry it, such as `2026-11-21T10:00:00.123Z`."""
     whole = int(unix_seconds)
     return f"{_second(whole)}.{int((unix_seconds - whole) * 1000):03d}Z"
 
 
 @lru_cache(maxsize=4)
 def _second(unix_seconds: int) -> str:
-    # Every event of a second shares this part, and formatting a date costs as much as encoding the event.
+    # Cached: all events of one second share this part, and formatting a date costs as much as encoding the event.
     return datetime.fromtimestamp(unix_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-KNOWN_TYPES = frozenset(
-    str(kind.__struct_config__.tag)
-    for kind in (
-        CallStarted, Final, Gap, TranscriberLost, TranscriberRestored, TranscriberSwitched, StreamFailed, Dtmf, ToolCalled, ToolReturned,
-        AgentInterrupted, CallEnded, Interim, Subscribed, Watching, CallList, Unsubscribed, Listening, Unlistened, Authenticated, Pong,
-        Refusal,
-    )
-)  # fmt: skip
+KNOWN_TYPES = frozenset(str(kind.__struct_config__.tag) for kind in get_args(Message))
+"""The `type` of every message in the vocabulary."""

@@ -1,4 +1,4 @@
-"""What every test is held to: no task left behind. And which tests cannot run on this machine."""
+"""What every test is held to: it leaves no task and no socket behind. And which tests cannot run on this machine."""
 
 import asyncio
 import signal
@@ -12,7 +12,6 @@ import pytest_asyncio
 
 from hub.errors import ConfigError
 from hub.vendors.moonshine.transcriber import LocalEngine
-from hub.web import sockets
 
 if sys.platform != "win32":
     import resource
@@ -21,7 +20,7 @@ if sys.platform != "win32":
     _soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(_hard, 20_000), _hard))
 
-# A shell that runs the tests in the background has them ignore Ctrl-C, and so would every program that they start and interrupt.
+# A shell that runs the tests in the background makes them ignore Ctrl-C, and so would every program that they start and interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -38,15 +37,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=str(error)))
 
 
-@pytest.fixture(autouse=True)
-def impatient_closes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Peers in tests often read nothing any more; do not wait for their goodbye as long as for real ones."""
-    monkeypatch.setattr(sockets, "CLOSE_SECONDS", 0.3)
-
-
 @pytest_asyncio.fixture(autouse=True)
 async def client_sockets_are_broken_off(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
-    """Close what tests left open: an aiohttp socket that is only forgotten warns whenever it is collected, in some later test."""
+    """Close sockets that a test left open: an aiohttp socket that is only forgotten warns when it is collected, during some later test."""
     opened: list[aiohttp.ClientWebSocketResponse] = []
     begin = aiohttp.ClientWebSocketResponse.__init__
 
@@ -63,7 +56,7 @@ async def client_sockets_are_broken_off(monkeypatch: pytest.MonkeyPatch) -> Asyn
 
 @pytest_asyncio.fixture(autouse=True)
 async def no_task_left_behind() -> AsyncIterator[None]:
-    """Fail a test that leaves a task running on its loop."""
+    """Fail a test that leaves a task running on its event loop."""
     before = asyncio.all_tasks()
     yield
     await asyncio.sleep(0)

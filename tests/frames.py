@@ -1,4 +1,4 @@
-"""WebSocket bytes as no library would send them."""
+"""WebSocket frames as no library would send them: unmasked, with reserved bits, with a wrong length."""
 
 import asyncio
 import struct

@@ -1,9 +1,9 @@
-"""A running hub inside the test's own event loop: real sockets, scripted transcribers."""
+"""A running hub inside the test's own event loop: real sockets, scripted transcribers unless a test asks for real ones."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import aiohttp
@@ -14,15 +14,24 @@ from hub.transcribers.limits import DEFAULT_LIMITS, SessionLimits
 from hub.twilio.media import StartBody
 from hub.vendors.providers import Providers
 from hub.vendors.registered import REGISTERED
+from hub.web.limits import Limits
 from hub.web.state import State
 from tests.media import CALL, CONNECTED, STREAM, start
 from tests.scripted import ScriptedTranscriber
 from tests.settings import configured
 
+IMPATIENT = Limits(close_seconds=1.0)
+"""The limits of a hub under test: its peers often read nothing any more, so their answer to a close is not waited for as long."""
+
+
+def impatient(**limits: Any) -> Limits:
+    """Return the limits of a hub under test, with some of them set otherwise."""
+    return replace(IMPATIENT, **limits)
+
 
 @dataclass
 class House:
-    """A running hub and what tests need of it."""
+    """A running hub, and what tests need of it."""
 
     state: State
     port: int
@@ -42,7 +51,7 @@ class House:
         return socket
 
     async def frames(self, count: int) -> None:
-        """Wait until the hub has read so many of Twilio's frames: it rests between blocks."""
+        """Wait until the hub has read so many media messages: its Twilio sockets rest between blocks."""
         while self.state.counters.frames < count:
             await asyncio.sleep(0.005)
 
@@ -54,16 +63,16 @@ class House:
 
 @asynccontextmanager
 async def house(
-    open_transcriber: Callable[[StartBody], Any] | None = None, *, on_block: Any = None, deadlines: Deadlines = DEADLINES, **settings: Any
+    open_transcriber: Callable[[StartBody], Any] | None = None, *, on_block: Any = None, limits: Limits = IMPATIENT, **settings: Any
 ) -> AsyncIterator[House]:
-    """Run a hub on a free port, with scripted transcribers unless told otherwise."""
+    """Run a hub on a free port, with scripted transcribers unless `open_transcriber` opens others."""
     scripted: list[ScriptedTranscriber] = []
 
     def opened(_: StartBody) -> ScriptedTranscriber:
         scripted.append(ScriptedTranscriber(on_block))
         return scripted[-1]
 
-    async with real_house(open_transcriber or opened, deadlines=deadlines, **settings) as home:
+    async with real_house(open_transcriber or opened, limits=limits, **settings) as home:
         home.transcribers = scripted
         yield home
 
@@ -72,15 +81,17 @@ async def house(
 async def real_house(
     open_transcriber: Callable[[StartBody], Any] | None = None,
     *,
+    limits: Limits = IMPATIENT,
+    session_limits: SessionLimits = DEFAULT_LIMITS,
     deadlines: Deadlines = DEADLINES,
-    limits: SessionLimits = DEFAULT_LIMITS,
     providers: Providers = REGISTERED,
     **settings: Any,
 ) -> AsyncIterator[House]:
-    """Run a hub on a free port, with the transcribers that its settings name unless told otherwise."""
+    """Run a hub on a free port, with the transcribers that its settings name unless `open_transcriber` opens others."""
     config = configured(providers, port=0, **({"drain_seconds": 0.0} | settings))
+    parts: dict[str, Any] = {"limits": limits, "session_limits": session_limits, "deadlines": deadlines, "providers": providers}
     async with (
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
-        running(config, open_transcriber, deadlines=deadlines, limits=limits, providers=providers) as (state, port),
+        running(config, open_transcriber, **parts) as (state, port),
     ):
         yield House(state, port, session, [])

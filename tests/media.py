@@ -1,4 +1,4 @@
-"""Twilio's messages as tests write them."""
+"""Twilio's messages, as tests send them."""
 
 import base64
 import json

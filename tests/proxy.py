@@ -1,4 +1,4 @@
-"""A proxy before a hub that ends TLS, as Caddy or nginx would, and breaks what a test has it break."""
+"""A proxy in front of a hub that ends TLS, as Caddy or nginx would, and changes what a test wants changed."""
 
 import asyncio
 import ssl
@@ -10,7 +10,7 @@ Edit = Callable[[bytes], bytes]
 
 @asynccontextmanager
 async def proxy(port: int, chain: str, key: str, *, asked: Edit = lambda head: head, told: Edit = lambda data: data) -> AsyncIterator[str]:
-    """Carry connections to a port of this machine, with TLS ended; `asked` edits a request's head, `told` what comes back."""
+    """Carry connections to a port of this machine, with TLS ended. `asked` edits a request's head, `told` edits what comes back."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(chain, key)
 

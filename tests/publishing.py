@@ -1,4 +1,4 @@
-"""Calls whose events a test publishes itself, in a hub that runs: the subscribers' half without audio."""
+"""Calls whose events a test publishes itself, in a running hub: the subscribers' half without audio."""
 
 from hub import events
 from hub.calls import publisher

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, TypeAlias
 from hub.agents.roster import HANG_UP, TRANSFER, Agent
 from hub.agents.webhooks import ToolOutcome, Webhooks, read_arguments
 from hub.topics.registry import Record
-from hub.twilio.rest import Account
+from hub.twilio.rest import TwilioAccount
 
 Leave: TypeAlias = Literal["agent-hung-up", "transferred"]
 """How an agent leaves a call by itself."""
@@ -25,7 +25,7 @@ LEAVES: Final[Mapping[str, tuple[Leave, str]]] = {
 class Toolbox:
     """The tools of one agent, for one call."""
 
-    def __init__(self, agent: Agent, record: Record, webhooks: Webhooks, account: Account | None) -> None:
+    def __init__(self, agent: Agent, record: Record, webhooks: Webhooks, account: TwilioAccount | None) -> None:
         """`account` is None where no agent can leave a call."""
         self._agent = agent
         self._record = record

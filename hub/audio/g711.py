@@ -1,24 +1,25 @@
-"""Arithmetic of telephone audio: mu-law, silence, bytes and milliseconds, interleaving.
+"""Arithmetic of telephone audio: mu-law, silence, bytes and milliseconds, stereo.
 
-Knows 8 kHz mu-law (G.711, one byte a sample) as Twilio sends it. Knows nothing of calls or time stamps.
+Knows mu-law at 8 kHz (G.711, one byte per sample), as Twilio sends it. Does not know calls or timestamps.
 """
 
 import audioop
 from typing import Literal, TypeAlias
 
 Track: TypeAlias = Literal["inbound", "outbound"]
-"""`inbound` is what the far caller says (left in stereo), `outbound` what is played to that caller (right)."""
+"""`inbound`: what the far caller says (left in stereo). `outbound`: what is played to that caller (right)."""
 
 TRACKS: tuple[Track, Track] = ("inbound", "outbound")
+"""Both tracks, in the order of stereo: left, right."""
 
 SAMPLE_RATE_HZ = 8000
-"""Media Streams carry nothing else: mediaFormat is audio/x-mulaw, 8000, 1 (twilio.com/docs/voice/media-streams/websocket-messages)."""
+"""The only rate of Media Streams: mediaFormat is audio/x-mulaw, 8000, 1 (twilio.com/docs/voice/media-streams/websocket-messages)."""
 
 BYTES_PER_MS = 8
-"""8000 samples of one byte a second."""
+"""Of one track: 8000 samples per second, one byte each."""
 
 SILENCE_BYTE = 0xFF
-"""mu-law positive zero; 0x7F is the other zero, but 0xFF is what telephone networks send."""
+"""Silence in mu-law: its positive zero. 0x7F is the negative zero, but telephone networks send 0xFF."""
 
 
 def silence(size_bytes: int) -> bytes:
@@ -27,24 +28,24 @@ def silence(size_bytes: int) -> bytes:
 
 
 def to_pcm(mulaw: bytes) -> bytes:
-    """Decode mu-law to signed 16-bit little-endian samples: twice the bytes, the same rate."""
+    """Decode mu-law to signed 16-bit little-endian samples: twice as many bytes, at the same rate."""
     return audioop.ulaw2lin(mulaw, 2)
 
 
 def to_mulaw(pcm: bytes) -> bytes:
-    """Encode signed 16-bit little-endian samples to mu-law: half the bytes, the same rate."""
+    """Encode signed 16-bit little-endian samples to mu-law: half as many bytes, at the same rate."""
     return audioop.lin2ulaw(pcm, 2)
 
 
 def mixed(left: bytes, right: bytes) -> bytes:
-    """Mix two mu-law tracks of one length into one, clipping like a telephone bridge does."""
+    """Mix two mu-law tracks of equal length into one. Loud sums are clipped, as in a telephone bridge."""
     return audioop.lin2ulaw(audioop.add(audioop.ulaw2lin(left, 2), audioop.ulaw2lin(right, 2), 2), 2)
 
 
 def interleaved(left: bytes, right: bytes) -> bytes:
-    """Interleave two mu-law tracks of one length into stereo, left first.
+    """Interleave two mu-law tracks of equal length into stereo, left first.
 
-    Slice assignment, because pydub's mixer costs eight times as much and this runs for every block of every call.
+    By slice assignment, because this runs for every block of every call, and pydub's mixer takes eight times as long.
     """
     stereo = bytearray(2 * len(left))
     stereo[0::2] = left
@@ -53,10 +54,10 @@ def interleaved(left: bytes, right: bytes) -> bytes:
 
 
 def ms(size_bytes: int) -> float:
-    """Duration in milliseconds of `size_bytes` of one track."""
+    """Return the duration in milliseconds of `size_bytes` of one track."""
     return size_bytes / BYTES_PER_MS
 
 
 def level(mulaw: bytes) -> int:
-    """Return how loud a stretch of one track is: the root mean square of its 16-bit samples."""
+    """Return the loudness of a piece of one track: the root mean square of its 16-bit samples."""
     return audioop.rms(audioop.ulaw2lin(mulaw, 2), 2)

@@ -1,7 +1,26 @@
-"""Two tracks' chunks in, aligned stereo blocks out. Pure; knows media time only.
+"""The stereo timeline: chunks of two tracks in, aligned stereo blocks out. Pure; the only time it knows is media time.
 
-Chunks are placed by their timestamp (8 bytes a millisecond), what is missing is mu-law silence, and both tracks of a block always have
-one length: the tracks cannot drift apart. Knows no clock, no provider and no Twilio message.
+A chunk is placed by its timestamp, at 8 bytes per millisecond. What is missing becomes mu-law silence, and both tracks of a block have the
+same length. So the tracks cannot drift apart, whatever the network does: audio that arrives early, late or twice changes when a block
+leaves, never where a sample lies.
+
+**Patience: how long a block waits.** A block leaves as soon as both tracks cover it. If one track stays behind, the block leaves when the
+other one is 200 ms past its end, with silence in place of what is missing. Waiting without a bound is the mistake to avoid. On a call that
+rings, goes to voicemail or is on hold only one side has audio, so nothing would reach the provider, and Deepgram ends a session after 10 s
+without audio. Patience counts audio, not clock time: if nothing at all arrives, nothing is padded, and what was only delayed is whole.
+
+**Late or duplicate.** Audio for a place that has already left is one of two things. If the place left as silence, the audio is *late*: it
+is lost to the transcript and counted. If the place left with audio, it is a *duplicate* (a network sends a packet twice, or two streams of
+a call overlap), and it changes nothing. So the timeline remembers which spans left as silence. Example: 40-60 ms is missing, the block
+leaves, then 40-60 ms arrives: 20 ms late. It arrives once more: a duplicate now, since its span was taken off the list.
+
+**A leap of the clock.** A timestamp far ahead of all audio so far may be a glitch, or the stream's clock may really have jumped. Trusting
+one bad timestamp would fill minutes with silence; never trusting any would discard the rest of the call. So a chunk more than 10 s ahead is
+held, and counts only if five such chunks in a row agree with each other. Then the timeline jumps to them without emitting what lies
+between, and notes the span in `leaps`, so that the call can publish a gap. One chunk at the old time in between shows that the clock did
+not jump: the held chunks are counted as dropped.
+
+Does not know clocks, providers or Twilio's messages.
 """
 
 from collections import Counter, deque
@@ -12,23 +31,24 @@ from hub.audio import g711
 from hub.audio.g711 import BYTES_PER_MS, Track
 
 BLOCK_MS = 100
-"""Providers ask for 50-250 ms a message (Deepgram about 100, AssemblyAI at least 50): fewer wake-ups than Twilio's 20 ms, little delay."""
+"""The length of a block. Providers ask for 50-250 ms per message (Deepgram about 100, AssemblyAI at least 50). It means fewer messages than
+Twilio's 20 ms, and adds little delay."""
 
 PATIENCE_MS = 200
-"""How much newer the further track may be before a block leaves without the rest. Twilio's bursts were seen up to 233 ms apart without
-loss, but on both tracks at once; a track that stays behind longer is silent, ringing or dropped, and the other must not wait for it."""
+"""How far the further track may be past the end of a block before the block leaves without the other track. Bursts from Twilio were seen up
+to 233 ms apart without loss, but on both tracks at once. A track that stays behind for longer is silent, ringing or lost."""
 
 LEAP_MS = 10_000
-"""A chunk further ahead of everything heard so far is not believed at once: filling up to it would cost memory for one bad timestamp."""
+"""A chunk further ahead of all audio so far is held, not placed: filling the space before it would cost memory for one bad timestamp."""
 
 LEAP_CHUNKS = 5
-"""So many chunks in a row must agree before the clock leaps: 50-100 ms of audio, more than a glitch, less than anyone would miss."""
+"""How many held chunks in a row must agree before the clock leaps: 50-100 ms of audio, more than a glitch and less than anyone misses."""
 
 CALL_MS = 24 * 3600 * 1000
-"""No call is longer: Twilio ends one after 4 hours, 24 with a special setting. A timestamp beyond is never believed."""
+"""The longest call: Twilio ends a call after 4 hours, or after 24 by a special setting. Chunks with later timestamps are dropped."""
 
 REMEMBERED_HOLES = 256
-"""Silences already emitted that are remembered, to tell late audio from duplicates; a bound on memory, minutes in practice."""
+"""How many spans that left as silence are remembered per track, to tell late audio from duplicates. Some minutes of a bad line fit."""
 
 _BLOCK = BLOCK_MS * BYTES_PER_MS
 _PATIENCE = PATIENCE_MS * BYTES_PER_MS
@@ -37,10 +57,10 @@ _CALL = CALL_MS * BYTES_PER_MS
 
 
 class Block(msgspec.Struct, frozen=True, gc=False):
-    """Both tracks between `start_ms` and `start_ms + len/8`, mu-law 8 kHz, always of one length.
+    """Both tracks from `start_ms` of call time on, mu-law at 8 kHz, of equal length.
 
-    `start_ms` is call time. Blocks follow one another without a hole, except after a leap of the stream's own clock. The last one of a
-    call, or before a leap, may be shorter than BLOCK_MS. A struct, as ten are made a second and call.
+    Blocks follow one another without a hole, except after a leap. The last block of a call, and the last one before a leap, may be shorter
+    than BLOCK_MS. A msgspec struct, because ten are made per second and call.
     """
 
     start_ms: float
@@ -57,35 +77,39 @@ class Block(msgspec.Struct, frozen=True, gc=False):
         return self.inbound if name == "inbound" else self.outbound
 
     def stereo(self) -> bytes:
-        """Return both tracks interleaved, inbound left."""
+        """Return both tracks interleaved, inbound on the left."""
         return g711.interleaved(self.inbound, self.outbound)
 
 
-class Lane:
-    """One track's audio that has not left yet, and what was counted on the way. Positions are bytes of call time."""
+class TrackLane:
+    """One track's audio that has not left yet, and its counts. Positions are bytes of call time: milliseconds times 8."""
 
     __slots__ = ("data", "dropped_bytes", "end", "expected", "filled_bytes", "fresh", "holes", "late_bytes", "left_holes", "max_skew_bytes")
 
     def __init__(self) -> None:
         self.data = bytearray()
-        """From the timeline's start; silence where a hole is."""
+        """Audio from the timeline's start on. Holds silence where a hole is."""
         self.fresh: list[bytes] = []
-        """Chunks that follow `data` in sequence: nearly all leave together, joined once, and were never copied before."""
+        """Chunks that follow `data` in sequence. Nearly all chunks leave from here, joined once and never copied before."""
         self.end = 0
-        """Position after the last byte."""
+        """Position after the last byte of this track."""
         self.expected = False
-        """Whether the stream said, or showed, that it carries this track; silence of a track that nobody promised is not counted."""
+        """Whether a stream announced this track, or brought audio of it. Silence is not counted for a track that nobody announced."""
         self.holes: list[tuple[int, int]] = []
-        """Spans of `data` where nothing has come yet, in order."""
+        """Spans of `data` for which no audio has arrived yet, in order."""
         self.left_holes: deque[tuple[int, int]] = deque(maxlen=REMEMBERED_HOLES)
-        """Spans that left as silence: audio for them is late."""
+        """Spans that left as silence, in order: audio for them is late."""
         self.filled_bytes = 0
+        """Silence that left in place of missing audio."""
         self.late_bytes = 0
+        """Audio that arrived after its place had left as silence."""
         self.dropped_bytes = 0
+        """Audio whose timestamp could not be true."""
         self.max_skew_bytes = 0
+        """The furthest that this track was ever behind the other one, when a block was due."""
 
     def left_as_silence(self, start: int, end: int) -> None:
-        """Remember and count a span that was emitted without audio."""
+        """Remember and count a span that left without audio."""
         if self.expected:
             self.filled_bytes += end - start
         if self.left_holes and self.left_holes[-1][1] == start:
@@ -93,7 +117,7 @@ class Lane:
         self.left_holes.append((start, end))
 
     def count_late(self, start: int, end: int) -> None:
-        """Count what of a span left as silence; the rest had audio, so it is a duplicate and changes nothing."""
+        """Count the part of a span that left as silence, once. The rest left with audio, so it is a duplicate and changes nothing."""
         kept: list[tuple[int, int]] = []
         for hole_start, hole_end in self.left_holes:
             overlap_start, overlap_end = max(start, hole_start), min(end, hole_end)
@@ -108,7 +132,7 @@ class Lane:
         self.left_holes = deque(kept, maxlen=REMEMBERED_HOLES)
 
     def fill(self, origin: int, start: int, payload: bytes) -> None:
-        """Put audio where holes are; where audio already is, the first to come stays. `origin` is the position of `data[0]`."""
+        """Put audio into holes. Where there is audio already, the first to arrive stays. `origin`: the position of `data[0]`."""
         self._gather()
         end = start + len(payload)
         kept: list[tuple[int, int]] = []
@@ -125,7 +149,7 @@ class Lane:
         self.holes = kept
 
     def append(self, start: int, payload: bytes) -> None:
-        """Add audio at or after the end, with a hole before it where it does not follow."""
+        """Add audio at the end or after it. In the second case, a hole lies before it."""
         if start > self.end:
             self.holes.append((self.end, start))
             self.fresh.append(g711.silence(start - self.end))
@@ -133,7 +157,7 @@ class Lane:
         self.end = start + len(payload)
 
     def take(self, start: int, size: int) -> bytes:
-        """Remove `size` bytes that begin at position `start`, padded with silence to that length."""
+        """Remove and return `size` bytes that begin at position `start`. Missing audio is silence."""
         end = start + size
         if self.end == end and not self.data and not self.holes:
             taken = b"".join(self.fresh)
@@ -161,32 +185,32 @@ class Lane:
 
 
 class StereoTimeline:
-    """Aligns one call's two tracks. `add()` chunks in any order, then take `blocks()`; `finish()` at the end."""
+    """Aligns the two tracks of a call. `add()` chunks in any order, take `blocks()` when it returns True, `finish()` at the end."""
 
-    # Slots here, and wherever else every frame passes: less memory to touch for each is less time waiting for it.
-    __slots__ = ("_due", "_leap", "_left", "_ready", "_right", "_start", "lanes", "leaps")
+    # Slots, as in every class that each frame passes: the less memory a frame touches, the less it waits for memory.
+    __slots__ = ("_due", "_held", "_left", "_ready", "_right", "_start", "lanes", "leaps")
 
     def __init__(self) -> None:
-        self.lanes: dict[Track, Lane] = {"inbound": Lane(), "outbound": Lane()}
+        self.lanes: dict[Track, TrackLane] = {"inbound": TrackLane(), "outbound": TrackLane()}
         self._left, self._right = self.lanes["inbound"], self.lanes["outbound"]
         self._start = 0
-        """Position of the first byte that has not left, of both tracks."""
+        """Position of the first byte that has not left. The same for both tracks."""
         self._due = _BLOCK
         """Position at which the next block ends."""
         self._ready: list[Block] = []
-        """Blocks that have left the lanes and were not fetched yet."""
-        self._leap: list[tuple[Lane, int, bytes]] = []
-        """Chunks too far ahead to be believed alone; empty while the clock is calm."""
+        """Blocks that have left the lanes and were not taken by `blocks()` yet."""
+        self._held: list[tuple[TrackLane, int, bytes]] = []
+        """Held chunks: too far ahead to be placed, as lane, position and audio. Empty while the clock is steady."""
         self.leaps: list[tuple[float, float]] = []
-        """Spans of call time, in ms, that the stream's clock jumped over; whoever reads them clears them."""
+        """Spans of call time in ms that the stream's clock leapt over. The reader clears the list."""
 
     @property
     def end_ms(self) -> float:
-        """Call time up to which any track has been heard."""
+        """Call time of the end of the furthest track."""
         return max(self._left.end, self._right.end) / BYTES_PER_MS
 
     def amiss_bytes(self) -> Counter[tuple[Track, str]]:
-        """Return how much of which track was `filled`, `late` or `dropped` so far."""
+        """Return how many bytes of each track were `filled`, `late` or `dropped` so far."""
         counted: Counter[tuple[Track, str]] = Counter()
         for track, lane in self.lanes.items():
             counted[track, "filled"] = lane.filled_bytes
@@ -195,15 +219,15 @@ class StereoTimeline:
         return counted
 
     def expect(self, tracks: list[Track]) -> None:
-        """Say which tracks a stream carries: a block does not wait for one that nobody promised."""
+        """Announce the tracks that a stream carries. A block does not wait for a track that nobody announced."""
         for track in tracks:
             self.lanes[track].expected = True
 
     def add(self, track: Track, at_ms: int, payload: bytes) -> bool:
-        """Place one chunk of mu-law that begins at `at_ms` of call time. Returns whether blocks are ready to be taken."""
+        """Place one chunk of mu-law that begins at `at_ms` of call time. Return whether blocks are ready to be taken."""
         lane = self.lanes[track]
         start = at_ms * BYTES_PER_MS
-        if start == lane.end and not self._leap and lane.expected:  # in sequence, as nearly all chunks are
+        if start == lane.end and not self._held and lane.expected:  # in sequence: nearly every chunk
             lane.fresh.append(payload)
             lane.end = start + len(payload)
         elif payload:
@@ -213,20 +237,18 @@ class StereoTimeline:
         return bool(self._ready)
 
     def blocks(self) -> list[Block]:
-        """Return the blocks that have become ready since the last call, in order."""
+        """Take the blocks that have become ready, in order."""
         ready, self._ready = self._ready, []
         return ready
 
     def finish(self) -> list[Block]:
-        """Pad both tracks to one length and return all that is left, to the last byte. The timeline can go on after it."""
-        for lane, _, payload in self._leap:
-            lane.dropped_bytes += len(payload)
-        self._leap.clear()
+        """Pad both tracks to equal length, and take everything to the last byte. Chunks may still be added afterwards."""
+        self._drop_held()
         self._flush()
         return self.blocks()
 
     def skip_to(self, at_ms: float) -> None:
-        """Go on at a later call time, without audio for what lies between; what had come before is ready as blocks. Never goes back."""
+        """Continue at a later call time, with no blocks for the time between. Earlier audio becomes ready as blocks. Never goes back."""
         self._flush()
         self._jump(max(self._start, round(at_ms * BYTES_PER_MS)))
 
@@ -236,18 +258,15 @@ class StereoTimeline:
         for lane in self.lanes.values():
             lane.end = position
 
-    def _place(self, lane: Lane, start: int, payload: bytes) -> None:
+    def _place(self, lane: TrackLane, start: int, payload: bytes) -> None:
         furthest = max(self._left.end, self._right.end)
         if start < 0 or start > _CALL:
             lane.dropped_bytes += len(payload)
             return
         if start > furthest + _LEAP:
-            self._consider_leap(lane, start, payload)
+            self._hold(lane, start, payload)
             return
-        if self._leap:
-            for other, _, kept in self._leap:
-                other.dropped_bytes += len(kept)
-            self._leap.clear()
+        self._drop_held()
         lane.expected = True
         if start < self._start:
             lane.count_late(start, min(start + len(payload), self._start))
@@ -261,24 +280,29 @@ class StereoTimeline:
         if payload:
             lane.append(start, payload)
 
-    def _consider_leap(self, lane: Lane, start: int, payload: bytes) -> None:
-        """Believe a far timestamp only when nothing but its like comes: then skip to it, without emitting what lies between."""
-        if self._leap and abs(start - self._leap[0][1]) > _LEAP:
-            for other, _, kept in self._leap:
-                other.dropped_bytes += len(kept)
-            self._leap.clear()
-        self._leap.append((lane, start, payload))
-        if len(self._leap) < LEAP_CHUNKS:
+    def _hold(self, lane: TrackLane, start: int, payload: bytes) -> None:
+        """Hold a chunk far ahead. Once LEAP_CHUNKS in a row agree, leap to them, with no blocks for the time between."""
+        if self._held and abs(start - self._held[0][1]) > _LEAP:
+            self._drop_held()
+        self._held.append((lane, start, payload))
+        if len(self._held) < LEAP_CHUNKS:
             return
-        believed, self._leap = self._leap, []
+        agreed, self._held = self._held, []
         self._flush()
         before = self._start
-        self._jump(min(at for _, at, _ in believed))
+        self._jump(min(at for _, at, _ in agreed))
         self.leaps.append((before / BYTES_PER_MS, self._start / BYTES_PER_MS))
-        for each, at, kept in believed:
+        for each, at, kept in agreed:
             self._place(each, at, kept)
 
+    def _drop_held(self) -> None:
+        """Count the held chunks as dropped: something showed that the clock has not leapt to them."""
+        for lane, _, payload in self._held:
+            lane.dropped_bytes += len(payload)
+        self._held.clear()
+
     def _emit(self) -> None:
+        """Let every block leave that is covered by both tracks, or for which the patience is used up."""
         left, right = self._left, self._right
         while True:
             further = max(left.end, right.end)
@@ -291,7 +315,7 @@ class StereoTimeline:
                     return
             self._leave(_BLOCK)
 
-    def _has_hole(self, lane: Lane) -> bool:
+    def _has_hole(self, lane: TrackLane) -> bool:
         return bool(lane.holes) and lane.holes[0][0] < self._due
 
     def _flush(self) -> None:

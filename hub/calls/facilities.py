@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from hub.agents.webhooks import Webhooks
 from hub.ops.counters import Counters
-from hub.twilio.rest import Account
+from hub.twilio.rest import TwilioAccount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class Facilities:
     """What all agents' calls of one hub work with."""
 
     webhooks: Webhooks
-    account: Account | None
+    account: TwilioAccount | None
     """None where no agent can hang up or transfer."""
     counters: Counters
     clock: Callable[[], float]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from hub.audio.g711 import Track
 from hub.errors import AccountError
-from hub.twilio.rest import Account, CallFacts
+from hub.twilio.rest import CallFacts, TwilioAccount
 
 
 @dataclass(slots=True, eq=False)
@@ -34,7 +34,7 @@ class BrokenStream:
 class Recovery:
     """One call's. Run it in the call's TaskGroup, and cancel it when the call is over."""
 
-    def __init__(self, call_sid: str, account: Account | None, log: logging.LoggerAdapter[logging.Logger]) -> None:
+    def __init__(self, call_sid: str, account: TwilioAccount | None, log: logging.LoggerAdapter[logging.Logger]) -> None:
         """Without an account nobody is asked; what is missing is known all the same."""
         self.can_ask = account is not None
         self.hopeless = False
@@ -81,7 +81,7 @@ class Recovery:
                         stream.asked = True
                         group.create_task(self._bring_back(self._account, stream, on_hopeless))
 
-    async def _bring_back(self, account: Account, stream: BrokenStream, on_hopeless: Callable[[], None]) -> None:
+    async def _bring_back(self, account: TwilioAccount, stream: BrokenStream, on_hopeless: Callable[[], None]) -> None:
         self._log.info("asking Twilio for another stream in place of %s", stream.stream_sid)
         over = await account.bring_back(stream.account_sid, self._call_sid, stream.tracks, stream.parameters, stream.replaced)
         if over is not None and stream in self._broken:

@@ -18,7 +18,7 @@ from hub.calls.journal import Entry, Journal
 from hub.calls.publisher import Publisher
 from hub.topics.registry import LeftOff, Record, Registry
 from hub.transcribers.utterances import NotTranscribed
-from hub.twilio.rest import Account
+from hub.twilio.rest import TwilioAccount
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 class TakeOver:
     """The calls of an earlier process, until their streams have come, or will not."""
 
-    def __init__(self, registry: Registry, account: Account, journal: Journal, clock: Callable[[], float]) -> None:
+    def __init__(self, registry: Registry, account: TwilioAccount, journal: Journal, clock: Callable[[], float]) -> None:
         """`clock` is the registry's: monotonic seconds."""
         self._registry = registry
         self._account = account

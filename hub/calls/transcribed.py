@@ -22,7 +22,7 @@ from hub.topics.registry import Record, Registry
 from hub.transcribers.transcriber import Lost, Report, Transcriber
 from hub.transcribers.utterances import NotTranscribed, Recognized
 from hub.twilio.media import StartBody
-from hub.twilio.rest import Account, CallFacts
+from hub.twilio.rest import CallFacts, TwilioAccount
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Surroundings:
     registry: Registry
     clock: Callable[[], float]
     """Monotonic seconds."""
-    account: Account | None = None
+    account: TwilioAccount | None = None
     """Twilio's account: it can send streams again and knows numbers. None where there is none."""
     journal: Journal | None = None
     """Remembers live calls for the next hub process. None where nothing is remembered."""

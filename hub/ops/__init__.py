@@ -1,4 +1,4 @@
 """What operators see: counters and logs.
 
-Knows numbers and log lines. Does not know what is counted, nor how Prometheus asks.
+Knows numbers and log lines. Does not know where things are counted, or how Prometheus asks for them.
 """

@@ -1,6 +1,6 @@
-"""What the hub counts of itself, for `/metrics`.
+"""Counters: what the hub counts about itself, for `/metrics`.
 
-Plain numbers, because a Prometheus counter takes a lock for every frame. Knows no Prometheus.
+Plain numbers, because a Prometheus counter would take a lock for every frame. Does not know Prometheus.
 """
 
 from bisect import bisect_left
@@ -8,21 +8,21 @@ from collections import Counter, defaultdict
 from typing import Final
 
 WORDS_SECONDS: Final = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
-"""A transcript is good below a second and useless above ten."""
+"""Bucket bounds for the delay of words: a live transcript is good below 1 s and useless above 10 s."""
 
 HANDSHAKE_SECONDS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-"""0.5-1.2 s are normal for a provider far away; after ten it has failed."""
+"""Bucket bounds for opening a session: 0.5-1.2 s is normal for a distant provider, and after 10 s it has failed."""
 
 LAG_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
-"""No call may wait for more than 5 ms for another; a tenth of a second is a block of everybody's audio."""
+"""Bucket bounds for the event loop's lag: a call may delay others by 5 ms at most, and 0.1 s is a block of every call's audio."""
 
 
 ANSWER_SECONDS: Final = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
-"""People answer each other within half a second; after three, a caller asks whether anybody is there."""
+"""Bucket bounds for an agent's answers: people answer each other within 0.5 s, and after 3 s a caller asks whether anyone is there."""
 
 
 class Counters:
-    """Counts since the start of this process."""
+    """The hub's counts since this process started."""
 
     __slots__ = (
         "agents",
@@ -44,34 +44,34 @@ class Counters:
 
     def __init__(self) -> None:
         self.calls = 0
-        """Calls begun."""
+        """Calls started."""
         self.ended: Counter[tuple[str, str]] = Counter()
-        """Calls ended, by reason and whether the transcript is complete or truncated."""
+        """Calls ended, by reason and by whether the transcript is complete or truncated."""
         self.streams = 0
-        """Twilio streams begun."""
+        """Twilio streams started."""
         self.streams_closed: Counter[int] = Counter()
         """Sockets at /twilio and /agent closed, by close code."""
         self.frames = 0
-        """Media messages taken in."""
+        """Media messages received."""
         self.malformed = 0
-        """Messages there that broke the protocol; each closed its socket."""
+        """Messages at /twilio and /agent that broke the protocol. Each of them closed its socket."""
         self.refused: Counter[str] = Counter()
-        """Sockets turned away, by door and reason."""
+        """Sockets and requests refused, by door and reason: for instance `twilio signature`."""
         self.subscribers = 0
-        """Sockets at /client now."""
+        """Sockets open at /client now."""
         self.listeners = 0
-        """Calls that subscribers listen to now, counted for each listener."""
+        """Subscribers that listen to a call now. One that listens to two calls counts twice."""
         self.sound_dropped = 0
-        """Blocks of sound that a listener had no room for."""
+        """Blocks of live audio skipped because a listener was behind."""
         self.lagged = 0
-        """Subscribers cut off because they were too slow."""
+        """Subscribers disconnected because they were too slow."""
         self.providers: defaultdict[str, ProviderCounters] = defaultdict(ProviderCounters)
-        """By provider's name."""
+        """By the provider's name."""
         self.agents = AgentCounters()
         self.closed: Counter[int] = Counter()
-        """Subscribers' sockets closed, by close code."""
+        """Sockets at /client closed, by close code."""
         self.lag_seconds = Durations(LAG_SECONDS)
-        """How late the event loop woke who asked to be woken."""
+        """How late the event loop ran what was due."""
 
 
 class Durations:
@@ -81,14 +81,14 @@ class Durations:
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
         self.bounds = bounds
-        """Upper bounds of the buckets."""
+        """Upper bounds of the buckets, in seconds."""
         self.counts = [0] * (len(bounds) + 1)
-        """Per bucket; the last is what exceeds all bounds."""
+        """Durations per bucket. The last bucket counts those beyond all bounds."""
         self.total = 0.0
-        """Sum of all seconds."""
+        """Sum of all durations, in seconds."""
 
     def add(self, seconds: float) -> None:
-        """Count one."""
+        """Count one duration."""
         self.counts[bisect_left(self.bounds, seconds)] += 1
         self.total += seconds
 
@@ -100,11 +100,11 @@ class AgentCounters:
 
     def __init__(self) -> None:
         self.answer_seconds = Durations(ANSWER_SECONDS)
-        """From a caller's silence to the first sound of the agent's answer."""
+        """From the end of a caller's speech to the first audio of the agent's answer."""
         self.interruptions = 0
-        """Times that a caller cut in."""
+        """Times that a caller interrupted an agent."""
         self.tools: Counter[str] = Counter()
-        """Uses of tools, by outcome."""
+        """Tool calls, by outcome."""
 
 
 class ProviderCounters:
@@ -126,23 +126,23 @@ class ProviderCounters:
 
     def __init__(self) -> None:
         self.open_sessions = 0
-        """Connections open now; of the engine on this machine, calls that it hears."""
+        """Sessions open now. For the engine on this machine: calls that it transcribes now."""
         self.sessions = 0
-        """And all that ever were."""
+        """Sessions started."""
         self.refused = 0
-        """Times that it failed for good, so that another took over or nobody did."""
+        """Times that the provider failed a call for good, so that the fallback took over, or nobody."""
         self.sent_ms = 0.0
-        """Audio sent: stereo counts once."""
+        """Audio sent, in ms. Two tracks in one stereo stream count once."""
         self.reconnects = 0
-        """Connections that broke or could not be made."""
+        """Connections that broke or could not be opened."""
         self.restored = 0
-        """Connections made again."""
+        """Connections reopened after a break."""
         self.repeats = 0
-        """Words that were heard twice and told once."""
+        """Words recognized again after a reconnect, because audio was sent again, and not published twice."""
         self.gap_ms = 0.0
-        """Audio nobody transcribed, per track."""
+        """Audio that was not transcribed, in ms, per track."""
         self.handshake_seconds = Durations(HANDSHAKE_SECONDS)
-        """From dialling to the provider's word that it takes audio."""
+        """From opening a connection until the provider accepts audio."""
         self.interim_seconds = Durations(WORDS_SECONDS)
         """From sending audio to an interim that covers it."""
         self.final_seconds = Durations(WORDS_SECONDS)

@@ -1,7 +1,8 @@
-"""What a line of the log looks like: for people, or as JSON for machines, with the call and the stream it is about.
+"""The form of log lines: text for people or JSON for machines, with the call and the stream that a line is about.
 
-A line says which call it is about by itself (`CallLog`), or because it is written while that call is run (`call`): what a provider's
-session tells needs no callSid handed down to it. Knows no setting; is told the secrets only to leave them out.
+A line gets its call from `CallLog`, or from the task that writes it: each call's task sets the context variable `call`, which the tasks it
+starts inherit. So a provider's session logs under its call without knowing the callSid. Knows the secrets, in order to leave them out of
+every line. Does not know settings.
 """
 
 import logging
@@ -14,26 +15,26 @@ from typing import Any, Literal
 import msgspec
 
 call: ContextVar[str] = ContextVar("call", default="")
-"""The callSid of the call that the present task belongs to; empty outside of calls."""
+"""The callSid of the call to which the current task belongs; empty outside of calls."""
 
 LEAST_SECRET_CHARACTERS = 8
-"""A shorter secret is left where it stands: to take it out of every line would hide words that only look like it."""
+"""The shortest secret that is removed from log lines. Removing a shorter one would also hide ordinary words that contain it."""
 
 TALKATIVE = ("twilio.http_client",)
-"""Libraries' loggers that write requests at INFO, numbers and all: they are heard from WARNING on."""
+"""Loggers of libraries that log whole requests at INFO, phone numbers included. They are limited to WARNING."""
 
 
 class CallLog(logging.LoggerAdapter[logging.Logger]):
-    """A logger whose lines are about a call, or a stream of it: `CallLog(log, {"call": …, "stream": …})`."""
+    """A logger whose lines are about one call, or one of its streams: `CallLog(log, {"call": …, "stream": …})`."""
 
     def process(self, msg: str, kwargs: MutableMapping[str, Any]) -> tuple[str, MutableMapping[str, Any]]:
-        """Put the names where the formatters look for them."""
+        """Put the call and the stream where the formatters look for them."""
         kwargs["extra"] = {**(self.extra or {}), **(kwargs.get("extra") or {})}
         return msg, kwargs
 
 
 def set_up(level: str, form: Literal["text", "json"], secrets: Collection[str] = ()) -> None:
-    """Write the log of this process to stderr: all lines from `level` on, in that form. `secrets` appear in none, whoever writes it."""
+    """Write this process's log to stderr, from `level` on, in this form. `secrets` appear in no line, also not in those of libraries."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter((Json if form == "json" else Text)(secrets))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
@@ -43,7 +44,7 @@ def set_up(level: str, form: Literal["text", "json"], secrets: Collection[str] =
 
 
 class Text(logging.Formatter):
-    """`2026-11-21 10:00:00,000 INFO hub.call call=CA… stream=MZ… ended: completed`, and a traceback below it."""
+    """Lines such as `2026-11-21 10:00:00,000 INFO hub.calls.calls call=CA… stream=MZ… ended: completed`; a traceback follows below."""
 
     def __init__(self, secrets: Collection[str] = ()) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s %(where)s%(message)s")
@@ -56,7 +57,7 @@ class Text(logging.Formatter):
 
 
 class Json(logging.Formatter):
-    """One object a line: `at` (ISO 8601, UTC), `level`, `logger`, `message`; where there is one `call`, `stream`, `error` (a traceback)."""
+    """One JSON object per line: `at` (ISO 8601, UTC), `level`, `logger`, `message`; if known, `call`, `stream`, `error` (a traceback)."""
 
     def __init__(self, secrets: Collection[str] = ()) -> None:
         super().__init__()
@@ -73,7 +74,7 @@ class Json(logging.Formatter):
 
 
 def _about(record: logging.LogRecord) -> dict[str, str]:
-    """Return what a line is about, as far as anybody knows."""
+    """Return the call and the stream that a line is about, as far as they are known."""
     about = {"call": getattr(record, "call", None) or call.get(), "stream": getattr(record, "stream", None)}
     return {name: value for name, value in about.items() if value}
 
@@ -83,7 +84,7 @@ def _worth_hiding(secrets: Collection[str]) -> list[str]:
 
 
 def without(text: str, secrets: Collection[str]) -> str:
-    """Return a text with each secret taken out, wherever it stands."""
+    """Return the text with every secret replaced by `…`."""
     for secret in secrets:
         text = text.replace(secret, "…")
     return text

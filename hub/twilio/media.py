@@ -1,7 +1,8 @@
-"""Twilio Media Streams: its text frames in, typed messages out; and what a bidirectional stream is told. Sans-I/O.
+"""Twilio Media Streams: decodes the messages of a stream, checks their order, and encodes messages to a bidirectional stream. Sans-I/O.
 
-Source: twilio.com/docs/voice/media-streams/websocket-messages. Numbers travel as strings there; Twilio-compatible vendors send numbers;
-both are read. The payload's base64 is decoded on the way, by the same pass that reads the JSON.
+Source: twilio.com/docs/voice/media-streams/websocket-messages. Twilio sends numbers as strings, and vendors that imitate Twilio send
+numbers as numbers: both are read. The JSON decoder also decodes the payload's base64, in the same pass. Knows messages. Does not know
+sockets, or what audio means.
 """
 
 import re
@@ -14,18 +15,18 @@ from hub.audio.g711 import Track
 from hub.errors import WireError
 
 MAX_MESSAGE_BYTES = 64 * 1024
-"""A media message is about 400 bytes; 6 seconds of audio in one message would still fit."""
+"""The longest accepted message. A media message has about 400 bytes; 6 seconds of audio in one message would still fit."""
 
 LOGGED_CHARACTERS = 40
-"""How much of an unexpected word is repeated in an error: enough to recognise, too little to carry a sentence."""
+"""How much of an unexpected value an error repeats: enough to recognise it, too little to carry a spoken sentence."""
 
 
 class Connected(msgspec.Struct, frozen=True, tag_field="event", tag="connected"):
-    """The first message: only says that it is a media stream."""
+    """The first message. It says that this is a media stream, and nothing else."""
 
 
 class MediaFormat(msgspec.Struct, frozen=True, rename="camel"):
-    """Always audio/x-mulaw, 8000 Hz, 1 channel a track."""
+    """The format of the audio. Always audio/x-mulaw, 8000 Hz, 1 channel per track."""
 
     encoding: str
     sample_rate: int
@@ -33,7 +34,7 @@ class MediaFormat(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class StartBody(msgspec.Struct, frozen=True, rename="camel"):
-    """Who calls, which tracks, and what the TwiML passed along."""
+    """The stream, its call, its tracks, and the <Parameter>s of the TwiML."""
 
     stream_sid: str
     call_sid: str
@@ -50,7 +51,7 @@ class Start(msgspec.Struct, frozen=True, tag_field="event", tag="start"):
 
 
 class MediaBody(msgspec.Struct, frozen=True, gc=False):
-    """One chunk: `timestamp` is ms from the start of the stream, `payload` raw mu-law."""
+    """One chunk of audio. `timestamp`: ms since the stream began. `payload`: raw mu-law."""
 
     track: Track
     timestamp: int
@@ -58,44 +59,44 @@ class MediaBody(msgspec.Struct, frozen=True, gc=False):
 
 
 class Media(msgspec.Struct, frozen=True, tag_field="event", tag="media", gc=False):
-    """20 ms of one track, about fifty times a second and track."""
+    """20 ms of one track. About 50 of these arrive per second and track."""
 
     media: MediaBody
 
 
 class DtmfBody(msgspec.Struct, frozen=True):
-    """`track` is `inbound_track` here, unlike in media messages."""
+    """The key. `track` is `inbound_track` here, unlike in media messages."""
 
     digit: str
     track: str = "inbound_track"
 
 
-class Dtmf(msgspec.Struct, frozen=True, tag_field="event", tag="dtmf"):
-    """The caller pressed a key; on bidirectional streams only."""
+class DtmfMessage(msgspec.Struct, frozen=True, tag_field="event", tag="dtmf"):
+    """The caller pressed a key. Sent on bidirectional streams only."""
 
     dtmf: DtmfBody
 
 
 class MarkBody(msgspec.Struct, frozen=True):
-    """The name that was given to the mark when it was sent."""
+    """The name of the mark, as the hub sent it."""
 
     name: str = ""
 
 
 class Mark(msgspec.Struct, frozen=True, tag_field="event", tag="mark"):
-    """Audio sent to the caller has been played up to here, or was cleared; on bidirectional streams only."""
+    """Audio to the caller has been played up to this mark, or was cleared. Sent on bidirectional streams only."""
 
     mark: MarkBody
 
 
 class Stop(msgspec.Struct, frozen=True, tag_field="event", tag="stop"):
-    """The stream is over; Twilio may leave the socket open for minutes after it."""
+    """The stream is over. Twilio may leave the socket open for minutes after it."""
 
 
-Message: TypeAlias = Connected | Start | Media | Dtmf | Mark | Stop
+Message: TypeAlias = Connected | Start | Media | DtmfMessage | Mark | Stop
 
 _SID = re.compile(r"[A-Za-z0-9_\-]{1,64}")
-"""Twilio's are two letters and 32 hexadecimal digits; whatever is none of these characters could not be asked for at `/client`."""
+"""An accepted callSid or streamSid. Twilio's have two letters and 32 hexadecimal digits. All of these work as a bare callSid at /client."""
 
 _decoder = msgspec.json.Decoder(Message, strict=False)
 _event_only = msgspec.json.Decoder(dict[str, Any])
@@ -103,9 +104,9 @@ _KNOWN = frozenset({"connected", "start", "media", "dtmf", "mark", "stop"})
 
 
 def decode(text: str | bytes) -> Message | None:
-    """Read one text frame; None for an event that this version does not know (Twilio adds some).
+    """Decode one text frame. Return None for an event that this version does not know: Twilio adds some from time to time.
 
-    Raises: WireError with a close code when it is no JSON object, or a known event lacks a field or has it wrong.
+    Raises: WireError if the text is not a JSON object, or a known event has a missing or malformed field.
     """
     try:
         message: Message = _decoder.decode(text)
@@ -129,12 +130,12 @@ def _refuse_unless_unknown(text: str | bytes, error: msgspec.ValidationError) ->
 
 
 def _reason(error: msgspec.ValidationError) -> str:
-    # msgspec names the field and what it expected; it quotes a value only for enumerations, so cut what could be long.
+    # msgspec names the field and what it expects. It quotes a value only if the field is an enumeration, so a cut is enough.
     return str(error)[: LOGGED_CHARACTERS * 3]
 
 
 class TwilioStream:
-    """The order in which one stream's messages may come. `receive()` raises on what is not expected now, and changes nothing then."""
+    """The order of one stream's messages. A message that is not expected now raises in `receive()` and changes nothing."""
 
     __slots__ = ("state",)
 
@@ -142,14 +143,14 @@ class TwilioStream:
         self.state: Literal["connecting", "streaming", "stopped"] = "connecting"
 
     def receive(self, text: str | bytes) -> Message | None:
-        """Read one frame and step. None for a message that means nothing (unknown, or after `stop`).
+        """Decode one frame and advance. Return None for a message to ignore: an unknown one, or audio after `stop`.
 
-        Raises: WireError (close code 1002 for a message that is not expected now, 1007 for a malformed one).
+        Raises: WireError, with close code 1002 for a message that is not expected now and 1007 for a malformed one.
         """
         try:
             message: Message | None = _decoder.decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            message = decode(text)  # says what is wrong, or that it is only unknown
+            message = decode(text)  # raises with the reason, or returns None for an unknown event
         if type(message) is Media and self.state == "streaming":
             return message
         match message:
@@ -158,8 +159,8 @@ class TwilioStream:
                 self.state = "streaming"
             case Start():
                 raise WireError("Twilio", "sent a second start on one socket", 1002)
-            case Media() | Dtmf() | Mark() | Stop() if self.state == "connecting":
-                raise WireError("Twilio", f"sent {type(message).__name__.lower()} before start", 1002)
+            case Media() | DtmfMessage() | Mark() | Stop() if self.state == "connecting":
+                raise WireError("Twilio", f"sent {message.__struct_config__.tag} before start", 1002)
             case Stop():
                 self.state = "stopped"
             case Media():
@@ -169,7 +170,7 @@ class TwilioStream:
     @staticmethod
     def _check(start: StartBody) -> None:
         if not _SID.fullmatch(start.call_sid) or not _SID.fullmatch(start.stream_sid):
-            raise WireError("Twilio", "sent a start whose callSid or streamSid is none: 1 to 64 letters, digits, _ or -", 1007)
+            raise WireError("Twilio", "sent a start with a malformed callSid or streamSid: they have 1 to 64 letters, digits, _ or -", 1007)
         if not start.tracks:
             raise WireError("Twilio", "sent a start without tracks", 1007)
         media = start.media_format
@@ -179,9 +180,9 @@ class TwilioStream:
 
 
 class Speech:
-    """What is said to the caller on a bidirectional stream. Each method returns one message, JSON in UTF-8, to be sent as text.
+    """Encodes messages to a bidirectional stream, whose audio the caller hears. Each method returns JSON in UTF-8, to be sent as text.
 
-    Twilio buffers audio and plays it in order. No field more than these: it warns about any other (31951).
+    Twilio buffers audio and plays it in order. The messages have no other fields: Twilio warns about unknown ones (31951).
     """
 
     __slots__ = ("_clear", "_mark", "_media")
@@ -193,13 +194,13 @@ class Speech:
         self._clear = b'{"event":"clear","streamSid":' + sid + b"}"
 
     def media(self, mulaw: bytes) -> bytes:
-        """Play this after what is buffered; any length."""
+        """Return a message that plays audio after what Twilio has buffered. The audio may have any length."""
         return self._media + b2a_base64(mulaw, newline=False) + b'"}}'
 
     def mark(self, name: str) -> bytes:
-        """Send this name back when all before it has been played, or was cleared."""
+        """Return a message that makes Twilio send this name back when all audio before it has been played, or was cleared."""
         return self._mark + msgspec.json.encode(name) + b"}}"
 
     def clear(self) -> bytes:
-        """Fall silent at once. Every mark that is pending comes back, though its audio was not heard."""
+        """Return a message that discards the buffered audio. Twilio then sends back every pending mark, though its audio was not played."""
         return self._clear

@@ -1,8 +1,7 @@
-"""The Twilio account behind the calls: asks its REST API who a call is from and to, for another stream of one that
-lives, and to end it or pass it on.
+"""The Twilio account that the calls belong to: asks its REST API about a call, changes a call, and brings a lost stream back.
 
-Off the audio path: nothing here is awaited by whoever takes audio in. Knows HTTP and Twilio's answers; does not know what a call is here.
-Source: twilio.com/docs/voice/api/call-resource and stream-resource.
+Nothing here is on the way of the audio: no coroutine that takes audio in awaits any of it. Knows HTTP and Twilio's answers. Does not know
+the hub's own calls. Source: twilio.com/docs/voice/api/call-resource and stream-resource.
 """
 
 import asyncio
@@ -24,26 +23,30 @@ from hub.twilio.twiml import invite, transfer
 
 log = logging.getLogger(__name__)
 
-ANSWER_SECONDS = 5.0
-"""Twilio answers in a fraction of a second; a call is waiting for its stream."""
-
-COME_SECONDS = 3.0
-"""How long a stream that was asked for may take to come before another is: Twilio dials about a third of a second after it is told to."""
-
-TRY_AGAIN = Backoff(first_seconds=0.5, longest_seconds=10.0)
-"""After an answer, or a stream, that did not come: Twilio's own troubles last for seconds, its limits on requests for a second."""
-
-GIVE_UP_SECONDS = 120.0
-"""For so long a call that Twilio says lives is asked for a stream. A provider's session stays open meanwhile, and is billed."""
-
 OVER = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
-"""What Twilio says of a call that has ended."""
+"""A call's `status` once it has ended. It has another one while it lives."""
 
 _SID = re.compile(r"(AC|CA)[0-9a-fA-F]{32}")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long the hub waits for Twilio. The defaults are the hub's own numbers; only tests pass others."""
+
+    answer_seconds: float = 5.0
+    """How long a request may take: Twilio answers in a fraction of a second, and meanwhile a call is without a stream."""
+    come_seconds: float = 3.0
+    """How long a requested stream may take to arrive before another one is requested: Twilio connects about 0.3 s after a request."""
+    first_wait_seconds: float = 0.5
+    """The pause after the first failed attempt. It doubles with each further one."""
+    longest_wait_seconds: float = 10.0
+    """The longest pause between two attempts: a Twilio that works again is then asked soon enough for the call to be worth it."""
+    give_up_seconds: float = 120.0
+    """How long a stream is requested for a call that lives. Meanwhile the provider's session stays open and is billed."""
+
+
 class CallFacts(msgspec.Struct, frozen=True):
-    """What Twilio knows of a call, as far as it matters here."""
+    """What Twilio knows of a call: the fields that the hub uses."""
 
     status: str
     from_: str | None = msgspec.field(default=None, name="from")
@@ -53,7 +56,7 @@ class CallFacts(msgspec.Struct, frozen=True):
 
     @property
     def ended_at(self) -> float | None:
-        """Unix seconds of its end; None while it lives, or when Twilio does not say."""
+        """Unix seconds of the call's end; None while it lives, and if Twilio does not say."""
         try:
             return parsedate_to_datetime(self.end_time).timestamp() if self.end_time else None
         except ValueError:
@@ -62,36 +65,41 @@ class CallFacts(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """No stream will come. `ended_at`: since when the call is over, Unix seconds; None when nobody can say."""
+    """No stream will come any more. `ended_at`: when the call ended, Unix seconds; None if unknown."""
 
     ended_at: float | None = None
 
 
-class Account:
-    """One Twilio account. Close it in the end."""
+class TwilioAccount:
+    """One Twilio account. Call `close()` when done."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, patience: Patience = Patience()) -> None:
         self._config = config
+        self._patience = patience
         self._session: aiohttp.ClientSession | None = None
-        """Made with the first question."""
+        """The connections to Twilio; None before the first request."""
         self.listening = asyncio.Event()
-        """Set while the hub takes streams: one that is asked for comes at once."""
+        """Set while the hub takes streams. A requested stream arrives at once, so none is requested before the hub listens, or while it
+        stops: Twilio would find the door closed, report an error to the account's owner, and not try again."""
 
     async def find(self, account_sid: str, call_sid: str) -> CallFacts | None:
-        """Ask about a call; None when there is none. `account_sid` is the call's own: a subaccount's, perhaps. Raises: AccountError."""
+        """Return what Twilio knows of a call; None if there is no such call. Raises: AccountError.
+
+        `account_sid`: the account that the call itself names. It may be a subaccount of ours.
+        """
         if not _SID.fullmatch(call_sid):
-            return None  # of a pretend Twilio
+            return None  # not a call of the real Twilio
         try:
             return msgspec.json.decode(await self._ask("GET", f"{self._path(account_sid, call_sid)}.json"), type=CallFacts)
         except msgspec.DecodeError as error:
-            raise AccountError("gave an answer that makes no sense", retryable=True) from error
+            raise AccountError("gave an answer that could not be read", retryable=True) from error
         except AccountError as error:
             if error.status == 404:
                 return None
             raise
 
     async def attach(self, account_sid: str, call_sid: str, tracks: Sequence[Track], parameters: Mapping[str, str]) -> None:
-        """Have Twilio send another stream of a call, with these tracks and <Parameter>s. It dials at once. Raises: AccountError."""
+        """Request another stream of a call, with these tracks and <Parameter>s. Twilio connects at once. Raises: AccountError."""
         invitation = invite(self._config, call_sid, parameters)
         form = {"Url": invitation.url, "Track": "both_tracks" if len(tracks) > 1 else f"{tracks[0]}_track"}
         if invitation.status_url:
@@ -105,9 +113,9 @@ class Account:
         await self._ask("POST", f"{self._path(account_sid, call_sid)}.json", {"Status": "completed"})
 
     async def connect(self, account_sid: str, call_sid: str, whom: str, label: str) -> None:
-        """Have a call go on with somebody, called as HUB_DIAL calls them and heard at /twilio under that label.
+        """Connect a call with a person instead of its agent. `whom` is written as in HUB_DIAL; `label` names the person in the transcript.
 
-        A <Connect>ed stream ends with that, perhaps before this returns. Raises: AccountError.
+        The stream to the agent ends with that, perhaps before this returns. What is said afterwards comes to /twilio. Raises: AccountError.
         """
         invitation = invite(self._config, call_sid, {"outboundTrackLabel": label}) if self._config.public_url else None
         await self._ask("POST", f"{self._path(account_sid, call_sid)}.json", {"Twiml": transfer(invitation, whom)})
@@ -115,32 +123,34 @@ class Account:
     async def bring_back(
         self, account_sid: str, call_sid: str, tracks: Sequence[Track], parameters: Mapping[str, str], came: asyncio.Event
     ) -> Over | None:
-        """Ask for another stream until one has come, which sets `came`; then return None.
+        """Request another stream until one has arrived, which sets `came`; then return None.
 
-        Returns Over when the call is, when Twilio will not, or when nothing helped for GIVE_UP_SECONDS. Safe to cancel.
+        Asks about the call first, every time: a call whose stream broke has usually just been hung up, and needs no stream. Returns Over if
+        the call has ended, if Twilio refuses for good, or after `Patience.give_up_seconds`. Safe to cancel.
         """
+        patience = self._patience
         try:
-            async with asyncio.timeout(GIVE_UP_SECONDS):
-                async for _ in TRY_AGAIN.until(came):
+            async with asyncio.timeout(patience.give_up_seconds):
+                async for _ in Backoff(patience.first_wait_seconds, patience.longest_wait_seconds).until(came):
                     await self.listening.wait()
                     try:
                         facts = await self.find(account_sid, call_sid)
                         if facts is None or facts.status in OVER:
                             return Over(facts.ended_at if facts is not None else None)
                         await self.attach(account_sid, call_sid, tracks, parameters)
-                        if await happens(came, COME_SECONDS):
+                        if await happens(came, patience.come_seconds):
                             break
                     except AccountError as error:
                         log.warning("call=%s %s", call_sid, error)
                         if not error.retryable:
                             return Over()
         except TimeoutError:
-            log.warning("call=%s no stream came for %.0f s", call_sid, GIVE_UP_SECONDS)
+            log.warning("call=%s no stream arrived within %.0f s", call_sid, patience.give_up_seconds)
             return Over()
         return None
 
     async def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections to Twilio."""
         if self._session is not None:
             await self._session.close()
 
@@ -149,9 +159,9 @@ class Account:
         return f"/2010-04-01/Accounts/{account}/Calls/{call_sid}"
 
     async def _ask(self, method: str, path: str, form: Mapping[str, str] | None = None) -> bytes:
-        """Ask with each token until one is taken: while tokens are changed, Twilio knows the old one, the new one, or both."""
+        """Send a request with each auth token until Twilio accepts one: during a change of tokens it knows the old, the new, or both."""
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS))
+            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self._patience.answer_seconds))
         status, body = 0, b""
         for token in self._config.auth_tokens:
             options: dict[str, Any] = {
@@ -167,7 +177,7 @@ class Account:
                 break
         if status < 300:
             return body
-        # Twilio's own words may repeat a number; its code says as much (twilio.com/docs/api/errors).
+        # The code alone: Twilio's text may repeat a phone number, and twilio.com/docs/api/errors explains the code.
         code = re.search(rb'"code"\s*:\s*(\d{4,6})', body)
         said = f"says {status}" + (f", error {code[1].decode()}" if code else "")
         raise AccountError(said, retryable=status == 429 or status >= 500, status=status)

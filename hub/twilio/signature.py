@@ -1,6 +1,6 @@
-"""Twilio's signature: which addresses Twilio may have signed, and whether one of our auth tokens made a signature. Pure; knows no request.
+"""Twilio's request signature: which addresses Twilio may have signed, and whether one of our auth tokens made a signature.
 
-Source: twilio.com/docs/usage/webhooks/webhooks-security.
+Pure. Source: twilio.com/docs/usage/webhooks/webhooks-security. Knows addresses and form parameters. Does not know HTTP requests.
 """
 
 import hmac
@@ -12,12 +12,14 @@ from twilio.request_validator import HMAC_SHA1, RequestValidator
 from hub.config import Config
 
 DEFAULT_PORTS = {"https": 443, "wss": 443, "http": 80, "ws": 80}
+"""The port that an address without one means, by scheme."""
 
 
 def addresses(public_url: str, raw_path: str, *, upgrade: bool = False) -> tuple[str, ...]:
-    """Return how Twilio may have written the address of a request when it signed it: as configured, without a port, with one.
+    """Return the forms in which Twilio may have signed the address of a request: as configured, without a port, and with a port.
 
-    Twilio's own servers differ in whether the port is part of it (see twilio-python's validator). All three are this very host.
+    Twilio's servers differ in whether they sign the port (twilio-python's validator also tries both). All forms name this very host, so
+    accepting each of them lets nobody else in. `upgrade`: the request opens a WebSocket, so its scheme is ws or wss.
     """
     parts = urlsplit(public_url.rstrip("/"))
     scheme = {"https": "wss", "http": "ws"}.get(parts.scheme, parts.scheme) if upgrade else parts.scheme
@@ -27,7 +29,7 @@ def addresses(public_url: str, raw_path: str, *, upgrade: bool = False) -> tuple
 
 
 def signed(config: Config, urls: tuple[str, ...], parameters: MultiMapping[str], signature: str, algorithm: str = HMAC_SHA1) -> bool:
-    """Return whether one of our secrets made this signature of one of these addresses. In constant time for each."""
+    """Return whether one of our auth tokens made this signature for one of these addresses. Each comparison takes constant time."""
     given = signature.encode(errors="surrogateescape")
     return any(
         hmac.compare_digest(RequestValidator(token).compute_signature(url, parameters, algorithm).encode(), given)

@@ -1,6 +1,7 @@
-"""What Twilio is asked for: the stream of a call, and the TwiML around it. Composes text; knows no HTTP and no call that lives.
+"""TwiML: what the hub asks Twilio to do with a call, above all to stream it here.
 
-Source: twilio.com/docs/voice/twiml/stream. A Stream URL has no query; what is to come along travels as <Parameter>s.
+Source: twilio.com/docs/voice/twiml/stream. Twilio strips the query from a Stream URL, so everything that a stream must carry travels in
+<Parameter>s. Composes text. Does not know HTTP or live calls.
 """
 
 from collections.abc import Mapping
@@ -10,94 +11,87 @@ from xml.etree import ElementTree
 from twilio.twiml.voice_response import Connect, Dial, Start, VoiceResponse
 
 from hub.config import Config
-from hub.errors import ConfigError, HubError
+from hub.errors import ConfigError, OverlongParameter
 from hub.tokens import mint_stream
 
 TOKEN_SECONDS = 300.0
-"""Twilio dials within a second of reading the TwiML, later only when the greeting comes first or the line to us is bad."""
+"""How long a stream's token in TwiML is valid: Twilio dials within a second of reading the TwiML, or later over a bad network."""
 
 PARAMETER_CHARACTERS = 499
-"""Twilio takes fewer than 500 of a <Parameter>, name and value together."""
+"""The longest <Parameter>: Twilio accepts fewer than 500 characters, name and value together."""
 
 CALL_SECONDS = 4 * 3600
-"""How long a call without HUB_DIAL is held: Twilio ends every call after four hours. Without a verb to go on with it would end at once."""
+"""The pause that keeps a call without HUB_DIAL alive: a call without a next verb ends at once, and Twilio ends every call after 4 hours."""
 
 DOOR, AGENT_DOOR = "/twilio", "/agent"
-"""Where streams come to: calls that are heard, and calls that an agent answers."""
+"""Paths of the two doors for streams: of calls between people, and of calls that an agent answers."""
 
 TRANSCRIBED = "This call is being transcribed."
-"""Said to callers who are connected with nobody and are not greeted: a call whose first verb is a pause would only replay."""
+"""Said on a call with neither HUB_GREETING nor HUB_DIAL. Twilio picks a call whose first verb is <Pause> up only after the pause, so
+something must be said before it (twilio.com/docs/voice/twiml/pause)."""
 
-FILLED = {"from": "{{From}}", "to": "{{To}}", "direction": "{{Direction}}"}
-"""<Parameter>s of a TwiML Bin, which Twilio fills."""
+FILLED_BY_TWILIO = {"from": "{{From}}", "to": "{{To}}", "direction": "{{Direction}}"}
+"""<Parameter>s of a TwiML Bin: Twilio replaces what is in braces."""
 
 COLLEAGUE = {"outboundTrackLabel": "colleague"}
-"""Who is connected with a caller when the agent cannot go on."""
+"""The <Parameter> that labels the person to whom a call goes when its agent cannot go on."""
 
 TOKEN = "token"  # noqa: S105
-"""The <Parameter> that proves a stream. Subscribers do not see it."""
-
-
-class OverlongParameter(HubError):
-    """A <Parameter> that Twilio would not take; named, not quoted."""
-
-    code = "parameter"
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"{name[:40]} is too long: Twilio takes less than 500 characters, name and value together")
+"""The <Parameter> that carries a stream's token. Subscribers do not see it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """The stream that Twilio is asked for; its tracks are told beside it."""
+    """A stream that the hub asks Twilio for. Which tracks it has is said where it is used."""
 
     url: str
     status_url: str
-    """Where Twilio tells how the stream fares; empty where that could not be believed."""
+    """Address for callbacks about the stream; empty on a hub that could not check that they are Twilio's."""
     parameters: dict[str, str]
 
 
 def invite(
     config: Config, call_sid: str | None, parameters: Mapping[str, str], token_seconds: float = TOKEN_SECONDS, *, door: str = DOOR
 ) -> Invitation:
-    """Return what to ask for a call's stream; with None, any call's: then the token, where one is needed, fits every call.
+    """Return the invitation for a call's stream. With None as `call_sid`, it fits any call, as a TwiML Bin needs.
 
-    `door` is where the stream is to come to. Raises: ConfigError without HUB_PUBLIC_URL, OverlongParameter.
+    `door`: the path to which Twilio connects. Raises: ConfigError without HUB_PUBLIC_URL; OverlongParameter.
     """
     public_url = config.public_url.rstrip("/")
     if not public_url:
         raise ConfigError("HUB_PUBLIC_URL", "is not set, so there is no address that Twilio could send a stream to")
-    # XML has no way to write a control character, and a SIP caller may be called anything.
-    told = {name: "".join(filter(str.isprintable, value)) for name, value in parameters.items() if value and name != TOKEN}
-    for name, value in told.items():
+    # XML cannot hold control characters, and a SIP caller's name may contain any.
+    carried = {name: "".join(filter(str.isprintable, value)) for name, value in parameters.items() if value and name != TOKEN}
+    for name, value in carried.items():
         if len(name) + len(value) > PARAMETER_CHARACTERS:
             raise OverlongParameter(name)
-    # Beside a signature nobody looks at it; but a hub at this address may have the secret and, still or already, no auth token.
+    # A hub that checks signatures ignores the token. It is added all the same: while TWILIO_AUTH_TOKEN is being introduced or removed on
+    # several hubs behind one address, the hub that gets the stream may be one without it.
     if config.secret and (call_sid is not None or config.proof == "token"):
-        told[TOKEN] = mint_stream(config.secret, call_sid, token_seconds)
+        carried[TOKEN] = mint_stream(config.secret, call_sid, token_seconds)
     return Invitation(
         url=f"ws{public_url.removeprefix('http')}{door}",
         status_url="" if config.proof == "token" else f"{public_url}/twilio/status",
-        parameters=told,
+        parameters=carried,
     )
 
 
 def answer(config: Config, invitation: Invitation | None) -> str:
-    """Return the TwiML for an incoming call: the stream, if one is wanted, then a greeting, then whom the caller is connected with."""
+    """Return the TwiML for an incoming call: start the stream if there is one, say the greeting, connect the caller with HUB_DIAL."""
     return str(_response(config, invitation))
 
 
 def answer_by_agent(invitation: Invitation | None, apology: str, dial: str, heard: Invitation | None) -> str:
-    """Return the TwiML for a call that an agent answers, if one can: then the apology and whom the caller is connected with.
+    """Return the TwiML for a call that an agent answers: connect the agent's stream, then apologise, then dial.
 
-    Twilio goes on to these when the stream ends and the call does not, also when no stream could be opened. `heard` is the stream of what
-    is said then.
+    Twilio goes on to the apology and to `dial` when the stream ends before the call, also if it could not be opened. `invitation` is None
+    if no agent can answer. `heard` is a stream for what is said after the agent, or None.
     """
     return str(_by_agent(invitation, apology, dial, heard))
 
 
 def transfer(invitation: Invitation | None, whom: str) -> str:
-    """Return the TwiML that connects a call with somebody, and streams what is said."""
+    """Return the TwiML that connects a call with a person and, if there is an invitation, streams what is said."""
     response = VoiceResponse()
     _start(response, invitation)
     _dial(response, whom)
@@ -105,14 +99,14 @@ def transfer(invitation: Invitation | None, whom: str) -> str:
 
 
 def bin_text(config: Config, token_seconds: float) -> str:
-    """Return the same as the text of a TwiML Bin: Twilio fills what is in braces. Raises: ConfigError."""
-    return _as_bin(_response(config, invite(config, None, FILLED | labels(""), token_seconds)))
+    """Return the text of a TwiML Bin that does the same as `answer`: Twilio replaces what is in braces. Raises: ConfigError."""
+    return _as_bin(_response(config, invite(config, None, FILLED_BY_TWILIO | labels(""), token_seconds)))
 
 
 def bin_text_by_agent(config: Config, token_seconds: float, chosen: Mapping[str, str], apology: str, dial: str) -> str:
-    """Return the TwiML Bin for calls that an agent answers; `chosen` are the <Parameter>s that name it. Raises: ConfigError."""
-    invitation = invite(config, None, {**chosen, **FILLED}, token_seconds, door=AGENT_DOOR)
-    return _as_bin(_by_agent(invitation, apology, dial, invite(config, None, FILLED | COLLEAGUE, token_seconds)))
+    """Return the text of a TwiML Bin for calls that an agent answers. `chosen`: <Parameter>s that name the agent. Raises: ConfigError."""
+    invitation = invite(config, None, {**chosen, **FILLED_BY_TWILIO}, token_seconds, door=AGENT_DOOR)
+    return _as_bin(_by_agent(invitation, apology, dial, invite(config, None, FILLED_BY_TWILIO | COLLEAGUE, token_seconds)))
 
 
 def _as_bin(response: VoiceResponse) -> str:
@@ -122,7 +116,7 @@ def _as_bin(response: VoiceResponse) -> str:
 
 
 def labels(direction: str) -> dict[str, str]:
-    """Return who speaks on which track. `inbound` is the far end: the caller, or whom Twilio called."""
+    """Return the <Parameter>s that label who speaks on which track. `inbound` is the far end: the caller, or the person Twilio called."""
     return {"inboundTrackLabel": "callee" if direction.startswith("outbound") else "caller", "outboundTrackLabel": "agent"}
 
 
@@ -154,7 +148,7 @@ def _by_agent(invitation: Invitation | None, apology: str, dial: str, heard: Inv
 
 
 def _start(response: VoiceResponse, invitation: Invitation | None) -> None:
-    """Have a stream start, if one is wanted: before <Dial>, in which none can be started."""
+    """Start a stream, if there is an invitation. This must come before <Dial>: nothing can be started during one."""
     if invitation is not None:
         start = Start()
         _stream(start, invitation, track="both_tracks")

@@ -1,1 +1,4 @@
-"""The doors: one file each. They know aiohttp; nothing below them does."""
+"""The doors: one file for each address that the hub serves, and what doors share: who may come in, sockets, limits.
+
+Knows aiohttp and HTTP. Does not know how a call works: it passes messages on, and nothing on a lower floor knows aiohttp's server.
+"""

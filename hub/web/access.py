@@ -1,4 +1,8 @@
-"""Who may come in: tokens, browsers' origins, and how many sockets an address may have. Shared by the doors for people."""
+"""Who may come in: tokens, browsers' origins, host names. Shared by the doors that people and their programs use.
+
+Knows which requests to refuse and how a refusal looks. Does not know Twilio's signature (`proof.py`), or what a token may contain
+(`hub/tokens.py`).
+"""
 
 import ipaddress
 from urllib.parse import urlsplit
@@ -7,12 +11,13 @@ import msgspec
 from aiohttp import hdrs, web
 
 from hub.config import loopback
-from hub.tokens import OPEN, Grant, TokenError, verify
+from hub.errors import TokenError
+from hub.tokens import OPEN, Grant, verify
 from hub.web.state import STATE, State
 
 
 def carried(request: web.Request) -> str | None:
-    """Return the token a request carries, in its `Authorization: Bearer` header or as `?token=`; None when it carries none."""
+    """Return the token of a request: from its `Authorization: Bearer` header, or from `?token=`; None if it has none."""
     scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         return token.strip()
@@ -20,7 +25,7 @@ def carried(request: web.Request) -> str | None:
 
 
 def grant(state: State, token: str | None) -> Grant:
-    """Return what a token allows on this hub; without a secret, everything. Raises: TokenError."""
+    """Return what a token allows on this hub. Without HUB_SECRET, everything is allowed. Raises: TokenError."""
     if not state.config.secret:
         return OPEN
     if not token:
@@ -29,10 +34,10 @@ def grant(state: State, token: str | None) -> Grant:
 
 
 def granted(request: web.Request) -> Grant:
-    """Return what an HTTP request may see. Raises: HTTPUnauthorized, HTTPForbidden."""
+    """Return which calls an HTTP request may see. Raises: HTTPUnauthorized, HTTPForbidden."""
     check_origin(request)
-    if not _is_ours(request):  # a browser sends no Origin when a page reads from what it takes for its own
-        raise refusal(web.HTTPForbidden, "host", "this hub does not go by that name; HUB_PUBLIC_URL can say that it does")
+    if not _is_ours(request):  # a browser sends no Origin with a GET to the page's own host name
+        raise refusal(web.HTTPForbidden, "host", "this hub is not known by that host name; HUB_PUBLIC_URL can name it")
     try:
         return grant(request.app[STATE], carried(request))
     except TokenError as error:
@@ -40,9 +45,11 @@ def granted(request: web.Request) -> Grant:
 
 
 def check_origin(request: web.Request) -> None:
-    """Refuse pages of other sites: a browser would connect for them with the user's own network. Raises: HTTPForbidden.
+    """Refuse web pages of other sites. Raises: HTTPForbidden.
 
-    Programs send no Origin and are not concerned. RFC 6455 section 10.2; aiohttp itself checks nothing.
+    A browser lets any page open a WebSocket to any address, and connects from the user's own network: a page on the internet could read a
+    hub that listens on the user's machine. Programs send no Origin and are not affected. RFC 6455 section 10.2 leaves the check to the
+    server, and aiohttp does not make it.
     """
     origin = request.headers.get(hdrs.ORIGIN)
     if origin is None:
@@ -56,10 +63,10 @@ def check_origin(request: web.Request) -> None:
 
 
 def _is_ours(request: web.Request) -> bool:
-    """Return whether the name under which a request reached us is one of ours.
+    """Return whether the request's host name is one of this hub's.
 
-    Without tokens, a page of any site could have its own name point to our address (DNS rebinding) and would then be of our origin. An
-    address in place of a name cannot be made to point elsewhere.
+    Without tokens, a page of any site could make its own host name point to our address (DNS rebinding). To the browser, the page and the
+    hub then have the same origin. An IP address cannot be made to point elsewhere, so it is always accepted.
     """
     config = request.app[STATE].config
     if config.secret or config.open:
@@ -73,7 +80,7 @@ def _is_ours(request: web.Request) -> bool:
 
 
 def _hostname(netloc: str) -> str:
-    """Return the name or address of `name:port`, `[::1]:port` and the like; empty when it is none."""
+    """Return the host of `name:port`, `[::1]:port` and the like; empty if there is none."""
     try:
         return urlsplit(f"//{netloc}").hostname or ""
     except ValueError:
@@ -86,7 +93,7 @@ def refusal(
     message: str,
     headers: dict[str, str] | None = None,
 ) -> web.HTTPException:
-    """Return an HTTP error with the same `code` and `message` that sockets send."""
+    """Return an HTTP error whose body has the same `code` and `message` as an `error` event at /client."""
     text = msgspec.json.encode({"error": {"code": code, "message": message}}).decode()
     return kind(text=text, content_type="application/json", headers=headers)
 

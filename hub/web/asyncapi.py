@@ -1,4 +1,8 @@
-"""`GET /asyncapi.json`: the AsyncAPI 3 document of `/client`, made from the very types that are sent and read."""
+"""`GET /asyncapi.json`: the AsyncAPI 3 document of `/client`.
+
+Generated from the types that are sent and read, so that the document cannot differ from the hub: a message's summary is the first line of
+its class's docstring. Does not know when a message is sent.
+"""
 
 from functools import cache
 from typing import Any, get_args
@@ -11,18 +15,18 @@ from hub.events import Message
 from hub.web.protocol import MAX_MESSAGE_BYTES, Action
 
 CLOSE_CODES = {
-    "1000": "the call you asked for is over",
+    "1000": "the call that you asked for has ended",
     "1009": f"your message was longer than {MAX_MESSAGE_BYTES} bytes",
-    "4408": "you were too slow: come back with your position",
-    "4409": "the hub is stopping: come back with your position",
-    "4501": "no token, or one that is wrong or too old: do not come back with it",
-    "4503": "not allowed, or too much at once: do not come back like this",
-    "4504": "no such call: do not come back for it",
+    "4408": "you were too slow: reconnect with your position",
+    "4409": "the hub is stopping: reconnect with your position",
+    "4501": "no token, or a wrong or expired one: do not reconnect with the same token",
+    "4503": "not allowed, or too many messages: do not reconnect and repeat this",
+    "4504": "no such call: do not reconnect for it",
 }
 
-SOUND = (
-    "4 bytes: the id that `listening` gave. 4 bytes: call time of the first sample in ms. Both unsigned, big-endian. "
-    "Then G.711 mu-law at 8000 Hz, one byte of inbound and one of outbound in turn: left and right."
+AUDIO = (
+    "4 bytes: the id from `listening`. 4 bytes: call time of the first sample in ms. Both unsigned, big-endian. "
+    "Then G.711 mu-law at 8000 Hz, stereo: bytes of inbound (left) and outbound (right) alternate."
 )
 
 
@@ -33,17 +37,17 @@ def document() -> bytes:
     _, schemas = msgspec.json.schema_components((*sent, *read), ref_template="#/components/schemas/{name}")
     messages: dict[str, Any] = {kind.__name__: _message(kind) for kind in (*sent, *read)}
     messages["CallSid"] = {
-        "summary": "Follow one call by hand: its callSid as it is; after call-ended the hub closes.",
+        "summary": "Follow one call by hand: the bare callSid as text. The hub closes after call-ended.",
         "payload": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"},
     }
     messages["LiveCalls"] = {
-        "summary": "The first message: callSids of live calls.",
+        "summary": "The first message: the callSids of live calls.",
         "payload": {"type": "array", "items": {"type": "string"}},
     }
     messages["Sound"] = {
-        "summary": "A stretch of a call that is listened to, mostly 100 ms: binary, never replayed, left out while you are behind.",
+        "summary": "Live audio of a call that you listen to, usually 100 ms: binary, never replayed, skipped while you are behind.",
         "contentType": "application/octet-stream",
-        "payload": {"type": "string", "format": "binary", "description": SOUND},
+        "payload": {"type": "string", "format": "binary", "description": AUDIO},
     }
     return msgspec.json.format(
         msgspec.json.encode({
@@ -58,7 +62,7 @@ def document() -> bytes:
             "channels": {
                 "client": {
                     "address": "/client",
-                    "description": "A WebSocket. The hub speaks first.",
+                    "description": "A WebSocket. The hub sends the first message.",
                     "bindings": {"ws": {"method": "GET", "query": {"type": "object", "properties": {"token": {"type": "string"}}}}},
                     "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
                     "x-close-codes": CLOSE_CODES,
@@ -66,7 +70,7 @@ def document() -> bytes:
             },
             "operations": {
                 "send": _operation("send", "What the hub sends", ["LiveCalls", *(kind.__name__ for kind in sent), "Sound"]),
-                "receive": _operation("receive", "What a subscriber may say", ["CallSid", *(kind.__name__ for kind in read)]),
+                "receive": _operation("receive", "What a subscriber may send", ["CallSid", *(kind.__name__ for kind in read)]),
             },
             "components": {"messages": messages, "schemas": schemas},
         }),
@@ -92,5 +96,5 @@ def _operation(action: str, summary: str, names: list[str]) -> dict[str, Any]:
 
 
 async def serve(_: web.Request) -> web.Response:
-    """Give the document."""
+    """Return the document."""
     return web.Response(body=document(), content_type="application/json")

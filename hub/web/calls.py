@@ -1,4 +1,7 @@
-"""`GET /calls` and what hangs below it: live calls and those kept after their end, and their transcripts."""
+"""`GET /calls` and below: the list of calls, one call, and its transcript as a file.
+
+Knows live calls and ended ones that the hub still keeps. Does not know how a transcript is written (`hub/transcript`).
+"""
 
 import asyncio
 import re
@@ -24,20 +27,20 @@ routes = web.RouteTableDef()
 
 @routes.get("/calls")
 async def calls(request: web.Request) -> web.Response:
-    """List every call the hub still knows, oldest first."""
+    """List all calls that the token allows, live or kept after their end, oldest first."""
     grant = granted(request)
     return _json({"calls": [record.summary() for record in request.app[STATE].registry if grant.allows(record.call_sid, *record.numbers)]})
 
 
 @routes.get("/calls/{sid}")
 async def call(request: web.Request) -> web.Response:
-    """Tell about one call."""
+    """Describe one call."""
     return _json(_record(request).summary())
 
 
 @routes.get(r"/calls/{sid}/transcript.{kind:\w+}")
 async def transcript(request: web.Request) -> web.Response:
-    """Give the transcript so far, during the call and after it, as JSON, text, SubRip or WebVTT."""
+    """Return the transcript so far, during or after the call, as JSON, text, SubRip or WebVTT."""
     record, kind = _record(request), request.match_info["kind"]
     finals = await _finals(record.topic.log)
     match kind:
@@ -50,7 +53,7 @@ async def transcript(request: web.Request) -> web.Response:
         case "vtt":
             body = captions.vtt(finals)
         case _:
-            raise _not_found(f"transcript.{kind[:10]} is none of transcript.json, transcript.txt, transcript.srt, transcript.vtt")
+            raise _not_found(f"there is no transcript.{kind[:10]}, only transcript.json, transcript.txt, transcript.srt and transcript.vtt")
     name = re.sub(r"[^\w-]", "_", record.call_sid)
     return web.Response(
         text=body, content_type=_TYPES[kind], charset="utf-8", headers={"Content-Disposition": f'inline; filename="{name}.{kind}"'}
@@ -71,9 +74,9 @@ async def _finals(log: Log) -> list[Final]:
 
 def _record(request: web.Request) -> Record:
     record = request.app[STATE].registry.find(request.match_info["sid"])
-    # Known and forbidden is answered as unknown is: nobody learns callSids by asking.
+    # A call that the token does not allow gets the same answer as an unknown one, so that nobody learns callSids by asking.
     if not granted(request).allows(request.match_info["sid"], *(record.numbers if record is not None else ())) or record is None:
-        raise _not_found("no such call: it has not begun, or ended too long ago")
+        raise _not_found("no such call: it has not begun, or it ended too long ago")
     return record
 
 

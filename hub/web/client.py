@@ -1,6 +1,6 @@
 """`WS /client`: subscribers, by hand or by program. One socket: its token, its limits, its end.
 
-What it follows is in `subscriptions`, what it hears in `listening`.
+Knows one subscriber's connection. What the subscriber follows is in `subscriptions.py`, which live audio it gets in `listening.py`.
 """
 
 import asyncio
@@ -12,37 +12,27 @@ from contextlib import suppress
 import msgspec
 from aiohttp import WebSocketError, WSMsgType, web
 
-from hub.errors import Lagged, WireError
+from hub.errors import Lagged, TokenError, WireError
 from hub.events import Authenticated, Part, Pong, Refusal, encode
-from hub.tokens import TokenError
-from hub.topics.outbox import IDLE_SECONDS, Outbox
+from hub.topics.outbox import Outbox
 from hub.web import protocol as wire
 from hub.web.access import carried, check_origin, grant, refusal
 from hub.web.frames import close_frame, text_frame
-from hub.web.listening import Ears
-from hub.web.sockets import Backlog, HubSocket, Interruption
+from hub.web.listening import ListeningIn
+from hub.web.sockets import HubSocket, Interruption, UnacknowledgedBytes
 from hub.web.state import STATE, State
 from hub.web.subscriptions import Subscriptions
 
 log = logging.getLogger(__name__)
 
-PING_SECONDS = 30.0
-"""A half-open peer is noticed after one and a half of these."""
-
-TOKEN_SECONDS = 10.0
-"""How long a socket may stay open without showing a token, where one is wanted."""
-
 SEND_BUFFER_BYTES = 64 * 1024
-"""The kernel's own default grows to 4 MB, which hides a stalled reader for thousands of events."""
+"""The kernel's send buffer for a subscriber. By default it grows to 4 MB, which hides a stalled subscriber for thousands of events."""
 
 ABORT_SECONDS = 1.0
-"""What a lagging peer gets to read its close code before the connection is cut: aiohttp's close() never returns on a stalled one."""
+"""How long a lagging subscriber has to read its close code before the connection is aborted. aiohttp's close() would wait for ever."""
 
 LOOK_SECONDS = 0.05
-"""How often a subscriber that has yet to take its call's last events is looked at before its socket is closed."""
-
-MESSAGES_PER_SECOND, MESSAGES_AT_ONCE = 100.0, 2000.0
-"""A dashboard asks for each of its calls when it connects; nobody has reason to go on like that."""
+"""How often the hub checks whether a subscriber has taken the last events of its call, before it closes the socket."""
 
 
 class Subscriber:
@@ -52,8 +42,8 @@ class Subscriber:
         "_allowance",
         "_close_code",
         "_counted_at",
-        "_ears",
         "_expiry",
+        "_listening_in",
         "_outbox",
         "_over",
         "_request",
@@ -67,22 +57,24 @@ class Subscriber:
         self._state = state
         self._request = request
         self._subscriptions: Subscriptions | None = None
-        """What it follows; None until it has shown a token, where one is wanted."""
-        self._ears: Ears | None = None
-        """What it hears; None until it asks to."""
+        """What the subscriber follows; None until it has shown a token, on a hub that wants one."""
+        self._listening_in: ListeningIn | None = None
+        """Which live audio the subscriber gets; None until it first asks for any."""
         self._expiry: asyncio.TimerHandle | None = None
-        """When the token runs out, or has to be there; None where neither matters."""
+        """Fires when the token expires or, before there is one, when it is overdue; None if neither can happen."""
         self._over = False
-        """Whether the socket is about to be closed: what still comes is not looked at."""
+        """Whether the socket is about to be closed: messages that still arrive are ignored."""
         self._close_code: int | None = None
-        """With what the hub closes; None while it does not. A peer that was cut off, or vanished, never answers it."""
-        self._allowance = MESSAGES_AT_ONCE
-        """Messages the peer may send now."""
+        """The code with which the hub closes; None while it does not. A peer that is gone never answers, so the socket may not know."""
+        limits = state.limits
+        self._allowance = limits.messages_at_once
+        """Messages that the peer may send now."""
         self._counted_at = time.monotonic()
-        self.socket = HubSocket(max_msg_size=wire.MAX_MESSAGE_BYTES, heartbeat=PING_SECONDS)
+        """When `_allowance` was last computed, monotonic seconds."""
+        self.socket = HubSocket(max_msg_size=wire.MAX_MESSAGE_BYTES, heartbeat=limits.ping_seconds, close_seconds=limits.close_seconds)
 
     async def serve(self) -> None:
-        """Say which calls are live, then answer requests until the socket is closed."""
+        """Send the list of live calls, then answer requests until the socket is closed."""
         await self.socket.prepare(self._request)
         transport = self._request.transport
         if transport is None:
@@ -94,15 +86,15 @@ class Subscriber:
         try:
             self._limit_buffers()
             self._greet()
-            await self._listen()
+            await self._receive_all()
         finally:
             self._state.counters.subscribers -= 1
             self._state.counters.closed[self._close_code or self.socket.close_code or 1006] += 1
             self._state.sockets.discard(self.socket)
             if self._expiry is not None:
                 self._expiry.cancel()
-            if self._ears is not None:
-                self._ears.close()
+            if self._listening_in is not None:
+                self._listening_in.close()
             if self._subscriptions is not None:
                 self._subscriptions.close()
             self._outbox.close()
@@ -110,22 +102,22 @@ class Subscriber:
                 transport.abort()
 
     def _limit_buffers(self) -> None:
-        """Have the kernel keep little for this peer."""
+        """Limit what the kernel buffers for this peer."""
         raw = self._transport.get_extra_info("socket")
         if raw is not None:
-            with suppress(OSError):  # the connection is gone already
+            with suppress(OSError):  # the connection is already gone
                 raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, SEND_BUFFER_BYTES)
 
     def _greet(self) -> None:
-        """Let in who carries a token, or needs none; give others a moment to show it."""
+        """Check the token of the request, if it has one or needs none; otherwise give the subscriber time to send one."""
         token = carried(self._request)
         if self._state.config.secret and token is None:
-            self._expiry = asyncio.get_running_loop().call_later(TOKEN_SECONDS, self._turn_away, "no token came")
+            self._expiry = asyncio.get_running_loop().call_later(self._state.limits.token_seconds, self._turn_away, "no token came")
             return
         self._authenticate(token)
 
     def _authenticate(self, token: str | None) -> None:
-        """Let the peer in with a token, or have it go on with another one."""
+        """Admit the subscriber with its first token, or replace its token by another."""
         try:
             granted = grant(self._state, token)
         except TokenError as error:
@@ -139,11 +131,13 @@ class Subscriber:
             self._expiry = asyncio.get_running_loop().call_later(left_seconds, self._turn_away, "the token has expired")
         if self._subscriptions is not None:
             self._subscriptions.narrow(granted)
-            if self._ears is not None:
-                self._ears.narrow()
+            if self._listening_in is not None:
+                self._listening_in.narrow()
             self._answer(Authenticated(at=self._state.registry.now()))
             return
-        self._subscriptions = Subscriptions(self._state.registry, self._outbox, granted, lambda: self._end(1000, "call ended"))
+        self._subscriptions = Subscriptions(
+            self._state.registry, self._outbox, granted, self._state.limits, lambda: self._end(1000, "call ended")
+        )
         self._outbox.answer(msgspec.json.encode(self._subscriptions.live()))
 
     def _turn_away(self, reason: str) -> None:
@@ -152,23 +146,23 @@ class Subscriber:
         self._end(wire.BAD_TOKEN, reason)
 
     def _end(self, code: int, reason: str) -> None:
-        """Close the socket with this code, after what was sent so far; what the peer still sends is not looked at."""
+        """Close the socket with this code once what was sent so far is taken. Messages that the peer still sends are ignored."""
         self._over, self._close_code = True, code
         self.socket.interrupt(code, reason)
 
-    async def _listen(self) -> None:
+    async def _receive_all(self) -> None:
         while True:
             message = await self.socket.receive()
             match message.type:
                 case WSMsgType.TEXT:
                     self._receive(message.data)
                 case WSMsgType.BINARY:
-                    if self._counts():
-                        self._refuse("protocol", "subscriber sent a binary message, where text is expected")
+                    if self._allowed():
+                        self._refuse("protocol", "subscriber sent a binary message, but requests are text")
                 case WSMsgType.ERROR if isinstance(message.data, Interruption):
-                    await self._taken()
+                    await self._last_events_taken()
                     self._outbox.close()
-                    # No drain: on a stalled peer it never ends, and the peer's answer is waited for anyway.
+                    # No drain: it never ends if the peer stalls, and close() waits for the peer's answer anyway.
                     await self.socket.close(code=message.data.code, message=message.data.reason.encode()[:123], drain=False)
                     return
                 case WSMsgType.ERROR:
@@ -178,29 +172,31 @@ class Subscriber:
                 case _:
                     return
 
-    async def _taken(self) -> None:
-        """Return when the peer has taken what it was sent, or takes no more."""
+    async def _last_events_taken(self) -> None:
+        """Return when the peer has taken everything that was sent, or has taken nothing for `Limits.last_events_seconds`."""
+        patience_seconds = self._state.limits.last_events_seconds
         left, since = self._transport.get_write_buffer_size(), time.monotonic()
-        while left and not self._transport.is_closing() and time.monotonic() - since < IDLE_SECONDS:
+        while left and not self._transport.is_closing() and time.monotonic() - since < patience_seconds:
             await asyncio.sleep(LOOK_SECONDS)
             if (left_now := self._transport.get_write_buffer_size()) < left:
                 left, since = left_now, time.monotonic()
 
-    def _counts(self) -> bool:
-        """Take one message off the peer's allowance; close the socket when there is none left. Return whether to look at the message."""
+    def _allowed(self) -> bool:
+        """Return whether to process a message: the socket stays open, and the peer's allowance is not used up. Count it; close if it is."""
+        limits = self._state.limits
         if self._over:
             return False
         now = time.monotonic()
-        self._allowance = min(MESSAGES_AT_ONCE, self._allowance + (now - self._counted_at) * MESSAGES_PER_SECOND) - 1
+        self._allowance = min(limits.messages_at_once, self._allowance + (now - self._counted_at) * limits.messages_per_second) - 1
         self._counted_at = now
         if self._allowance >= 0:
             return True
-        self._refuse("too-many", f"more than {MESSAGES_PER_SECOND:.0f} messages a second")
+        self._refuse("too-many", f"more than {limits.messages_per_second:.0f} messages per second")
         self._end(wire.FORBIDDEN, "too many messages")
         return False
 
     def _receive(self, text: str) -> None:
-        if not self._counts():
+        if not self._allowed():
             return
         try:
             request = wire.decode(text)
@@ -223,17 +219,17 @@ class Subscriber:
             case wire.Unsubscribe():
                 subscriptions.unsubscribe(request)
             case wire.Listen(call_sid):
-                self._opened_ears(subscriptions).listen(call_sid, allowed=self._state.config.listen)
+                self._listening(subscriptions).listen(call_sid, allowed=self._state.config.listen)
             case wire.Unlisten(call_sid):
-                self._opened_ears(subscriptions).unlisten(call_sid)
+                self._listening(subscriptions).unlisten(call_sid)
             case wire.Ping():
                 self._answer(Pong(at=self._state.registry.now()))
 
-    def _opened_ears(self, subscriptions: Subscriptions) -> Ears:
-        if self._ears is None:
-            backlog = Backlog(self._transport.get_extra_info("socket"))
-            self._ears = Ears(self._state.registry, self._state.counters, self._outbox, subscriptions, backlog)
-        return self._ears
+    def _listening(self, subscriptions: Subscriptions) -> ListeningIn:
+        if self._listening_in is None:
+            unacknowledged = UnacknowledgedBytes(self._transport.get_extra_info("socket"))
+            self._listening_in = ListeningIn(self._state, self._outbox, subscriptions, unacknowledged)
+        return self._listening_in
 
     def _refuse(self, code: str, message: str) -> None:
         self._answer(Refusal(code=code, message=message, at=self._state.registry.now()))
@@ -242,23 +238,24 @@ class Subscriber:
         self._outbox.answer(encode(answer))
 
     def _cut_off(self, reason: Lagged | Exception) -> None:
-        """Close the socket of a subscriber that was given up: it comes back with its position."""
+        """Close the socket of a subscriber that was given up: it should reconnect with its position."""
         self._over = True
         if isinstance(reason, Lagged):
             self._state.counters.lagged += 1
-            log.info("a subscriber was cut off: %s", reason)
-            self._close_code, words = wire.LAGGED, "lagged: come back with your position"
+            log.info("a subscriber was disconnected: %s", reason)
+            self._close_code, words = wire.LAGGED, "lagged: reconnect with your position"
         else:
             log.error("events could not be handed to a subscriber", exc_info=reason)
-            self._close_code, words = wire.FAILED, "the hub failed on this socket: come back with your position"
-        # Not by socket.close(): that waits for a drain which a stalled peer never gives. Losing the connection ends receive().
-        with suppress(RuntimeError):  # gone already; uvloop says so
+            self._close_code, words = wire.FAILED, "the hub failed on this socket: reconnect with your position"
+        # Not by socket.close(): it waits until the close frame is taken, which a stalled peer never does. Losing the connection ends
+        # receive().
+        with suppress(RuntimeError):  # the connection is already gone: uvloop raises that
             self._transport.write(close_frame(self._close_code, words))
         self._state.rounds.after(ABORT_SECONDS, self._transport.abort)
 
 
 async def client(request: web.Request) -> web.StreamResponse:
-    """Serve one subscriber. 403 for a page of another origin, 429 for one address with too many sockets, before the upgrade."""
+    """Serve one subscriber. Before the upgrade: 403 for a web page of another origin, 429 for an address with too many sockets."""
     state = request.app[STATE]
     check_origin(request)
     address = request.remote or ""

@@ -1,7 +1,7 @@
-"""`GET /`: the page that people watch calls with, and the files it is made of.
+"""`GET /`: the dashboard, a web page for watching calls, and the files it is made of.
 
-Knows where the files are and how a browser may treat them. The page itself is `clients/dashboard`, which this floor may not import:
-it is found as a folder, and a hub that was installed without it says so.
+Knows where the files are and how a browser may treat them. The page itself is `clients/dashboard`, which the hub may not import: it is
+found as a folder, and a hub that was installed without it says so in a sentence.
 """
 
 import importlib.util
@@ -18,16 +18,16 @@ _TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-"""What is served, and as what: a machine's own table of types may lack JavaScript, and `nosniff` would then forbid it."""
+"""The endings that are served, with their types. The machine's own table may lack JavaScript, which `nosniff` would then block."""
 
 _HEADERS = {
-    # Everything comes from here, and nothing is inline: a call's words can neither run nor fetch anything. It may be framed by other
-    # tools on purpose; it holds no cookie that a frame could abuse.
+    # Everything comes from the hub, and nothing is inline: words of a call can neither run nor fetch anything. Other tools may show the
+    # page in a frame, on purpose: it has no cookie that a frame could abuse.
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; object-src 'none'",
     "X-Content-Type-Options": "nosniff",
-    # The page may be opened with a token in its address.
+    # The page's address may carry a token.
     "Referrer-Policy": "no-referrer",
-    # File names carry no version, so a browser asks each time, and is mostly told that nothing changed.
+    # File names carry no version, so a browser must ask each time; usually the answer is that nothing changed.
     "Cache-Control": "no-cache",
 }
 
@@ -36,7 +36,7 @@ routes = web.RouteTableDef()
 
 @cache
 def folder() -> Path | None:
-    """Return the folder with the page, or None where only the hub was installed."""
+    """Return the folder of the page; None if only the hub is installed."""
     spec = importlib.util.find_spec("clients")
     for place in (spec.submodule_search_locations or ()) if spec else ():
         if (page := Path(place) / "dashboard" / "index.html").is_file():
@@ -46,20 +46,20 @@ def folder() -> Path | None:
 
 @routes.get("/")
 async def dashboard(_: web.Request) -> web.StreamResponse:
-    """Give the page."""
+    """Return the page."""
     return _file("index.html")
 
 
 @routes.get("/dashboard/settings.json")
 async def settings(request: web.Request) -> web.StreamResponse:
-    """Tell the page what this hub can do: whether calls may be listened to, and for how many minutes ended ones are kept."""
+    """Return what the page needs to know of this hub: whether people may listen in, and for how many minutes ended calls are kept."""
     config = request.app[STATE].config
     return web.json_response({"listen": config.listen, "keepMinutes": config.keep_minutes}, headers=_HEADERS)
 
 
 @routes.get(r"/dashboard/{name:[\w-]+\.\w+}")
 async def file(request: web.Request) -> web.StreamResponse:
-    """Give one of the page's files."""
+    """Return one of the page's files."""
     return _file(request.match_info["name"])
 
 

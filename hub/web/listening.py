@@ -1,46 +1,45 @@
-"""What one socket at `/client` hears: live calls' sound, where the hub lets people listen in.
+"""The live audio that one socket at `/client` listens to, on a hub with HUB_LISTEN.
 
-Sound that is late is worth nothing. So it is written while the socket has room and dropped while it has none: it never waits in the
-outbox, and never makes a transcript wait there. Knows what is allowed by asking who knows; no call.
+Late audio is worth nothing. So a block is written while the socket has room and skipped while it has none: audio never waits in the outbox,
+and never makes a transcript wait there. Knows which calls this socket listens to. `subscriptions.py` knows which calls it may see, and so
+may listen to.
 """
 
 import logging
 
 from hub.events import Listening, Unlistened, encode
-from hub.ops.counters import Counters
 from hub.topics.live_audio import MAX_LISTENERS, LiveAudio
 from hub.topics.outbox import Outbox
-from hub.topics.registry import Record, Registry
+from hub.topics.registry import Record
 from hub.web.frames import binary_frame
-from hub.web.sockets import Backlog
+from hub.web.sockets import UnacknowledgedBytes
+from hub.web.state import State
 from hub.web.subscriptions import NO_SUCH_CALL, Subscriptions
 
 log = logging.getLogger(__name__)
 
-MOST_CALLS = 16
-"""Calls one socket may hear at once: nobody follows two voices, but a program may record a small team."""
-
 LATE_BYTES = 12 * 1024
-"""A peer that has so much yet to acknowledge is three quarters of a second behind (16 bytes a ms), and would only fall further."""
+"""Blocks are skipped for a peer with more unacknowledged bytes than this: at 16 bytes per ms it is 0.75 s behind, and falling further."""
 
 
-class Ears:
-    """Listens, and says on the outbox what came of it."""
+class ListeningIn:
+    """One socket's listening: starts and stops it, and answers the subscriber on its outbox."""
 
-    __slots__ = ("_backlog", "_counters", "_listeners", "_outbox", "_registry", "_subscriptions")
+    __slots__ = ("_counters", "_listeners", "_most_calls", "_outbox", "_registry", "_subscriptions", "_unacknowledged")
 
-    def __init__(self, registry: Registry, counters: Counters, outbox: Outbox, subscriptions: Subscriptions, backlog: Backlog) -> None:
-        """`subscriptions` knows what may be seen, and so what may be heard."""
-        self._registry = registry
-        self._counters = counters
+    def __init__(self, state: State, outbox: Outbox, subscriptions: Subscriptions, unacknowledged: UnacknowledgedBytes) -> None:
+        """`subscriptions` are the same socket's; `unacknowledged` counts what its peer has yet to acknowledge."""
+        self._registry = state.registry
+        self._counters = state.counters
+        self._most_calls = state.limits.calls_listened
         self._outbox = outbox
         self._subscriptions = subscriptions
-        self._backlog = backlog
-        self._listeners: dict[str, _Listener] = {}
-        """What is heard now, by callSid."""
+        self._unacknowledged = unacknowledged
+        self._listeners: dict[str, SocketListener] = {}
+        """The live audio that this socket gets now, by callSid."""
 
     def listen(self, call_sid: str, *, allowed: bool) -> None:
-        """Hear a live call from its next block on. `allowed`: whether this hub lets anybody listen."""
+        """Listen to a live call from its next block on. `allowed`: whether this hub lets anyone listen."""
         refuse = self._subscriptions.refuse
         if not allowed:
             refuse("listen-off", "nobody can listen to calls on this hub; HUB_LISTEN=1 allows it", call_sid)
@@ -49,40 +48,41 @@ class Ears:
         if record is None or not self._subscriptions.allows(record):
             refuse("unknown-call", NO_SUCH_CALL, call_sid)
         elif not record.live:
-            refuse("call-over", "the call is over, and the hub keeps no sound", call_sid)
+            refuse("call-over", "the call is over, and the hub keeps no audio", call_sid)
         elif call_sid in self._listeners:
-            refuse("already-listening", "this socket hears that call already", call_sid)
-        elif len(self._listeners) >= MOST_CALLS:
-            refuse("too-many", f"a socket may hear {MOST_CALLS} calls at once", call_sid)
+            refuse("already-listening", "this socket already listens to that call", call_sid)
+        elif len(self._listeners) >= self._most_calls:
+            refuse("too-many", f"a socket may listen to {self._most_calls} calls at once", call_sid)
         elif record.live_audio.full:
-            refuse("too-many", f"{MAX_LISTENERS} listen to this call already", call_sid)
+            refuse("too-many", f"{MAX_LISTENERS} subscribers already listen to this call", call_sid)
         else:
             self._begin(record)
 
     def _begin(self, record: Record) -> None:
-        self._subscriptions.stay = True  # who came to listen stays, also when a transcript is over that was asked for by hand
-        listener = self._listeners[record.call_sid] = _Listener(self, record.call_sid, record.live_audio)
-        self._answer(Listening(call_sid=record.call_sid, id=record.live_audio.number, at=self._registry.now()))
-        record.live_audio.listeners[listener] = None
+        call_sid, live_audio = record.call_sid, record.live_audio
+        self._subscriptions.stay = True  # a socket that listens stays open, also after the end of a call that it follows by a bare callSid
+        listener = self._listeners[call_sid] = SocketListener(self, call_sid, live_audio)
+        self._answer(Listening(call_sid=call_sid, id=live_audio.number, at=self._registry.now()))
+        live_audio.listeners[listener] = None
         self._counters.listeners += 1
-        log.info("call=%s somebody listens in, %d now", record.call_sid, len(record.live_audio.listeners))
+        log.info("call=%s a subscriber listens in, %d now", call_sid, len(live_audio.listeners))
 
     def unlisten(self, call_sid: str) -> None:
-        """Hear it no longer."""
+        """Stop listening to a call."""
         if call_sid in self._listeners:
             self._leave(call_sid, "you asked for it")
         else:
-            self._subscriptions.refuse("not-listening", "this socket does not hear that call", call_sid)
+            self._subscriptions.refuse("not-listening", "this socket does not listen to that call", call_sid)
 
     def narrow(self) -> None:
-        """After another token: hear no longer what it does not allow."""
+        """Stop listening to calls that the socket's new token does not allow."""
         for call_sid in list(self._listeners):
             record = self._registry.find(call_sid)
             if record is None or not self._subscriptions.allows(record):
                 self._leave(call_sid, "the token no longer allows it")
 
     def close(self) -> None:
-        """Listen to nothing any more; nobody is told."""
+        """Stop listening to everything, without an answer: the socket is closed."""
         for listener in self._listeners.values():
             listener.leave()
         self._counters.listeners -= len(self._listeners)
@@ -93,44 +93,44 @@ class Ears:
         self.over(call_sid, reason)
 
     def over(self, call_sid: str, reason: str) -> None:
-        """Say that nothing follows of a call, and why."""
+        """Answer that nothing more follows of a call, and why."""
         listener = self._listeners.pop(call_sid)
         self._counters.listeners -= 1
         self._answer(Unlistened(call_sid=call_sid, id=listener.number, reason=reason, at=self._registry.now()))
-        log.info("call=%s somebody stopped listening: %s", call_sid, reason)
+        log.info("call=%s a subscriber stopped listening: %s", call_sid, reason)
 
-    def receive(self, payload: bytes) -> None:
-        """Take one block of any call that is listened to, or let it go."""
-        if self._backlog.bytes() > LATE_BYTES or not self._outbox.offer(binary_frame(payload)):
+    def write(self, payload: bytes) -> None:
+        """Write one block of a call to the socket, or skip it."""
+        if self._unacknowledged.count() > LATE_BYTES or not self._outbox.offer(binary_frame(payload)):
             self._counters.sound_dropped += 1
 
     def _answer(self, answer: Listening | Unlistened) -> None:
         self._outbox.answer(encode(answer))
 
 
-class _Listener:
-    """One socket's ear on one call. Implements `Listener`."""
+class SocketListener:
+    """One socket's part in one call's live audio. Implements `Listener`."""
 
-    __slots__ = ("_audio", "_call_sid", "_ears")
+    __slots__ = ("_call_sid", "_listening_in", "_live_audio")
 
-    def __init__(self, ears: Ears, call_sid: str, audio: LiveAudio) -> None:
-        self._ears = ears
+    def __init__(self, listening_in: ListeningIn, call_sid: str, live_audio: LiveAudio) -> None:
+        self._listening_in = listening_in
         self._call_sid = call_sid
-        self._audio = audio
+        self._live_audio = live_audio
 
     @property
     def number(self) -> int:
         """What tells this call's audio from every other's."""
-        return self._audio.number
+        return self._live_audio.number
 
     def receive(self, payload: bytes) -> None:
         """See Listener."""
-        self._ears.receive(payload)
+        self._listening_in.write(payload)
 
     def ended(self, reason: str) -> None:
         """See Listener."""
-        self._ears.over(self._call_sid, reason)
+        self._listening_in.over(self._call_sid, reason)
 
     def leave(self) -> None:
         """Receive nothing more."""
-        self._audio.listeners.pop(self, None)
+        self._live_audio.listeners.pop(self, None)

@@ -1,7 +1,8 @@
-"""`/metrics`, for Prometheus.
+"""`GET /metrics`: the hub's numbers for Prometheus.
 
-Everything is read when Prometheus asks: from plain counters, from the calls' timelines, from the subscribers' cursors. So it costs no
-frame and no delivery. Labels are words of a known few, never a call or a number: those would be a series for each.
+All numbers are read when Prometheus asks: from plain counters, from the calls' timelines, from the subscribers' cursors. So metrics cost
+nothing per frame or delivery. Labels have few possible values and never hold a callSid or a phone number: Prometheus keeps a time series
+for each value. Does not know when something is counted.
 """
 
 import asyncio
@@ -23,35 +24,35 @@ from hub.web.state import STATE, State
 routes = web.RouteTableDef()
 
 PULSE_SECONDS = 0.25
-"""How often the event loop's lag is felt: often enough to meet a stall of a second, too seldom to be one."""
+"""How often the event loop's lag is measured: often enough to see any stall of a second, seldom enough to cost nothing."""
 
 
 @routes.get("/metrics")
 async def metrics(request: web.Request) -> web.Response:
-    """Give the counters in Prometheus' text format."""
+    """Return all metrics in Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Numbers(request.app[STATE]))
+    registry.register(HubCollector(request.app[STATE]))
     ProcessCollector(registry=registry)
     return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
-async def feel_lag(lag_seconds: Durations, clock: Callable[[], float]) -> None:
-    """Note how late the event loop wakes this, until cancelled: so late is it for everybody else, too."""
+async def measure_lag(lag_seconds: Durations, clock: Callable[[], float]) -> None:
+    """Record how late the event loop wakes this coroutine, until cancelled: every other call on the loop is served as late."""
     while True:
         due = clock() + PULSE_SECONDS
         await asyncio.sleep(PULSE_SECONDS)
         lag_seconds.add(max(0.0, clock() - due))
 
 
-class Numbers(Collector):
-    """What the hub knows of itself, as Prometheus wants it. Durations are seconds, as is the custom there."""
+class HubCollector(Collector):
+    """Turns the hub's counters and current state into Prometheus metrics. Durations are seconds, as Prometheus recommends."""
 
     def __init__(self, state: State) -> None:
         self._state = state
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric."""
-        version = GaugeMetricFamily("hub_info", "Always 1; says which version this is", labels=["version"])
+        version = GaugeMetricFamily("hub_info", "Always 1; the label is the version of the hub", labels=["version"])
         version.add_metric([__version__], 1)
         yield version
         yield from self._calls()
@@ -59,12 +60,12 @@ class Numbers(Collector):
         yield from self._subscribers()
         yield from self._agents()
         yield from _providers(self._state.counters.providers)
-        refused = CounterMetricFamily("hub_refused", "Sockets turned away", labels=["door", "reason"])
+        refused = CounterMetricFamily("hub_refused", "Sockets and requests refused", labels=["door", "reason"])
         for key, count in self._state.counters.refused.items():
             door, _, reason = key.partition(" ")
             refused.add_metric([door, reason], count)
         yield refused
-        lag = HistogramMetricFamily("hub_loop_lag_seconds", "How late the event loop wakes who asked to be woken")
+        lag = HistogramMetricFamily("hub_loop_lag_seconds", "How late the event loop runs what is due")
         lag.add_metric([], *_buckets(self._state.counters.lag_seconds))
         yield lag
 
@@ -72,14 +73,14 @@ class Numbers(Collector):
         counters, calls, registry = self._state.counters, self._state.calls, self._state.registry
         yield GaugeMetricFamily("hub_live_calls", "Calls that are live", value=calls.live)
         yield GaugeMetricFamily("hub_known_calls", "Calls that are live or kept after their end", value=len(registry))
-        yield GaugeMetricFamily("hub_history_bytes", "Events kept for those who come later", value=registry.kept_bytes)
+        yield GaugeMetricFamily("hub_history_bytes", "Bytes of events kept for subscribers that come later", value=registry.kept_bytes)
         yield GaugeMetricFamily("hub_draining", "1 while the hub is stopping", value=calls.draining)
-        yield CounterMetricFamily("hub_calls", "Calls begun", value=counters.calls)
+        yield CounterMetricFamily("hub_calls", "Calls started", value=counters.calls)
         ended = CounterMetricFamily("hub_calls_ended", "Calls ended", labels=["reason", "transcript"])
         for (reason, transcript), count in counters.ended.items():
             ended.add_metric([reason, transcript], count)
         yield ended
-        delivered = CounterMetricFamily("hub_deliveries", "Events that subscribers were handed; merged interims count", labels=["kind"])
+        delivered = CounterMetricFamily("hub_deliveries", "Events delivered to subscribers; merged interims count once", labels=["kind"])
         for kind, count in zip(("durable", "interim"), registry.delivered, strict=True):
             delivered.add_metric([kind], count)
         yield delivered
@@ -87,56 +88,62 @@ class Numbers(Collector):
     def _streams(self) -> Iterator[Metric]:
         counters, calls = self._state.counters, self._state.calls
         yield GaugeMetricFamily("hub_live_streams", "Twilio streams that are live", value=calls.live_streams)
-        yield CounterMetricFamily("hub_streams", "Twilio streams begun", value=counters.streams)
+        yield CounterMetricFamily("hub_streams", "Twilio streams started", value=counters.streams)
         yield _by_code("hub_streams_closed", "Sockets at /twilio and /agent closed", counters.streams_closed)
-        yield CounterMetricFamily("hub_malformed", "And those closed for breaking the protocol", value=counters.malformed)
-        yield CounterMetricFamily("hub_frames", "Media messages taken in", value=counters.frames)
-        lost = calls.amiss_bytes()
+        yield CounterMetricFamily("hub_malformed", "Of these, closed because a message broke the protocol", value=counters.malformed)
+        yield CounterMetricFamily("hub_frames", "Media messages received", value=counters.frames)
+        amiss = calls.amiss_bytes()
         for fate, meaning in (
-            ("filled", "Silence put where no audio had come"),
-            ("late", "Audio that came when silence had left in its place"),
-            ("dropped", "Audio whose timestamp was not believed"),
+            ("filled", "Silence put in place of audio that did not arrive in time"),
+            ("late", "Audio that arrived after silence had left in its place"),
+            ("dropped", "Audio discarded because its timestamp could not be true"),
         ):
             family = CounterMetricFamily(f"hub_audio_{fate}_seconds", meaning, labels=["track"])
             for track in TRACKS:
-                family.add_metric([track], lost[track, fate] / BYTES_PER_MS / 1000)
+                family.add_metric([track], amiss[track, fate] / BYTES_PER_MS / 1000)
             yield family
 
     def _agents(self) -> Iterator[Metric]:
         agents, calls = self._state.counters.agents, self._state.calls
-        yield GaugeMetricFamily("hub_agent_calls", "Live calls that agents answer", value=calls.answering)
-        yield CounterMetricFamily("hub_agent_interruptions", "Times that a caller cut in", value=agents.interruptions)
-        tools = CounterMetricFamily("hub_agent_tools", "Uses of agents' tools", labels=["outcome"])
+        yield GaugeMetricFamily("hub_agent_calls", "Live calls that are answered by agents", value=calls.answering)
+        yield CounterMetricFamily("hub_agent_interruptions", "Times that a caller interrupted an agent", value=agents.interruptions)
+        tools = CounterMetricFamily("hub_agent_tools", "Tool calls by agents", labels=["outcome"])
         for outcome in get_args(OutcomeKind):
             tools.add_metric([outcome], agents.tools[outcome])
         yield tools
-        answer = HistogramMetricFamily("hub_agent_answer_seconds", "From a caller's silence to the first sound of the agent's answer")
+        answer = HistogramMetricFamily("hub_agent_answer_seconds", "From the end of a caller's speech to the first audio of an answer")
         answer.add_metric([], *_buckets(agents.answer_seconds))
         yield answer
 
     def _subscribers(self) -> Iterator[Metric]:
         counters, rounds = self._state.counters, self._state.rounds
         yield GaugeMetricFamily("hub_subscribers", "Open sockets at /client", value=counters.subscribers)
-        yield GaugeMetricFamily("hub_subscribers_behind", "Subscribers whose socket has no room now", value=len(rounds))
-        yield GaugeMetricFamily("hub_outbox_bytes", "What waits for them", value=rounds.waiting_bytes())
-        yield GaugeMetricFamily("hub_outbox_stalled_seconds", "How long the slowest has taken nothing", value=rounds.longest_seconds())
-        yield CounterMetricFamily("hub_subscribers_lagged", "Subscribers cut off because they were too slow", value=counters.lagged)
-        yield GaugeMetricFamily("hub_listeners", "Who listens to a call now", value=counters.listeners)
-        yield CounterMetricFamily("hub_sound_dropped", "Blocks of sound that a listener had no room for", value=counters.sound_dropped)
+        yield GaugeMetricFamily("hub_subscribers_behind", "Subscribers whose socket has no room: events wait for them", value=len(rounds))
+        yield GaugeMetricFamily("hub_outbox_bytes", "Bytes waiting for these subscribers", value=rounds.waiting_bytes())
+        yield GaugeMetricFamily(
+            "hub_outbox_stalled_seconds", "How long the slowest of them has taken nothing", value=rounds.longest_seconds()
+        )
+        yield CounterMetricFamily("hub_subscribers_lagged", "Subscribers disconnected because they were too slow", value=counters.lagged)
+        yield GaugeMetricFamily("hub_listeners", "Subscribers that listen to a call now, counted once per call", value=counters.listeners)
+        yield CounterMetricFamily(
+            "hub_sound_dropped", "Blocks of live audio skipped for listeners that were behind", value=counters.sound_dropped
+        )
         yield _by_code("hub_subscribers_closed", "Sockets at /client closed", counters.closed)
 
 
 def _providers(providers: Mapping[str, ProviderCounters]) -> Iterator[Metric]:
     labels = ["provider"]
-    live = GaugeMetricFamily("hub_provider_sessions", "Sessions with providers, open now", labels=labels)
-    begun = CounterMetricFamily("hub_provider_sessions_begun", "Sessions with providers begun", labels=labels)
+    live = GaugeMetricFamily("hub_provider_sessions", "Open sessions with providers", labels=labels)
+    begun = CounterMetricFamily("hub_provider_sessions_begun", "Sessions with providers started", labels=labels)
     sent = CounterMetricFamily("hub_provider_audio_seconds", "Audio sent to providers; stereo counts once", labels=labels)
-    broken = CounterMetricFamily("hub_provider_reconnects", "Connections that broke or could not be made", labels=labels)
-    restored = CounterMetricFamily("hub_provider_restored", "Connections made again", labels=labels)
-    refused = CounterMetricFamily("hub_provider_refused", "Times a provider failed a call for good", labels=labels)
-    repeats = CounterMetricFamily("hub_provider_repeats", "Words heard twice and told once", labels=labels)
-    gaps = CounterMetricFamily("hub_provider_gap_seconds", "Audio that nobody transcribed, per track", labels=labels)
-    handshake = HistogramMetricFamily("hub_provider_handshake_seconds", "From dialling until audio may flow", labels=labels)
+    broken = CounterMetricFamily("hub_provider_reconnects", "Connections that broke or could not be opened", labels=labels)
+    restored = CounterMetricFamily("hub_provider_restored", "Connections reopened after a break", labels=labels)
+    refused = CounterMetricFamily("hub_provider_refused", "Times that a provider gave up on a call for good", labels=labels)
+    repeats = CounterMetricFamily(
+        "hub_provider_repeats", "Words recognized again after a reconnect, and not published twice", labels=labels
+    )
+    gaps = CounterMetricFamily("hub_provider_gap_seconds", "Audio that was not transcribed, per track", labels=labels)
+    handshake = HistogramMetricFamily("hub_provider_handshake_seconds", "From dialling a provider until it accepts audio", labels=labels)
     interim = HistogramMetricFamily("hub_provider_interim_seconds", "From sending audio to an interim that covers it", labels=labels)
     final = HistogramMetricFamily("hub_provider_final_seconds", "From sending audio to the final that covers it", labels=labels)
     for name, counters in providers.items():
@@ -162,6 +169,6 @@ def _by_code(name: str, meaning: str, closed: Mapping[int, int]) -> Metric:
 
 
 def _buckets(durations: Durations) -> tuple[list[tuple[str, float]], float]:
-    """Return a histogram as Prometheus wants it: how many were at most each bound, and the sum of all."""
+    """Return a histogram in Prometheus' form: for each bound, how many durations were at most that long; and the sum of all durations."""
     names = [str(bound) for bound in durations.bounds] + ["+Inf"]
     return list(zip(names, (float(count) for count in accumulate(durations.counts)), strict=True)), durations.total

@@ -1,7 +1,16 @@
-"""Is it Twilio? `X-Twilio-Signature` on webhooks and on the WebSocket upgrade, against the address that Twilio was given.
+"""Proof that a request is Twilio's: the header `X-Twilio-Signature` of webhooks and of WebSocket upgrades.
 
-That address is made of HUB_PUBLIC_URL and the path as it came, never of `Host` or `X-Forwarded-…`: anyone can write those. Sources:
-twilio.com/docs/usage/webhooks/webhooks-security, …/webhook-shared-keys (for `X-Twilio-Webhooks-Signature-Settings`).
+Twilio signs the address it was given, with the form of a webhook. The hub checks the signature against HUB_PUBLIC_URL and the path and
+query exactly as they arrived. It never uses `Host` or `X-Forwarded-…`: anyone can write those, and a signature that Twilio made for
+another server would then fit.
+
+**Why stream tokens exist beside signatures.** A signature needs the account's auth token, and proves every request of that account. A hub
+without the auth token, for instance one that a TwiML Bin sends calls to, can only check what it signed itself: a token in the stream's
+`<Parameter>`s, see `hub/web/twilio.py`. Webhooks cannot carry one. So such a hub refuses webhooks, and a hub with the auth token ignores
+stream tokens.
+
+Sources: twilio.com/docs/usage/webhooks/webhooks-security, …/webhook-shared-keys (for `X-Twilio-Webhooks-Signature-Settings`). Knows HTTP
+requests; the arithmetic is in `hub/twilio/signature.py`.
 """
 
 import hashlib
@@ -28,21 +37,22 @@ log = logging.getLogger(__name__)
 FORM = "application/x-www-form-urlencoded"
 
 MAX_BODY_BYTES = 64 * 1024
-"""Twilio's webhooks have about 2 KB."""
+"""The longest accepted webhook body: Twilio's have about 2 KB."""
 
 
 def check_upgrade(request: web.Request) -> None:
-    """Refuse a WebSocket upgrade that Twilio did not sign, where signatures are wanted. Raises: HTTPForbidden."""
-    check_origin(request)  # Twilio is no browser
+    """Refuse a WebSocket upgrade of a web page, and one that Twilio did not sign on a hub that can check it. Raises: HTTPForbidden."""
+    check_origin(request)  # a web page's browser sends an Origin, Twilio does not
     config = request.app[STATE].config
     if config.proof == "signature":
         _check(request, addresses(config.public_url, request.raw_path, upgrade=True), MultiDict())
 
 
 async def webhook(request: web.Request) -> MultiMapping[str]:
-    """Return what a webhook tells, once it is proved to be Twilio's.
+    """Return the parameters of a webhook, once it is proved to be Twilio's.
 
-    Without an auth token there is no proof: then webhooks are served only where streams need none either. Raises: HTTPException.
+    Without an auth token there is no proof. Webhooks are then served only on a hub whose streams need no proof either. Raises:
+    HTTPException.
     """
     check_origin(request)
     config = request.app[STATE].config
@@ -50,14 +60,14 @@ async def webhook(request: web.Request) -> MultiMapping[str]:
     form = MultiDict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True)) if request.content_type == FORM else MultiDict()
     match config.proof:
         case "signature":
-            if "bodySHA256" in request.query and not form:  # a JSON body: signed by its hash, which is in the URL
+            if "bodySHA256" in request.query and not form:  # a JSON body: the signature covers its hash, which is in the URL
                 if not hmac.compare_digest(hashlib.sha256(body).hexdigest(), request.query["bodySHA256"].lower()):
-                    raise _refused(request, "its body is not the one that was signed")
+                    raise _refused(request, "its body is not the one that Twilio signed")
             elif body and not form:
-                raise _refused(request, "it has a body that nobody signed")
+                raise _refused(request, "it has a body that the signature does not cover")
             _check(request, addresses(config.public_url, request.raw_path), form)
         case "token":
-            raise _refused(request, "this hub cannot tell whether it is Twilio: set TWILIO_AUTH_TOKEN, or use a TwiML Bin")
+            raise _refused(request, "this hub cannot check that it is Twilio's: set TWILIO_AUTH_TOKEN, or use a TwiML Bin")
     return form if request.method == "POST" and form else request.query
 
 
@@ -67,18 +77,18 @@ def _check(request: web.Request, urls: tuple[str, ...], parameters: MultiMapping
     if not signature:
         raise _refused(request, "it has no X-Twilio-Signature")
     if algorithm not in {HMAC_SHA1, HMAC_SHA256}:
-        raise _refused(request, "its signature is of a kind that this hub does not know")
+        raise _refused(request, "its signature has an algorithm that this hub does not know")
     if not signed(request.app[STATE].config, urls, parameters, signature, algorithm):
         raise _refused(
             request,
-            "its X-Twilio-Signature does not fit: TWILIO_AUTH_TOKEN is another account's, or HUB_PUBLIC_URL not what Twilio dialled",
+            "its X-Twilio-Signature does not fit: TWILIO_AUTH_TOKEN is another account's, or HUB_PUBLIC_URL is not the address Twilio used",
         )
 
 
 def _refused(request: web.Request, why: str) -> web.HTTPForbidden:
     state = request.app[STATE]
     state.counters.refused["twilio signature"] += 1
-    log.warning("a request to %s was refused: %s", request.rel_url.path, why)  # one of three: others have no route here
+    log.warning("a request to %s was refused: %s", request.rel_url.path, why)  # a path of ours: other paths have no route to here
     return web.HTTPForbidden(text=f"{why}\n")
 
 

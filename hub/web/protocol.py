@@ -1,6 +1,7 @@
-"""The subscriber protocol of `/client`: what a subscriber may ask for, and with which codes the hub closes. Sans-I/O.
+"""The subscriber protocol of `/client`: the messages that a subscriber may send, and the codes with which the hub closes. Sans-I/O.
 
-The bare form is a callSid as text. Everything else is one JSON object with an `action`: the tag of one of the structs below.
+A subscriber sends a bare callSid as text, or a JSON object whose `action` is the tag of one of the structs below. Knows no socket and no
+call.
 """
 
 import re
@@ -13,32 +14,32 @@ from hub.numbers import EXAMPLE, normal
 from hub.topics.log import Position
 
 MAX_MESSAGE_BYTES = 16 * 1024
-"""The longest sensible message is a subscription of a few hundred bytes."""
+"""The longest message that makes sense is a token of a few thousand bytes; a subscription has a few hundred."""
 
 FAILED = 1011
 """Come back with your position: the hub failed on this socket."""
 LAGGED = 4408
-"""Come back with your position: you were too slow."""
+"""Close code: the subscriber was too slow. It should reconnect with its position."""
 STOPPING = 4409
-"""Come back with your position: this hub is stopping."""
+"""Close code: the hub is stopping. The subscriber should reconnect with its position."""
 BAD_TOKEN = 4501
-"""Do not come back with this token."""
+"""Close code: no token, or a wrong or expired one. Reconnecting with the same token is useless."""
 FORBIDDEN = 4503
-"""Do not come back: not allowed, or too much at once."""
+"""Close code: not allowed, or too many messages. The subscriber should not repeat what it did."""
 UNKNOWN_CALL = 4504
-"""Do not come back: no such call."""
+"""Close code: no such call. Reconnecting is useless."""
 
 _BARE = re.compile(r"[A-Za-z0-9_\-]{1,64}")
 
 
 class Bare(msgspec.Struct, frozen=True):
-    """A callSid as text: the whole call, then a normal close."""
+    """A callSid as text: follow the whole call, then be closed with 1000."""
 
     call_sid: str
 
 
 class Subscribe(msgspec.Struct, frozen=True, kw_only=True, tag_field="action", tag="subscribe", rename="camel", forbid_unknown_fields=True):
-    """Follow one call, from the start or after a position; or every call of a number; or the list of all calls: exactly one of them."""
+    """Follow one call, from its start or after a position; or all calls of a number; or the list of all calls. Exactly one of these."""
 
     call_sid: str | None = None
     number: str | None = None
@@ -50,7 +51,7 @@ class Subscribe(msgspec.Struct, frozen=True, kw_only=True, tag_field="action", t
 class Unsubscribe(
     msgspec.Struct, frozen=True, kw_only=True, tag_field="action", tag="unsubscribe", rename="camel", forbid_unknown_fields=True
 ):
-    """Follow it no longer. Exactly one of the three."""
+    """Stop following a call, a number or the list of all calls. Exactly one of these."""
 
     call_sid: str | None = None
     number: str | None = None
@@ -58,25 +59,25 @@ class Unsubscribe(
 
 
 class Listen(msgspec.Struct, frozen=True, tag_field="action", tag="listen", rename="camel", forbid_unknown_fields=True):
-    """Hear a live call, from now on."""
+    """Listen to a live call, from now on."""
 
     call_sid: str
 
 
 class Unlisten(msgspec.Struct, frozen=True, tag_field="action", tag="unlisten", rename="camel", forbid_unknown_fields=True):
-    """Hear it no longer."""
+    """Stop listening to a call."""
 
     call_sid: str
 
 
 class Authenticate(msgspec.Struct, frozen=True, tag_field="action", tag="authenticate"):
-    """Show a token: the first one, or one that replaces it."""
+    """Show a token: the first one, or one that replaces an earlier one."""
 
     token: str
 
 
 class Ping(msgspec.Struct, frozen=True, tag_field="action", tag="ping"):
-    """Ask for a sign of life."""
+    """Ask the hub for a `pong`."""
 
 
 Action: TypeAlias = Subscribe | Unsubscribe | Listen | Unlisten | Authenticate | Ping
@@ -97,9 +98,9 @@ def _number(text: str) -> str:
 
 
 def decode(text: str) -> Request:
-    """Read one message of a subscriber. A bare callSid and a bare token need no JSON.
+    """Decode one message of a subscriber. A bare callSid and a bare token need no JSON.
 
-    Raises: WireError that says what would be right; the socket can stay open after it.
+    Raises: WireError, whose text names what is wrong. The socket can stay open after it.
     """
     text = text.strip()
     if _BARE.fullmatch(text):
@@ -111,11 +112,11 @@ def decode(text: str) -> Request:
     except msgspec.ValidationError as error:
         action = _action(text)
         if action in _ACTIONS:
-            # Not the library's own words when a token is involved: they could quote it.
-            raise WireError("subscriber", f"sent a wrong {action}" + ("" if action == "authenticate" else f": {error}")) from error
-        raise WireError("subscriber", "sent an action that is none of " + ", ".join(_ACTIONS)) from error
+            # The decoder's own text is left out for `authenticate`: it could quote the token.
+            raise WireError("subscriber", f"sent a malformed {action}" + ("" if action == "authenticate" else f": {error}")) from error
+        raise WireError("subscriber", "sent no known action: it must be one of " + ", ".join(_ACTIONS)) from error
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise WireError("subscriber", "sent neither a callSid nor JSON with an action") from error
+        raise WireError("subscriber", "sent neither a callSid nor a JSON object with an action") from error
     match request:
         case Subscribe(call_sid=sid, number=number, calls=calls) | Unsubscribe(call_sid=sid, number=number, calls=calls):
             if sum(each is not None for each in (sid, number, calls)) != 1:
@@ -133,5 +134,5 @@ def _action(text: str) -> object:
     try:
         value = _any.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise WireError("subscriber", "sent neither a callSid nor JSON with an action") from error
+        raise WireError("subscriber", "sent neither a callSid nor a JSON object with an action") from error
     return value.get("action") if isinstance(value, dict) and isinstance(value.get("action"), str) else None

@@ -1,4 +1,4 @@
-"""What every door shares."""
+"""The parts of a running hub that its doors share. Knows which parts there are; does not know how they work."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -11,27 +11,30 @@ from hub.config import Config
 from hub.ops.counters import Counters
 from hub.topics.outbox import Rounds
 from hub.topics.registry import Registry
-from hub.twilio.rest import Account
-from hub.web.sockets import HubSocket, Rests
+from hub.twilio.rest import TwilioAccount
+from hub.web.limits import Limits
+from hub.web.resting import RestingSockets
+from hub.web.sockets import HubSocket
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The parts of a running hub that its doors need."""
+    """What every door gets from the application, under the key STATE."""
 
     config: Config
     registry: Registry
     calls: Calls
     rounds: Rounds
-    rests: Rests
+    resting_sockets: RestingSockets
     counters: Counters
     routing: Routing
-    account: Account | None
-    """Twilio's account; None where there is none."""
+    account: TwilioAccount | None
+    """The Twilio account whose calls the hub serves; None where there is none."""
+    limits: Limits = field(default_factory=Limits)
     addresses: Counter[str] = field(default_factory=Counter)
-    """Open sockets at /client by the peer's address."""
+    """Open sockets at /client, by the peer's address. An address without any is not in it."""
     sockets: set[HubSocket] = field(default_factory=set)
-    """Every open WebSocket, so that none outlives the hub."""
+    """Every open WebSocket, so that a stopping hub can close all of them."""
 
 
 STATE = web.AppKey("state", State)

@@ -1,4 +1,7 @@
-"""`POST /twilio/status`: how Twilio says a stream fares. Source: twilio.com/docs/voice/twiml/stream, statusCallback."""
+"""`POST /twilio/status`: Twilio's callbacks about a stream: started, stopped, failed.
+
+Source: twilio.com/docs/voice/twiml/stream, statusCallback. Knows the callback's parameters. Does not know the stream itself.
+"""
 
 import logging
 import re
@@ -12,7 +15,7 @@ from hub.web.state import STATE
 log = logging.getLogger(__name__)
 
 REASON_CHARACTERS = 300
-"""Of Twilio's words for what went wrong."""
+"""The longest error text that is published: Twilio's own have about 100, and a forged one must not fill a call's history."""
 
 routes = web.RouteTableDef()
 
@@ -20,19 +23,19 @@ _SID = re.compile(r"[A-Za-z0-9_\-]{1,64}")
 
 
 @routes.post("/twilio/status")
-@routes.get("/twilio/status", allow_head=False)  # a statusCallbackMethod of GET, in TwiML that is not ours
+@routes.get("/twilio/status", allow_head=False)  # TwiML that is not ours may set statusCallbackMethod to GET
 async def status(request: web.Request) -> web.Response:
-    """Note it in the call's log; tell subscribers of an error."""
-    told = await webhook(request)
-    call_sid, stream_sid, event = told.get("CallSid", ""), told.get("StreamSid", ""), told.get("StreamEvent", "")
+    """Log the callback under its call, and publish an error to the call's subscribers."""
+    parameters = await webhook(request)
+    call_sid, stream_sid, event = parameters.get("CallSid", ""), parameters.get("StreamSid", ""), parameters.get("StreamEvent", "")
     if not (_SID.fullmatch(call_sid) and _SID.fullmatch(stream_sid) and _SID.fullmatch(event)):
-        raise web.HTTPBadRequest(text="this is no stream callback: CallSid, StreamSid or StreamEvent is missing\n")
-    lines = CallLog(log, {"call": call_sid, "stream": stream_sid})
+        raise web.HTTPBadRequest(text="this is not a stream callback: CallSid, StreamSid or StreamEvent is missing or malformed\n")
+    call_log = CallLog(log, {"call": call_sid, "stream": stream_sid})
     if event != "stream-error":
-        lines.info("Twilio says %s", event)
+        call_log.info("Twilio reports %s", event)
         return web.Response(status=204)
-    reason = told.get("StreamError", "")[:REASON_CHARACTERS] or "Twilio does not say why"
-    code = re.search(r"\b\d{5}\b", reason)  # not all of it: a log holds nobody's words or numbers
-    lines.warning("Twilio says stream-error%s", f" {code[0]}" if code else "")
+    reason = parameters.get("StreamError", "")[:REASON_CHARACTERS] or "Twilio gives no reason"
+    code = re.search(r"\b\d{5}\b", reason)  # only the code is logged: the text may repeat a phone number
+    call_log.warning("Twilio reports stream-error%s", f" {code[0]}" if code else "")
     request.app[STATE].calls.stream_failed(call_sid, stream_sid, reason)
     return web.Response(status=204)

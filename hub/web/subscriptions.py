@@ -1,6 +1,7 @@
-"""What one socket at `/client` follows: calls, numbers, the list of all calls. Knows what a grant allows, not how it was shown; no socket.
+"""What one socket at `/client` follows: calls, numbers, the list of all calls.
 
-Nothing here waits: what is found in the registry and what is said about it happen in one turn, so no event falls between them.
+Nothing here awaits. Looking a call up in the registry, answering, and starting to follow it happen in one turn of the event loop, so no
+event can fall between them. Knows what a grant allows. Does not know how the token was shown, or the socket.
 """
 
 from collections.abc import Callable
@@ -12,58 +13,54 @@ from hub.topics.audience import Following
 from hub.topics.log import Position
 from hub.topics.outbox import Outbox
 from hub.topics.registry import Record, Registry
+from hub.web.limits import Limits
 from hub.web.protocol import Subscribe, Unsubscribe
 
-MOST_CALLS = 5000
-"""CallList one socket may follow: more than a node can carry."""
-
-MOST_NUMBERS = 1000
-"""Numbers one socket may follow; who has more follows all calls."""
-
-NO_SUCH_CALL = "no such call: it has not begun, or ended too long ago"
+NO_SUCH_CALL = "no such call: it has not begun, or it ended too long ago"
 
 
 @dataclass(slots=True)
 class NumberWatch:
-    """A number whose calls are followed."""
+    """A number whose calls this socket follows."""
 
     interims: bool
     brought: set[str] = field(default_factory=set)
-    """callSids that are followed because of it."""
+    """The callSids that are followed because of this number."""
 
 
 class Subscriptions:
-    """Follows, and says on the outbox what came of it."""
+    """One socket's subscriptions: starts and stops them, and answers the subscriber on its outbox."""
 
-    __slots__ = ("_followings", "_lists_all", "_numbers", "_on_complete", "_outbox", "_registry", "_watches", "grant", "stay")
+    __slots__ = ("_followings", "_limits", "_lists_all", "_numbers", "_on_complete", "_outbox", "_registry", "_watches", "grant", "stay")
 
-    def __init__(self, registry: Registry, outbox: Outbox, grant: Grant, on_complete: Callable[[], None]) -> None:
-        """`on_complete` is called when the last event of every call went out and only bare callSids were asked for."""
+    def __init__(self, registry: Registry, outbox: Outbox, grant: Grant, limits: Limits, on_complete: Callable[[], None]) -> None:
+        """`on_complete` is called when only bare callSids were followed, and the last event of each of these calls was sent."""
         self._registry = registry
         self._outbox = outbox
+        self._limits = limits
         self._on_complete = on_complete
         self.grant = grant
-        """What may be seen; see `narrow`."""
+        """What the socket's token allows; see `narrow`."""
         self._followings: dict[str, Following] = {}
-        """By callSid; also of calls that the hub has forgotten since."""
+        """By callSid. Includes calls that the hub has forgotten since."""
         self._numbers: dict[str, NumberWatch] = {}
-        """Numbers whose calls are followed."""
+        """The numbers whose calls are followed."""
         self._lists_all = False
-        """Whether starts and ends of all calls are told."""
+        """Whether this socket follows the list of all calls."""
         self._watches = False
-        """Whether the registry tells us about calls."""
+        """Whether the registry announces calls to this object."""
         self.stay = False
-        """Whether something was subscribed to by JSON, so that the end of a call is not the end of it all."""
+        """Whether the socket stays open at the end of a call. True once a program subscribed or listened by JSON."""
 
     def close(self) -> None:
-        """Follow nothing any more."""
+        """Stop following everything, without an answer: the socket is closed."""
         self._registry.unwatch(self._announced)
         for following in self._followings.values():
             following.audience.leave(following)
         self._followings.clear()
 
     def narrow(self, grant: Grant) -> None:
-        """Take another grant, and follow no longer what it does not allow."""
+        """Replace the grant, and stop following what the new one does not allow."""
         self.grant = grant
         for number in [number for number in self._numbers if not grant.allows_number(number)]:
             self.unsubscribe(Unsubscribe(number=number))
@@ -73,15 +70,15 @@ class Subscriptions:
                 self.unsubscribe(Unsubscribe(call_sid=call_sid))
 
     def allows(self, record: Record) -> bool:
-        """Return whether a call may be seen."""
+        """Return whether the token allows this call."""
         return self.grant.allows(record.call_sid, *record.numbers)
 
     def live(self) -> list[str]:
-        """Return the callSids of live calls that may be seen, oldest first."""
+        """Return the callSids of the live calls that the token allows, oldest first."""
         return [record.call_sid for record in self._registry if record.live and self.allows(record)]
 
     def follow_bare(self, call_sid: str) -> bool:
-        """Follow one call by hand, from its start to its end; return False when there is no such call."""
+        """Follow one call by its bare callSid, from its start to its end. Return False if there is no such call."""
         record = self._find(call_sid)
         if record is not None:
             following, _ = record.topic.audience.follow(self._outbox, on_complete=self._completed)
@@ -92,7 +89,7 @@ class Subscriptions:
         return known is not None and self.allows(known)
 
     def subscribe(self, request: Subscribe) -> None:
-        """Do what a program asks for."""
+        """Start what a `subscribe` asks for."""
         match request:
             case Subscribe(call_sid=str() as call_sid):
                 if (record := self._find(call_sid)) is not None:
@@ -104,7 +101,7 @@ class Subscriptions:
                 self._subscribe_all()
 
     def unsubscribe(self, request: Unsubscribe) -> None:
-        """Undo it. With a number go the calls it brought."""
+        """Stop what an `unsubscribe` names. A number's calls stop with it, except those that were followed before."""
         match request:
             case Unsubscribe(call_sid=str() as call_sid):
                 known = self._leave(call_sid)
@@ -120,39 +117,39 @@ class Subscriptions:
         if known:
             self._answer(Unsubscribed(call_sid=request.call_sid, number=request.number, calls=request.calls, at=self._registry.now()))
         else:
-            self.refuse("not-subscribed", "nothing to unsubscribe from", request.call_sid)
+            self.refuse("not-subscribed", "this socket is not subscribed to that", request.call_sid)
 
     def refuse(self, code: str, message: str, call_sid: str | None = None) -> None:
-        """Say that something is not done, and why."""
+        """Answer that a request is refused, and why."""
         self._answer(Refusal(code=code, message=message, call_sid=call_sid, at=self._registry.now()))
 
     def _find(self, call_sid: str) -> Record | None:
-        """Return the call if it may be followed now; otherwise say why not. Forbidden is answered as unknown is."""
+        """Return the call if it may be followed now; otherwise refuse. A forbidden call is refused like an unknown one."""
         record = self._registry.find(call_sid)
         if record is None or not self.allows(record):
             self.refuse("unknown-call", NO_SUCH_CALL, call_sid)
             return None
         if self._follows(record):
-            self.refuse("already-subscribed", "this socket follows that call already", call_sid)
+            self.refuse("already-subscribed", "this socket already follows that call", call_sid)
             return None
         return record if self._has_room(call_sid) else None
 
     def _follows(self, record: Record) -> bool:
-        """Return whether this call is followed: this one, not an earlier of the same callSid that the hub has forgotten."""
+        """Return whether this very call is followed, not an earlier one of the same callSid that the hub has forgotten."""
         following = self._followings.get(record.call_sid)
         return following is not None and following.audience is record.topic.audience
 
     def _has_room(self, call_sid: str) -> bool:
-        if len(self._followings) >= MOST_CALLS:
+        if len(self._followings) >= self._limits.calls_followed:
             self._followings = {sid: each for sid, each in self._followings.items() if not each.left}
-        if len(self._followings) < MOST_CALLS:
+        if len(self._followings) < self._limits.calls_followed:
             return True
-        self.refuse("too-many", f"a socket may follow {MOST_CALLS} calls", call_sid)
+        self.refuse("too-many", f"a socket may follow {self._limits.calls_followed} calls", call_sid)
         return False
 
     def _follow(self, record: Record, after: Position | None, *, interims: bool, number: str | None = None) -> None:
         topic = record.topic
-        self._leave(record.call_sid)  # an earlier one of the same callSid
+        self._leave(record.call_sid)  # an earlier call of the same callSid that the hub has forgotten
         following, whole = topic.audience.follow(self._outbox, after=after, interims=interims)
         self._followings[record.call_sid] = following
         now = self._registry.now()
@@ -173,10 +170,10 @@ class Subscriptions:
             self.refuse("not-allowed", "the token does not name this number")
             return
         if number in self._numbers:
-            self.refuse("already-subscribed", "this socket follows that number already")
+            self.refuse("already-subscribed", "this socket already follows that number")
             return
-        if len(self._numbers) >= MOST_NUMBERS:
-            self.refuse("too-many", f"a socket may follow {MOST_NUMBERS} numbers")
+        if len(self._numbers) >= self._limits.numbers_followed:
+            self.refuse("too-many", f"a socket may follow {self._limits.numbers_followed} numbers")
             return
         self.stay = True
         watch = self._numbers[number] = NumberWatch(interims)
@@ -187,14 +184,14 @@ class Subscriptions:
                 self._follow_for(number, watch, record)
 
     def _follow_for(self, number: str, watch: NumberWatch, record: Record) -> None:
-        """Follow a call because of a number, unless it is followed already."""
+        """Follow a call because of its number, unless this socket already follows it."""
         if not self._follows(record) and self._has_room(record.call_sid):
             watch.brought.add(record.call_sid)
             self._follow(record, None, interims=watch.interims, number=number)
 
     def _subscribe_all(self) -> None:
         if self._lists_all:
-            self.refuse("already-subscribed", "this socket follows the list of calls already")
+            self.refuse("already-subscribed", "this socket already follows the list of calls")
             return
         self.stay = self._lists_all = True
         self._watch()
@@ -206,12 +203,12 @@ class Subscriptions:
             self._registry.watch(self._announced)
 
     def _announced(self, record: Record, event: Durable) -> None:
-        """Hear from the registry that something happened to a call as a whole."""
+        """Take an event that concerns a call as a whole. The registry calls this."""
         if self._numbers and isinstance(event, CallStarted):
             for number in record.numbers:
                 if number is not None and (watch := self._numbers.get(number)) is not None:
                     self._follow_for(number, watch, record)
-        # Not twice on one socket: who follows the call is told there, in its order.
+        # A socket that follows the call gets the event there, in order, and not a second time here.
         if self._lists_all and self.allows(record) and not self._follows(record):
             self._answer(event)
 

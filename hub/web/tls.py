@@ -1,4 +1,7 @@
-"""The hub's own certificate, for a hub that speaks https and wss without a proxy before it. Knows files and what is wrong with them."""
+"""The hub's own certificate, for a hub that serves https and wss without a proxy in front of it.
+
+Knows certificate files and what can be wrong with them. Does not know the server.
+"""
 
 import asyncio
 import logging
@@ -10,29 +13,32 @@ from hub.errors import ConfigError
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 60.0
-"""How often the files are looked at: a renewed certificate is good from its first minute, and the old one for weeks after it."""
+"""How often the files are checked for a change: after a renewal the old certificate is valid for weeks, so a minute is soon enough."""
 
 
 class Certificate:
-    """A certificate and its key, as the context that a server listens with."""
+    """A certificate and its key, as the SSL context that a server listens with."""
 
     def __init__(self, chain: str, key: str) -> None:
-        """`chain` and `key` are files in PEM form; `key` may be empty when the first one holds both. Raises: ConfigError."""
+        """`chain` and `key` are PEM files; `key` is empty if the first file holds both. Raises: ConfigError."""
         self._chain = chain
         self._key = key
         self._seen = _changed_at(chain, key)
         self.context = _context(chain, key)
 
-    async def renew(self) -> None:
-        """Use the files anew whenever they change, for new connections, until cancelled. Wrong ones are logged and change nothing."""
+    async def renew(self, look_seconds: float = LOOK_SECONDS) -> None:
+        """Load the files again whenever they change, until cancelled. New connections get the new certificate.
+
+        Files that cannot be used are logged and change nothing.
+        """
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(look_seconds)
             seen = _changed_at(self._chain, self._key)
             if seen == self._seen:
                 continue
             self._seen = seen
             try:
-                _context(self._chain, self._key)  # first apart: a half that fits no longer would stay in the one in use
+                _context(self._chain, self._key)  # in a new context first: a failed load would leave a half-changed pair in the one in use
                 self.context.load_cert_chain(self._chain, self._key or None, _no_password)
             except (ConfigError, OSError) as error:
                 log.error("the renewed certificate is not used: %s", error)
@@ -58,7 +64,7 @@ def _context(chain: str, key: str) -> ssl.SSLContext:
     except _PasswordWanted as error:
         plain = f"openssl pkey -in {key or chain} -out plain.pem"
         raise ConfigError(
-            "HUB_TLS_KEY", f"{key or chain} is locked with a password, which nobody enters here: `{plain}` unlocks it"
+            "HUB_TLS_KEY", f"{key or chain} is locked with a password, which the hub cannot ask for: `{plain}` unlocks it"
         ) from error
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
@@ -68,7 +74,7 @@ def _context(chain: str, key: str) -> ssl.SSLContext:
 
 
 class _PasswordWanted(Exception):
-    """OpenSSL would ask on the terminal."""
+    """The key is encrypted. Without this, OpenSSL would ask for the password on the terminal."""
 
 
 def _no_password() -> str:
@@ -83,5 +89,5 @@ def _read(name: str, path: str) -> str:
 
 
 def _changed_at(chain: str, key: str) -> tuple[float, ...]:
-    """Return when the files were last changed; nothing for one that is not there."""
+    """Return when each file was last changed; a file that does not exist is left out."""
     return tuple(Path(path).stat().st_mtime for path in (chain, key) if path and Path(path).exists())

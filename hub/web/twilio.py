@@ -1,4 +1,18 @@
-"""`WS /twilio`: Twilio Media Streams in."""
+"""`WS /twilio`: Twilio Media Streams in.
+
+Knows the order of one stream's life: proof, `start`, audio, `stop`. Does not know what a call does with its audio.
+
+**Who may bring a stream, and when that is decided.** Everything that can be refused before the upgrade is: Twilio then reports error 31920
+with our HTTP status, which an operator can find. In this order:
+
+1. *The origin.* A browser would connect for any web page with its user's own network access; Twilio is no browser and sends no Origin.
+2. *The signature.* With TWILIO_AUTH_TOKEN set, Twilio has signed the upgrade. Nothing more is asked of the stream.
+3. *Stopping.* A hub that is stopping answers 503, but only to Twilio: to others it does not even say that.
+
+Without an auth token no upgrade can be proved. If the hub must not be open, the stream then carries a token in a `<Parameter>`, because
+Twilio strips the query from a Stream URL. Parameters come with `start`, after the upgrade, so such a stream is closed with 1008 instead of
+being refused with 403. The token is checked before the call is joined: a stream with a wrong token leaves no call behind.
+"""
 
 import asyncio
 import logging
@@ -7,10 +21,10 @@ from typing import ClassVar
 from aiohttp import WebSocketError, web
 
 from hub.calls.call import Stream
-from hub.errors import HubError, WireError
+from hub.errors import HubError, TokenError, WireError
 from hub.ops.logs import CallLog
-from hub.tokens import TokenError, verify_stream
-from hub.twilio.media import MAX_MESSAGE_BYTES, Dtmf, Mark, Media, Start, StartBody, Stop, TwilioStream
+from hub.tokens import verify_stream
+from hub.twilio.media import MAX_MESSAGE_BYTES, DtmfMessage, Mark, Media, Start, StartBody, Stop, TwilioStream
 from hub.twilio.twiml import TOKEN
 from hub.web.frames import text_frame
 from hub.web.proof import check_upgrade
@@ -19,51 +33,49 @@ from hub.web.state import STATE, State
 
 log = logging.getLogger(__name__)
 
-START_SECONDS = 10.0
-"""Twilio sends `start` right after the upgrade; a socket that does not is none of its."""
-
 
 class MediaDoor:
-    """One Twilio socket: frames in order, into its call. Implements `Peer`."""
+    """One Twilio socket: passes its frames, in order, to a stream of its call. Implements `Peer`."""
 
     __slots__ = ("_close_code", "_counters", "_log", "_over", "_state", "_stream", "_wire", "socket")
 
     name: ClassVar = "twilio"
-    """What the metrics call this door."""
+    """This door's name in the metrics."""
 
     def __init__(self, state: State) -> None:
         self._state = state
         self._counters = state.counters
         self._wire = TwilioStream()
         self._stream: Stream | None = None
+        """The stream's part in its call; None before `start`."""
         self._log = CallLog(log)
         self._over = False
-        """Whether the socket is to be closed: what still comes is not looked at."""
+        """Whether the socket is about to be closed: frames that still arrive are ignored."""
         self._close_code: int | None = None
-        """With what the hub closes; None while it does not. Twilio need not answer, so the socket itself may not know."""
-        self.socket = FrameSocket(self.take, max_msg_size=MAX_MESSAGE_BYTES)
+        """The code with which the hub closes; None while it does not. Kept here, because Twilio need not answer a close frame."""
+        self.socket = FrameSocket(self.take, max_msg_size=MAX_MESSAGE_BYTES, close_seconds=state.limits.close_seconds)
 
     def take(self, data: bytes, is_text: bool) -> None:
-        """Take one frame, inside the socket's read. Never waits, never raises."""
+        """Take one frame, inside the socket's own read. Never waits, never raises."""
         if self._over:
             return
         try:
             if not is_text:
-                raise WireError("Twilio", "sent a binary message, where Media Streams are text", 1003)
+                raise WireError("Twilio", "sent a binary message, but Media Streams are text", 1003)
             message = self._wire.receive(data)
             stream = self._stream
             if type(message) is Media and stream is not None:
                 media = message.media
                 self._counters.frames += 1
                 if stream.chunk(media.track, media.timestamp, media.payload):
-                    self._state.rests.add(self.socket)
+                    self._state.resting_sockets.rest(self.socket)
                 return
             match message:
                 case Start(start):
                     self._log = CallLog(log, {"call": start.call_sid, "stream": start.stream_sid})
                     self._check_token(start)
                     self._stream = self._join(start)
-                case Dtmf(dtmf) if stream is not None:
+                case DtmfMessage(dtmf) if stream is not None:
                     stream.dtmf(dtmf.digit, "outbound" if dtmf.track.startswith("outbound") else "inbound")
                 case Mark(mark) if stream is not None:
                     stream.mark(mark.name)
@@ -82,7 +94,7 @@ class MediaDoor:
             self._counters.refused[f"{self.name} {error.code}"] += 1
             self._log.warning("a stream was refused: %s", error)
             self._end(1013, str(error))
-        except Exception:  # noqa: BLE001  a frame is taken inside aiohttp's parser, which would swallow it
+        except Exception:  # noqa: BLE001  aiohttp's parser, which calls this, would swallow the exception
             self._log.exception("a stream failed")
             self._end(1011, "the hub failed on this stream")
 
@@ -105,7 +117,7 @@ class MediaDoor:
         self._end(1000, reason)
 
     def _check_token(self, start: StartBody) -> None:
-        """Have the stream prove itself, where its upgrade could not. Raises: TokenError."""
+        """Check the stream's own token, on a hub that cannot prove upgrades. Raises: TokenError."""
         config = self._state.config
         if config.proof == "token":
             verify_stream(config.secret, str(start.custom_parameters.get(TOKEN, "")), start.call_sid)
@@ -115,10 +127,10 @@ class MediaDoor:
         self.socket.interrupt(code, reason)
 
     async def serve(self, request: web.Request) -> None:
-        """Open the socket, wait until the stream is over, however that comes about, and close."""
+        """Open the socket, wait until the stream is over for whatever reason, and close."""
         await self.socket.prepare(request)
         self._state.sockets.add(self.socket)
-        impatience = asyncio.get_running_loop().call_later(START_SECONDS, self._expect_start)
+        deadline = asyncio.get_running_loop().call_later(self._state.limits.start_seconds, self._start_is_overdue)
         try:
             message = await self.socket.receive()
             match message.data:
@@ -130,22 +142,23 @@ class MediaDoor:
         finally:
             self._over = True
             self._counters.streams_closed[self._close_code or self.socket.close_code or 1006] += 1
-            impatience.cancel()
+            deadline.cancel()
             self._state.sockets.discard(self.socket)
             if self._stream is not None:
                 self._stream.lost()
 
-    def _expect_start(self) -> None:
+    def _start_is_overdue(self) -> None:
         if self._stream is None and not self._over:
+            seconds = self._state.limits.start_seconds
             self._counters.refused[f"{self.name} no start"] += 1
-            log.warning("a stream was closed: no start within %.0f s", START_SECONDS)
-            self._end(1008, f"no start within {START_SECONDS:.0f} s")
+            log.warning("a stream was closed: no start within %.0f s", seconds)
+            self._end(1008, f"no start within {seconds:.0f} s")
 
 
 async def twilio(request: web.Request) -> web.StreamResponse:
-    """Serve one stream. What is refused is refused before the upgrade, so that Twilio's debugger shows it (31920).
+    """Serve one stream. Refusals come before the upgrade, so that Twilio's debugger shows them as error 31920.
 
-    403 for who is not Twilio, where that can be told by now; 503 when the hub is stopping.
+    403: the request is not Twilio's, as far as that can be known before `start`. 503: the hub is stopping.
     """
     check_upgrade(request)
     state = request.app[STATE]

@@ -1,19 +1,22 @@
-"""`GET/POST /twiml`: what Twilio is to do with an incoming call."""
+"""`GET/POST /twiml`: the TwiML for an incoming call that people answer.
+
+Knows Twilio's request and the address in its console. Does not know how TwiML is composed (`hub/twilio/twiml.py`).
+"""
 
 import logging
 
 from aiohttp import web
 from multidict import MultiMapping
 
-from hub.errors import ConfigError
+from hub.errors import ConfigError, OverlongParameter
 from hub.twilio import twiml
 from hub.web.proof import webhook
 from hub.web.state import STATE
 
 log = logging.getLogger(__name__)
 
-OURS = ("inboundTrackLabel", "outboundTrackLabel", "transcriber", "language", "keyterms")
-"""What the query of the address in Twilio's console may set for the calls that come that way."""
+FROM_QUERY = ("inboundTrackLabel", "outboundTrackLabel", "transcriber", "language", "keyterms")
+"""<Parameter>s that the query of the webhook's address may set: so one hub can serve two numbers in two languages."""
 
 routes = web.RouteTableDef()
 
@@ -23,15 +26,16 @@ routes = web.RouteTableDef()
 async def incoming(request: web.Request) -> web.Response:
     """Answer an incoming call with TwiML.
 
-    A hub that is stopping has the call go on without a stream: an error here would end it, and nothing that fails here ends a call.
+    While the hub is stopping, the TwiML has no stream and the call goes on without one: an error here would make Twilio end the call.
     """
     state = request.app[STATE]
-    told = await webhook(request)
+    webhook_parameters = await webhook(request)
     try:
-        invitation = twiml.invite(state.config, told.get("CallSid") or None, _parameters(request, told, state.config.transcriber))
+        parameters = _parameters(request, webhook_parameters, state.config.transcriber)
+        invitation = twiml.invite(state.config, webhook_parameters.get("CallSid") or None, parameters)
     except ConfigError as error:
         raise web.HTTPServiceUnavailable(text=f"{error}\n") from error
-    except twiml.OverlongParameter as error:
+    except OverlongParameter as error:
         raise web.HTTPBadRequest(text=f"{error}\n") from error
     if state.calls.draining:
         state.counters.refused["twiml stopping"] += 1
@@ -40,11 +44,11 @@ async def incoming(request: web.Request) -> web.Response:
     return _xml(twiml.answer(state.config, invitation))
 
 
-def _parameters(request: web.Request, told: MultiMapping[str], provider: str) -> dict[str, str]:
-    direction = told.get("Direction", "")
-    parameters = {"from": told.get("From", ""), "to": told.get("To", ""), "direction": direction}
+def _parameters(request: web.Request, call: MultiMapping[str], provider: str) -> dict[str, str]:
+    direction = call.get("Direction", "")
+    parameters = {"from": call.get("From", ""), "to": call.get("To", ""), "direction": direction}
     parameters |= twiml.labels(direction) | {"transcriber": provider}
-    return parameters | {name: request.query[name] for name in OURS if request.query.get(name)}
+    return parameters | {name: request.query[name] for name in FROM_QUERY if request.query.get(name)}
 
 
 def _xml(text: str) -> web.Response:

@@ -11,14 +11,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from hub.backoff import Backoff
 from hub.calls.journal import Entry, Journal
 from hub.calls.transcribed import DEADLINES, Deadlines
-from hub.config import Config
-from hub.errors import AccountError
-from hub.twilio import rest
-from hub.twilio.rest import Account
-from tests.house import House, house
+from hub.twilio.rest import Patience
+from tests.house import House, house, impatient
 from tests.media import CALL, media, stop
 from tests.providers.fake_twilio import ACCOUNT, TOKEN, FakeTwilio, LiveStream, PhoneCall, fake_twilio
 from tests.scripted import talking
@@ -28,16 +24,14 @@ OTHER = "MZ" + "2" * 32
 PUBLIC, URL = "https://hub.example.com", "wss://hub.example.com/twilio"
 
 
-@pytest.fixture(autouse=True)
-def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rest, "TRY_AGAIN", Backoff(0.01, 0.05))
+HURRIED = impatient(twilio=Patience(first_wait_seconds=0.01, longest_wait_seconds=0.05))
 
 
 @asynccontextmanager
 async def phone(deadlines: Deadlines = DEADLINES, **settings: Any) -> AsyncIterator[tuple[FakeTwilio, House]]:
     async with fake_twilio() as twilio:
         credentials = {"twilio_account": ACCOUNT, "twilio_token": TOKEN, "twilio_url": twilio.url, "public_url": PUBLIC}
-        async with house(deadlines=deadlines, **({"on_block": talking} | credentials | settings)) as home:
+        async with house(deadlines=deadlines, **({"on_block": talking, "limits": HURRIED} | credentials | settings)) as home:
             twilio.ports["hub.example.com"] = home.port
             yield twilio, home
 
@@ -206,34 +200,6 @@ async def test_a_hub_that_stops_does_not_wait_for_a_stream() -> None:
             await asyncio.sleep(0.01)
         await home.state.calls.drain(0.0)
         assert (await until(subscriber, "call-ended"))[-1]["reason"] == "hub-stopping"
-
-
-# ------------------------------------------------------------------------------------------------------------ the account
-
-
-async def test_rest_is_asked_with_the_token_that_twilio_knows() -> None:
-    async with fake_twilio(("new",)) as twilio:
-        phone_call = twilio.ring()
-        asked = Account(Config(twilio_account=ACCOUNT, twilio_token="old,new", twilio_url=twilio.url, public_url=PUBLIC))
-        facts = await asked.find(ACCOUNT, phone_call.sid)
-        assert facts is not None
-        assert (facts.from_, facts.to, facts.status, facts.ended_at) == ("+14155550123", "+14155550100", "in-progress", None)
-        assert len(twilio.asked) == 2
-        assert await asked.find(ACCOUNT, "CA" + "f" * 32) is None
-        assert await asked.find(ACCOUNT, "../../secrets") is None
-        twilio.trouble = [429]
-        with pytest.raises(AccountError, match="says 429, error 20500") as error:
-            await asked.find(ACCOUNT, phone_call.sid)
-        assert error.value.retryable
-        await asked.close()
-
-
-async def test_a_twilio_that_does_not_answer_is_an_error_worth_another_try() -> None:
-    asked = Account(Config(twilio_account=ACCOUNT, twilio_token="t", twilio_url="http://127.0.0.1:9", public_url=PUBLIC))
-    with pytest.raises(AccountError, match="does not answer") as error:
-        await asked.find(ACCOUNT, "CA" + "f" * 32)
-    assert error.value.retryable
-    await asked.close()
 
 
 # ------------------------------------------------------------------------------------------------------------ a new hub

@@ -1,4 +1,4 @@
-"""A line of the log: which call and stream it is about, as text and as JSON, and what is never in it."""
+"""Log lines: the call and the stream they name, as text and as JSON, and what they never hold."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ def test_text_puts_the_call_and_the_stream_in_front() -> None:
     assert Text().format(record()).endswith(" INFO hub.calls.transcribed ended: completed")
 
 
-def test_json_has_them_as_fields() -> None:
+def test_json_has_the_call_and_the_stream_as_fields() -> None:
     made = record(call=CALL, stream=STREAM)
     made.created, made.msecs = time.mktime((2026, 11, 21, 10, 0, 0, 0, 0, 0)) - time.timezone, 7.0
     line = json.loads(Json().format(made))
@@ -58,7 +58,7 @@ def test_a_line_break_in_a_message_makes_no_second_line() -> None:
 
 
 @pytest.mark.parametrize("kind", [Text, Json])
-def test_secrets_are_in_no_line_whoever_wrote_it(kind: type[Text | Json]) -> None:
+def test_secrets_are_in_no_line_of_any_logger(kind: type[Text | Json]) -> None:
     formatter = kind(["s3cr3t-s3cr3t", "in"])
     line = formatter.format(record("dialling with %s, in vain", "s3cr3t-s3cr3t", failed=True))
     assert "s3cr3t" not in line
@@ -71,7 +71,7 @@ def test_every_secret_of_the_settings_is_known() -> None:
     assert Config().secrets == ()
 
 
-async def test_a_line_written_while_a_call_is_run_is_about_it() -> None:
+async def test_a_line_written_in_a_calls_task_names_the_call() -> None:
     made: list[str] = []
 
     async def run(call_sid: str) -> None:
@@ -87,14 +87,14 @@ async def test_a_line_written_while_a_call_is_run_is_about_it() -> None:
     assert "call=" not in Text().format(record())
 
 
-def test_an_adapter_says_which_stream_and_keeps_what_the_line_adds(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_call_log_names_its_call_and_keeps_what_the_line_adds(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     CallLog(logging.getLogger("hub.calls.transcribed"), {"call": CALL}).info("joined", extra={"stream": STREAM})
     assert (caplog.records[-1].call, caplog.records[-1].stream) == (CALL, STREAM)  # type: ignore[attr-defined]
 
 
-async def test_a_whole_call_in_json_names_itself_in_every_line_about_it_and_says_nothing_private() -> None:
-    """The command itself, on uvloop: what a provider's session says is about its call, too."""
+async def test_every_json_line_of_a_whole_call_names_the_call_and_holds_nothing_private() -> None:
+    """The command itself, on uvloop: lines of a provider's session name their call, too."""
     settings = {"HUB_LOG": "json", "HUB_LOG_LEVEL": "debug", "HUB_DRAIN_SECONDS": "0", "HUB_TRANSCRIBER": "deepgram"}
     audio = spoken(said("canary sings", 0.3), 2.0)
     async with (

@@ -15,7 +15,7 @@ from twilio.rest import Client
 from twilio.twiml.voice_response import VoiceResponse
 
 from hub.config import Config
-from hub.twilio.rest import Account
+from hub.twilio.rest import TwilioAccount
 from tests.providers.fake_twilio import ACCOUNT, TOKEN, FakeTwilio, fake_twilio
 
 STREAM_SCHEMA = {
@@ -109,7 +109,7 @@ async def test_the_hub_asks_for_a_stream_in_the_packages_own_words() -> None:
     async with fake_twilio() as twilio:
         call = twilio.ring()
         config = Config(twilio_account=ACCOUNT, twilio_token=TOKEN, twilio_url=twilio.url, public_url="http://127.0.0.1:9", secret="")
-        account = Account(config)
+        account = TwilioAccount(config)
         await account.attach(ACCOUNT, call.sid, ["inbound", "outbound"], {"from": "+14155550123", "room": "42"})
         await account.close()
         await ask(
@@ -126,7 +126,7 @@ async def test_the_hub_asks_for_a_stream_in_the_packages_own_words() -> None:
 
 async def test_the_hub_passes_calls_on_and_ends_them_in_the_packages_own_words() -> None:
     async with fake_twilio() as twilio:
-        account = Account(Config(twilio_account=ACCOUNT, twilio_token=TOKEN, twilio_url=twilio.url))
+        account = TwilioAccount(Config(twilio_account=ACCOUNT, twilio_token=TOKEN, twilio_url=twilio.url))
         ours, theirs = twilio.ring(), twilio.ring()
         await account.connect(ACCOUNT, ours.sid, "client:maya", "maya")
         await account.hang_up(ACCOUNT, ours.sid)

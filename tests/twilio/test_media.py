@@ -1,4 +1,4 @@
-"""Twilio's messages: strings for numbers, unknown events, what must not come, and what it answers."""
+"""Media Streams messages: numbers as strings, unknown events, messages out of order, and messages to the caller."""
 
 import base64
 import contextlib
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.errors import WireError
-from hub.twilio.media import Connected, Dtmf, Mark, Media, Speech, Start, Stop, TwilioStream, decode
+from hub.twilio.media import Connected, DtmfMessage, Mark, Media, Speech, Start, Stop, TwilioStream, decode
 from tests.media import CALL, CONNECTED, STREAM, media, start, stop
 
 
@@ -20,7 +20,7 @@ def streaming() -> TwilioStream:
     return wire
 
 
-def test_the_documented_messages_are_read() -> None:
+def test_the_documented_messages_are_decoded() -> None:
     wire = TwilioStream()
     assert wire.receive(CONNECTED) == Connected()
     started = wire.receive(start(parameters={"room": "42"}))
@@ -30,7 +30,7 @@ def test_the_documented_messages_are_read() -> None:
     assert isinstance(message, Media)
     assert (message.media.track, message.media.timestamp, message.media.payload) == ("outbound", 5, b"\x01\x02")
     dtmf = '{"event":"dtmf","streamSid":"MZ","sequenceNumber":"5","dtmf":{"track":"inbound_track","digit":"1"}}'
-    assert wire.receive(dtmf) == Dtmf(dtmf=decode(dtmf).dtmf)  # type: ignore[union-attr]
+    assert wire.receive(dtmf) == DtmfMessage(dtmf=decode(dtmf).dtmf)  # type: ignore[union-attr]
     assert isinstance(wire.receive('{"event":"mark","sequenceNumber":"4","streamSid":"MZ","mark":{"name":"my label"}}'), Mark)
     assert wire.receive(stop()) == Stop()
 
@@ -43,7 +43,7 @@ def test_a_timestamp_may_be_a_string_or_a_number(timestamp: object) -> None:
     assert message.media.timestamp == int(timestamp)  # type: ignore[call-overload]
 
 
-def test_an_unknown_event_means_nothing() -> None:
+def test_an_unknown_event_is_ignored() -> None:
     assert streaming().receive('{"event":"brand-new","anything":[1]}') is None
 
 
@@ -64,7 +64,7 @@ def test_an_unknown_event_means_nothing() -> None:
         (start(), 1002, "second start"),
     ],
 )
-def test_what_twilio_never_sends_is_refused_and_changes_nothing(text: str | bytes, code: int, says: str) -> None:
+def test_a_message_that_twilio_never_sends_is_refused_and_changes_nothing(text: str | bytes, code: int, says: str) -> None:
     wire = streaming()
     with pytest.raises(WireError, match=says) as refusal:
         wire.receive(text)
@@ -76,7 +76,7 @@ def test_what_twilio_never_sends_is_refused_and_changes_nothing(text: str | byte
 @pytest.mark.parametrize(
     "text", [media("inbound", 0), stop(), '{"event":"mark","mark":{"name":"x"}}', '{"event":"dtmf","dtmf":{"digit":"1"}}']
 )
-def test_nothing_may_come_before_start(text: str) -> None:
+def test_a_message_before_start_is_refused(text: str) -> None:
     wire = TwilioStream()
     with pytest.raises(WireError, match="before start") as refusal:
         wire.receive(text)
@@ -87,9 +87,9 @@ def test_nothing_may_come_before_start(text: str) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"callSid": ""}, "callSid or streamSid is none"),
-        ({"callSid": "CA1\n2026 INFO forged"}, "callSid or streamSid is none"),
-        ({"streamSid": "M" * 65}, "callSid or streamSid is none"),
+        ({"callSid": ""}, "malformed callSid or streamSid"),
+        ({"callSid": "CA1\n2026 INFO forged"}, "malformed callSid or streamSid"),
+        ({"streamSid": "M" * 65}, "malformed callSid or streamSid"),
         ({"tracks": []}, "without tracks"),
         ({"mediaFormat": {"encoding": "audio/l16", "sampleRate": 16000, "channels": 1}}, "not audio/x-mulaw"),
     ],
@@ -101,7 +101,7 @@ def test_a_start_that_cannot_be_served_is_refused(change: dict[str, object], say
         TwilioStream().receive(json.dumps(message))
 
 
-def test_audio_after_stop_means_nothing() -> None:
+def test_audio_after_stop_is_ignored() -> None:
     wire = streaming()
     wire.receive(stop())
     assert wire.receive(media("inbound", 0)) is None
@@ -126,7 +126,7 @@ def test_any_text_is_a_message_or_nothing_or_a_wire_error(text: str | bytes) -> 
         decode(text)
 
 
-def test_what_is_said_to_a_caller_has_the_fields_twilio_takes_and_no_others() -> None:
+def test_messages_to_a_bidirectional_stream_have_the_fields_twilio_knows_and_no_others() -> None:
     speech = Speech('MZ"1')
     sound = bytes(range(256))
     assert json.loads(speech.media(sound)) == {

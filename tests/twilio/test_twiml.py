@@ -1,4 +1,4 @@
-"""What is printed to be pasted is what the README shows, and what the command says about it."""
+"""TwiML: what the hub composes, what `transcript-hub twiml` prints, and that the README shows the same."""
 
 from pathlib import Path
 from xml.etree import ElementTree
@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hub import tokens
 from hub.__main__ import main
 from hub.config import Config
-from hub.twilio.twiml import OverlongParameter, answer, bin_text, bin_text_by_agent, invite
+from hub.errors import OverlongParameter
+from hub.twilio.twiml import answer, bin_text, bin_text_by_agent, invite
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 PUBLIC, SECRET, CALL = "https://hub.example.com", "s" * 32, "CA" + "1" * 32
@@ -71,7 +72,7 @@ def test_the_command_prints_a_bin_whose_token_lets_any_call_in(
         ((), {"HUB_PUBLIC_URL": PUBLIC, "HUB_DIAL": "the desk"}, "HUB_DIAL must be a number"),
     ],
 )
-def test_what_is_missing_is_one_sentence(
+def test_a_missing_setting_is_one_sentence(
     options: tuple[str, ...],
     settings: dict[str, str],
     says: str,
@@ -92,7 +93,7 @@ def test_the_address_of_a_stream_has_no_query_and_is_wss() -> None:
     assert invite(Config(public_url="https://example.com:8443/hub"), CALL, {}).url == "wss://example.com:8443/hub/twilio"
 
 
-def test_values_are_escaped_and_not_too_long() -> None:
+def test_parameters_are_escaped_and_too_long_ones_refused() -> None:
     config = Config(public_url=PUBLIC)
     name = '"><Dial>+1900</Dial>'
     element = ElementTree.fromstring(answer(config, invite(config, CALL, {"from": name})))
@@ -103,11 +104,11 @@ def test_values_are_escaped_and_not_too_long() -> None:
         invite(config, CALL, {"k": "x" * 499})
 
 
-def test_what_a_caller_sends_as_token_is_not_passed_on() -> None:
+def test_a_parameter_named_token_is_not_passed_on() -> None:
     assert "token" not in invite(Config(public_url=PUBLIC), CALL, {"token": "theirs"}).parameters
 
 
 @given(st.dictionaries(st.sampled_from(["from", "to", "keyterms"]), st.text(max_size=50)))
-def test_whatever_a_caller_is_called_the_answer_is_xml(parameters: dict[str, str]) -> None:
+def test_any_callers_name_gives_well_formed_xml(parameters: dict[str, str]) -> None:
     config = Config(public_url=PUBLIC)
     ElementTree.fromstring(answer(config, invite(config, CALL, parameters)))

@@ -169,7 +169,7 @@ async def test_a_final_three_seconds_after_stop_comes_before_the_end(kind: type[
 async def test_no_provider_delays_twilio_or_ends_the_call(kind: type[FakeProvider], script: Script) -> None:
     limits = replace(LIMITS, last_words_seconds=0.5, open_seconds=0.5)
     clock = asyncio.get_running_loop().time
-    async with kind(script) as fake, hub(fake, limits=limits) as home:
+    async with kind(script) as fake, hub(fake, session_limits=limits) as home:
         socket = await home.call()
         subscriber = await follow(home)
         began = clock()

@@ -1,4 +1,4 @@
-"""Those who call, as Twilio tells of them, and those who follow a call to its end."""
+"""A call's two ends in a test: Twilio's socket that brings audio, and a subscriber that follows the call to its end."""
 
 import asyncio
 
@@ -40,6 +40,6 @@ async def follow_ended(home: House, call: str = CALL) -> aiohttp.ClientWebSocket
 
 
 async def closed(socket: aiohttp.ClientWebSocketResponse) -> tuple[object, object]:
-    message = await socket.receive(timeout=5)
+    message = await socket.receive()
     assert message.type is WSMsgType.CLOSE, message
     return message.data, message.extra

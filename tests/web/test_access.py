@@ -1,6 +1,5 @@
-"""The token that who watches must show: how it is shown, and that none but a good one is taken."""
+"""Subscribers' tokens: the ways to show one, and that only a valid one is accepted."""
 
-import asyncio
 import base64
 import hashlib
 import hmac
@@ -9,15 +8,14 @@ import time
 
 import pytest
 
-from hub.web import client
-from tests.house import house
+from tests.house import house, impatient
 from tests.media import CALL
 from tests.publishing import ScriptedCall
 from tests.web.watchers import ALL, SECRET, connect, token, turned_away, until
 
 
 def signed(payload: object, *, secret: str = SECRET, algorithm: str = "HS256") -> str:
-    """A token of any content, made without the library that reads it."""
+    """Return a token with any content, made without the library that reads it."""
 
     def part(data: bytes) -> str:
         return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
@@ -53,7 +51,7 @@ WRONG = {
 }
 
 
-async def test_a_token_is_taken_in_each_of_four_ways() -> None:
+async def test_a_token_can_be_shown_in_four_ways() -> None:
     async with house(secret=SECRET) as home:
         ScriptedCall(home.state)
         shown = token()
@@ -70,12 +68,12 @@ async def test_a_token_is_taken_in_each_of_four_ways() -> None:
         assert (await home.session.get(home.url(f"/calls?token={shown}"))).status == 200
 
 
-async def test_without_a_token_nothing_is_said_and_the_socket_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_subscriber_without_a_token_gets_nothing_and_is_closed() -> None:
+    async with house(secret=SECRET, limits=impatient(token_seconds=0.1)) as home:
+        ScriptedCall(home.state)
+        assert await turned_away(await connect(home)) == ("token", "no token came", 4501)
     async with house(secret=SECRET) as home:
         ScriptedCall(home.state)
-        with monkeypatch.context() as hurry:
-            hurry.setattr(client, "TOKEN_SECONDS", 0.1)
-            assert await turned_away(await connect(home)) == ("token", "no token came", 4501)
         for first in (CALL, json.dumps(ALL), json.dumps({"action": "ping"})):
             socket = await connect(home)
             await socket.send_str(first)
@@ -86,7 +84,7 @@ async def test_without_a_token_nothing_is_said_and_the_socket_is_closed(monkeypa
 
 
 @pytest.mark.parametrize("kind", WRONG)
-async def test_a_wrong_token_is_refused_wherever_it_is_shown(kind: str) -> None:
+async def test_a_wrong_token_is_refused_at_every_door(kind: str) -> None:
     wrong = WRONG[kind]
     async with house(secret=SECRET) as home:
         ScriptedCall(home.state)
@@ -102,7 +100,7 @@ async def test_a_wrong_token_is_refused_wherever_it_is_shown(kind: str) -> None:
         assert home.state.counters.refused["client token"] == 3
 
 
-async def test_nothing_a_refused_peer_says_is_looked_at() -> None:
+async def test_messages_after_a_refused_token_are_ignored() -> None:
     async with house(secret=SECRET) as home:
         ScriptedCall(home.state)
         socket = await connect(home)
@@ -111,16 +109,17 @@ async def test_nothing_a_refused_peer_says_is_looked_at() -> None:
         assert await turned_away(socket) == ("token", "the token is not one of this hub's", 4501)
 
 
-async def test_a_socket_ends_with_its_token_unless_it_gets_a_newer_one() -> None:
+async def test_a_socket_is_closed_when_its_token_expires_unless_it_gets_a_newer_one() -> None:
     async with house(secret=SECRET) as home:
         ScriptedCall(home.state)
-        short, renewed = await connect(home, token(seconds=1.5)), await connect(home, token(seconds=1.5))
-        for socket in (short, renewed):
-            assert await socket.receive_json() == [CALL]
+        expiring = token(seconds=4)
+        renewed = await connect(home, expiring)
+        assert await renewed.receive_json() == [CALL]
         await renewed.send_str(token())
         await until(renewed, "authenticated")
+        short = await connect(home, expiring)  # its timer is set after the renewed one's was, for the same moment
+        assert await short.receive_json() == [CALL]
         assert await turned_away(short) == ("token", "the token has expired", 4501)
-        await asyncio.sleep(0.1)
         await renewed.send_json({"action": "ping"})
         await until(renewed, "pong")
         await renewed.send_str(signed({"calls": ["*"], "exp": 1}))

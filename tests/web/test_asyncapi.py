@@ -1,4 +1,4 @@
-"""The AsyncAPI document that the hub serves, against what it really sends and takes."""
+"""The AsyncAPI document that the hub serves, compared with what the hub really sends and accepts."""
 
 import asyncio
 import json
@@ -47,7 +47,7 @@ def references(tree: Any) -> Iterator[str]:
 
 
 def strict(name: str) -> Draft202012Validator:
-    """A validator of one message's payload that also refuses what the document does not mention."""
+    """Return a validator of one message's payload that also refuses fields which the document does not mention."""
     message = resolved(f"#/components/messages/{name}")
     schemas = json.loads(json.dumps(DOCUMENT["components"]["schemas"]))
     for schema in schemas.values():
@@ -57,20 +57,20 @@ def strict(name: str) -> Draft202012Validator:
 
 
 def names(operation: str) -> dict[str, str]:
-    """The messages of an operation: what `type` or `action` says, and what the document calls it."""
+    """Return the messages of an operation: their `type` or `action`, and their name in the document."""
     listed = [resolved(each["$ref"])["$ref"].rsplit("/", 1)[1] for each in DOCUMENT["operations"][operation]["messages"]]
     return {DOCUMENT["components"]["messages"][name].get("name", name): name for name in listed}
 
 
 def check(text: str) -> str:
-    """Hold one message of the hub to the document; return its type."""
+    """Validate one message of the hub by the document. Return its type."""
     message = json.loads(text)
     name = "LiveCalls" if isinstance(message, list) else names("send")[message["type"]]
     strict(name).validate(message)
     return "LiveCalls" if isinstance(message, list) else str(message["type"])
 
 
-def test_every_reference_leads_somewhere() -> None:
+def test_every_reference_of_the_document_resolves() -> None:
     assert DOCUMENT["asyncapi"] == "3.0.0"
     found = list(references(DOCUMENT))
     assert found
@@ -103,7 +103,7 @@ def test_every_type_of_the_vocabulary_is_listed() -> None:
         {"action": "ping"},
     ],
 )
-def test_what_the_document_allows_to_say_is_understood(said: dict[str, Any]) -> None:
+def test_the_hub_understands_every_request_that_the_document_allows(said: dict[str, Any]) -> None:
     strict(names("receive")[said["action"]]).validate(said)
     client.decode(json.dumps(said))
 
@@ -118,14 +118,14 @@ def test_what_the_document_allows_to_say_is_understood(said: dict[str, Any]) -> 
         {"action": "authenticate"},
     ],
 )
-def test_what_it_does_not_allow_is_refused(said: dict[str, Any]) -> None:
+def test_the_hub_refuses_requests_that_the_document_does_not_allow(said: dict[str, Any]) -> None:
     assert not strict(names("receive")[said["action"]]).is_valid(said)
     with pytest.raises(WireError):
         client.decode(json.dumps(said))
 
 
 async def test_everything_that_a_hub_sends_is_as_the_document_says() -> None:
-    """A call with all that can happen to one, and every answer: each message is held to its schema, and no type is left out."""
+    """One call in which everything happens, and every answer: each message is validated by its schema, and every type occurs."""
 
     async def collect(home: House) -> set[str]:
         seen: set[str] = set()
@@ -163,7 +163,7 @@ async def test_everything_that_a_hub_sends_is_as_the_document_says() -> None:
         await socket.send_json({"event": "dtmf", "streamSid": STREAM, "dtmf": {"track": "inbound_track", "digit": "5"}})
         await socket.send_str(stop())
         while "call-ended" not in seen:
-            seen.add(check(await reader.receive_str(timeout=5)))
+            seen.add(check(await reader.receive_str()))
         return seen
 
     async with house(on_block=talking, secret=SECRET, listen=True) as home:
@@ -173,7 +173,7 @@ async def test_everything_that_a_hub_sends_is_as_the_document_says() -> None:
 
 
 async def told_of_an_agent() -> set[str]:
-    """What a call with an agent adds: it uses a tool, and is interrupted."""
+    """Return the types that only a call with an agent has: the agent calls a tool and is interrupted."""
     tale = "one two three four five six seven eight nine ten eleven twelve"
     async with lines(Model(replies=[Reply(tale, [Call("fly")])])) as line:
         async with line.call() as (phone, follower):
@@ -186,7 +186,7 @@ async def told_of_an_agent() -> set[str]:
     return {check(json.dumps(event)) for event in follower.events}
 
 
-def test_a_message_with_one_more_field_would_be_noticed() -> None:
+def test_a_field_that_the_document_does_not_mention_fails_these_tests() -> None:
     strict("Pong").validate({"type": "pong", "at": ""})
     assert not strict("Pong").is_valid({"type": "pong", "more": 1})
     assert not strict("Final").is_valid({"type": "final"})

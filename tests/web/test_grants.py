@@ -1,4 +1,4 @@
-"""What a token allows: only that is listed, replayed, told and exported, and nobody learns whether there is more."""
+"""What a token allows: only these calls are listed, replayed, published and exported, and nobody learns whether there are others."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from tests.publishing import FROM, TO, ScriptedCall
 from tests.web.watchers import ALL, OTHER, SECRET, THIRD, connect, token, until
 
 
-async def test_a_narrower_token_ends_what_it_does_not_allow() -> None:
+async def test_a_narrower_token_ends_subscriptions_that_it_does_not_allow() -> None:
     async with house(secret=SECRET) as home:
         mine, other, numbered = (
             ScriptedCall(home.state),
@@ -65,7 +65,7 @@ async def test_lists_replays_and_exports_show_only_what_a_token_allows() -> None
                         assert answer.status == (200 if call in allowed else 404)
 
 
-async def test_a_number_is_followed_only_by_who_may_see_all_its_calls() -> None:
+async def test_a_number_is_followed_only_with_a_token_for_all_its_calls() -> None:
     async with house(secret=SECRET) as home:
         ScriptedCall(home.state)
         socket = await connect(home, token(CALL, FROM))
@@ -95,7 +95,7 @@ async def test_unknown_and_forbidden_are_answered_alike() -> None:
             await socket.receive()
             await socket.send_str(message)
             await socket.send_json({"action": "ping"})
-            while (heard := await socket.receive(timeout=5)).type is WSMsgType.TEXT and '"pong"' not in heard.data:
+            while (heard := await socket.receive()).type is WSMsgType.TEXT and '"pong"' not in heard.data:
                 found.append(bare(heard.data))
             found.append((heard.type, socket.close_code, heard.extra if heard.type is WSMsgType.CLOSE else None))
             await socket.close()

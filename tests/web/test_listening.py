@@ -1,4 +1,4 @@
-"""Listening in: who may, what is heard, and that neither the call nor anybody else notices."""
+"""Listening in: who may, which audio a listener gets, and that neither the call nor any other subscriber notices."""
 
 import random
 import socket as sockets
@@ -15,10 +15,9 @@ from hub.audio.g711 import interleaved
 from hub.tokens import mint
 from hub.topics import live_audio
 from hub.topics.outbox import FREE_BYTES
-from hub.web import listening
 from hub.web.asyncapi import document
 from hub.web.sockets import HubSocket
-from tests.house import House, house
+from tests.house import House, house, impatient
 from tests.media import CALL, STREAM, media, start, stop
 from tests.publishing import ScriptedCall
 from tests.scripted import ScriptedTranscriber
@@ -30,7 +29,7 @@ BLOCK_MS = 100
 
 
 class Talk:
-    """Twilio's side of a call, and what it has sent of each track: every byte another, so that no sample can stand for its neighbour."""
+    """Twilio's side of a call, and the audio it has sent. The bytes are random, so that no sample can be taken for its neighbour."""
 
     def __init__(self, twilio: aiohttp.ClientWebSocketResponse, stream: str = STREAM, seed: int = 1) -> None:
         self.twilio = twilio
@@ -52,7 +51,7 @@ class Talk:
 
 
 class Listener(Told):
-    """A socket that listens: what it is told and what it hears."""
+    """A socket that listens: the messages and the audio it got."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         super().__init__(socket)
@@ -70,8 +69,8 @@ class Listener(Told):
                 messages.append(message)
 
     async def any(self) -> Any:
-        """Take one message; sound is kept, and returned as its call time."""
-        message = await self.socket.receive(timeout=5)
+        """Receive one message. Audio is kept, and its call time returned."""
+        message = await self.socket.receive()
         if message.type is not WSMsgType.BINARY:
             assert message.type is WSMsgType.TEXT, message
             return message.json()
@@ -80,7 +79,7 @@ class Listener(Told):
         return self.heard[-1][1]
 
     async def hear(self) -> int:
-        """Return the call time of the next block."""
+        """Receive the next block. Return its call time."""
         while not isinstance(at_ms := await self.any(), int):
             pass
         return at_ms
@@ -96,7 +95,7 @@ async def listener(home: House, token: str | None = None) -> Listener:
 
 @asynccontextmanager
 async def talking_house(**settings: Any) -> AsyncIterator[tuple[House, Talk, ScriptedTranscriber]]:
-    """A hub that lets people listen, with one call that has begun."""
+    """Run a hub on which people may listen, with one live call."""
     async with house(**({"listen": True} | settings)) as home:
         talk = Talk(await home.call())
         await talk.go_on()
@@ -126,7 +125,7 @@ async def test_a_listener_hears_every_sample_at_its_call_time_to_the_last() -> N
         assert b"".join(block.stereo() for block in script.blocks[1:]) == talk.stereo(100, 2160), "and so did the transcriber"
 
 
-async def test_a_track_that_is_missing_is_heard_as_silence_on_its_side() -> None:
+async def test_a_missing_track_is_silence_on_its_side_of_live_audio() -> None:
     async with house(listen=True) as home:
         twilio = await home.call()
         await twilio.send_str(media("inbound", 0))
@@ -141,7 +140,7 @@ async def test_a_track_that_is_missing_is_heard_as_silence_on_its_side() -> None
         assert one.heard[0][2][1::2] == b"\xff" * 800
 
 
-async def test_a_hole_between_two_streams_is_a_hole_in_call_time() -> None:
+async def test_a_hole_between_two_streams_is_a_hole_in_the_call_time_of_live_audio() -> None:
     async with talking_house() as (home, talk, _):
         one = await listener(home)
         await one.listen()
@@ -203,7 +202,7 @@ async def test_one_socket_hears_several_calls_and_tells_them_apart() -> None:
             assert stereo == ids[sound_id].stereo(at, at + 100)
 
 
-async def test_a_call_that_ends_says_so_and_is_heard_again_only_when_asked() -> None:
+async def test_listening_ends_with_the_call_and_starts_again_only_when_asked() -> None:
     async with talking_house() as (home, talk, script):
         one = await listener(home)
         answer = await one.listen()
@@ -227,7 +226,7 @@ async def test_a_call_that_ends_says_so_and_is_heard_again_only_when_asked() -> 
         assert heard[:100] == again.stereo(0, 20).lstrip(b"\xff")[:100]
 
 
-async def test_a_hub_that_was_not_told_to_lets_nobody_listen() -> None:
+async def test_nobody_listens_on_a_hub_without_hub_listen() -> None:
     async with talking_house(listen=False) as (home, _, _script):
         one = await listener(home)
         for call in (CALL, "CA" + "0" * 32):
@@ -236,7 +235,7 @@ async def test_a_hub_that_was_not_told_to_lets_nobody_listen() -> None:
         assert not home.state.counters.listeners
 
 
-async def test_a_token_lets_listen_to_what_it_lets_watch_and_says_nothing_of_the_rest() -> None:
+async def test_a_token_allows_listening_to_the_calls_it_allows_watching_and_tells_nothing_of_others() -> None:
     async with house(listen=True, secret=SECRET) as home:
         ScriptedCall(home.state)
         ScriptedCall(home.state, OTHER)
@@ -257,9 +256,8 @@ async def test_a_token_lets_listen_to_what_it_lets_watch_and_says_nothing_of_the
 
 
 async def test_asking_twice_or_for_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listening, "MOST_CALLS", 2)
     monkeypatch.setattr(live_audio, "MAX_LISTENERS", 1)
-    async with house(listen=True) as home:
+    async with house(listen=True, limits=impatient(calls_listened=2)) as home:
         for number in range(3):
             ScriptedCall(home.state, f"CA{number}")
         one, two = await listener(home), await listener(home)
@@ -275,7 +273,7 @@ async def test_asking_twice_or_for_too_much_is_refused(monkeypatch: pytest.Monke
             assert (await one.any())["code"] == "protocol"
 
 
-async def test_a_listener_that_stalls_costs_nobody_and_loses_sound_only() -> None:
+async def test_a_stalled_listener_delays_nobody_and_loses_audio_only() -> None:
     async with talking_house() as (home, talk, script):
         good, stalled = await listener(home), await listener(home)
         await stalled.ask(callSid=CALL)
@@ -309,14 +307,14 @@ async def test_a_listener_that_stalls_costs_nobody_and_loses_sound_only() -> Non
 
 
 def buffered(socket: HubSocket) -> int:
-    """What the hub's own process holds for a peer."""
+    """Return how many bytes the hub's own process buffers for a peer."""
     request = socket._req
     assert request is not None
     return request.transport.get_write_buffer_size() if request.transport is not None else 0
 
 
-async def test_a_listener_that_reads_slowly_hears_the_present_with_holes() -> None:
-    """Its line carries a quarter of what the call says: what it hears is never more behind than the sockets hold."""
+async def test_a_slow_listener_gets_current_audio_with_holes() -> None:
+    """A listener that stops reading for a while gets what the kernel's buffers hold, and after that the present."""
     async with talking_house() as (home, talk, _):
         slow = await listener(home)
         await slow.listen()
@@ -334,7 +332,7 @@ async def test_a_listener_that_reads_slowly_hears_the_present_with_holes() -> No
         assert [at for _, at, _ in slow.heard] == list(range(100, 100 + held_ms, 100))
 
 
-def test_the_document_tells_of_it() -> None:
+def test_the_document_describes_listening() -> None:
     told = msgspec.json.decode(document())
     assert {"Listen", "Unlisten", "Listening", "Unlistened", "Sound"} <= set(told["components"]["messages"])
     assert {"$ref": "#/channels/client/messages/Sound"} in told["operations"]["send"]["messages"]

@@ -1,4 +1,4 @@
-"""Which pages may read a hub from somebody's browser."""
+"""Origins: which web pages may use a hub through a user's browser."""
 
 from typing import Any
 
@@ -65,7 +65,7 @@ async def test_only_pages_of_known_origins_connect(origin: str | None, settings:
         ("hub.example.com", {"public_url": "https://hub.example.com"}, 200),
     ],
 )
-async def test_a_site_that_renames_itself_to_our_address_reads_nothing(host: str, settings: dict[str, Any], status: int) -> None:
+async def test_a_site_that_points_its_own_name_at_our_address_reads_nothing(host: str, settings: dict[str, Any], status: int) -> None:
     """DNS rebinding: to the browser the page is then of our own origin, and it sends no Origin when it reads."""
     async with house(**settings) as home:
         headers = {"Host": host, "Authorization": f"Bearer {token()}"}

@@ -1,4 +1,4 @@
-"""What subscribers may say."""
+"""The messages that subscribers may send, and the frames that they get."""
 
 import contextlib
 
@@ -43,7 +43,7 @@ from hub.web.protocol import (
         ('{"action":"ping"}', Ping()),
     ],
 )
-def test_requests_are_read(text: str, request_: object) -> None:
+def test_every_form_of_request_is_decoded(text: str, request_: object) -> None:
     assert decode(text) == request_
 
 
@@ -53,23 +53,23 @@ def test_requests_are_read(text: str, request_: object) -> None:
         ("", "neither"),
         ("two words", "neither"),
         ("{", "neither"),
-        ("[]", "none of subscribe"),
-        ('{"action":"dance"}', "none of subscribe"),
+        ("[]", "must be one of subscribe"),
+        ('{"action":"dance"}', "must be one of subscribe"),
         ('{"action":"subscribe"}', "exactly one of callSid, number"),
         ('{"action":"subscribe","number":"anonymous"}', r"cannot be one: write it with its country code, as \+14155550100"),
         ('{"action":"subscribe","number":"415 555 0100"}', "with its country code"),
         ('{"action":"unsubscribe","number":""}', "with its country code"),
         ('{"action":"subscribe","callSid":"CA1","number":"+1"}', "exactly one of callSid, number"),
-        ('{"action":"subscribe","calls":"some"}', "wrong subscribe"),
+        ('{"action":"subscribe","calls":"some"}', "malformed subscribe"),
         ('{"action":"subscribe","number":"+1","after":{"epoch":"e","offset":1}}', "positions are per call"),
-        ('{"action":"listen"}', "wrong listen.*callSid"),
-        ('{"action":"listen","callSid":"CA1","number":"+1"}', "wrong listen.*number"),
-        ('{"action":"authenticate","token":7}', "wrong authenticate$"),
-        ('{"action":"subscribe","callSid":"CA1","after":{"epoch":"e"}}', "wrong subscribe.*offset"),
+        ('{"action":"listen"}', "malformed listen.*callSid"),
+        ('{"action":"listen","callSid":"CA1","number":"+1"}', "malformed listen.*number"),
+        ('{"action":"authenticate","token":7}', "malformed authenticate$"),
+        ('{"action":"subscribe","callSid":"CA1","after":{"epoch":"e"}}', "malformed subscribe.*offset"),
         ('{"action":"subscribe","callSid":"CA1","afterr":1}', "afterr"),
     ],
 )
-def test_anything_else_says_what_is_wrong(text: str, says: str) -> None:
+def test_a_malformed_request_is_refused_with_what_is_wrong(text: str, says: str) -> None:
     with pytest.raises(WireError, match=says):
         decode(text)
 

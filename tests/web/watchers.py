@@ -1,4 +1,4 @@
-"""Those who come to /client: the token they show, what they wait for, and how they are turned away."""
+"""Subscribers with tokens: how they connect, wait for an event, and are refused."""
 
 from typing import Any
 
@@ -24,15 +24,16 @@ async def connect(home: House, shown: str | None = None, *, query: str = "", **h
 
 
 async def until(socket: aiohttp.ClientWebSocketResponse, kind: str) -> dict[str, Any]:
-    """The next message of a type."""
+    """Return the next message of a type."""
     while True:
-        message = await socket.receive_json(timeout=5)
+        message = await socket.receive_json()
         if isinstance(message, dict) and message["type"] == kind:
             return message
 
 
 async def turned_away(socket: aiohttp.ClientWebSocketResponse) -> tuple[str, str, int | None]:
-    """The error and the close code of a socket that the hub closes."""
+    """Return the error's code and sentence, and the close code, of a socket that the hub closes."""
     refusal = await until(socket, "error")
-    assert (await socket.receive(timeout=5)).type is WSMsgType.CLOSE
-    return refusal["code"], refusal["message"], socket.close_code
+    goodbye = await socket.receive()
+    assert goodbye.type is WSMsgType.CLOSE
+    return refusal["code"], refusal["message"], goodbye.data

@@ -1,0 +1,47 @@
+"""Limits: how long and how much the doors let a peer take.
+
+One frozen value, held by `State`, so that a test can run a hub with other numbers. Knows each number and the reason for it. Does not
+know sockets.
+"""
+
+from dataclasses import dataclass, field
+
+from hub.topics.outbox import IDLE_SECONDS
+from hub.twilio.rest import Patience
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the hub's doors allow. The defaults are the hub's own numbers; only tests pass others."""
+
+    close_seconds: float = 2.0
+    """How long a peer may take to answer a close frame: the hub wants nothing more from it, and a stopping hub waits for it."""
+    start_seconds: float = 10.0
+    """How long a stream may take to send `start`: Twilio sends it right after the upgrade, so a socket without it is not Twilio's."""
+    token_seconds: float = 10.0
+    """How long a subscriber may stay connected without a token, on a hub that requires one: enough to paste one by hand."""
+    ping_seconds: float = 30.0
+    """How often a subscriber is pinged. A half-open connection is noticed after one and a half of these."""
+    last_events_seconds: float = IDLE_SECONDS
+    """How long a subscriber may take nothing of a call's last events before its socket is closed anyway. Same as for any lag."""
+    messages_per_second: float = 100.0
+    """Messages a subscriber may send per second over time. A dashboard sends far fewer once it has subscribed."""
+    messages_at_once: float = 2000.0
+    """Messages a subscriber may send in one burst: a dashboard that reconnects subscribes to each of its calls at once."""
+    calls_followed: int = 5000
+    """Calls one socket may follow: more than one node can carry."""
+    numbers_followed: int = 1000
+    """Numbers one socket may follow. A program with more numbers follows the list of all calls."""
+    calls_listened: int = 16
+    """Calls one socket may listen to at once: nobody follows two voices, but a program may record a small team."""
+    request_seconds: float = 10.0
+    """How long a connection may take to send its first request. aiohttp itself waits for ever."""
+    look_seconds: float = 1.0
+    """How often the hub looks for connections without a request. One timer for all: one per connection would keep closed ones in memory."""
+    twilio: Patience = field(default_factory=Patience)
+    """How long the hub waits for Twilio's REST API, and for streams that it requests there."""
+    keep_alive_seconds: float = 30.0
+    """How long a connection may stay idle between two requests, or take to finish a later one."""
+
+
+LIMITS = Limits()
