@@ -1,13 +1,13 @@
 """Arithmetic of telephone audio: mu-law, silence, bytes and milliseconds, interleaving.
 
-Knows 8 kHz mu-law (G.711, one byte a sample) as Twilio sends it. Knows nothing of calls or time stamps.
+Knows 8 kHz mu-law (G.711, one byte per sample) as Twilio sends it. Knows no calls and no timestamps.
 """
 
 import audioop
 from typing import Literal, TypeAlias
 
 Track: TypeAlias = Literal["inbound", "outbound"]
-"""`inbound` is what the far caller says (left in stereo), `outbound` what is played to that caller (right)."""
+"""`inbound` is what the far caller says (left in stereo). `outbound` is what is played to that caller (right)."""
 
 TRACKS: tuple[Track, Track] = ("inbound", "outbound")
 
@@ -15,10 +15,10 @@ SAMPLE_RATE_HZ = 8000
 """Media Streams carry nothing else: mediaFormat is audio/x-mulaw, 8000, 1 (twilio.com/docs/voice/media-streams/websocket-messages)."""
 
 BYTES_PER_MS = 8
-"""8000 samples of one byte a second."""
+"""8000 samples per second, of one byte each."""
 
 SILENCE_BYTE = 0xFF
-"""mu-law positive zero; 0x7F is the other zero, but 0xFF is what telephone networks send."""
+"""Positive zero in mu-law. 0x7F is zero, too, but telephone networks send 0xFF."""
 
 
 def silence(size_bytes: int) -> bytes:
@@ -37,14 +37,14 @@ def to_mulaw(pcm: bytes) -> bytes:
 
 
 def mixed(left: bytes, right: bytes) -> bytes:
-    """Mix two mu-law tracks of one length into one, clipping like a telephone bridge does."""
+    """Mix two mu-law tracks of the same length into one, which clips as a telephone bridge does."""
     return audioop.lin2ulaw(audioop.add(audioop.ulaw2lin(left, 2), audioop.ulaw2lin(right, 2), 2), 2)
 
 
 def interleaved(left: bytes, right: bytes) -> bytes:
-    """Interleave two mu-law tracks of one length into stereo, left first.
+    """Interleave two mu-law tracks of the same length into stereo, left first.
 
-    Slice assignment, because pydub's mixer costs eight times as much and this runs for every block of every call.
+    By slice assignment, because this runs for every block of every call, and pydub's mixer costs eight times as much.
     """
     stereo = bytearray(2 * len(left))
     stereo[0::2] = left
@@ -58,5 +58,5 @@ def ms(size_bytes: int) -> float:
 
 
 def level(mulaw: bytes) -> int:
-    """Return how loud a stretch of one track is: the root mean square of its 16-bit samples."""
+    """Return the loudness of one track: the root mean square of its 16-bit samples."""
     return audioop.rms(audioop.ulaw2lin(mulaw, 2), 2)

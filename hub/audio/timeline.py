@@ -1,7 +1,8 @@
-"""Two tracks' chunks in, aligned stereo blocks out. Pure; knows media time only.
+"""Takes the chunks of two tracks and returns aligned stereo blocks. Pure, and knows media time only.
 
-Chunks are placed by their timestamp (8 bytes a millisecond), what is missing is mu-law silence, and both tracks of a block always have
-one length: the tracks cannot drift apart. Knows no clock, no provider and no Twilio message.
+A chunk is placed by its timestamp (8 bytes per millisecond). What is missing becomes mu-law silence, and both tracks of a block have the
+same length, so the tracks cannot drift apart: a second that was lost on one side does not move what that side says later before the other
+side's question. Knows no clock, no provider and no Twilio message.
 """
 
 from collections import Counter, deque
@@ -12,23 +13,24 @@ from hub.audio import g711
 from hub.audio.g711 import BYTES_PER_MS, Track
 
 BLOCK_MS = 100
-"""Providers ask for 50-250 ms a message (Deepgram about 100, AssemblyAI at least 50): fewer wake-ups than Twilio's 20 ms, little delay."""
+"""Providers ask for 50-250 ms per message (Deepgram about 100, AssemblyAI at least 50). This wakes the loop less often than Twilio's
+20 ms do, and delays little."""
 
 PATIENCE_MS = 200
-"""How much newer the further track may be before a block leaves without the rest. Twilio's bursts were seen up to 233 ms apart without
-loss, but on both tracks at once; a track that stays behind longer is silent, ringing or dropped, and the other must not wait for it."""
+"""How far one track may be ahead before a block leaves without the other's audio. Twilio's bursts were seen up to 233 ms apart without
+loss, but on both tracks at once. A track that stays behind longer is silent, ringing or lost, and the other must not wait for it."""
 
 LEAP_MS = 10_000
-"""A chunk further ahead of everything heard so far is not believed at once: filling up to it would cost memory for one bad timestamp."""
+"""A chunk that is further ahead of all audio so far is not believed at once: to fill up to it would cost memory for one bad timestamp."""
 
 LEAP_CHUNKS = 5
-"""So many chunks in a row must agree before the clock leaps: 50-100 ms of audio, more than a glitch, less than anyone would miss."""
+"""How many chunks in a row must agree before the clock leaps: 50-100 ms of audio, more than a glitch and less than anyone would miss."""
 
 CALL_MS = 24 * 3600 * 1000
-"""No call is longer: Twilio ends one after 4 hours, 24 with a special setting. A timestamp beyond is never believed."""
+"""No call is longer: Twilio ends a call after 4 hours, or 24 with a special setting. A later timestamp is never believed."""
 
 REMEMBERED_HOLES = 256
-"""Silences already emitted that are remembered, to tell late audio from duplicates; a bound on memory, minutes in practice."""
+"""How many silences that left in blocks are remembered, to distinguish late audio from duplicates. Minutes in practice."""
 
 _BLOCK = BLOCK_MS * BYTES_PER_MS
 _PATIENCE = PATIENCE_MS * BYTES_PER_MS
@@ -37,10 +39,10 @@ _CALL = CALL_MS * BYTES_PER_MS
 
 
 class Block(msgspec.Struct, frozen=True, gc=False):
-    """Both tracks between `start_ms` and `start_ms + len/8`, mu-law 8 kHz, always of one length.
+    """Both tracks between `start_ms` and `start_ms + len/8`, mu-law 8 kHz, always of the same length.
 
-    `start_ms` is call time. Blocks follow one another without a hole, except after a leap of the stream's own clock. The last one of a
-    call, or before a leap, may be shorter than BLOCK_MS. A struct, as ten are made a second and call.
+    `start_ms` is call time. Blocks follow one another without a hole, except after a leap of the stream's own clock. The last block of a
+    call, or before a leap, may be shorter than BLOCK_MS. A struct, because ten are made per second and call.
     """
 
     start_ms: float
@@ -61,31 +63,31 @@ class Block(msgspec.Struct, frozen=True, gc=False):
         return g711.interleaved(self.inbound, self.outbound)
 
 
-class Lane:
-    """One track's audio that has not left yet, and what was counted on the way. Positions are bytes of call time."""
+class TrackTimeline:
+    """The audio of one track that has not left in a block, and what was counted on the way. Positions are bytes of call time."""
 
     __slots__ = ("data", "dropped_bytes", "end", "expected", "filled_bytes", "fresh", "holes", "late_bytes", "left_holes", "max_skew_bytes")
 
     def __init__(self) -> None:
         self.data = bytearray()
-        """From the timeline's start; silence where a hole is."""
+        """From the timeline's start, with silence where a hole is."""
         self.fresh: list[bytes] = []
-        """Chunks that follow `data` in sequence: nearly all leave together, joined once, and were never copied before."""
+        """Chunks that follow `data` in sequence. Nearly all of them leave together: joined once, and never copied before."""
         self.end = 0
         """Position after the last byte."""
         self.expected = False
-        """Whether the stream said, or showed, that it carries this track; silence of a track that nobody promised is not counted."""
+        """Whether the stream said, or showed, that it carries this track. Silence of a track that nobody promised is not counted."""
         self.holes: list[tuple[int, int]] = []
-        """Spans of `data` where nothing has come yet, in order."""
+        """Spans of `data` for which no audio has come, in order."""
         self.left_holes: deque[tuple[int, int]] = deque(maxlen=REMEMBERED_HOLES)
-        """Spans that left as silence: audio for them is late."""
+        """Spans that left in blocks as silence: audio for them is late."""
         self.filled_bytes = 0
         self.late_bytes = 0
         self.dropped_bytes = 0
         self.max_skew_bytes = 0
 
     def left_as_silence(self, start: int, end: int) -> None:
-        """Remember and count a span that was emitted without audio."""
+        """Remember and count a span that left without audio."""
         if self.expected:
             self.filled_bytes += end - start
         if self.left_holes and self.left_holes[-1][1] == start:
@@ -93,7 +95,7 @@ class Lane:
         self.left_holes.append((start, end))
 
     def count_late(self, start: int, end: int) -> None:
-        """Count what of a span left as silence; the rest had audio, so it is a duplicate and changes nothing."""
+        """Count as late the part of a span that left as silence. The rest had audio, so it is a duplicate and changes nothing."""
         kept: list[tuple[int, int]] = []
         for hole_start, hole_end in self.left_holes:
             overlap_start, overlap_end = max(start, hole_start), min(end, hole_end)
@@ -108,7 +110,7 @@ class Lane:
         self.left_holes = deque(kept, maxlen=REMEMBERED_HOLES)
 
     def fill(self, origin: int, start: int, payload: bytes) -> None:
-        """Put audio where holes are; where audio already is, the first to come stays. `origin` is the position of `data[0]`."""
+        """Put audio where holes are. Audio that came first stays. `origin` is the position of `data[0]`."""
         self._gather()
         end = start + len(payload)
         kept: list[tuple[int, int]] = []
@@ -125,7 +127,7 @@ class Lane:
         self.holes = kept
 
     def append(self, start: int, payload: bytes) -> None:
-        """Add audio at or after the end, with a hole before it where it does not follow."""
+        """Add audio at or after the end. Leave a hole where it does not follow."""
         if start > self.end:
             self.holes.append((self.end, start))
             self.fresh.append(g711.silence(start - self.end))
@@ -133,7 +135,7 @@ class Lane:
         self.end = start + len(payload)
 
     def take(self, start: int, size: int) -> bytes:
-        """Remove `size` bytes that begin at position `start`, padded with silence to that length."""
+        """Remove and return the `size` bytes that begin at position `start`, padded with silence."""
         end = start + size
         if self.end == end and not self.data and not self.holes:
             taken = b"".join(self.fresh)
@@ -161,32 +163,32 @@ class Lane:
 
 
 class StereoTimeline:
-    """Aligns one call's two tracks. `add()` chunks in any order, then take `blocks()`; `finish()` at the end."""
+    """Aligns the two tracks of a call. `add` chunks in any order, fetch `blocks`, and `finish` at the end."""
 
-    # Slots here, and wherever else every frame passes: less memory to touch for each is less time waiting for it.
+    # Slots here, and wherever else every frame passes: the less memory a frame touches, the less time it waits for memory.
     __slots__ = ("_due", "_leap", "_left", "_ready", "_right", "_start", "lanes", "leaps")
 
     def __init__(self) -> None:
-        self.lanes: dict[Track, Lane] = {"inbound": Lane(), "outbound": Lane()}
+        self.lanes: dict[Track, TrackTimeline] = {"inbound": TrackTimeline(), "outbound": TrackTimeline()}
         self._left, self._right = self.lanes["inbound"], self.lanes["outbound"]
         self._start = 0
-        """Position of the first byte that has not left, of both tracks."""
+        """Position of the first byte, of both tracks, that has not left."""
         self._due = _BLOCK
         """Position at which the next block ends."""
         self._ready: list[Block] = []
-        """Blocks that have left the lanes and were not fetched yet."""
-        self._leap: list[tuple[Lane, int, bytes]] = []
-        """Chunks too far ahead to be believed alone; empty while the clock is calm."""
+        """Blocks that were not fetched yet."""
+        self._leap: list[tuple[TrackTimeline, int, bytes]] = []
+        """Chunks that are too far ahead to be believed alone. Empty while the clock is calm."""
         self.leaps: list[tuple[float, float]] = []
-        """Spans of call time, in ms, that the stream's clock jumped over; whoever reads them clears them."""
+        """Spans of call time, in ms, that the stream's clock leapt over. The reader clears them."""
 
     @property
     def end_ms(self) -> float:
-        """Call time up to which any track has been heard."""
+        """Call time up to which there is audio of any track."""
         return max(self._left.end, self._right.end) / BYTES_PER_MS
 
     def amiss_bytes(self) -> Counter[tuple[Track, str]]:
-        """Return how much of which track was `filled`, `late` or `dropped` so far."""
+        """Return how many bytes of each track were `filled`, `late` or `dropped` so far."""
         counted: Counter[tuple[Track, str]] = Counter()
         for track, lane in self.lanes.items():
             counted[track, "filled"] = lane.filled_bytes
@@ -195,12 +197,12 @@ class StereoTimeline:
         return counted
 
     def expect(self, tracks: list[Track]) -> None:
-        """Say which tracks a stream carries: a block does not wait for one that nobody promised."""
+        """Say which tracks a stream carries. A block does not wait for a track that nobody promised."""
         for track in tracks:
             self.lanes[track].expected = True
 
     def add(self, track: Track, at_ms: int, payload: bytes) -> bool:
-        """Place one chunk of mu-law that begins at `at_ms` of call time. Returns whether blocks are ready to be taken."""
+        """Place one chunk of mu-law that begins at `at_ms` of call time. Return whether blocks are ready to be fetched."""
         lane = self.lanes[track]
         start = at_ms * BYTES_PER_MS
         if start == lane.end and not self._leap and lane.expected:  # in sequence, as nearly all chunks are
@@ -213,12 +215,12 @@ class StereoTimeline:
         return bool(self._ready)
 
     def blocks(self) -> list[Block]:
-        """Return the blocks that have become ready since the last call, in order."""
+        """Return the blocks that became ready since the last time, in order."""
         ready, self._ready = self._ready, []
         return ready
 
     def finish(self) -> list[Block]:
-        """Pad both tracks to one length and return all that is left, to the last byte. The timeline can go on after it."""
+        """Pad both tracks to the same length and return the rest, to the last byte. More chunks may follow."""
         for lane, _, payload in self._leap:
             lane.dropped_bytes += len(payload)
         self._leap.clear()
@@ -226,7 +228,7 @@ class StereoTimeline:
         return self.blocks()
 
     def skip_to(self, at_ms: float) -> None:
-        """Go on at a later call time, without audio for what lies between; what had come before is ready as blocks. Never goes back."""
+        """Go on at a later call time, with no audio for the time between. Audio from before is ready as blocks. Never goes back."""
         self._flush()
         self._jump(max(self._start, round(at_ms * BYTES_PER_MS)))
 
@@ -236,7 +238,7 @@ class StereoTimeline:
         for lane in self.lanes.values():
             lane.end = position
 
-    def _place(self, lane: Lane, start: int, payload: bytes) -> None:
+    def _place(self, lane: TrackTimeline, start: int, payload: bytes) -> None:
         furthest = max(self._left.end, self._right.end)
         if start < 0 or start > _CALL:
             lane.dropped_bytes += len(payload)
@@ -261,8 +263,8 @@ class StereoTimeline:
         if payload:
             lane.append(start, payload)
 
-    def _consider_leap(self, lane: Lane, start: int, payload: bytes) -> None:
-        """Believe a far timestamp only when nothing but its like comes: then skip to it, without emitting what lies between."""
+    def _consider_leap(self, lane: TrackTimeline, start: int, payload: bytes) -> None:
+        """Believe a timestamp far ahead when several chunks in a row agree. Then go on there, without blocks for the time between."""
         if self._leap and abs(start - self._leap[0][1]) > _LEAP:
             for other, _, kept in self._leap:
                 other.dropped_bytes += len(kept)
@@ -291,7 +293,7 @@ class StereoTimeline:
                     return
             self._leave(_BLOCK)
 
-    def _has_hole(self, lane: Lane) -> bool:
+    def _has_hole(self, lane: TrackTimeline) -> bool:
         return bool(lane.holes) and lane.holes[0][0] < self._due
 
     def _flush(self) -> None:
