@@ -11,8 +11,9 @@
 Knows the subscriber protocol: positions, close codes, reconnecting. Does not know what the events are used for. Needs none of the extras.
 """
 
-from clients.follow.backoff import Backoff
 from clients.follow.connection import HubConnection, Refused, Request
-from clients.follow.subscription import Followed, Position, follow, newest, subscription
+from clients.follow.subscription import Followed, follow, newest, subscription
+from hub.backoff import Backoff
+from hub.events import Position
 
 __all__ = ["Backoff", "Followed", "HubConnection", "Position", "Refused", "Request", "follow", "newest", "subscription"]

@@ -14,8 +14,8 @@ from typing import TypeAlias
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, WebSocketException
 
-from clients.follow.backoff import Backoff
 from hub import events
+from hub.backoff import Backoff
 from hub.errors import HubError
 
 BACKOFF = Backoff(first_seconds=0.1, longest_seconds=5.0)

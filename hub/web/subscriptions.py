@@ -7,10 +7,9 @@ event can fall between them. Knows what a grant allows. Does not know how the to
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from hub.events import CallList, CallStarted, Durable, Part, Refusal, Subscribed, Unsubscribed, Watching, encode
+from hub.events import CallList, CallStarted, Durable, Part, Position, Refusal, Subscribed, Unsubscribed, Watching, encode
 from hub.tokens import Grant
 from hub.topics.audience import Following
-from hub.topics.log import Position
 from hub.topics.outbox import Outbox
 from hub.topics.registry import Record, Registry
 from hub.web.limits import Limits
