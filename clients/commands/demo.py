@@ -6,7 +6,6 @@ the sample's script. The demo says which of the three it is before the first wor
 
 import argparse
 import asyncio
-import itertools
 import os
 import socket
 import sys
@@ -20,11 +19,12 @@ from rich.console import Console
 from websockets.asyncio.client import connect
 
 from clients.audio.files import read_call
-from clients.follow import Backoff, Refused, follow
+from clients.follow import Refused, follow
 from clients.pretend_twilio.media_socket import OutgoingCall
 from clients.pretend_twilio.playback import play
 from clients.sample import SAMPLE, SCRIPT
 from clients.terminal.transcript import show
+from hub.backoff import Backoff
 
 START_SECONDS = 30.0
 """How long the hub may take to start. It takes a second or two, but longer on a machine that is busy installing."""
@@ -166,13 +166,12 @@ async def _listening(process: asyncio.subprocess.Process, port: int) -> None:
     """Wait until the hub listens. Raises: NotStarted when the hub ends instead, Refused when it takes too long."""
     try:
         async with asyncio.timeout(START_SECONDS):
-            for failures in itertools.count(1):
+            async for _ in BACKOFF.until():
                 if await _listens(port):
                     return
                 if process.returncode is not None:
                     assert process.stderr is not None
                     raise NotStarted((await process.stderr.read()).decode(errors="replace").strip())
-                await asyncio.sleep(BACKOFF.wait_seconds(failures))
     except TimeoutError as error:
         raise Refused("hub", f"the hub does not answer after {START_SECONDS:.0f} s") from error
 
@@ -195,11 +194,10 @@ async def _listens(port: int) -> bool:
 
 async def begun(base: str, call_sid: str) -> None:
     """Wait until the hub knows the call. That takes a moment after the call's socket was opened."""
-    for failures in itertools.count(1):
+    async for _ in BACKOFF.until():
         async with connect(f"ws://{base}/client", compression=None) as asking:
             if call_sid in str(await asking.recv()):
                 return
-        await asyncio.sleep(BACKOFF.wait_seconds(failures))
 
 
 def free_port(wanted: int) -> int:

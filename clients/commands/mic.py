@@ -5,7 +5,6 @@ Knows options, what a speaker needs to see, and exit codes. Does not know device
 
 import argparse
 import asyncio
-import itertools
 import re
 from contextlib import ExitStack, aclosing, closing
 from pathlib import Path
@@ -17,12 +16,13 @@ from clients.audio.wav import WavRecorder
 from clients.commands import call_options, hub_options
 from clients.devices.microphone import Microphone, hang_up_on_ctrl_c, microphone
 from clients.devices.portaudio import NoDevice, device, devices
-from clients.follow import Backoff, Refused, follow
+from clients.follow import Refused, follow
 from clients.pretend_twilio.media_socket import CallResult, NotAnswered, OutgoingCall
 from clients.pretend_twilio.signature import CannotSign
 from clients.pretend_twilio.speaking import speak
 from clients.terminal.transcript import show
 from hub.audio import g711
+from hub.backoff import Backoff
 
 FULL_LEVEL = 6000
 """The level that fills the meter, of 32768: loud speech near a microphone."""
@@ -36,7 +36,7 @@ SILENT_SECONDS = 3.0
 START_SECONDS = 5.0
 """How long the hub may take to know the call that has just been announced to it."""
 
-BACKOFF = Backoff(first_seconds=0.1, longest_seconds=0.4)
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.1, 0.4
 """The waits before asking the hub again for a call that it does not know yet. It usually knows the call at the second try."""
 
 
@@ -153,15 +153,14 @@ async def show_transcript(
 ) -> None:
     """Show the transcript from when `begun` is set until the call has ended. A transcript that cannot be shown does not end the call."""
     await begun.wait()
-    clock = asyncio.get_running_loop().time
-    give_up = clock() + start_seconds
-    for failures in itertools.count(1):
+    problem: Refused | None = None
+    async for _ in Backoff(FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, give_up_seconds=start_seconds).until():
         try:
             async with aclosing(follow(url, call_sid, token=token)) as followed:
                 await show(followed)
+            return
         except Refused as refused:
-            if refused.refusal_code == "unknown-call" and clock() < give_up:
-                await asyncio.sleep(BACKOFF.wait_seconds(failures))
-                continue
-            errors.print(f"The transcript cannot be shown: {refused}")
-        return
+            problem = refused
+            if refused.refusal_code != "unknown-call":
+                break
+    errors.print(f"The transcript cannot be shown: {problem}")

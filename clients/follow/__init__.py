@@ -16,4 +16,4 @@ from clients.follow.subscription import Followed, follow, newest, subscription
 from hub.backoff import Backoff
 from hub.events import Position
 
-__all__ = ["Backoff", "Followed", "HubConnection", "Position", "Refused", "Request", "follow", "newest", "subscription"]
+__all__ = ["Followed", "HubConnection", "Position", "Refused", "Request", "follow", "newest", "subscription"]

@@ -11,9 +11,10 @@ from websockets.asyncio.server import Request as HttpRequest
 from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Response
 
-from clients.follow import Backoff, HubConnection, Refused
+from clients.follow import HubConnection, Refused
 from clients.follow.connection import FIRST_TRIES
 from hub import events
+from hub.backoff import Backoff
 from tests.clients.scripted_hub import scripted_hub
 
 SOON = Backoff(0.001, 0.01)
