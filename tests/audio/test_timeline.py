@@ -229,6 +229,7 @@ arrivals = st.lists(
 )
 
 
+@pytest.mark.timeout(180)  # it is bound by the processor, and takes as long as a busy machine takes
 @settings(max_examples=300, deadline=None)
 @given(arrivals, st.booleans())
 def test_any_arrival_order_gives_each_sample_its_place_or_its_count(chunks: list[tuple[Track, int, int]], sort: bool) -> None:
@@ -259,6 +260,7 @@ def test_any_arrival_order_gives_each_sample_its_place_or_its_count(chunks: list
             assert missing <= lane.late_bytes + lane.dropped_bytes, "what is missing was counted"
 
 
+@pytest.mark.timeout(180)  # it is bound by the processor, and takes as long as a busy machine takes
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 2**32), st.integers(0, 150), st.floats(0, 0.2), st.integers(0, 3000))
 def test_jitter_within_the_patience_and_a_late_track_lose_nothing_but_what_was_lost(seed: int, jitter: int, lose: float, late: int) -> None:

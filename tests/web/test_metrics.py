@@ -207,6 +207,26 @@ async def test_a_providers_sessions_and_latencies_are_histograms() -> None:
     assert after['hub_provider_reconnects_total{"provider": "deepgram"}'] == 1
 
 
+async def test_each_number_of_a_provider_has_a_metric_of_its_own_in_seconds() -> None:
+    async with house() as home:
+        counters = home.state.counters.providers["made-up"]
+        counters.open_sessions, counters.sessions, counters.sent_ms, counters.gap_ms = 2, 3, 5000.0, 7000.0
+        counters.reconnects, counters.restored, counters.refused, counters.repeats = 11, 13, 17, 19
+        counters.handshake_seconds.add(0.25)
+        counters.interim_seconds.add(0.5)
+        counters.final_seconds.add(0.75)
+        samples = await read(home)
+    assert {name.removesuffix('{"provider": "made-up"}'): value for name, value in samples.items()
+            if name.endswith('{"provider": "made-up"}') and "_created" not in name} == {
+        "hub_provider_sessions": 2, "hub_provider_sessions_begun_total": 3, "hub_provider_audio_seconds_total": 5,
+        "hub_provider_gap_seconds_total": 7, "hub_provider_reconnects_total": 11, "hub_provider_restored_total": 13,
+        "hub_provider_refused_total": 17, "hub_provider_repeats_total": 19,
+        "hub_provider_handshake_seconds_count": 1, "hub_provider_handshake_seconds_sum": 0.25,
+        "hub_provider_interim_seconds_count": 1, "hub_provider_interim_seconds_sum": 0.5,
+        "hub_provider_final_seconds_count": 1, "hub_provider_final_seconds_sum": 0.75,
+    }  # fmt: skip
+
+
 async def test_a_provider_that_refuses_for_good_is_counted() -> None:
     async with FakeDeepgram(Script(refuse=[401])) as fake, real_house(deepgram_key="k", deepgram_url=fake.url) as home:
         socket = await home.call()
