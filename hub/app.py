@@ -31,7 +31,7 @@ from hub.vendors.providers import Providers
 from hub.vendors.registered import REGISTERED
 from hub.vendors.transcribers import Transcribers
 from hub.vendors.voice_model_provider import ModelContext
-from hub.web import agent, asyncapi, calls, client, dashboard, health, metrics, status, twilio, twiml
+from hub.web import agent, asyncapi, calls, client, dashboard, docs, health, metrics, status, twilio, twiml
 from hub.web.limits import LIMITS, Limits
 from hub.web.protocol import STOPPING
 from hub.web.resting import RestingSockets
@@ -157,6 +157,7 @@ def application(state: State) -> web.Application:
     app.add_routes(health.routes)
     app.add_routes(metrics.routes)
     app.add_routes(dashboard.routes)
+    app.add_routes(docs.routes)
     app.router.add_get("/asyncapi.json", asyncapi.serve)
     return app
 

@@ -61,7 +61,7 @@ async def serving(**settings: str) -> AsyncIterator[tuple[asyncio.subprocess.Pro
         ({"HUB_FALLBACK": "local"}, "HUB_FALLBACK is local, as the first one is"),
         ({"DEEPGRAM_API_KEY": "k", "DEEPGRAM_OPTIONS": "model=x"}, "DEEPGRAM_OPTIONS cannot set model"),
         ({"ASSEMBLYAI_URL": "https://example.com"}, "ASSEMBLYAI_URL must be a URL like wss://host"),
-        ({"HUB_HOST": "203.0.113.1", "HUB_OPEN": "1"}, "HUB_HOST 203.0.113.1 port 5000 cannot be listened on"),
+        ({"HUB_HOST": "203.0.113.1", "HUB_OPEN": "1", "DEEPGRAM_API_KEY": "k"}, "HUB_HOST 203.0.113.1 port 5000 cannot be listened on"),
     ],
 )
 async def test_a_wrong_setting_is_one_sentence(settings: dict[str, str], says: str) -> None:
@@ -75,7 +75,7 @@ async def test_a_busy_port_is_one_sentence() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        code, said = await refused(HUB_PORT=str(taken.getsockname()[1]))
+        code, said = await refused(HUB_PORT=str(taken.getsockname()[1]), DEEPGRAM_API_KEY="k")
     assert code == 2
     assert "is taken by another program" in said
     assert "Traceback" not in said

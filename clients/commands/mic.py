@@ -109,7 +109,8 @@ async def _call(options: argparse.Namespace, call: OutgoingCall, errors: Console
             meter.show(seconds, mulaw)
 
         async with asyncio.TaskGroup() as group:
-            following = group.create_task(_follow(options, call.call_sid, begun, errors)) if options.follow else None
+            url = re.sub(r"/[^/]*$", "/client", options.url)
+            following = group.create_task(show_transcript(url, options.token, call.call_sid, begun, errors)) if options.follow else None
             try:
                 spoken = await speak(call, mic, hang_up_after_ms=options.hang_up_after_ms, recorder=recorder, sent=sent)
             except NotAnswered as error:
@@ -147,15 +148,16 @@ def _bar(console: Console, *, shown: bool) -> Progress:
     return Progress(*columns, console=console, disable=not shown, transient=True)
 
 
-async def _follow(options: argparse.Namespace, call_sid: str, begun: asyncio.Event, errors: Console) -> None:
-    """Show the transcript until the call has ended. A transcript that cannot be shown does not end the call."""
+async def show_transcript(
+    url: str, token: str | None, call_sid: str, begun: asyncio.Event, errors: Console, start_seconds: float = START_SECONDS
+) -> None:
+    """Show the transcript from when `begun` is set until the call has ended. A transcript that cannot be shown does not end the call."""
     await begun.wait()
-    url = re.sub(r"/[^/]*$", "/client", options.url)
     clock = asyncio.get_running_loop().time
-    give_up = clock() + START_SECONDS
+    give_up = clock() + start_seconds
     for failures in itertools.count(1):
         try:
-            async with aclosing(follow(url, call_sid, token=options.token)) as followed:
+            async with aclosing(follow(url, call_sid, token=token)) as followed:
                 await show(followed)
         except Refused as refused:
             if refused.refusal_code == "unknown-call" and clock() < give_up:

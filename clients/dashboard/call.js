@@ -1,12 +1,15 @@
 /**
- * One call as the page knows it: what it is, who speaks, and its lines in the order of call time. Pure; a call is never changed.
+ * One call as the page knows it: its facts, who speaks, and its lines in the order of call time. Pure: a call object is never changed.
  *
- * Two subscriptions may tell the same event: the feed of all calls and the one of the call itself. A call's own subscription is in order
- * and without holes; so whatever it has had is a repeat, and a start, an end or a provider's trouble from further on is the feed's, which
- * may change what the list says but never a transcript.
+ * The same event may come from two subscriptions: the feed of all calls, and the call's own subscription. Only the call's own subscription
+ * is in order and complete. So an event at or before its offset is a repeat. A start, an end or a provider's trouble that is further on
+ * came from the feed: it may change what the list shows, but never the transcript.
+ *
+ * For example: the page has events 1 to 3 of a call, and the feed brings `call-ended` with offset 9. The list shows the call as ended at
+ * once. The transcript waits for events 4 to 8 and shows the end after them.
  */
 
-/** Lines kept of a call that is open on screen: four hours of dense talk. Older ones are in the download. */
+/** Lines kept of a call that is open on screen: four hours of dense talk. The download has the older ones, too. */
 export const MAX_LINES = 5000;
 
 /** Lines kept of a call that only the list shows. */
@@ -15,23 +18,23 @@ export const TAIL_LINES = 40;
 /** Text kept of a call for the list's filter: about 25 minutes of talk. */
 export const RECENT_CHARACTERS = 16_384;
 
-/** Keys pressed within this of each other are one entry. */
+/** Keys pressed within this time of each other are shown as one entry. */
 const DTMF_TOGETHER_MS = 5000;
 
-/** Who said nothing new for so long has stopped speaking, even if the provider has not closed the utterance yet. */
+/** A person with no new words for this long has stopped speaking, even if the provider has not closed the utterance yet. */
 const SPEAKING_MS = 2500;
 
 const LIFE = new Set(["call-started", "call-ended"]);
 const PROVIDER = new Set(["transcriber-lost", "transcriber-restored", "transcriber-switched"]);
 
-/** What only a call's own subscription tells. */
+/** Events that come only from a call's own subscription. */
 const TALK = new Set(["final", "gap", "dtmf", "tool-called", "tool-returned", "agent-interrupted"]);
 
-/** A call of which nothing is known but its callSid. */
+/** A call of which only the callSid is known. */
 export function unheard(sid) {
   return {
     sid,
-    /** Whether the hub knows it, as far as we were told. */
+    /** Whether the hub knows this call, by its latest list or answer. */
     known: true,
     live: true,
     startedAtMs: null,
@@ -42,41 +45,42 @@ export function unheard(sid) {
     speakers: { inbound: "caller", outbound: "callee" },
     provider: null,
     model: null,
-    /** What is wrong with the provider, or was changed: `{kind: "lost" | "switched", provider, reason, attempt}`; null when nothing. */
+    /** The provider's trouble: `{kind: "lost" | "switched", provider, reason, attempt}`; null when all is well. */
     trouble: null,
     reason: null,
-    /** Seconds of call time, once ended. */
+    /** Seconds of call time, once the call has ended. */
     duration: null,
     transcript: null,
     /** "tail" for the list, "full" while it is open on screen. */
     depth: "tail",
-    /** Whether the call's own subscription is answered and runs. */
+    /** Whether the hub has confirmed the call's own subscription and it is still running. */
     following: false,
     epoch: null,
-    /** The last durable event that its subscription gave; null when it has to start anew. */
+    /** The offset of the last durable event from the call's own subscription; null when that must start from the beginning. */
     offset: null,
-    /** The offset after which `lines` begin, 0 for all of them; null when some were dropped. */
+    /** The offset after which `lines` begin; 0 when they are complete, null when some were dropped. */
     since: null,
-    /** How far the topic is, by the hub's list; tells where a tail begins. */
+    /** The newest event that the page knows of, from the list or any subscription. A tail begins a little before it. */
     head: { epoch: null, offset: 0 },
+    /** The offsets of the newest start or end, and of the newest event about the provider, in the log that `head.epoch` names. */
     lifeOffset: 0,
     providerOffset: 0,
     /** What was said and what happened, in the order of call time. */
     lines: [],
-    /** Utterances that are not over, by id. */
+    /** The newest interim of each utterance that is not final, by id. */
     open: {},
     /** The newest words: `{track, speaker, text, settled, atMs}`. */
     latest: null,
-    /** The furthest second of call time that any line reached. */
+    /** The latest second of call time that any line reaches. */
     heardSeconds: 0,
-    /** Lower-case words for the filter. */
+    /** The latest words in lower case, for the filter. */
     recent: "",
   };
 }
 
 export function watched(call, depth) {
   if (call.depth === depth) return call;
-  // Of a young call the tail is the whole. Of another the lines at hand stay until all of them come.
+  // The tail of a young call is the whole call. An older call keeps the lines it has until all of them come.
   if (depth === "full") return { ...call, depth, offset: call.since === 0 ? call.offset : null };
   return call.lines.length <= TAIL_LINES ? { ...call, depth } : { ...call, depth, lines: call.lines.slice(-TAIL_LINES), since: null };
 }
@@ -87,7 +91,7 @@ export function subscribed(call, event, fresh) {
     next.since = event.offset;
     next.heardSeconds = 0;
     next.latest = null;
-    // The hub starts counting anew, so it has lost what we still have. A reader's lines are not taken away; they are told apart.
+    // A new epoch is a new log: the hub has lost the events that this page still shows. A reader's lines are kept and marked as past.
     const before = call.depth === "full" ? call.lines : [];
     next.lines = before.some((line) => line.kind === "final")
       ? [...before.map((line) => ({ ...line, past: true })), note(next, event, "restarted")]
@@ -95,7 +99,7 @@ export function subscribed(call, event, fresh) {
     return next;
   }
   if (call.offset === null || event.offset < call.offset) {
-    next.lines = call.lines.filter((line) => line.past || line.kind === "restarted"); // all the rest comes again
+    next.lines = call.lines.filter((line) => line.past || line.kind === "restarted"); // all other lines come again
     next.since = event.offset;
     next.heardSeconds = 0;
     next.recent = "";
@@ -119,13 +123,13 @@ export function interim(call, event) {
 export function durable(call, event, fresh) {
   const next = status(call, event);
   if (!call.following || call.offset === null || event.epoch !== call.epoch || event.offset <= call.offset) return next;
-  if (event.offset > call.offset + 1 && !TALK.has(event.type)) return next; // the feed's: our own subscription will tell it in its turn
+  if (event.offset > call.offset + 1 && !TALK.has(event.type)) return next; // from the feed; the own subscription brings it later
   const torn = event.offset > call.offset + 1;
   const here = { ...next, offset: event.offset };
   return happened(torn ? insert(here, note(here, event, "missing"), fresh) : here, event, fresh);
 }
 
-/** What the list says of a call: told by whichever subscription is first. */
+/** What the list shows of a call. Whichever subscription is first may change it. */
 function status(call, event) {
   const same = event.epoch === call.head.epoch;
   const head = !same || event.offset > call.head.offset ? { epoch: event.epoch, offset: event.offset } : call.head;
@@ -170,7 +174,7 @@ function provided(call, event) {
   return { ...next, provider: kind === "lost" ? call.provider : provider, trouble: { kind, provider, reason, attempt } };
 }
 
-/** Put an event of the call's own subscription into its lines. */
+/** Add an event from the call's own subscription to its lines. */
 function happened(call, event, fresh) {
   const atMs = milliseconds(event.at);
   switch (event.type) {
@@ -225,7 +229,7 @@ function happened(call, event, fresh) {
       const kind = event.type.replace("transcriber-", "");
       const line = { ...identity(call, event, kind), provider, reason, attempt };
       const last = call.lines.at(-1);
-      // Ten tries to reconnect are one sentence that counts, not ten sentences.
+      // Ten attempts to reconnect are one sentence with a count, not ten sentences.
       const repeat = kind === "lost" && last?.kind === "lost" && last.provider === provider && attempt > 0;
       return repeat ? replaceLast(call, { ...line, place: last.place }) : insert(call, line, fresh);
     }
@@ -236,12 +240,12 @@ function identity(call, event, kind) {
   return { id: `${event.epoch}:${event.offset}`, kind, place: call.heardSeconds, atMs: milliseconds(event.at) };
 }
 
-/** A line that no event of the call made: what the page itself has to say at this place. */
+/** A line that comes from no event of the call: a remark of the page itself. */
 function note(call, event, kind) {
   return { id: `${event.epoch}:${event.offset}:${kind}`, kind, place: call.heardSeconds, atMs: milliseconds(event.at) };
 }
 
-/** Put a line where it was said: people overlap, and then the one who began earlier may end later. */
+/** Insert a line at its place in call time. When people overlap, an utterance that began earlier may end, and arrive, later. */
 function insert(call, line, fresh) {
   let lines = call.lines;
   if (!fresh.has(lines)) {
@@ -252,7 +256,7 @@ function insert(call, line, fresh) {
   while (at > 0 && lines[at - 1].place > line.place && !lines[at - 1].past && lines[at - 1].kind !== "restarted") at -= 1;
   lines.splice(at, 0, line);
   const most = call.depth === "full" ? MAX_LINES : TAIL_LINES;
-  // A tenth at once: cutting the front for every line would cost more than all else here.
+  // Cut a tenth at once: cutting the front for every line would cost more than everything else here.
   if (lines.length <= most * 1.1) return { ...call, lines };
   lines.splice(0, lines.length - most);
   return { ...call, lines, since: null };
@@ -262,21 +266,21 @@ function replaceLast(call, line) {
   return { ...call, lines: [...call.lines.slice(0, -1), line] };
 }
 
-/** The tracks on which somebody speaks now, by the hub's clock. */
+/** The tracks on which somebody is speaking at `nowMs` of the hub's clock. */
 export function speaking(call, nowMs) {
   const tracks = new Set();
   if (call.live) for (const each of Object.values(call.open)) if (nowMs - milliseconds(each.at) < SPEAKING_MS) tracks.add(each.track);
   return tracks;
 }
 
-/** How long the call has lasted, in seconds: its media clock once it ended, until then the time since its start. Null when unknown. */
+/** How long the call has lasted, in seconds: the time since its start while it is live, then its media clock. Null when unknown. */
 export function lasted(call, nowMs) {
   if (call.duration !== null) return Math.max(call.duration, call.heardSeconds);
   if (call.startedAtMs === null || !call.live) return call.known ? null : call.heardSeconds || null;
   return Math.max(0, (nowMs - call.startedAtMs) / 1000, call.heardSeconds);
 }
 
-/** Unix milliseconds of an event's `at`; null when there is none. */
+/** An event's `at` in Unix milliseconds; null if it has none. */
 export function milliseconds(at) {
   const ms = at ? Date.parse(at) : Number.NaN;
   return Number.isNaN(ms) ? null : ms;

@@ -1,14 +1,14 @@
 /**
- * Lines in the document, in chunks: a browser lays out and paints a chunk that is out of view only when it comes into view, and has far
- * fewer of them to watch than lines. Knows elements, not what they say.
+ * Lines in the document, grouped in chunks. A browser lays out and paints a chunk only when it comes into view, and there are far fewer
+ * chunks to watch than lines. Knows elements. Does not know what they say.
  */
 
 import { element } from "./template.js";
 
-/** About a screen or two: large enough to be few, small enough to be laid out between two frames. */
+/** A chunk's size, about a screen or two: large enough that there are few, small enough to be laid out between two frames. */
 const CHUNK_LINES = 40;
 
-/** Put a line before another one, or at the end when that is null. */
+/** Insert a line before another one, or at the end if `before` is null. */
 export function place(log, line, before) {
   if (before !== null) {
     const chunk = before.parentElement;
@@ -27,14 +27,14 @@ function split(chunk) {
   chunk.after(rest);
 }
 
-/** Take a line away. */
+/** Remove a line. */
 export function remove(line) {
   const chunk = line.parentElement;
   line.remove();
   if (chunk.childElementCount === 0) chunk.remove();
 }
 
-/** The line after this one (`by` 1) or before it (-1), also in the next chunk; null at the ends. */
+/** The line after this one (`by` 1) or before it (-1), across chunks; null at the ends. */
 export function neighbour(line, by) {
   const [sibling, edge] = by > 0 ? ["nextElementSibling", "firstElementChild"] : ["previousElementSibling", "lastElementChild"];
   return line[sibling] ?? line.parentElement[sibling]?.[edge] ?? null;

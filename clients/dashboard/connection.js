@@ -1,15 +1,15 @@
 /**
- * The one WebSocket of the page: opens it, notices when it is dead, comes back with back-off, says who it is.
+ * The page's one WebSocket: opens it, authenticates, notices when it is dead, and reconnects with back-off.
  *
- * Knows close codes and the clock; what is asked and what is answered pass through.
+ * Knows close codes and the clock. Does not know what the messages mean: it passes them through.
  */
 
 import { phase, wait } from "./backoff.js";
 
-/** How often the hub is asked for a sign of life, so that a connection that is dead but not closed is found out. */
+/** A ping is sent after this long without a message, so that a connection that is dead but not closed is noticed. */
 const PING_MS = 15_000;
 
-/** How long it may take to answer anything at all: twice what a busy hub and a slow line need together. */
+/** How long the hub may take to send anything after a ping: twice what a busy hub and a slow network need together. */
 const SILENT_MS = 10_000;
 
 export class Connection {
@@ -20,14 +20,14 @@ export class Connection {
   #heardAt = 0;
   #askedAt = null;
 
-  /** `said` takes a decoded message, `sounded` an ArrayBuffer, `changed` a page event about the connection itself. */
+  /** `said` gets each decoded message, `sounded` each ArrayBuffer, `changed` each page event about the connection itself. */
   constructor({ url, token, said, sounded, changed }) {
     this.url = url;
     this.token = token;
     this.said = said;
     this.sounded = sounded;
     this.changed = changed;
-    /** How far this machine's clock is ahead of the hub's, in milliseconds. */
+    /** This machine's clock minus the hub's, in milliseconds. */
     this.skewMs = 0;
     addEventListener("online", () => this.#hurry());
     document.addEventListener("visibilitychange", () => {
@@ -58,19 +58,19 @@ export class Connection {
     socket.addEventListener("close", ({ code }) => this.#closed(socket, code));
   }
 
-  /** Send one message; what cannot be sent now is asked for again after the next `socket-opened`. */
+  /** Send one message. Without a connection nothing is sent: after the next `socket-opened` the page asks again for all it shows. */
   send(message) {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
   }
 
-  /** Come in with another token. */
+  /** Connect with another token. */
   authenticate(token) {
     this.token = token;
     this.#attempt = 0;
     this.open();
   }
 
-  /** Try at once instead of at the end of the wait, if it is one: who was sent away stays away. */
+  /** End a running wait and reconnect now. A page that was refused is not waiting, and stays away. */
   #hurry() {
     if (this.#socket === null && this.#retry) this.open();
   }
@@ -80,10 +80,10 @@ export class Connection {
     try {
       message = JSON.parse(text);
     } catch {
-      return; // not this protocol: the next message may be
+      return; // not a message of this protocol; the next one may be
     }
     if (Array.isArray(message)) {
-      this.#attempt = 0; // only now the hub has let us in
+      this.#attempt = 0; // the first message: only now has the hub let this page in
       return;
     }
     if ((message.type === "calls" || message.type === "pong") && message.at) this.skewMs = Date.now() - Date.parse(message.at);
@@ -95,7 +95,7 @@ export class Connection {
     this.#askedAt = null;
   }
 
-  /** Ask a silent hub for a sign of life; give a dead connection up. A page that was asleep asks first and judges later. */
+  /** Ping a silent hub; give up a dead connection. After a page was asleep it pings first, and judges only by the answer. */
   #look() {
     const now = performance.now();
     if (this.#socket === null) return;
@@ -110,7 +110,7 @@ export class Connection {
     if (socket !== this.#socket) return;
     this.#socket = null;
     clearInterval(this.#watch);
-    socket.close(); // of one that is only given up: its own close may take minutes to be told
+    socket.close(); // for a connection that was given up: its own `close` event may come minutes later
     const atMs = Date.now();
     const next = phase(code);
     if (next !== "offline") {

@@ -1,15 +1,15 @@
 /**
- * Getting text out of the page: the clipboard and downloads.
+ * Takes text out of the page: copies it to the clipboard and downloads files.
  */
 
-/** Put text on the clipboard. Raises when the browser does not let us. */
+/** Copy text to the clipboard. Throws if the browser does not allow it. */
 export async function copyText(text) {
   if (navigator.clipboard && isSecureContext && window === window.top) {
     await navigator.clipboard.writeText(text);
     return;
   }
-  // A hub on a plain-http address in the office has no clipboard interface, and another tool's page may not let us use it; a selection can
-  // still be copied.
+  // The clipboard interface is missing on plain http, as in an office, and may be forbidden where another tool embeds this page. There a
+  // selection can still be copied.
   const field = document.createElement("textarea");
   const focused = document.activeElement;
   field.value = text;
@@ -21,7 +21,7 @@ export async function copyText(text) {
   if (!done) throw new Error("the browser did not copy");
 }
 
-/** Fetch a file of the hub and save it. The token goes in a header, so that it gets into no history and no log. */
+/** Fetch a file from the hub and save it. The token is sent in a header, so that no history and no log contains it. */
 export async function download(url, name, token) {
   const answer = await fetch(url, { headers: token ? { Authorization: `Bearer ${token}` } : {} });
   if (!answer.ok) throw new Error(answer.status === 404 ? "the hub no longer has this call" : `the hub answered ${answer.status}`);
@@ -29,5 +29,5 @@ export async function download(url, name, token) {
   link.href = URL.createObjectURL(await answer.blob());
   link.download = name;
   link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000); // the save may begin a little later
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000); // the browser may start saving a little later
 }

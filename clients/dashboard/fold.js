@@ -1,9 +1,9 @@
 /**
- * What the page knows, as a pure function of what it was told: `fold(state, event)`.
+ * The page's state as a pure function of its events: `fold(state, event)`.
  *
- * Events are the hub's own (its README has the table) and a few of the page: `socket-opened`, `socket-closed`, `watching`, `tick`.
- * A state is never changed, so that views see what is new by comparing references. Knows nothing of the document, of sockets or of time;
- * what one call makes of its events is in call.js.
+ * Events are the hub's (its documentation has the table) and a few of the page's own: `socket-opened`, `socket-closed`, `watching`, `tick`.
+ * A state is never changed, so that views find what is new by comparing references. Does not know the document, sockets or the time. How
+ * one call changes with its events is in call.js.
  */
 
 import { durable, interim, milliseconds, subscribed, unheard, watched } from "./call.js";
@@ -23,16 +23,16 @@ const DURABLE = new Set([
   "call-ended",
 ]);
 
-/** The state before anything was heard. */
+/** The state before the first event. */
 export function nothing() {
   return {
-    /** The connection: `phase` is connecting, open, offline, token (the hub wants one) or refused (it said no for good). */
+    /** The connection. `phase` is connecting, open, offline, token (the hub wants one) or refused (the hub refused for good). */
     link: { phase: "connecting", sinceMs: null, retryAtMs: null, code: null, lastMs: null },
-    /** Whether the list of calls has come. */
+    /** Whether a list of calls has come. */
     listed: false,
-    /** What the hub would not do that concerns no single call; null when nothing. */
+    /** The hub's latest refusal that concerns no single call; null if there is none. */
     refusal: null,
-    /** How often a call came, went, began or ended: the list's order changes with nothing else. */
+    /** Counts the changes on which the list's order depends: a call came, went, started, ended, or became known. */
     turns: 0,
     /** By callSid. */
     calls: new Map(),
@@ -46,7 +46,8 @@ export function fold(state, event) {
 
 /** The state after many events: the same as folding them one by one, at the cost of one copy. */
 export function foldAll(state, events) {
-  // Copied already in this batch, and so ours to change: without it a long call's history would be copied once for each of its lines.
+  // `fresh` holds what was copied in this batch and may therefore be changed. Without it, a long call's lines would be copied once per
+  // line.
   const batch = { calls: state.calls, turns: state.turns, fresh: new WeakSet() };
   let next = state;
   for (const event of events) next = step(next, event, batch);
@@ -89,7 +90,7 @@ function step(state, event, batch) {
         if (event.type === "call-started" && !batch.calls.has(event.callSid)) put(batch, unheard(event.callSid));
         change(batch, event.callSid, (call) => durable(call, event, batch.fresh));
       }
-      return state; // a newer hub may say more than we know
+      return state; // an event type that a newer hub may have
   }
 }
 

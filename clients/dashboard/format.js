@@ -1,8 +1,8 @@
 /**
- * Times, durations and numbers as people read them. Pure. Knows nothing of calls.
+ * Times, durations and numbers as people read them. Pure. Does not know calls.
  */
 
-/** Call time for people: `0:07`, `12:34`, `1:02:03`. Takes seconds; a fraction is dropped, as on any clock. */
+/** Call time: `0:07`, `12:34`, `1:02:03`. Takes seconds and drops the fraction. */
 export function clock(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
   const hours = Math.floor(whole / 3600);
@@ -11,7 +11,7 @@ export function clock(seconds) {
   return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
 }
 
-/** Call time as the hub's transcript.txt writes it, `03:07.5`, so that a copied line and a downloaded one are the same text. */
+/** Call time as in the hub's transcript.txt: `03:07.5`. A copied line is then the same text as a downloaded one. */
 export function stamp(seconds) {
   const tenths = Math.round(seconds * 10);
   const hours = Math.floor(tenths / 36_000);
@@ -29,7 +29,10 @@ export function lasting(ms) {
   return minutes % 60 ? `${Math.floor(minutes / 60)} h ${minutes % 60} min` : `${Math.floor(minutes / 60)} h`;
 }
 
-/** A phone number with room to breathe, never broken over two lines. Only the North American plan is grouped; others have rules of their own and stay as they are. */
+/**
+ * A phone number in groups that never break over two lines. Only North American numbers are grouped: other countries have rules of their
+ * own.
+ */
 export function phone(number) {
   const match = /^\+1(\d{3})(\d{3})(\d{4})$/.exec(number);
   return match ? `+1\u00a0${match[1]}\u00a0${match[2]}\u00a0${match[3]}` : number;

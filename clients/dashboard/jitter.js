@@ -1,13 +1,13 @@
 /**
- * Evens out how audio arrives: holds a little back, so that a late message is not heard as a hole. Pure; counts samples, knows no clock.
+ * Evens out how audio arrives: holds a little back, so that a late message does not leave a hole. Pure: counts samples, knows no clock.
  */
 
-/** Held back before anything plays. Blocks come every 100 ms; two of them ride out what a busy network does. */
+/** How much is held back before anything plays: two blocks of 100 ms, enough for a busy network. */
 const TARGET_MS = 200;
 
 /**
- * More than this and the listener would no longer hear the call as it is: skip to the target. The hub takes up to 400 ms (a block, its
- * wait for a side that is silent, a rest of its socket), so that even then it is less than a second from the telephone to the ear.
+ * How much may be held. Beyond it the buffer skips to the target, because listening would no longer be live. The hub itself takes up to 400
+ * ms (a block, the wait for a silent side, a rest of its socket), so that the delay from telephone to ear stays below a second.
  */
 const MOST_MS = 500;
 
@@ -15,17 +15,17 @@ const MOST_MS = 500;
 export class JitterBuffer {
   constructor(rateHz) {
     this.perMs = rateHz / 1000;
-    /** Messages not yet played out, in the order of call time: `{from, left, right}` with `from` in samples of call time. */
+    /** Messages that were not fully played, in the order of call time: `{from, left, right}` with `from` in samples of call time. */
     this.blocks = [];
     /** The next sample of call time to play; null until the first message. */
     this.next = null;
-    /** Whether it waits until the target is held back (again). */
+    /** Whether the buffer waits until the target is held back (again). */
     this.filling = true;
-    /** How often it ran dry, for the curious. */
+    /** How often the buffer ran dry. For tests and debugging. */
     this.dry = 0;
   }
 
-  /** Take one message. What is late or a repeat is dropped: its moment has passed. */
+  /** Add one message. A late or repeated one is dropped: its moment has passed. */
   push(atMs, left, right) {
     const from = Math.round(atMs * this.perMs);
     if (this.next === null) this.next = from;
@@ -36,7 +36,7 @@ export class JitterBuffer {
     if (this.heldMs() > MOST_MS) this.#leapTo(this.#end() - TARGET_MS * this.perMs);
   }
 
-  /** Fill two arrays of one length with the samples that play next; silence where there are none. */
+  /** Fill two arrays of equal length with the next samples, or with silence where there are none. */
   pull(left, right) {
     left.fill(0);
     right.fill(0);
@@ -59,7 +59,7 @@ export class JitterBuffer {
     }
   }
 
-  /** How much audio waits, in milliseconds of call time. */
+  /** How much audio is held, in milliseconds of call time. */
   heldMs() {
     return this.blocks.length ? (this.#end() - this.next) / this.perMs : 0;
   }

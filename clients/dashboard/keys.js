@@ -1,12 +1,12 @@
 /**
- * The keyboard: which key does what, and the help that says so. Single keys can be switched off, for those who speak to their computer.
+ * The keyboard: which key does what, and the help that lists the keys. Single keys can be switched off, for people who use speech input.
  */
 
 import { element } from "./template.js";
 
 const STORED = "transcript-hub-single-keys";
 
-/** In the order of the help. Those without a name are done elsewhere, by what has the focus. */
+/** Key, action and meaning, in the order of the help. A key without an action is handled by the element that has the focus. */
 const KEYS = [
   ["/", "filter", "Filter the list"],
   ["j", "down", "Next call; in a transcript: next line"],
@@ -67,6 +67,6 @@ function store(value) {
   try {
     localStorage.setItem(STORED, value);
   } catch {
-    // then it lasts until the page is closed
+    // without storage the choice lasts until the page is closed
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Elements for a transcript's lines. Knows how a line looks, not where it stands.
+ * Elements for a transcript's lines. Knows how a line looks. Does not know where it is placed.
  */
 
 import { clock, wallTime } from "./format.js";
@@ -7,7 +7,7 @@ import { passages, UNSURE_BELOW } from "./search.js";
 import { sentence } from "./sentences.js";
 import { clone, element, write } from "./template.js";
 
-/** The element of one line of call.js. `moment(seconds)` gives the link to a moment of the call. */
+/** The element for one line of call.js. `moment(seconds)` returns the link to a moment of the call. */
 export function lineElement(line, query, moment) {
   const spoken = line.kind === "final";
   const made = clone(spoken ? "line" : "happening");
@@ -27,7 +27,7 @@ export function lineElement(line, query, moment) {
   }
   made.querySelector(".who").textContent = line.speaker;
   made.classList.toggle("interrupted", line.interrupted === true);
-  // A provider that rates no single words may still doubt the whole line.
+  // A provider that gives no confidence per word may give one for the whole line.
   const doubted = line.words.length === 0 && line.confidence !== null && line.confidence < UNSURE_BELOW;
   made.classList.toggle("doubted", doubted);
   if (doubted) made.title = doubt(line.confidence, "line");
@@ -35,12 +35,12 @@ export function lineElement(line, query, moment) {
   return made;
 }
 
-/** Put a line's words into its element: those searched for and those doubted stand out. */
+/** Write a line's words into its element. Words that match the search, and words with low confidence, stand out. */
 export function fillWords(made, line, query) {
   const words = made.querySelector(".words");
   const parts = passages(line.text, line.words, query);
   if (parts.every((part) => !part.found && part.unsure === null)) {
-    words.textContent = line.text; // always: marks of an earlier search leave the text the same
+    words.textContent = line.text; // even if the text is the same: marks of an earlier search must go
     return;
   }
   words.replaceChildren(
@@ -53,7 +53,7 @@ export function fillWords(made, line, query) {
   );
 }
 
-/** Show a call's utterances that are not over. */
+/** Show a call's utterances that are not final. */
 export function showOpen(root, call) {
   const open = Object.values(call.open).sort((a, b) => a.start - b.start);
   while (root.childElementCount > open.length) root.lastElementChild.remove();

@@ -1,5 +1,6 @@
 /**
- * The list of calls. Only the rows in view exist, so that thousands of ended calls cost nothing and hundreds of live ones little.
+ * The list of calls. Only the rows in view are in the document, so that thousands of ended calls cost nothing and hundreds of live ones
+ * little.
  */
 
 import { lasted, speaking } from "./call.js";
@@ -8,20 +9,20 @@ import { ordered } from "./search.js";
 import { title, trouble } from "./sentences.js";
 import { clone, element, mark, write } from "./template.js";
 
-/** Rows drawn above and below what is in view, so that scrolling shows no holes. */
+/** Rows drawn above and below the visible ones, so that scrolling shows no holes. */
 const SPARE_ROWS = 4;
 
-/** About what fits into a row beside a name. */
+/** About how many characters fit into a row beside a name. */
 const SHOWN_CHARACTERS = 34;
 
-/** Where `transcript-client call` plays to unless told otherwise. */
+/** The default address of `transcript-client call`. */
 const DEFAULT_DOOR = "ws://127.0.0.1:5000/twilio";
 
-/** How often a filter looks at new words. */
+/** How often a filter is applied to new words. */
 const FILTER_MS = 500;
 
 export class CallList {
-  /** By key (callSid, or the name of a heading): the element and its place. */
+  /** The drawn elements by key (a callSid, or the name of a heading). */
   #drawn = new Map();
   #items = [];
   #calls = 0;
@@ -31,7 +32,7 @@ export class CallList {
   #rowPx = 0;
   #headingPx = 0;
 
-  /** `open(sid, beside)` shows a call, `changed()` asks for a drawing; `door` is where a call comes in. */
+  /** `open(sid, beside)` shows a call, `changed()` requests a drawing, `door` is the hub's address for calls. */
   constructor({ open, changed, door }) {
     this.open = open;
     this.elsewhere = door === DEFAULT_DOOR ? "" : ` --url ${door}`;
@@ -41,7 +42,7 @@ export class CallList {
     this.empty = document.getElementById("rows-empty");
     this.filter = document.getElementById("filter");
     this.matches = document.getElementById("matches");
-    /** The call that j and k move from; null before the first. */
+    /** The call from which j and k move; null before the first move. */
     this.current = null;
     this.scroller.addEventListener("scroll", changed, { passive: true });
     new ResizeObserver(() => this.#measure()).observe(this.scroller);
@@ -51,12 +52,12 @@ export class CallList {
     this.rows.addEventListener("focusin", (event) => this.#entered(event));
   }
 
-  /** CallSids of the rows in view. */
+  /** The callSids of the rows in view. */
   visible() {
     return [...this.#drawn.keys()].filter((key) => !key.startsWith("heading:"));
   }
 
-  /** Draw what is in view. `panes` are the callSids open on screen; `nowMs` is the hub's clock. */
+  /** Draw the rows in view. `panes` are the callSids of open calls, `nowMs` is the hub's clock. */
   draw(state, panes, nowMs) {
     this.#order(state);
     this.#drawEmpty(state);
@@ -65,7 +66,7 @@ export class CallList {
     this.#drawRows(state, panes, nowMs);
   }
 
-  /** Put the calls in their order: when one came or went, when the filter is another, and now and then when it looks for words. */
+  /** Sort the calls if one came or went, if the filter changed, or, while there is a filter, every FILTER_MS: it looks at words, too. */
   #order(state) {
     const now = performance.now();
     const same = state.turns === this.#orderOf.turns && this.#query === this.#orderOf.query;
@@ -83,7 +84,7 @@ export class CallList {
     }
   }
 
-  /** Move by so many calls and put the focus there. */
+  /** Move the focus by this many calls. */
   move(by) {
     const calls = this.#items.filter((item) => item.isCall);
     if (!calls.length) return;
@@ -98,7 +99,7 @@ export class CallList {
     this.focus();
   }
 
-  /** Put the focus on the current row; on the filter when there is none. */
+  /** Focus the current row, or the filter if there is none. */
   focus() {
     const row = this.#drawn.get(this.current);
     (row?.querySelector(".open") ?? this.filter).focus({ preventScroll: true });
@@ -118,7 +119,7 @@ export class CallList {
 
   #clicked(event) {
     const row = event.target.closest(".row");
-    if (!row || event.ctrlKey || event.metaKey) return; // a new tab is the browser's business
+    if (!row || event.ctrlKey || event.metaKey) return; // the browser opens a new tab
     event.preventDefault();
     this.current = row.dataset.sid;
     this.open(row.dataset.sid, event.shiftKey || event.target.closest(".beside") !== null);
@@ -137,7 +138,7 @@ export class CallList {
     this.changed();
   }
 
-  /** The top of item `at` in pixels. There are two headings at most, so this needs no table. */
+  /** The top of item `at` in pixels. Counted and not stored, as there are at most two headings. */
   #top(at) {
     let headings = 0;
     for (const [index, item] of this.#items.entries()) {
@@ -239,7 +240,7 @@ export class CallList {
   }
 }
 
-/** What fits a row: the beginning of what was said, but the end of what is being said. */
+/** The words that fit into a row: the beginning of final words, but the end of interim words, because the end is new. */
 function newest({ text, settled }) {
   if (settled || text.length <= SHOWN_CHARACTERS) return text.slice(0, 4 * SHOWN_CHARACTERS);
   return `…${text.slice(text.indexOf(" ", text.length - SHOWN_CHARACTERS) + 1)}`;

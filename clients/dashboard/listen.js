@@ -1,7 +1,7 @@
 /**
- * Listening in on one live call: asks the hub for its sound and plays it, left and right as they are, well under a second behind.
+ * Listening in on one live call: requests its audio from the hub and plays it in stereo, well under a second late.
  *
- * Costs nothing until it is used: no audio is opened and nothing is asked for before that.
+ * Costs nothing until it is used: before that, no audio device is opened and nothing is requested.
  */
 
 import { read, SAMPLE_RATE_HZ } from "./mulaw.js";
@@ -11,17 +11,17 @@ export class Listening {
   #player = null;
   #sound = null;
 
-  /** `send(message)` talks to the hub, `changed()` asks for a drawing, `say(sentence)` tells the reader. */
+  /** `send(message)` sends to the hub, `changed()` requests a drawing, `say(sentence)` shows a sentence to the reader. */
   constructor({ worklet, send, changed, say }) {
     this.worklet = worklet;
     this.send = send;
     this.changed = changed;
     this.say = say;
-    /** The call listened to; null when none is. */
+    /** The callSid that is being listened to; null when there is none. */
     this.sid = null;
   }
 
-  /** Start listening to a call, or stop if it is this one. Must come from a click or a key: browsers play nothing unasked. */
+  /** Start listening to a call, or stop if it is this one. Call it from a click or a key: browsers play no audio otherwise. */
   async toggle(sid) {
     const before = this.sid;
     this.stop();
@@ -30,10 +30,10 @@ export class Listening {
     this.changed();
     let context;
     try {
-      // At the telephone's own rate the browser resamples once, at the end, instead of at every message's edges.
+      // The context has the telephone's rate, so that the browser resamples the whole stream once and not each message by itself.
       this.#context = context = new AudioContext({ sampleRate: SAMPLE_RATE_HZ, latencyHint: "interactive" });
       await context.audioWorklet.addModule(this.worklet);
-      if (this.#context !== context) return; // another click came meanwhile
+      if (this.#context !== context) return; // another click came in the meantime
       this.#player = new AudioWorkletNode(context, "call-player", { numberOfInputs: 0, outputChannelCount: [2] });
       this.#player.connect(context.destination);
       await context.resume();
@@ -52,7 +52,7 @@ export class Listening {
     this.#ended();
   }
 
-  /** Take what the hub says about listening and about the call. */
+  /** Take a text message of the hub. */
   said(message) {
     if (this.sid === null || message.callSid !== this.sid) return;
     if (message.type === "listening") {
@@ -70,11 +70,11 @@ export class Listening {
   /** Take one binary message. */
   sounded(buffer) {
     const sound = this.#sound === null ? null : read(buffer);
-    if (sound === null || sound.id !== this.#sound) return; // of a call that was listened to a moment ago
+    if (sound === null || sound.id !== this.#sound) return; // from a call that was listened to before
     this.#player?.port.postMessage(sound, [sound.left.buffer, sound.right.buffer]);
   }
 
-  /** Ask for the sound; after a new connection too, because the hub has forgotten who listened. */
+  /** Request the audio. Needed after each reconnect, too, because the hub does not remember who listened. */
   again() {
     this.#sound = null;
     if (this.#player !== null) this.send({ action: "listen", callSid: this.sid });

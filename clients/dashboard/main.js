@@ -1,6 +1,6 @@
 /**
- * Puts the page together: what is heard goes into the store, what the store has goes into the views, what the reader does goes into the
- * address, and what the page shows is what it asks the hub for.
+ * Puts the page together. Messages go into the store, the store's state into the views, and the reader's choices into the address. What the
+ * page shows decides what it requests from the hub.
  */
 
 import { Connection } from "./connection.js";
@@ -16,10 +16,10 @@ import { due, wanted } from "./subscriptions.js";
 import { mark, write } from "./template.js";
 import { ask, keep, tokenOf } from "./token.js";
 
-/** How often a call that the hub does not know yet is asked for again, where no list tells that it began. */
+/** How often an embedded page asks again for a call that the hub does not know yet. It has no list that would show the call's start. */
 const RETRY_MS = 2000;
 
-/** A pane is worth opening beside another from this width on; below it, a second call replaces the first. */
+/** From this width on a second call opens beside the first. In a narrower window it replaces the first. */
 const BESIDE = matchMedia("(min-width: 64rem)");
 
 const address = parse(location.search, location.hash);
@@ -72,7 +72,7 @@ function connectionChanged(event) {
   }
 }
 
-/** Ask the hub for what the page shows, no more and no less. */
+/** Request from the hub exactly what the page shows. */
 function follow(state) {
   if (state.link.phase !== "open" || !ready) return;
   const open = [...panes.keys()];
@@ -83,7 +83,7 @@ const hubNow = () => Date.now() - connection.skewMs;
 
 function draw(state) {
   const online = state.link.phase === "open" || state.link.sinceMs === null;
-  const nowMs = online ? hubNow() : state.link.sinceMs - connection.skewMs; // clocks stand still while nobody tells us anything
+  const nowMs = online ? hubNow() : state.link.sinceMs - connection.skewMs; // durations stand still while there is no connection
   write(document.getElementById("link"), connectionSentence(state.link));
   mark(document.getElementById("link"), "data-phase", state.link.phase);
   const banner = document.getElementById("banner");
@@ -111,7 +111,7 @@ function draw(state) {
   if (more) store.soon();
 }
 
-/** Open a call, in place of the active one or beside it. */
+/** Open a call in place of the active one, or beside it. */
 function open(sid, beside = false) {
   const order = [...panes.keys()];
   if (panes.has(sid)) active = sid;
@@ -136,7 +136,7 @@ function go(wantedPanes) {
   show(wantedPanes);
 }
 
-/** Make the panes those that the address names. */
+/** Show the panes that the address names, and no others. */
 function show(wantedPanes) {
   const wantedSids = new Set(wantedPanes.map(({ sid }) => sid));
   for (const [sid, pane] of panes) {
@@ -181,7 +181,7 @@ const paneDoes = {
 
 let unsaid = 0;
 
-/** Tell the reader something small. */
+/** Show a short sentence for a few seconds. */
 function say(sentence) {
   const toast = document.getElementById("toast");
   toast.textContent = sentence;
@@ -201,7 +201,7 @@ document.getElementById("panes").addEventListener("focusin", (event) => {
 listenForKeys({
   filter: () => {
     const filter = document.getElementById("filter");
-    filter.focus(); // selecting alone does not in every browser
+    filter.focus(); // in some browsers, selecting does not focus
     filter.select();
   },
   down: () => list.move(1),

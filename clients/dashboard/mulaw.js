@@ -1,8 +1,8 @@
 /**
- * Telephone audio as the hub sends it to a listener. Pure. G.711 mu-law, 8000 samples a second, one byte each.
+ * Telephone audio as the hub sends it to a listener: G.711 mu-law, 8000 samples per second, one byte each. Pure.
  */
 
-/** What 8 kHz mu-law is, whatever the page's own audio runs at. */
+/** The rate of telephone audio, whatever the rate of the browser's own audio. */
 export const SAMPLE_RATE_HZ = 8000;
 
 const HEADER_BYTES = 8;
@@ -14,15 +14,16 @@ const VALUES = Float32Array.from({ length: 256 }, (_, byte) => {
   return (bits & 0x80 ? -magnitude : magnitude) / 32_768;
 });
 
-/** Decode one side. Takes bytes, gives as many samples. */
+/** Decode one side: one sample per byte. */
 export function decode(bytes) {
   return Float32Array.from(bytes, (byte) => VALUES[byte]);
 }
 
 /**
- * Read one binary message: 4 bytes id of the call's sound, 4 bytes call time in ms (both big-endian), then left and right bytes in turn.
+ * Read one binary message: 4 bytes with the id of the live audio, 4 bytes with the call time in ms (both big-endian), then left and right
+ * bytes in turn.
  *
- * Returns `{id, atMs, left, right}` or null for what is no such message.
+ * Returns `{id, atMs, left, right}`, or null if the message is too short.
  */
 export function read(buffer) {
   if (buffer.byteLength < HEADER_BYTES) return null;

@@ -1,5 +1,5 @@
 /**
- * One open call: its heading, its picture and figures, its transcript, and what can be done with it.
+ * One open call: its heading, its timeline and statistics, its transcript, and its buttons.
  */
 
 import { lasted } from "./call.js";
@@ -11,7 +11,7 @@ import { clone, element, mark, write } from "./template.js";
 import { figures } from "./timeline.js";
 import { Transcript } from "./transcript.js";
 
-/** In a call of so many lines, a search waits until the typing pauses: one letter is in all of them. */
+/** In a call with more lines than this, a search waits for a pause in typing, because a single letter is in every line. */
 const MANY_LINES = 500;
 const TYPING_MS = 150;
 
@@ -20,7 +20,7 @@ export class Pane {
   #figuresOf = "";
   #typing = 0;
 
-  /** `does` is what the page does for a pane: `close(sid)`, `back()`, `copy(text, said)`, `download(sid, kind)`, `listen(sid)`, `draw()`. */
+  /** `does` has the page's actions: `close(sid)`, `back()`, `copy(text, said)`, `download(sid, kind)`, `listen(sid)`, `draw()`. */
   constructor(sid, base, does) {
     this.sid = sid;
     this.does = does;
@@ -49,12 +49,16 @@ export class Pane {
     this.root.remove();
   }
 
-  /** Put the focus where reading goes on. */
+  /** Focus the transcript. */
   focus() {
     this.root.querySelector(".scroll").focus({ preventScroll: true });
   }
 
-  /** Draw the call. `nowMs` is the hub's clock; `listening` is the callSid listened to, null where that is not allowed. Returns whether there is more to draw. */
+  /**
+   * Draw the call. `nowMs` is the hub's clock, `listening` the callSid that is listened to; null where listening is not allowed.
+   *
+   * Returns whether there is more to draw.
+   */
   draw(call, nowMs, { online, listening }) {
     this.#call = call;
     const seconds = lasted(call, nowMs);
@@ -63,7 +67,7 @@ export class Pane {
     mark(this.find, "aria-label", `Within ${title(call, shortSid)}`);
     const more = about(call);
     write(this.root.querySelector(".about"), more);
-    mark(this.root.querySelector(".about"), "title", more); // what a narrow window cuts off
+    mark(this.root.querySelector(".about"), "title", more); // shows what a narrow window cuts off
     this.root.classList.toggle("ended", !call.live || !online);
     write(this.root.querySelector(".lasted-state"), call.live ? (online ? "Live" : "Last seen at") : call.duration === null ? "" : "Ended");
     write(this.root.querySelector(".lasted-time"), seconds === null ? "" : clock(seconds));
@@ -80,7 +84,7 @@ export class Pane {
     return busy;
   }
 
-  /** Open the search within the call; true, because there is one. */
+  /** Open the search within the call. Returns true: the key was used. */
   openFind() {
     this.find.hidden = false;
     mark(this.root.querySelector(".find-open"), "aria-expanded", "true");
@@ -89,7 +93,7 @@ export class Pane {
     return true;
   }
 
-  /** Listen in, or stop; returns whether that can be done now. */
+  /** Start or stop listening. Returns whether that is possible now. */
   listen() {
     const button = this.root.querySelector(".listen");
     if (button.hidden) return false;
@@ -97,7 +101,7 @@ export class Pane {
     return true;
   }
 
-  /** Close what is open within the pane; returns whether there was something. */
+  /** Close the menu or the search. Returns whether one was open. */
   escape() {
     if (this.menu.open) {
       this.menu.open = false;
@@ -155,7 +159,7 @@ export class Pane {
   #searched() {
     const lines = this.#call?.lines ?? [];
     const count = this.transcript.find(this.#field.value, lines);
-    // The newest match first: what one looks for in a live call was usually said just now.
+    // The newest match comes first: in a live call, people usually look for what was just said.
     if (count) this.#stepped(-1);
     else write(this.find.querySelector(".count"), this.#field.value.trim() ? "Not found" : "");
   }
@@ -167,7 +171,7 @@ export class Pane {
 
   #drawTrouble(call) {
     const trouble = this.root.querySelector(".trouble");
-    const shown = call.live && call.trouble?.kind === "lost"; // a switch is told in the flow and in the list: it is no alarm
+    const shown = call.live && call.trouble?.kind === "lost"; // a switch is shown in the transcript and in the list; it is no alarm
     trouble.hidden = !shown;
     if (shown) write(trouble, sentence({ ...call.trouble }));
   }

@@ -1,24 +1,24 @@
 /**
- * What the address bar says: which calls are open, at which moment, and what came with the link. Pure.
+ * The page's address: which calls are open, at which moment, and the token that came with the link. Pure.
  *
  *     /#CA…            one call                      /#CA…/t=93         at 93 seconds of call time
  *     /#CA…,CA…        two calls side by side        /?call=CA…&token=… one call without the list, to embed
  */
 
-/** As the hub's own protocol allows them. */
+/** A callSid, as the hub's protocol allows it. */
 const SID = /^[A-Za-z0-9_-]{1,64}$/;
 
-/** Side by side is two: a third would leave none of them room for a sentence. */
+/** How many calls can be open side by side. With a third, none would have room for a sentence. */
 export const MAX_PANES = 2;
 
-/** Read an address. Takes `location.search` and `location.hash`; what makes no sense is left out. */
+/** Read an address from `location.search` and `location.hash`. Parts that are not valid are left out. */
 export function parse(search, hash) {
   const query = new URLSearchParams(search);
   const sid = query.get("call");
   return {
     /** The only call to show, without the list; null on the whole dashboard. */
     embedded: sid !== null && SID.test(sid) ? sid : null,
-    /** The token that came with the link, to be taken off the address at once; null when none did. */
+    /** The token in the link; null if there is none. It must be removed from the address at once. */
     token: query.get("token") || null,
     panes: panes(hash),
   };
@@ -45,19 +45,19 @@ function decoded(text) {
   }
 }
 
-/** The hash for these panes; empty for none. */
+/** The hash for these panes; empty if there are none. */
 export function hash(panes) {
   return panes.length
     ? `#${panes.map(({ sid, at }) => (at === null || at === undefined ? sid : `${sid}/t=${seconds(at)}`)).join(",")}`
     : "";
 }
 
-/** The link to a moment of one call, as others can open it. */
+/** The link to a moment of one call, for other people. */
 export function momentLink(base, sid, at) {
   return base + hash([{ sid, at }]);
 }
 
-/** The search part without the token, which must not stay in the address bar, the history or a copied link. */
+/** The search part without the token. A token must not stay in the address bar, the history or a copied link. */
 export function withoutToken(search) {
   const query = new URLSearchParams(search);
   query.delete("token");

@@ -1,5 +1,5 @@
 /**
- * Plays what the jitter buffer gives, in the browser's audio thread, so that a busy page is not heard.
+ * Plays the jitter buffer in the browser's audio thread, so that a busy page does not interrupt the audio.
  */
 
 import { JitterBuffer } from "./jitter.js";

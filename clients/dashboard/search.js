@@ -1,11 +1,11 @@
 /**
- * Finding calls by what one types, and words within a call. Pure.
+ * Finds calls that fit a filter, and words within a call. Pure.
  */
 
-/** Words that the provider itself gives less than this are marked: at one half they are as likely wrong as right. */
+/** Words with a lower confidence than this are marked: below one half they are more likely wrong than right. */
 export const UNSURE_BELOW = 0.5;
 
-/** Whether a call fits what was typed: every part of it must be in a number, a name, the callSid or what was said lately. */
+/** Whether a call fits a filter: every word of the filter must be in a number, a name, the callSid or the latest words. */
 export function fits(call, query) {
   return parts(query).every((part) => {
     const digits = part.replace(/[^\d]/g, "");
@@ -25,14 +25,14 @@ function parts(query) {
 }
 
 /**
- * The calls of the list: live ones first, newest on top, then the ended ones, latest end on top. An order that no word and no second
- * changes: rows stay where they are until a call begins or ends.
+ * The calls in the list's order: first live calls, the newest on top, then ended calls, the latest end on top. Words and time do not change
+ * this order, so rows stay where they are until a call starts or ends.
  */
 export function ordered(calls, query = "") {
   const live = [];
   const ended = [];
   for (const call of calls) {
-    if (!call.known && !call.live && call.startedAtMs === null) continue; // only asked for by a link
+    if (!call.known && !call.live && call.startedAtMs === null) continue; // only a link asked for it
     if (query && !fits(call, query)) continue;
     (call.live ? live : ended).push(call);
   }
@@ -41,7 +41,7 @@ export function ordered(calls, query = "") {
   return { live, ended };
 }
 
-/** Ids of the lines in which the query is found, in their order. Takes what is spoken, not what the page says. */
+/** The ids of the lines that contain the query, in order. Searches spoken lines only, not the page's own sentences. */
 export function found(lines, query) {
   const wanted = query.trim().toLowerCase();
   if (!wanted) return [];
@@ -49,8 +49,8 @@ export function found(lines, query) {
 }
 
 /**
- * A text in pieces `{text, found, unsure}` that follow each other without a hole: what was searched for, and the words that the provider
- * itself doubts (`unsure` is its confidence, else null).
+ * A text in pieces `{text, found, unsure}` that together are the whole text. `found`: the piece matches the search. `unsure`: the
+ * provider's confidence, if it is low; otherwise null.
  */
 export function passages(text, words = [], query = "") {
   const cuts = new Set([0, text.length]);
@@ -70,14 +70,14 @@ function occurrences(text, query) {
   const hits = [];
   if (!query) return hits;
   const [within, wanted] = [text.toLowerCase(), query.toLowerCase()];
-  if (within.length !== text.length) return hits; // lower-casing moved the letters (only "İ" does): better no mark than a wrong one
+  if (within.length !== text.length) return hits; // lower case has another length (only "İ" does that): no mark is better than a wrong one
   for (let at = within.indexOf(wanted); at >= 0; at = within.indexOf(wanted, at + wanted.length)) {
     hits.push({ start: at, end: at + wanted.length });
   }
   return hits;
 }
 
-/** Where the doubted words stand. Providers punctuate and capitalise the text but not always its words, so each is looked for in turn. */
+/** Where the words with low confidence are. Providers punctuate the text but not always its words, so each word is searched for in turn. */
 function doubtful(text, words) {
   const doubts = [];
   const within = text.toLowerCase();
@@ -85,7 +85,7 @@ function doubtful(text, words) {
   for (const { text: word, confidence } of words) {
     const bare = word.toLowerCase().replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, "") || word.toLowerCase();
     const start = within.indexOf(bare, from);
-    if (start < 0) continue; // written otherwise in the text, for example "twenty" as "20"
+    if (start < 0) continue; // written differently in the text: "twenty" as "20", for example
     from = start + bare.length;
     if (typeof confidence === "number" && confidence < UNSURE_BELOW) doubts.push({ start, end: from, confidence });
   }

@@ -1,5 +1,5 @@
 /**
- * What happened in a call, and to the connection, as sentences. Pure.
+ * Sentences for what happened in a call, and for the state of the connection. Pure.
  */
 
 import { MAX_LINES } from "./call.js";
@@ -18,7 +18,7 @@ const ENDS = {
 
 const OUTCOMES = { result: "answered", refused: "refused", failed: "failed", timeout: "took too long" };
 
-/** A line that nobody spoke, as a sentence. Takes a line of call.js of any kind but `final`. */
+/** The sentence for a line that nobody spoke: a line of call.js of any kind but `final`. */
 export function sentence(line) {
   switch (line.kind) {
     case "started":
@@ -58,7 +58,7 @@ export function sentence(line) {
   }
 }
 
-/** A tool's arguments, as people write them down. */
+/** A tool's arguments as people write them. */
 function listed(named) {
   const parts = named !== null && typeof named === "object" ? Object.entries(named) : [];
   return parts.map(([name, value], at) => `${at ? ", " : ": "}${name} ${typeof value === "string" ? value : JSON.stringify(value)}`).join("");
@@ -76,12 +76,12 @@ function begun(line) {
   return `Call ${ends ? `${ends} ` : ""}began; ${who} transcribes${sides}.`;
 }
 
-/** A line as it is copied: the very text of the hub's transcript.txt for what was spoken, a sentence in brackets for the rest. */
+/** A line as it is copied: for spoken lines the same text as in the hub's transcript.txt, for others a sentence in brackets. */
 export function copied(line) {
   return line.kind === "final" ? `[${stamp(line.start)}] ${line.speaker}: ${line.text}` : `[${sentence(line)}]`;
 }
 
-/** What the list says about a call's provider; empty when there is nothing to say. */
+/** What the list shows about a call's provider; empty if all is well. */
 export function trouble(call) {
   if (!call.live || call.trouble === null) return "";
   const { kind, provider, attempt } = call.trouble;
@@ -89,13 +89,13 @@ export function trouble(call) {
   return `${provider} ${attempt ? "lost" : "stopped"}`;
 }
 
-/** What people call this call: the far party's number, or else its callSid. */
+/** The name of a call: the far party's number, or its callSid if there is no number. */
 export function title(call, short) {
   const number = call.direction === "outbound" || call.direction === "outbound-api" ? (call.to ?? call.from) : (call.from ?? call.to);
   return number ? phone(number) : short(call.sid);
 }
 
-/** What stands below a call's lines: why there are none, or what they are not; empty when they speak for themselves. */
+/** The sentence below a call's lines: why there are none, or why some are missing. Empty if neither is the case. */
 export function waiting(call) {
   const silent = call.lines.length === 0 && Object.keys(call.open).length === 0;
   if (!call.known) {
@@ -108,7 +108,7 @@ export function waiting(call) {
   return call.lines.length >= MAX_LINES ? `Only the last ${MAX_LINES} lines are shown here; the download has all of them.` : "";
 }
 
-/** The connection in one sentence that stays the same while nothing changes: it is read out when it does. */
+/** The connection in one sentence. It must not change while the state does not, because a screen reader reads each change aloud. */
 export function connection(link) {
   switch (link.phase) {
     case "open":

@@ -1,13 +1,13 @@
 /**
- * Holds the state: folds what comes in, at most once a frame, and says when there is something to draw.
+ * Holds the state: folds incoming events, at most once per frame, and calls back when there is something to draw.
  */
 
 import { foldAll, nothing } from "./fold.js";
 
-/** Twenty pictures a second are smooth for text; more would only cost a laptop its battery. */
+/** Twenty frames per second are smooth for text. More would only drain a laptop's battery. */
 const FRAME_MS = 50;
 
-/** A hidden page draws nothing, but must not heap up what it hears. */
+/** A hidden page draws nothing, but folds its queue at this length, so that the queue does not grow without bound. */
 const MOST_QUEUED = 2000;
 
 export class Store {
@@ -15,7 +15,7 @@ export class Store {
   #waiting = false;
   #drawnAt = 0;
 
-  /** `draw` is called after new events were folded, in an animation frame; `settled` also while the page is hidden. */
+  /** `draw` is called in an animation frame after new events were folded. `settled` is called after each fold, also on a hidden page. */
   constructor({ settled, draw }) {
     this.state = nothing();
     this.settled = settled;
@@ -23,14 +23,14 @@ export class Store {
     document.addEventListener("visibilitychange", () => document.hidden || this.soon());
   }
 
-  /** Take in one event. */
+  /** Queue one event. */
   take(event) {
     this.#queue.push(event);
     if (this.#queue.length >= MOST_QUEUED) this.settle();
     this.soon();
   }
 
-  /** Fold what waits. */
+  /** Fold the queued events now. */
   settle() {
     if (this.#queue.length === 0) return;
     const events = this.#queue;
@@ -39,7 +39,7 @@ export class Store {
     this.settled(this.state);
   }
 
-  /** Draw soon. */
+  /** Request a drawing. */
   soon() {
     if (this.#waiting) return;
     this.#waiting = true;

@@ -1,19 +1,19 @@
 /**
- * The picture of a call: both sides' speech over time, growing live. Click it, or use the arrow keys, to go to a moment.
+ * The timeline of a call as a picture: both sides' speech over time, growing live. A click or an arrow key goes to a moment.
  */
 
 import { clock } from "./format.js";
 import { mark, write } from "./template.js";
 import { timeline } from "./timeline.js";
 
-/** A call shorter than this is drawn as if it had this length, so that the first words do not fill the whole strip. */
+/** A shorter call is drawn as if it had this length, so that the first words do not fill the whole strip. */
 const LEAST_SECONDS = 30;
 
-/** Heights in units of the drawing: two lanes and the line between them. */
+/** Heights in units of the drawing: one lane per side, and a line between them. */
 const LANE = { inbound: [4, 15], outbound: [21, 32] };
 const HEIGHT = 36;
 
-/** How far an arrow key goes, and page up and down. */
+/** How far an arrow key moves, and how far page up and down move. */
 const STEP_SECONDS = 5;
 const PAGE_SECONDS = 60;
 
@@ -23,7 +23,7 @@ export class Strip {
   #at = 0;
   #drawn = [];
 
-  /** `go(seconds)` shows that moment of the call. */
+  /** `go(seconds)` shows a moment of the call. */
   constructor(root, go) {
     this.root = root;
     this.go = go;
@@ -35,7 +35,7 @@ export class Strip {
     root.addEventListener("keydown", (event) => this.#keyed(event));
   }
 
-  /** Draw the call so far; `seconds` is how long it lasts. Returns the timeline, which the figures need too. */
+  /** Draw the call so far. `seconds` is its length. Returns the timeline for the statistics, or null if nothing has changed. */
   draw(call, seconds) {
     const width = (this.#width = Math.max(1, this.root.clientWidth));
     const length = Math.max(LEAST_SECONDS, call.heardSeconds, seconds ?? 0);
@@ -56,7 +56,7 @@ export class Strip {
     );
     this.#path(".overlap", picture.overlaps, [LANE.inbound[1] + 1, LANE.outbound[0] - 1]);
     mark(this.svg.querySelector(".lane"), "d", `M0 ${HEIGHT / 2}H${width}`);
-    // Until the call is over the future is not part of the picture.
+    // While the call is live, a cursor marks where the future begins.
     mark(
       this.svg.querySelector(".cursor"),
       "d",
@@ -66,7 +66,7 @@ export class Strip {
     return picture;
   }
 
-  /** Show which part of the call is in view: first and last second, or null. */
+  /** Show which part of the call is in view: its first and last second, or null. */
   view(span) {
     const [from, to] = span ?? [0, 0];
     this.#at = from;
@@ -109,7 +109,7 @@ export class Strip {
   }
 }
 
-/** Path data of one box a span; never thinner than can be seen. */
+/** Path data with one box per span. No box is too thin to be seen. */
 function boxes(spans, scale, [top, bottom], least = 1) {
   return spans
     .map(([start, end]) => {

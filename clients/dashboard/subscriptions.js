@@ -1,17 +1,18 @@
 /**
- * What to ask the hub for, given what the page shows. Pure: returns messages, sends none.
+ * What to request from the hub, given what the page shows. Pure: returns messages and sends none.
  */
 
-/** Durable events that the list asks for of a call it has not seen: enough for its last words. */
+/** How many of a call's last events the list requests: enough for its last words. */
 const TAIL_EVENTS = 30;
 
-/** Live calls whose words the list follows even while they are scrolled out of view, so that the filter finds them: the newest ones. */
+/** How many live calls the list follows although they are not in view, so that the filter finds their words. The newest are followed. */
 export const MAX_FOLLOWED = 400;
 
 /**
- * Which calls are wanted, and how: "full" for those open on screen, "tail" for the list's. Takes callSids of the open and the visible ones.
+ * Which calls are wanted, and how: "full" for open calls, "tail" for calls in the list. Takes the callSids of the open and of the visible
+ * calls.
  *
- * An ended call says nothing new, so the list follows one only until it has its last words.
+ * Nothing new happens in an ended call, so the list follows it only until it has the last words.
  */
 export function wanted(state, panes, visible) {
   const wants = new Map();
@@ -31,12 +32,12 @@ function whole(call) {
   return call.epoch === call.head.epoch && call.offset !== null && call.offset >= call.head.offset;
 }
 
-/** The messages that turn what was asked of this connection into what is wanted. Changes `asked`, a Map like the one of `wanted`. */
+/** The messages that turn what was requested on this connection into what is wanted. Changes `asked`, a Map like the result of `wanted`. */
 export function due(state, wants, asked) {
   const messages = [];
   for (const [sid, depth] of asked) {
     const want = wants.get(sid);
-    // A subscription that has its position goes on as the other kind, and so does one that gets the whole call. A tail begins anew.
+    // A running subscription can go on as the other kind if it has a position or brings the whole call. A tail without one starts anew.
     if (want !== undefined && (want === depth || depth === "full" || state.calls.get(sid)?.offset !== null)) continue;
     messages.push({ action: "unsubscribe", callSid: sid });
     asked.delete(sid);
@@ -46,7 +47,7 @@ export function due(state, wants, asked) {
     if (!asked.has(sid)) {
       const message = subscription(sid, call, depth);
       messages.push(message);
-      asked.set(sid, message.after ? depth : "full"); // a young call's tail is the whole of it
+      asked.set(sid, message.after ? depth : "full"); // the tail of a young call is the whole call
     } else if (call.offset !== null) asked.set(sid, depth);
   }
   return messages;

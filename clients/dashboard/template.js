@@ -1,5 +1,5 @@
 /**
- * Elements from the page's `<template>`s. Text only ever goes in as text, so what a caller says can never become markup.
+ * Elements from the page's `<template>`s. Text is always inserted as text, so that what a caller says can never become markup.
  */
 
 /** Clone a template's only element. */
@@ -7,12 +7,12 @@ export function clone(id) {
   return document.getElementById(id).content.firstElementChild.cloneNode(true);
 }
 
-/** Set an element's text, touching the document only when it is another. */
+/** Set an element's text. Does not touch the document if the text is the same. */
 export function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Set a property or an attribute only when it is another; `undefined` and `false` take an attribute away, `true` sets it empty. */
+/** Set an attribute if it is different. `undefined`, `null` and `false` remove it, `true` sets it to the empty string. */
 export function mark(element, name, value) {
   const wanted = value === undefined || value === null || value === false ? null : value === true ? "" : String(value);
   if (element.getAttribute(name) === wanted) return;
@@ -20,7 +20,7 @@ export function mark(element, name, value) {
   else element.setAttribute(name, wanted);
 }
 
-/** A new element with text. */
+/** Create an element with a class and a text. */
 export function element(tag, className, text = "") {
   const made = document.createElement(tag);
   if (className) made.className = className;

@@ -1,20 +1,20 @@
 /**
- * A call as a picture and as figures: who spoke when, overlaps, shares, pace. Pure; all times are seconds of call time.
+ * A call's timeline and statistics: who spoke when, overlaps, shares, pace. Pure. All times are seconds of call time.
  */
 
-/** Words closer together than this are one piece of speech: shorter pauses are breath, not silence. */
+/** Words with a shorter pause than this between them are one piece of speech: the speaker only takes a breath. */
 const BREATH_SECONDS = 0.7;
 
-/** "Mhm" and "yes" while the other speaks neither take the word nor end a monologue. */
+/** A shorter utterance while the other side speaks, "mhm" for example, neither interrupts nor ends a monologue. */
 const LISTENING_SECONDS = 1;
 
-/** An utterance this close to the beginning or the end of the other's is turn-taking, not an interruption. */
+/** An utterance that begins this close to the start or the end of the other side's is turn-taking, not an interruption. */
 const TURN_SECONDS = 0.5;
 
-/** Who is silent for so long has stopped speaking, even if nobody else began. */
+/** After this much silence a monologue is over, even if nobody else has begun to speak. */
 const PAUSE_SECONDS = 5;
 
-/** Below this a pace would be a guess. */
+/** With less speech than this, the pace would be a guess. */
 const PACE_SECONDS = 5;
 
 const TRACKS = ["inbound", "outbound"];
@@ -27,8 +27,8 @@ export function other(track) {
 /**
  * When each side spoke, from the transcript's own timings.
  *
- * Takes a call's lines and its open utterances. Returns for each track `speech` and `unsettled`, lists of `[start, end]`, then `gaps` as
- * `[start, end]` lists a track, `overlaps`, and `end`, the furthest second of any of them.
+ * Takes a call's lines and its open utterances. Returns lists of `[start, end]`: per track `speech`, `unsettled` and `gaps`, and for both
+ * together `overlaps`. `end` is the latest second of any of them.
  */
 export function timeline(lines, open = {}) {
   const picture = {
@@ -58,7 +58,7 @@ export function timeline(lines, open = {}) {
   return picture;
 }
 
-/** What never changes of a line is reckoned once: a call of hours has thousands, and its picture is drawn anew each second. */
+/** What never changes of a line is computed once: a call of hours has thousands of lines, and its timeline is drawn again every second. */
 const RECKONED = new WeakMap();
 
 function reckoned(line) {
@@ -67,7 +67,7 @@ function reckoned(line) {
   return known;
 }
 
-/** An utterance's pieces of speech: by its words where the provider gave them, else as a whole. */
+/** An utterance's pieces of speech: from the times of its words, or the whole utterance if the provider gave none. */
 function pieces(line) {
   const found = [];
   for (const { start, end } of line.words) {
@@ -83,7 +83,7 @@ function joined(spans) {
   for (const [start, end] of [...spans].sort((a, b) => a[0] - b[0])) {
     const last = result.at(-1);
     if (last && start <= last[1]) last[1] = Math.max(last[1], end);
-    else result.push([start, end]); // a new pair: those that came are kept for the next picture
+    else result.push([start, end]); // a copy, because the given pairs are used again for the next drawing
   }
   return result;
 }
@@ -102,14 +102,15 @@ function overlaps(left, right) {
   return found;
 }
 
-/** Seconds of a list of spans. */
+/** The total length of a list of spans, in seconds. */
 export function total(spans) {
   return spans.reduce((sum, [start, end]) => sum + end - start, 0);
 }
 
 /**
- * The quiet figures: `share` of all talk a track (null before anybody spoke), `monologue` (the longest: track, start, seconds; or null),
- * `interruptions` a track (by whom), `pace` in words per minute of one's own speech a track (null when there is too little to tell).
+ * The statistics. `share`: each track's part of all speech; null before anybody spoke. `monologue`: the longest one (track, start,
+ * seconds), or null. `interruptions`: how often each track interrupted the other. `pace`: words per minute of a track's own speech; null if
+ * there is too little speech.
  */
 export function figures(lines, picture) {
   const said = lines.filter((line) => line.kind === "final" && !line.past);
@@ -145,7 +146,7 @@ function interruptions(said) {
   const latest = { inbound: null, outbound: null };
   for (const line of said) {
     const theirs = latest[other(line.track)];
-    if (line.interrupted) count[other(line.track)] += 1; // an agent falls silent at once: there is no overlap to tell it by
+    if (line.interrupted) count[other(line.track)] += 1; // an agent falls silent at once, so no overlap would show the interruption
     const within = theirs && !theirs.interrupted && line.start - theirs.start >= TURN_SECONDS && theirs.end - line.start >= TURN_SECONDS;
     if (within && line.end - line.start >= LISTENING_SECONDS) count[line.track] += 1;
     latest[line.track] = line;

@@ -1,30 +1,30 @@
 /**
- * The hub's token: taken from the link once, or asked for once; kept for this tab only.
+ * The hub's token: taken from the link or asked for, once, and kept for this tab only.
  */
 
 const STORED = "transcript-hub-token";
 
-/** The token of this tab: what came with the link wins, and is kept. Null when there is none. */
+/** The token of this tab, or null. A token from the link replaces a kept one. */
 export function tokenOf(fromLink) {
   if (fromLink) keep(fromLink);
   try {
     return fromLink ?? sessionStorage.getItem(STORED);
   } catch {
-    return fromLink; // a page embedded elsewhere may be denied storage
+    return fromLink; // a page that is embedded elsewhere may have no storage
   }
 }
 
-/** Keep a token for this tab; null forgets it. */
+/** Keep a token for this tab; null removes it. */
 export function keep(token) {
   try {
     if (token === null) sessionStorage.removeItem(STORED);
     else sessionStorage.setItem(STORED, token);
   } catch {
-    // then it is asked for again after a reload
+    // without storage the page asks again after a reload
   }
 }
 
-/** Ask for a token; `given(token)` gets it. */
+/** Ask for a token. `given(token)` is called with it. `wrong`: the page had a token that the hub did not accept. */
 export function ask(wrong, given) {
   const gate = document.getElementById("gate");
   const form = document.getElementById("gate-form");

@@ -1,5 +1,5 @@
 /**
- * One call's lines in the document: keeps them as the call has them, follows the tail while the reader is at it, finds and copies.
+ * One call's lines in the document: keeps them up to date, follows the end while the reader is there, finds words and copies lines.
  */
 
 import { firstBelow, neighbour, place, remove } from "./chunks.js";
@@ -9,16 +9,16 @@ import { found } from "./search.js";
 import { copied, waiting } from "./sentences.js";
 import { mark, write } from "./template.js";
 
-/** Lines put into the document in one frame: a long history must not make the page wait. */
+/** How many lines are added in one frame: a long transcript must not block the page. */
 const LINES_A_FRAME = 120;
 
-/** Who is this close to the end, in pixels, reads the tail. */
+/** A reader who is this close to the end, in pixels, follows new lines. */
 const AT_TAIL_PX = 48;
 
-/** A subscription that is answered and has drawn all it got for so long has no more history to come. */
+/** Once a confirmed subscription has brought no new lines for this long, its replay is over. */
 const REPLAY_MS = 800;
 
-/** A deep link's moment is looked for until the call has caught up, this long at most. */
+/** How long a link's moment is looked for while the replay is running. */
 const SEEK_MS = 4000;
 
 export class Transcript {
@@ -35,7 +35,7 @@ export class Transcript {
   #calm = null;
   #current = null;
 
-  /** `copy(text, what)` copies, `moment(seconds)` gives the link to it, `moved()` says that another part is in view. */
+  /** `copy(text, what)` copies, `moment(seconds)` returns a link, `moved()` is called when another part comes into view. */
   constructor(root, { copy, moment, moved }) {
     this.copy = copy;
     this.moment = moment;
@@ -59,12 +59,12 @@ export class Transcript {
     this.size.disconnect();
   }
 
-  /** Bring the document up to the call. Returns whether there is more to draw. */
+  /** Bring the document up to date. Returns whether there is more to draw. */
   draw(call, nowMs) {
     const busy = this.#drawLines(call.lines);
     showOpen(this.openLines, call);
     write(this.waiting, waiting(call));
-    // Replay is not news: it would be read out line by line. What comes once it is over is.
+    // A screen reader must not read the replay aloud line by line, but it must read the lines that come after it.
     if (busy || !call.following) this.#calm = null;
     else this.#calm ??= nowMs;
     mark(this.log, "aria-live", this.#calm !== null && nowMs - this.#calm > REPLAY_MS ? "polite" : "off");
@@ -74,7 +74,7 @@ export class Transcript {
     return busy || this.#seek !== null;
   }
 
-  /** Show a moment of the call, as soon as its line is there. */
+  /** Show a moment of the call as soon as its line has come. */
   goTo(seconds) {
     this.#seek = { seconds, untilMs: performance.now() + SEEK_MS };
     this.#following = false;
@@ -89,7 +89,7 @@ export class Transcript {
     return true;
   }
 
-  /** The first and the last second of call time in view; null when no line is. */
+  /** The first and the last second of call time in view; null if no line is in view. */
   inView() {
     const { top, bottom } = this.scroll.getBoundingClientRect();
     const first = firstBelow(this.log, top);
@@ -100,7 +100,7 @@ export class Transcript {
     return [from.place, Math.max(from.place, to.end ?? to.place)];
   }
 
-  /** Mark what is searched for; returns how many lines have it. */
+  /** Mark the words that match. Returns how many lines match. */
   find(query, lines) {
     const before = new Set(found(this.#shown, this.#query));
     this.#query = query;
@@ -113,7 +113,7 @@ export class Transcript {
     return this.#hits.length;
   }
 
-  /** Go to the next match, or the one before; returns its number from 1, or 0 without one. */
+  /** Go to the next match (`by` 1) or the one before (-1). Returns its number from 1, or 0 if nothing matches. */
   step(by, lines) {
     this.#hits = found(lines, this.#query);
     if (!this.#hits.length) return 0;
@@ -175,7 +175,7 @@ export class Transcript {
     if (scrollHeight - scrollTop - clientHeight < AT_TAIL_PX) {
       this.#following = this.#seek === null;
       if (this.#following) this.#unread = 0;
-    } else if (scrollTop < this.#pinnedPx - 1) this.#following = false; // lines that grow below us are not the reader going up
+    } else if (scrollTop < this.#pinnedPx - 1) this.#following = false; // the reader scrolled up; a line that only grew would not do this
     this.#drawLatest();
     this.moved();
   }
@@ -193,7 +193,7 @@ export class Transcript {
     const line = this.#elements.get(id);
     if (!line) return;
     this.#following = false;
-    // Twice: lines out of view have only been guessed in height, and the first jump makes them real.
+    // Twice: the browser only guesses the height of lines that were never in view. The first jump makes it measure them.
     line.scrollIntoView({ block: "center" });
     line.scrollIntoView({ block: "center" });
     this.log.querySelector(".shown")?.classList.remove("shown");
@@ -209,7 +209,7 @@ export class Transcript {
     line.setAttribute("tabindex", "0");
   }
 
-  /** Move from line to line with the keyboard. */
+  /** Move from line to line, and copy, with the keyboard. */
   #keyed(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const line = event.target.closest("[data-id]");

@@ -262,7 +262,12 @@ class Audience:
         batches = [(kind, list(group)) for kind, group in self._current.items()]
         apart = list(self._apart)
         for (frame, wants_interims), group in batches:
-            data = b"".join(map(frame, [*payloads, *interims] if wants_interims else payloads))
+            try:
+                data = b"".join(map(frame, [*payloads, *interims] if wants_interims else payloads))
+            except Exception as error:  # noqa: BLE001  the subscribers whose door cannot frame an event are given up, the others are served
+                for following in group:
+                    following.outbox.fail(error)
+                continue
             if not data and not ended:
                 continue
             fits = len(data) <= BATCH_BYTES or len(payloads) <= 1

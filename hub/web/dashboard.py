@@ -20,7 +20,7 @@ _TYPES = {
 }
 """The endings that are served, with their types. The machine's own table may lack JavaScript, which `nosniff` would then block."""
 
-_HEADERS = {
+PAGE_HEADERS = {
     # Everything comes from the hub, and nothing is inline: words of a call can neither run nor fetch anything. Other tools may show the
     # page in a frame, on purpose: it has no cookie that a frame could abuse.
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; object-src 'none'",
@@ -54,7 +54,7 @@ async def dashboard(_: web.Request) -> web.StreamResponse:
 async def settings(request: web.Request) -> web.StreamResponse:
     """Return what the page needs to know of this hub: whether people may listen in, and for how many minutes ended calls are kept."""
     config = request.app[STATE].config
-    return web.json_response({"listen": config.listen, "keepMinutes": config.keep_minutes}, headers=_HEADERS)
+    return web.json_response({"listen": config.listen, "keepMinutes": config.keep_minutes}, headers=PAGE_HEADERS)
 
 
 @routes.get(r"/dashboard/{name:[\w-]+\.\w+}")
@@ -70,8 +70,8 @@ def _file(name: str) -> web.StreamResponse:
     path = place / name
     if path.suffix not in _TYPES or not path.is_file():
         return _sentence("The dashboard has no such file.")
-    return web.FileResponse(path, headers=_HEADERS | {"Content-Type": _TYPES[path.suffix]})
+    return web.FileResponse(path, headers=PAGE_HEADERS | {"Content-Type": _TYPES[path.suffix]})
 
 
 def _sentence(text: str) -> web.Response:
-    return web.Response(status=404, text=text + "\n", headers=_HEADERS)
+    return web.Response(status=404, text=text + "\n", headers=PAGE_HEADERS)

@@ -16,7 +16,7 @@ from hub.topics.registry import Record, Registry
 from hub.web.limits import Limits
 from hub.web.protocol import Subscribe, Unsubscribe
 
-NO_SUCH_CALL = "no such call: it has not begun, or it ended too long ago"
+NO_SUCH_CALL = "no such call: it has not begun, or ended too long ago"
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from hub.agents.webhooks import read_arguments
 from hub.config import Config
 from hub.errors import ConfigError
 from hub.vendors.registered import REGISTERED
+from tests.docs.pages import blocks, the_block
 from tests.settings import configured
 
 ROOT = Path(__file__).parents[2]
@@ -127,8 +128,9 @@ def test_a_model_is_told_what_only_the_call_knows(tmp_path: Path) -> None:
     ]
 
 
-def test_the_readmes_file_is_one_that_works(tmp_path: Path) -> None:
-    text = (ROOT / "README.md").read_text().split("```toml\n")[1].split("```")[0]
+def test_the_file_on_the_agents_page_is_one_that_works(tmp_path: Path) -> None:
+    assert len(blocks("toml")) == 1
+    text = the_block("toml", "hub/agents/README.md")
     account = {"twilio_account": "AC" + "0" * 32, "twilio_token": "t", "public_url": "https://hub.example.com"}
     (agent,) = loaded(config(tmp_path, text, **account))
     assert (agent.name, agent.numbers, agent.transfer) == ("front-desk", ("+14155550100",), (("bookings", "+14155550177"),))

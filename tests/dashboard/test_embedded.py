@@ -21,7 +21,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 @asynccontextmanager
 async def crm(embedded: str) -> AsyncIterator[str]:
-    """Run another tool, of another site as browsers see it, whose page is the README's; gives its address."""
+    """Run another tool, of another site as browsers see it, whose page is the integrator's page's example; return its address."""
     page = (
         f'<!doctype html><title>CRM</title><link rel="icon" href="data:,"><iframe src="{html.escape(embedded)}" title="The call"></iframe>'
     )

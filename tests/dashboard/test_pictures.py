@@ -1,4 +1,4 @@
-"""The dashboard as people see it: pictures to look at, which are also the README's.
+"""The dashboard as people see it: pictures to look at, which the pages show, too.
 
     DASHBOARD_PICTURES=clients/dashboard/screenshots python -m pytest -m long tests/dashboard/test_pictures.py
 

@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from hub.app import GOODBYE_SECONDS
 from hub.config import Config, settings_of
 from hub.transcribers.limits import DEFAULT_LIMITS
+from tests.docs.pages import blocks, codes, table, the_block
 from tests.house import real_house
 from tests.media import media, stop
 from tests.providers.fake_deepgram import FakeDeepgram
@@ -155,20 +156,17 @@ def test_the_image_has_the_user_and_the_health_check_that_the_compose_file_expec
     assert all((TOP / name).exists() for name in copied)
 
 
-README = (TOP / "README.md").read_text()
-
-
-async def test_the_readmes_metrics_are_exported() -> None:
-    named = set(re.findall(r"`(hub_\w+|process_\w+)`", README))
+async def test_the_metrics_on_the_operators_page_are_exported() -> None:
+    named = {name for row in table("hub/deploy/README.md", "metrics") for name in codes(row[0])}
     assert len(named) > 15
     known = {name.removesuffix("_bucket") for name in await exported()}
     assert named <= known, named - known
 
 
-def test_the_readmes_systemd_unit_is_valid_and_waits_as_long_as_the_hub_needs_to_stop(tmp_path: Path) -> None:
-    unit = re.search(r"```ini\n(.*?)```", README, re.DOTALL)
-    assert unit is not None
-    stop = re.search(r"^TimeoutStopSec=(\d+)$", unit[1], re.MULTILINE)
+def test_the_unit_on_the_operators_page_gives_the_hub_its_time_and_only_what_it_needs(tmp_path: Path) -> None:
+    assert len(blocks("ini")) == 1
+    unit = the_block("ini", "hub/deploy/README.md")
+    stop = re.search(r"^TimeoutStopSec=(\d+)$", unit, re.MULTILINE)
     assert stop is not None
     assert int(stop[1]) > Config().drain_seconds + DEFAULT_LIMITS.last_words_most_seconds + GOODBYE_SECONDS
     if shutil.which("systemd-analyze") is None:
@@ -177,7 +175,7 @@ def test_the_readmes_systemd_unit_is_valid_and_waits_as_long_as_the_hub_needs_to
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
     here = tmp_path / "transcript-hub.service"
-    here.write_text(unit[1].replace("/opt/transcript-hub/bin/transcript-hub", str(program)))
+    here.write_text(unit.replace("/opt/transcript-hub/bin/transcript-hub", str(program)))
     verified = subprocess.run(["systemd-analyze", "verify", here], capture_output=True, text=True)
     ours = [line for line in (verified.stdout + verified.stderr).splitlines() if "transcript-hub" in line]
     assert ours == []

@@ -1,17 +1,19 @@
-"""Lets a fake vendor hear for real: the engine on this machine behind the `ear` of FakeDeepgram and FakeAssemblyAI.
+"""Lets a fake vendor recognize for real: the engine on this machine behind the `ear` of FakeDeepgram and FakeAssemblyAI.
 
     with EngineHearing() as hearing:
         async with FakeDeepgram(ear=hearing.ear) as fake: ...
 
-It blocks the test's loop while it recognises, a tenth of a second for an utterance. The engine gives no word times: an utterance's words
-are spread evenly over it. A process must not use two engines at a time, so the hub beside it must not hear with its own.
+It blocks the test's loop while it recognizes, a tenth of a second for an utterance. The engine gives no word times: an utterance's words
+are spread evenly over it.
 """
 
 from typing import Self
 
 from hub.audio import g711
 from hub.transcribers.utterances import Recognized
-from hub.vendors.moonshine.engine import Ear, Engine
+from hub.vendors.moonshine.detector import SileroPool
+from hub.vendors.moonshine.recognizer import MoonshineRecognizer
+from hub.vendors.moonshine.track import TrackRecognizer
 from tests.providers.script import BYTES_PER_SECOND, Hypothesis, Word
 
 PIECE_BYTES = 800
@@ -22,35 +24,35 @@ SILENCE_SECONDS = 3.0
 
 
 class EngineHearing:
-    """One engine for all the connections of a fake."""
+    """The models for all the connections of a fake."""
 
     def __init__(self) -> None:
         self._ears: list[EngineEar] = []
+        self._detectors, self._recognizer = SileroPool(), MoonshineRecognizer()
 
     def __enter__(self) -> Self:
-        self._engine = Engine()
+        self._recognizer.load()
         return self
 
     def __exit__(self, *_: object) -> None:
         for ear in self._ears:
             ear.leave()
-        self._engine.close()
+        self._recognizer.close()
 
     def ear(self, pause_seconds: float | None) -> "EngineEar":
-        """Return what hears one track of one connection. It decides about pauses itself."""
-        self._ears.append(EngineEar(self._engine))
+        """Return what recognizes one track of one connection. It decides about pauses itself."""
+        self._ears.append(EngineEar(TrackRecognizer("inbound", self._detectors, self._recognizer)))
         return self._ears[-1]
 
 
 class EngineEar:
-    """A Recogniser: hears one track of one connection from its first byte."""
+    """Recognizes one track of one connection from its first byte."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._told: list[Recognized] = []
-        self._ear = Ear("inbound", self._told.append)
+    def __init__(self, track: TrackRecognizer) -> None:
+        self._track = track
+        self._finals: list[Recognized] = []
         self._waiting = b""  # bytes that do not fill a piece yet
-        self._position = 0  # bytes heard
+        self._position = 0  # bytes given to the track
         self._settled = 0.0  # seconds
 
     def feed(self, mulaw: bytes) -> list[Hypothesis]:
@@ -58,41 +60,41 @@ class EngineEar:
         whole = len(audio_so_far) - len(audio_so_far) % PIECE_BYTES
         self._waiting = audio_so_far[whole:]
         for at in range(0, whole, PIECE_BYTES):
-            self._hear(audio_so_far[at : at + PIECE_BYTES])
-        heard = self._hypotheses()
-        quiet_until = self._ear.settled_ms / 1000
-        if not heard and quiet_until - self._settled >= SILENCE_SECONDS:
-            heard.append(self._piece(quiet_until, ()))
-        return heard
+            self._recognize(audio_so_far[at : at + PIECE_BYTES])
+        found = self._hypotheses()
+        quiet_until = self._track.settled_ms / 1000
+        if not found and quiet_until - self._settled >= SILENCE_SECONDS:
+            found.append(self._piece(quiet_until, ()))
+        return found
 
     def settle(self) -> list[Hypothesis]:
         if self._waiting:
-            self._hear(self._waiting)
+            self._recognize(self._waiting)
             self._waiting = b""
-        self._ear.interrupt(self._engine)
+        self._finals += self._track.interrupt()
         return self._hypotheses()
 
     def end(self) -> list[Hypothesis]:
         return [*self.settle(), self._piece(self._position / BYTES_PER_SECOND, ())]
 
     def leave(self) -> None:
-        self._ear.leave()
+        self._track.leave()
 
-    def _hear(self, piece: bytes) -> None:
-        self._ear.hear(self._engine, g711.ms(self._position), piece)
+    def _recognize(self, piece: bytes) -> None:
+        self._finals += self._track.recognize(g711.ms(self._position), piece)
         self._position += len(piece)
 
     def _hypotheses(self) -> list[Hypothesis]:
-        told = [heard for heard in self._told if heard.settled and heard.text]
-        self._told.clear()
-        return [self._piece(heard.end, _spread(heard), pause=True) for heard in told]
+        finals = [final for final in self._finals if final.text]
+        self._finals.clear()
+        return [self._piece(final.end, _spread(final), pause=True) for final in finals]
 
     def _piece(self, end: float, words: tuple[Word, ...], *, pause: bool = False) -> Hypothesis:
         start, self._settled = self._settled, max(self._settled, end)
         return Hypothesis(start, self._settled, words, settled=True, pause=pause)
 
 
-def _spread(heard: Recognized) -> tuple[Word, ...]:
-    texts = heard.text.split()
-    each = (heard.end - heard.start) / len(texts)
-    return tuple(Word(text, heard.start + number * each, heard.start + (number + 1) * each) for number, text in enumerate(texts))
+def _spread(final: Recognized) -> tuple[Word, ...]:
+    texts = final.text.split()
+    each = (final.end - final.start) / len(texts)
+    return tuple(Word(text, final.start + number * each, final.start + (number + 1) * each) for number, text in enumerate(texts))

@@ -1,4 +1,4 @@
-"""TwiML: what the hub composes, what `transcript-hub twiml` prints, and that the README shows the same."""
+"""TwiML: what the hub composes, what `transcript-hub twiml` prints, and that the pages show the same."""
 
 from pathlib import Path
 from xml.etree import ElementTree
@@ -11,22 +11,26 @@ from hub import tokens
 from hub.__main__ import main
 from hub.config import Config
 from hub.errors import OverlongParameter
-from hub.twilio.twiml import answer, bin_text, bin_text_by_agent, invite
+from hub.twilio.twiml import answer, bin_text, bin_text_by_agent, invite, labels
+from tests.docs.pages import blocks, the_block
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
 PUBLIC, SECRET, CALL = "https://hub.example.com", "s" * 32, "CA" + "1" * 32
 
 
-def test_the_readmes_bin_is_the_one_that_is_printed() -> None:
-    shown = README.split("```xml\n")[1].split("\n```")[0]
+def test_the_bin_on_the_operators_page_is_the_one_that_is_printed() -> None:
+    shown = the_block("xml", "hub/deploy/README.md").rstrip("\n")
     config = Config(public_url=PUBLIC, secret=SECRET, twilio_token="t", twilio_account="AC" + "0" * 32, dial="+14155550100")
     assert bin_text(config, 60) == shown
 
 
-def test_the_readmes_bin_for_agents_is_the_one_that_is_printed() -> None:
-    shown = README.split("```xml\n")[2].split("\n```")[0]
+def test_the_bin_on_the_agents_page_is_the_one_that_is_printed() -> None:
+    shown = the_block("xml", "hub/agents/README.md").rstrip("\n")
     config = Config(public_url=PUBLIC, twilio_token="t", twilio_account="AC" + "0" * 32, dial="+14155550100")
     assert bin_text_by_agent(config, 60, {}, config.apology, config.dial) == shown
+
+
+def test_no_page_shows_other_twiml() -> None:
+    assert [block.page for block in blocks("xml")] == ["hub/agents/README.md", "hub/deploy/README.md"]
 
 
 def test_the_command_prints_a_bin_for_an_agent_that_there_is(
@@ -102,6 +106,12 @@ def test_parameters_are_escaped_and_too_long_ones_refused() -> None:
     invite(config, CALL, {"k": "x" * 498})
     with pytest.raises(OverlongParameter, match=r"^k is too long"):
         invite(config, CALL, {"k": "x" * 499})
+
+
+def test_the_far_end_is_the_caller_or_the_person_whom_twilio_called() -> None:
+    assert labels("inbound") == labels("") == {"inboundTrackLabel": "caller", "outboundTrackLabel": "agent"}
+    for direction in ("outbound-api", "outbound-dial"):
+        assert labels(direction) == {"inboundTrackLabel": "callee", "outboundTrackLabel": "agent"}
 
 
 def test_a_parameter_named_token_is_not_passed_on() -> None:

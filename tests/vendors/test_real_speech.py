@@ -1,10 +1,11 @@
-"""The sample call, spoken by real voices, through each vendor's wire: the same words as through the engine on this machine."""
+"""The sample call through each vendor's wire: the same words as through the engine on this machine. And a real call through that engine."""
 
 import asyncio
 import secrets
-import sys
 from contextlib import aclosing
+from pathlib import Path
 
+import jiwer
 import pytest
 from whisper_normalizer.english import EnglishTextNormalizer
 
@@ -18,6 +19,7 @@ from hub.app import running
 from hub.audio.g711 import TRACKS
 from hub.config import Config
 from hub.events import CallEnded, Durable, Final, Gap, TranscriberSwitched
+from tests.bench import accuracy
 from tests.providers.engine_ear import EngineHearing
 from tests.providers.fake_assemblyai import FakeAssemblyAI
 from tests.providers.fake_deepgram import FakeDeepgram
@@ -28,33 +30,31 @@ plain = EnglishTextNormalizer()
 
 pytestmark = [
     pytest.mark.engine,
-    pytest.mark.skipif(sys.platform == "win32", reason="the engine cannot keep tracks apart there"),
     pytest.mark.timeout(90),  # it computes, with whatever else is computed here: seconds on a machine of its own
 ]
 
 
-async def heard(config: Config, seconds: float) -> list[Durable]:
-    """Play the beginning of the sample into a hub, as fast as it takes it; return what a subscriber got."""
+async def recognized(config: Config, seconds: float, audio: Path = SAMPLE) -> list[Durable]:
+    """Play the beginning of a call into a hub, as fast as it takes it; return what a subscriber got."""
     call_sid, events = "CA" + secrets.token_hex(16), list[Durable]()
     until = playback.Faults(hang_up_after_ms=round(seconds * 1000))
     async with running(config) as (_, port), asyncio.TaskGroup() as group:
-        group.create_task(
-            playback.play(OutgoingCall(f"ws://127.0.0.1:{port}/twilio", call_sid=call_sid), read_call(SAMPLE), speed=0.0, faults=until)
-        )
+        outgoing = OutgoingCall(f"ws://127.0.0.1:{port}/twilio", call_sid=call_sid)
+        group.create_task(playback.play(outgoing, read_call(audio), speed=0.0, faults=until))
         await demo.begun(f"127.0.0.1:{port}", call_sid)
         async with aclosing(follow(f"ws://127.0.0.1:{port}/client", call_sid, interims=False)) as followed:
             events += [event async for event in followed if isinstance(event, Durable)]
     return events
 
 
-async def heard_by(kind: type[FakeProvider], seconds: float) -> list[Durable]:
+async def recognized_by(kind: type[FakeProvider], seconds: float) -> list[Durable]:
     with EngineHearing() as hearing:
         async with kind(ear=hearing.ear) as fake:
             config = configured(
                 port=0, drain_seconds=0.0, transcriber="deepgram" if kind is FakeDeepgram else "assemblyai",
                 deepgram_key="k", deepgram_url=fake.url, assemblyai_key="k", assemblyai_url=fake.url,
             )  # fmt: skip
-            return await heard(config, seconds)
+            return await recognized(config, seconds)
 
 
 @pytest.mark.parametrize(
@@ -62,9 +62,9 @@ async def heard_by(kind: type[FakeProvider], seconds: float) -> list[Durable]:
     [13, pytest.param(3600, id="whole", marks=[pytest.mark.long, pytest.mark.timeout(600)])],
 )
 async def test_the_words_are_the_same_through_every_provider(seconds: float) -> None:
-    here = await heard(configured(port=0, drain_seconds=0.0, transcriber="local"), seconds)
+    here = await recognized(configured(port=0, drain_seconds=0.0, transcriber="local"), seconds)
     for kind in (FakeDeepgram, FakeAssemblyAI):
-        there = await heard_by(kind, seconds)
+        there = await recognized_by(kind, seconds)
         ended = there[-1]
         assert isinstance(ended, CallEnded)
         assert (ended.reason, ended.transcript) == ("completed", "complete")
@@ -83,8 +83,17 @@ async def test_the_words_are_the_same_through_every_provider(seconds: float) -> 
 async def test_the_engine_on_this_machine_takes_over_when_the_vendor_refuses() -> None:
     async with FakeDeepgram(Script(refuse=[402])) as fake:
         config = configured(port=0, drain_seconds=0.0, transcriber="deepgram", deepgram_key="k", deepgram_url=fake.url, fallback="local")
-        events = await heard(config, 7.0)
+        events = await recognized(config, 7.0)
     assert [event.provider for event in events if isinstance(event, TranscriberSwitched)] == ["local"]
     assert "how can i help you" in plain(" ".join(event.text for event in events if isinstance(event, Final)))
     assert isinstance(events[-1], CallEnded)
     assert events[-1].transcript == "complete"
+
+
+async def test_people_on_a_real_telephone_line_are_understood() -> None:
+    call, seconds = accuracy.CALLS[1], 24.0
+    events = await recognized(Config(port=0, drain_seconds=0.0, transcriber="local"), seconds, call.audio)
+    for track in TRACKS:
+        said = " ".join(line["text"] for line in call.script() if line["track"] == track and line["end"] <= seconds)
+        text = " ".join(event.text for event in events if isinstance(event, Final) and event.track == track)
+        assert jiwer.wer(accuracy.plain(said), accuracy.plain(text)) < 0.25

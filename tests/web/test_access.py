@@ -65,7 +65,9 @@ async def test_a_token_can_be_shown_in_four_ways() -> None:
             await socket.send_json({"action": "ping"})
             await until(socket, "pong")
             await socket.close()
-        assert (await home.session.get(home.url(f"/calls?token={shown}"))).status == 200
+        for headers in ({}, {"Authorization": "Basic dXNlcjpwYXNz"}, {"Authorization": "Bearer "}):  # of a proxy in front, perhaps
+            assert (await home.session.get(home.url(f"/calls?token={shown}"), headers=headers)).status == 200
+        assert (await home.session.get(home.url("/calls"), headers={"Authorization": f"bearer  {shown}"})).status == 200
 
 
 async def test_a_subscriber_without_a_token_gets_nothing_and_is_closed() -> None:

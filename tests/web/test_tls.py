@@ -15,9 +15,10 @@ import aiohttp
 import pytest
 
 from hub.app import running
-from hub.config import Config, load
+from hub.config import Config
 from hub.errors import ConfigError
 from hub.twilio.media import StartBody
+from hub.vendors.registered import REGISTERED
 from hub.web.state import State
 from hub.web.tls import Certificate
 from tests.house import IMPATIENT
@@ -63,7 +64,7 @@ async def secure(folder: Path, transcriber: ScriptedTranscriber) -> AsyncIterato
     trusting = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=chain))
     config = Config(port=0, drain_seconds=0.0, tls_cert=chain, tls_key=key)
     async with (
-        running(config, opened, IMPATIENT) as (state, port),
+        running(config, opened, limits=IMPATIENT) as (state, port),
         aiohttp.ClientSession(f"https://127.0.0.1:{port}", connector=trusting) as session,
         AsyncExitStack() as sockets,
     ):
@@ -243,4 +244,4 @@ async def test_a_wrong_certificate_stops_the_start(tmp_path: Path) -> None:
 
 def test_a_key_without_a_certificate_is_a_mistake() -> None:
     with pytest.raises(ConfigError, match="HUB_TLS_KEY is set and HUB_TLS_CERT is not"):
-        load({"HUB_TLS_KEY": "key.pem"}, None)
+        REGISTERED.load({"HUB_TLS_KEY": "key.pem"}, None)

@@ -11,8 +11,10 @@ from hub.calls.transcribed import Deadlines, TranscribedCall, TranscribedStream
 from hub.errors import ProviderError
 from hub.topics.topic import Topic
 from hub.transcribers.transcriber import OnReport
+from hub.web.twilio import MediaDoor
+from tests.frames import frame, knock
 from tests.house import house, impatient
-from tests.media import CALL, media, start, stop
+from tests.media import CALL, CONNECTED, STREAM, media, start, stop
 from tests.scripted import ScriptedTranscriber, talking
 from tests.web.callers import closed, follow, follow_ended, talk, told
 
@@ -103,6 +105,28 @@ async def test_media_before_start_is_refused() -> None:
         assert home.state.calls.live == 0
 
 
+async def test_a_key_press_is_published_with_the_track_of_whoever_pressed_it() -> None:
+    async with house() as home:
+        socket = await home.call()
+        subscriber = await follow(home)
+        for digit, track in (("5", "inbound_track"), ("#", "outbound_track")):
+            await socket.send_json({"event": "dtmf", "streamSid": STREAM, "dtmf": {"track": track, "digit": digit}})
+        await socket.send_str(stop())
+        keys = [event for event in await told(subscriber) if event["type"] == "dtmf"]
+    assert [(key["digit"], key["track"]) for key in keys] == [("5", "inbound"), ("#", "outbound")]
+
+
+async def test_a_stream_that_starts_when_the_hub_has_begun_to_stop_is_closed_with_1013() -> None:
+    async with house() as home:
+        socket = await home.open("/twilio")
+        home.state.calls.draining = True
+        await socket.send_str(CONNECTED)
+        await socket.send_str(start())
+        assert await closed(socket) == (1013, "the hub is stopping")
+        assert home.state.counters.refused["twilio stopping"] == 1
+        assert home.state.registry.find(CALL) is None
+
+
 async def test_wild_timestamps_are_counted_and_unknown_events_skipped() -> None:
     async with house() as home:
         socket = await home.call()
@@ -128,6 +152,28 @@ async def test_a_thousand_sockets_that_never_start_are_closed_and_disturb_nobody
         for each in idle:
             assert await closed(each) == (1008, "no start within 3 s")
         assert home.state.counters.refused["twilio no start"] == 1000
+
+
+async def test_a_stream_that_is_being_closed_is_not_also_counted_as_one_without_a_start() -> None:
+    """Its peer never answers the close frame, so the deadline for a start passes while the hub waits for that."""
+    async with house(limits=impatient(start_seconds=0.1, close_seconds=1.0)) as home:
+        async with knock(home.port, frame("nonsense"), "/twilio") as (reader, _):
+            while not home.state.counters.streams_closed:
+                await asyncio.sleep(0.01)
+            await reader.read()
+        assert home.state.counters.streams_closed == {1007: 1}
+        assert dict(home.state.counters.refused) == {}
+
+
+async def test_a_stream_that_is_over_keeps_nothing_in_memory_until_its_start_would_be_overdue() -> None:
+    async with house(limits=impatient(start_seconds=3600.0)) as home:
+        socket = await home.call()
+        await socket.send_str(stop())
+        assert await closed(socket) == (1000, "stop")
+        home.transcribers.clear()  # a scripted transcriber keeps its call
+        while any(isinstance(each, MediaDoor) for each in gc.get_objects()):
+            await asyncio.sleep(0.01)
+            gc.collect()
 
 
 async def test_a_socket_that_dies_without_stop_ends_the_call_as_stream_lost() -> None:
@@ -192,9 +238,12 @@ async def test_a_stream_per_track_becomes_one_call() -> None:
     other = "MZ" + "2" * 32
     async with house() as home:
         left = await home.call(tracks=("inbound",))
-        right = await home.call(stream=other, tracks=("outbound",))
         await follow(home)
         call = home.state.calls._calls[CALL]
+        assert isinstance(call, TranscribedCall)
+        now = call.clock()
+        call.clock = lambda: now  # both begin at once, however long this machine takes to open the second one
+        right = await home.call(stream=other, tracks=("outbound",))
         while call.streams < 2:
             await asyncio.sleep(0.01)
         for at in range(0, 1000, 20):

@@ -85,17 +85,23 @@ async def test_a_call_goes_on_without_a_loudspeaker_and_is_saved(tmp_path: Path)
         assert file.getnframes() == 1600
 
 
-async def test_the_loudspeaker_can_be_chosen_or_left_out() -> None:
+@pytest.mark.parametrize(
+    ("options", "devices", "says"),
+    [
+        (
+            ["--speaker", "1"],
+            "[True]",
+            "Speak into Pretend microphone and hear the agent on Pretend loudspeaker, best with headphones; Ctrl-C hangs up.",
+        ),
+        (["--speaker", "Nothing"], "[] False", "'Nothing' is not a loudspeaker that can be used"),
+        (["--no-speaker"], "[] False", "Speak into Pretend microphone; Ctrl-C hangs up."),
+    ],
+)
+async def test_the_loudspeaker_can_be_chosen_or_left_out(options: list[str], devices: str, says: str) -> None:
     async with a_desk() as desk:
-        _, out, told = await command(desk.url, "--hang-up-after", "100ms", "--speaker", "1")
-        assert out.startswith("[True]")
-        assert told.startswith(
-            "Speak into Pretend microphone and hear the agent on Pretend loudspeaker, best with headphones; Ctrl-C hangs up."
-        )
-        _, out, told = await command(desk.url, "--hang-up-after", "100ms", "--speaker", "Nothing")
-        assert told.startswith("'Nothing' is not a loudspeaker that can be used")
-        _, out, told = await command(desk.url, "--hang-up-after", "100ms", "--no-speaker")
-        assert (out, told.splitlines()[0]) == ("[] False\n", "Speak into Pretend microphone; Ctrl-C hangs up.")
+        _, out, told = await command(desk.url, "--hang-up-after", "100ms", *options)
+    assert out.startswith(devices)
+    assert told.startswith(says)
 
 
 async def test_ctrl_c_closes_the_loudspeaker_and_hangs_up_in_good_order() -> None:

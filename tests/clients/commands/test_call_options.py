@@ -1,4 +1,4 @@
-"""What `call` and `mic` are told on the command line, and a hub that lets in only what Twilio signed."""
+"""The options that `call` and `mic` share, and a hub that lets in only what Twilio signed."""
 
 import argparse
 import asyncio
@@ -82,27 +82,40 @@ async def test_a_call_to_an_agent_that_is_signed_is_let_in(tmp_path: Path) -> No
         await line.gone()
 
 
-async def test_a_hub_that_refuses_is_quoted_and_what_to_do_is_said(tmp_path: Path) -> None:
+COMMANDS = [["call", "--url", "/twilio"], ["call", "--agent", "--url", "/agent"], ["mic", "--url", "/twilio"]]
+
+
+@pytest.mark.parametrize("arguments", COMMANDS)
+async def test_a_hub_that_refuses_is_quoted_and_what_to_do_is_said(arguments: list[str], tmp_path: Path) -> None:
+    *options, door = arguments
+    async with lines(Model(), **PROVEN) as line:
+        code, said = await command(tmp_path, *options, f"ws://127.0.0.1:{line.home.port}{door}")
+    assert code == 1
+    assert "refused the call: HTTP 403 Forbidden: it has no X-Twilio-Signature. " in said
+    assert "lets you in with --sign." in said
+
+
+@pytest.mark.parametrize("arguments", COMMANDS)
+async def test_a_signature_of_another_address_is_refused_and_the_address_is_named(arguments: list[str], tmp_path: Path) -> None:
+    *options, door = arguments
     wrong = {"TWILIO_AUTH_TOKEN": SECRET, "HUB_PUBLIC_URL": "https://other.example.com"}
     async with lines(Model(), **PROVEN) as line:
-        base = f"ws://127.0.0.1:{line.home.port}"
-        for arguments in (["call", "--url", f"{base}/twilio"], ["call", "--agent", "--url", line.url], ["mic", "--url", f"{base}/twilio"]):
-            code, said = await command(tmp_path, *arguments)
-            assert code == 1
-            assert "refused the call: HTTP 403 Forbidden: it has no X-Twilio-Signature. " in said
-            assert "lets you in with --sign." in said
-            code, said = await command(tmp_path, *arguments, "--sign", **wrong)
-            assert code == 1
-            assert "HTTP 403 Forbidden: its X-Twilio-Signature does not fit: TWILIO_AUTH_TOKEN is another account's, or" in said
-            assert f"The signed address is wss://other.example.com/{arguments[-1].rpartition('/')[2]};" in said
+        code, said = await command(tmp_path, *options, f"ws://127.0.0.1:{line.home.port}{door}", "--sign", **wrong)
+    assert code == 1
+    assert "HTTP 403 Forbidden: its X-Twilio-Signature does not fit: TWILIO_AUTH_TOKEN is another account's, or" in said
+    assert f"The signed address is wss://other.example.com{door};" in said
 
 
-async def test_without_a_token_nothing_is_dialled(tmp_path: Path) -> None:
-    for arguments in (["call"], ["call", "--agent"], ["mic"]):
-        code, said = await command(tmp_path, *arguments, "--url", "ws://127.0.0.1:1/twilio", "--sign")
-        assert (code, "There is nothing to sign with: put TWILIO_AUTH_TOKEN into" in said) == (2, True), said
+@pytest.mark.parametrize("arguments", COMMANDS)
+async def test_without_a_token_no_call_is_made(arguments: list[str], tmp_path: Path) -> None:
+    *options, door = arguments
+    code, said = await command(tmp_path, *options, f"ws://127.0.0.1:1{door}", "--sign")
+    assert (code, "There is nothing to sign with: put TWILIO_AUTH_TOKEN into" in said) == (2, True), said
+
+
+async def test_a_file_that_is_named_after_sign_is_not_taken_for_an_address(tmp_path: Path) -> None:
     code, said = await command(tmp_path, "call", "--sign", "recording.wav")
-    assert (code, "'recording.wav' is not a hub's public address" in said) == (2, True), said
+    assert (code, "'recording.wav' is not a hub's public address" in said, "name it before --sign" in said) == (2, True, True), said
 
 
 def test_what_is_not_signed_has_no_headers() -> None:

@@ -5,8 +5,14 @@ import signal
 import subprocess
 import sys
 import wave
+from io import StringIO
 from pathlib import Path
 
+import pytest
+from rich.console import Console
+from rich.progress import Progress
+
+from clients.commands.mic import SILENT_SECONDS, LevelMeter, show_transcript
 from hub.audio import g711
 from tests.clients.desk import CALL, Desk, a_desk
 from tests.house import house
@@ -63,17 +69,44 @@ async def test_it_follows_its_own_transcript_to_the_last_word() -> None:
     assert "call ended: completed" in out
 
 
-async def test_the_command_says_what_is_wrong_and_lists_devices(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("expected", "words", "setting", "arguments"),
+    [
+        (1, "No hub answers", "", ["--url", "ws://127.0.0.1:1/twilio"]),
+        (2, "cannot be written: No such file or directory", "", ["--save", "no/folder.wav"]),
+        (2, "'Nothing' is not a microphone", "", ["--device", "Nothing"]),
+        (2, "No microphone can be used here", "p.absent = True", ["--quiet"]),
+        (1, "delivers no more sound", "p.unplugged = True; p.sound = bytes(1600)", ["--url", "DESK"]),
+        (0, "only silence: is it muted", "p.sound = b''; p.pace = 50", ["--url", "DESK", "--hang-up-after", "4s"]),
+    ],
+)
+async def test_what_is_wrong_is_one_sentence(expected: int, words: str, setting: str, arguments: list[str]) -> None:
     async with a_desk() as desk:
-        for expected, words, setting, *arguments in (
-            (1, "No hub answers", "", "--url", "ws://127.0.0.1:1/twilio"),
-            (2, "cannot be written: No such file or directory", "", "--save", str(tmp_path / "no" / "folder.wav")),
-            (2, "'Nothing' is not a microphone", "", "--device", "Nothing"),
-            (2, "No microphone can be used here", "p.absent = True", "--quiet"),
-            (1, "delivers no more sound", "p.unplugged = True; p.sound = bytes(1600)", "--url", desk.url),
-            (0, "only silence: is it muted", "p.sound = b''; p.pace = 50", "--url", desk.url, "--hang-up-after", "4s"),
-        ):
-            code, _, err = await command(*arguments, setting=setting)
-            assert (code, words in err) == (expected, True), err
+        code, _, err = await command(*(desk.url if argument == "DESK" else argument for argument in arguments), setting=setting)
+    assert (code, words in err) == (expected, True), err
+
+
+async def test_devices_are_listed_and_nobody_is_called() -> None:
     code, out, _ = await command("--devices")
     assert (code, out) == (0, "> 0 Pretend microphone, ALSA (1 in, 0 out)\n< 1 Pretend loudspeaker, ALSA (0 in, 1 out)\n")
+
+
+async def test_a_transcript_that_never_comes_is_given_up_and_that_does_not_end_the_call() -> None:
+    errors, begun = Console(file=StringIO(), width=200), asyncio.Event()
+    begun.set()
+    async with house() as home:
+        await show_transcript(f"ws://127.0.0.1:{home.port}/client", None, CALL, begun, errors, start_seconds=0.3)
+    assert errors.file.getvalue().startswith("The transcript cannot be shown: no such call")  # type: ignore[attr-defined]
+
+
+def test_a_silent_microphone_is_asked_about_once_and_not_before_some_seconds() -> None:
+    console = Console(file=StringIO(), width=200)
+    meter = LevelMeter(console, Progress(disable=True), CALL)
+    for second in range(6):
+        meter.show(float(second), g711.silence(160))
+        assert ("only silence" in console.file.getvalue()) is (second >= SILENT_SECONDS)  # type: ignore[attr-defined]
+    assert console.file.getvalue().count("only silence") == 1  # type: ignore[attr-defined]
+    speaking = LevelMeter(console, Progress(disable=True), CALL)
+    for second in range(6):
+        speaking.show(float(second), b"\x10" * 160 if second == 1 else g711.silence(160))
+    assert console.file.getvalue().count("only silence") == 1  # type: ignore[attr-defined]

@@ -10,6 +10,7 @@ import numpy
 import pytest
 
 from clients.audio.frames import FRAME_BYTES
+from clients.audio.rates import STEADY_DELAY_MS
 from clients.devices.loudspeaker import MOST_MS, STEADY_MS, Loudspeaker, loudspeaker
 from clients.devices.portaudio import NoDevice
 from hub.audio import g711
@@ -186,3 +187,35 @@ async def test_a_device_that_does_not_start_is_closed_and_one_sentence(monkeypat
         with loudspeaker(None, pytest.fail):
             pass
     assert opened[0].closed
+
+
+@pytest.mark.usefixtures("narrow")
+async def test_a_device_that_is_late_now_and_then_is_not_gone() -> None:
+    with loudspeaker(None, pytest.fail) as speaker:
+        for _ in range(4):
+            for frame in frames(1.5):  # nearly all of it is dropped, but less than what a device that is gone would drop
+                speaker.play(frame)
+            device().ask()
+
+
+@pytest.mark.parametrize("rate_hz", [44_100, 48_000])
+async def test_what_waits_and_the_resamplers_delay_are_together_no_more_than_promised(
+    rate_hz: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pretend_portaudio, "rate_hz", rate_hz)
+    with loudspeaker(None, pytest.fail) as speaker:
+        for frame in frames(1.0):
+            speaker.play(frame)
+        assert speaker.waiting_ms + STEADY_DELAY_MS == MOST_MS
+
+
+@pytest.mark.usefixtures("narrow")
+async def test_once_it_ran_dry_the_device_waits_for_a_full_start_again() -> None:
+    with loudspeaker(None, pytest.fail) as speaker:
+        for frame in frames(0.06):
+            speaker.play(frame)
+        device().ask(4)
+        pretend_portaudio.played.clear()
+        speaker.play(next(frames(0.02)))
+        device().ask()
+        assert not pretend_portaudio.played.strip(b"\0"), "20 ms are not enough to start with"

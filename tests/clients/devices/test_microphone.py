@@ -4,6 +4,7 @@ import asyncio
 import sys
 from array import array
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 
@@ -69,3 +70,31 @@ async def test_each_missing_part_is_one_sentence_that_says_what_to_do(monkeypatc
     assert why().startswith("No microphone can be used here: Error querying device -1.")
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     assert why() == "A microphone needs the extra `mic`: pip install 'transcript-hub[mic]'."
+
+
+async def test_samples_that_the_device_threw_away_are_counted() -> None:
+    device = Microphone(8000, "test")
+    for overflowed in (False, True, True):
+        device.record(tone(0.02, 8000), 160, None, SimpleNamespace(input_overflow=overflowed))
+    await asyncio.sleep(0)
+    assert device.overflows == 2
+
+
+async def test_nothing_is_recorded_after_hanging_up_and_what_was_spoken_before_is_still_there() -> None:
+    device = Microphone(8000, "test")
+    device.record(tone(0.02, 8000), 160, None, None)
+    await asyncio.sleep(0)
+    device.hang_up()
+    device.record(tone(0.02, 8000), 160, None, SimpleNamespace(input_overflow=True))
+    await asyncio.sleep(0)
+    assert (await device.frame() or (None,))[0] == 0
+    assert await device.frame() is None
+    assert (device.overflows, device.vanished) == (0, False)
+
+
+async def test_a_device_that_stops_by_itself_has_vanished() -> None:
+    device = Microphone(8000, "test")
+    await asyncio.to_thread(device.ended)
+    assert await device.frame() is None
+    assert device.vanished
+    assert device.loss == "test delivers no more sound: it was unplugged, or another program took it."

@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 import pytest
+from websockets.asyncio.server import ServerConnection
 
 from clients.follow import Backoff, Followed, Position, Refused, follow, newest
 from hub import events, tokens
 from hub.topics import topic as topics
 from tests.check.breaking import breaking_line, random_lives
+from tests.clients.scripted_hub import scripted_hub
 from tests.house import House, house
 from tests.media import CALL
 from tests.publishing import ScriptedCall
@@ -203,3 +205,37 @@ async def test_the_newest_live_call_is_the_one_that_began_last_or_begins_first()
         ScriptedCall(home.state, "CA" + "6" * 32)
         ScriptedCall(home.state, "CA" + "7" * 32).end()
         assert await newest(url(home)) == "CA" + "6" * 32
+
+
+def final(offset: int, epoch: str = "one") -> str:
+    event = events.Final(
+        call_sid=CALL, at="2026-11-21T10:00:06.000Z", epoch=epoch, offset=offset, utterance=f"u{offset}", revision=1, track="inbound",
+        speaker="caller", text=f"{epoch} {offset}", start=0.0, end=1.0, words=[],
+    )  # fmt: skip
+    return events.encode(event).decode()
+
+
+async def test_an_event_that_comes_twice_is_yielded_once_and_one_of_another_log_is_not_taken_for_a_repeat() -> None:
+    async def answer(connection: ServerConnection, _number: int) -> None:
+        for text in (final(4), final(5), final(5), final(3), final(6), final(1, "two"), final(1, "two"), final(2, "two")):
+            await connection.send(text)
+        await connection.wait_closed()
+
+    async with scripted_hub(answer) as hub, aclosing(follow(hub.url, CALL, Position("one", 4), backoff=SOON)) as followed:
+        words = [event.text for event in [await anext(followed) for _ in range(4)] if isinstance(event, events.Final)]
+    assert words == ["one 5", "one 6", "two 1", "two 2"]
+
+
+async def test_whoever_has_a_position_waits_for_a_hub_that_is_not_up_yet() -> None:
+    async def answer(connection: ServerConnection, number: int) -> None:
+        if number % 20:
+            await connection.close(1012)
+            return
+        await connection.send(final(5))
+        await connection.wait_closed()
+
+    async with scripted_hub(answer) as hub:
+        async with aclosing(follow(hub.url, CALL, Position("one", 4), backoff=SOON)) as followed:
+            assert offset(await anext(followed)) == 5
+        with pytest.raises(Refused, match="closes every connection"):
+            await anext(follow(hub.url, CALL, backoff=SOON))

@@ -1,15 +1,19 @@
 """A phone that calls an agent of a real hub: what is said, what is heard, and how it ends."""
 
 import asyncio
+import json
 
 import pytest
+from websockets.asyncio.server import ServerConnection
 
 from clients.devices.loudspeaker import loudspeaker
 from clients.devices.microphone import Microphone, microphone
-from clients.pretend_twilio.agent_phone import Phone, speak_to_agent
+from clients.pretend_twilio.agent_phone import Phone, play_to_agent, speak_to_agent
 from hub.audio.g711 import to_mulaw, to_pcm
+from hub.twilio.media import Speech
 from tests.agents.lines import Lines, lines, words
 from tests.clients import pretend_portaudio
+from tests.clients.desk import Desk, a_desk
 from tests.providers.openai_script import Model, Reply, overheard
 
 
@@ -77,3 +81,50 @@ async def test_a_cancelled_call_says_stop() -> None:
         (record,) = line.home.state.registry
         assert record.ended is not None
         assert record.ended.reason == "completed"
+
+
+async def test_frames_that_the_microphone_lost_are_silence_so_that_the_agents_time_goes_on() -> None:
+    mic = Microphone(8000, "test", waiting_frames=2)
+    mic.record(b"\x10\x10" * 160 * 5, 800, None, None)  # five frames, of which the last three are lost
+    await asyncio.sleep(0)
+    async with a_desk() as desk:
+        async with Phone(desk.url) as phone, asyncio.TaskGroup() as group:
+            group.create_task(speak_to_agent(phone, mic))
+            while len(phone.said) < 320:
+                await asyncio.sleep(0.001)
+            mic.record(b"\x10\x10" * 160, 160, None, None)
+            await asyncio.sleep(0)
+            mic.hang_up()
+        await desk.ended.wait()
+    spoken = to_mulaw(b"\x10\x10" * 160)
+    assert bytes(phone.said) == spoken * 2 + b"\xff" * 480 + spoken
+    assert desk.timestamps("inbound") == list(range(5, 125, 20))
+
+
+async def test_the_first_message_that_twilio_would_not_take_is_the_problem() -> None:
+    async def say(desk: Desk, connection: ServerConnection) -> None:
+        await connection.send('{"event": "first"}')
+        await connection.send('{"event": "second"}')
+        await connection.close()
+
+    async with a_desk(say) as desk, Phone(desk.url) as phone:
+        await phone.over.wait()
+    assert "first" in str(phone.problem)
+
+
+async def test_a_recorded_caller_hangs_up_once_all_is_said_and_the_agent_has_been_silent() -> None:
+    async def answer(desk: Desk, connection: ServerConnection) -> None:
+        await connection.recv()
+        stream_sid = json.loads(str(await connection.recv()))["streamSid"]
+        await connection.send(Speech(stream_sid).media(b"\x01" * 800).decode())
+        await desk.listen(connection)
+
+    async with a_desk(answer) as desk:
+        async with Phone(desk.url) as phone:
+            while not phone.playout.waiting_ms:
+                await asyncio.sleep(0.001)
+            await play_to_agent(phone, b"\x02" * 320, speed=20, quiet_seconds=0.2)
+        await desk.ended.wait()
+    assert phone.playout.now_ms == 300, "100 ms of the agent, then 200 ms of silence"
+    assert phone.hung_up
+    assert desk.messages[-1]["event"] == "stop"

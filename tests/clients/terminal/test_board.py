@@ -2,11 +2,12 @@
 
 import re
 
+import msgspec
 import pytest
 from rich.console import Console
 
 from clients.follow import HubConnection
-from clients.terminal.board import KEEP_SECONDS, RECENT_EVENTS, Board, BoardView, LastWords
+from clients.terminal.board import KEEP_SECONDS, MOST_FOLLOWED, RECENT_EVENTS, Board, BoardView, LastWords
 from hub import events
 from tests.media import CALL
 
@@ -170,3 +171,46 @@ def test_a_lost_connection_is_seen() -> None:
     sight.lines()
     sight.connection.connected = False
     assert sight.lines()[0].startswith("connection lost, trying again …")
+
+
+def test_after_a_restart_a_call_is_followed_in_the_new_log_and_not_at_its_old_position() -> None:
+    sight = Sight()
+    sight.receive(listing(summary()), final("hello", 70))
+    restarted = msgspec.structs.replace(summary(offset=40), epoch="e2")
+    assert sight.receive(listing(restarted)) == [
+        {"action": "subscribe", "callSid": CALL, "interims": True, "after": {"epoch": "e2", "offset": 40 - RECENT_EVENTS}}
+    ]
+
+
+def test_only_the_utterance_that_was_taken_back_leaves_the_row() -> None:
+    sight = Sight()
+    sight.receive(listing(summary()), final("hello", 2, utterance="u2"), final("", 3, utterance="u1"))
+    assert "caller: hello" in sight.lines()[3]
+
+
+def test_a_call_that_the_hub_does_not_know_leaves_the_board() -> None:
+    sight = Sight()
+    sight.receive(listing(summary()), events.Refusal(code="unknown-call", message="no such call", call_sid=CALL))
+    assert sight.board.rows == {}
+
+
+def test_a_call_that_goes_on_is_live_again_since_its_first_start() -> None:
+    sight = Sight()
+    sight.receive(listing(summary()), ended(2), msgspec.structs.replace(started(3), at="2026-11-21T10:00:04.000Z"))
+    row = sight.board.rows[CALL]
+    assert (row.live, row.ended, row.duration, row.reason) == (True, None, None, "")
+    assert "00:05" in sight.lines()[3], "since 10:00:00, not since its second stream"
+
+
+def test_an_ended_call_is_followed_only_while_its_last_words_are_unknown() -> None:
+    sight = Sight()
+    over = summary(live=False, ended_at="2026-11-21T10:00:04.000Z")
+    assert len(sight.receive(listing(over))) == 1
+    sight.receive(final("bye", 2))
+    assert sight.receive(listing(over)) == []
+
+
+def test_no_more_calls_are_followed_than_a_screen_could_ever_show_and_the_newest_are() -> None:
+    sight = Sight()
+    asked = sight.receive(listing(*(summary(f"CA{number:032}") for number in range(MOST_FOLLOWED + 3))))
+    assert [request["callSid"] for request in asked] == [f"CA{number:032}" for number in range(3, MOST_FOLLOWED + 3)]  # type: ignore[index]

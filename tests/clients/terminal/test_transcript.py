@@ -39,3 +39,30 @@ def test_a_call_with_an_agent_reads_as_it_was_in_the_terminal_and_on_the_board()
     assert [each.partition("| ")[2] for each in lines[2:]] == [
         "the agent was interrupted after 1.2 of 3.5 s", "the agent uses book", "book refused",
     ]  # fmt: skip
+
+
+def unsettled(view: CallView) -> list[str]:
+    with view.console.capture() as capture:
+        view.console.print(view.unsettled())
+    return capture.get().splitlines()
+
+
+def interim(utterance: str, text: str, start: float) -> events.Interim:
+    return events.Interim(
+        call_sid=CALL, utterance=utterance, revision=1, track="inbound", speaker="caller", text=text, start=start, end=9.0
+    )
+
+
+def test_open_utterances_are_shown_in_the_order_they_began_until_they_are_final_or_the_call_ends() -> None:
+    view = CallView(Console(file=StringIO(), width=80))
+    for event in (interim("b", "second", 2.0), interim("a", "first", 1.0), interim("b", "second one", 2.0), interim("c", "third", 3.0)):
+        view.receive(event)
+    assert unsettled(view) == ["00:01.0  caller: first …", "00:02.0  caller: second one …", "00:03.0  caller: third …"]
+    view.receive(
+        events.Final(
+            call_sid=CALL, utterance="a", revision=2, track="inbound", speaker="caller", text="First.", start=1.0, end=2.0, words=[]
+        )
+    )
+    assert unsettled(view) == ["00:02.0  caller: second one …", "00:03.0  caller: third …"]
+    view.receive(events.CallEnded(call_sid=CALL, reason="completed", duration=9.0, transcript="complete", audio={}))
+    assert unsettled(view) == []

@@ -327,3 +327,229 @@ test("a stream that Twilio says failed is told, and nothing after it is missing"
   );
   assert.equal(sentence(lines[1]), "Twilio says that an audio stream of this call failed: 31921.");
 });
+
+const TWO = { epoch: "epoch-two" };
+const closed = (atMs, more = {}) => ({ type: "socket-closed", atMs, code: 1006, phase: "offline", retryAtMs: atMs + 10, ...more });
+
+test("a new log begins at offset 1 again: trouble of the new log is shown although the old log was further on", () => {
+  const before = after(listed(summary()), subscribed(), started(), lost(7));
+  assert.equal(call(before).trouble.attempt, 1);
+  // The list of the restarted hub is the first to say that the log is new. Offset 7 of the old log must not hide offset 2 of the new one.
+  const restarted = fold(before, listed(summary(TWO)));
+  assert.equal(call(restarted).trouble, null, "what was wrong before the restart is not known to be wrong now");
+  const troubled = fold(restarted, { ...lost(2, 3), ...TWO });
+  assert.deepEqual(call(troubled).trouble, { kind: "lost", provider: "local", reason: "it broke", attempt: 3 });
+  assert.equal(call(fold(troubled, { ...restored(3), ...TWO })).trouble, null);
+});
+
+test("an event of a new log that comes before the list says so starts the count anew, too", () => {
+  const before = after(listed(summary()), subscribed(), started(), lost(7), ended(8));
+  const again = fold(before, started(1, TWO));
+  assert.deepEqual([call(again).live, call(again).trouble], [true, null], "a call that the old log had ended is live in the new one");
+  const troubled = fold(again, { ...lost(2), ...TWO });
+  assert.equal(call(troubled).trouble.kind, "lost");
+  assert.deepEqual(call(troubled).head, { ...TWO, offset: 2 });
+});
+
+test("a list of the same log keeps the provider's trouble, and a replay of earlier events does not end it", () => {
+  const before = after(listed(summary()), subscribed(), started(), lost(4), restored(5), lost(6, 2));
+  const state = foldAll(before, [listed(summary({ offset: 6 })), subscribed(0), started(), lost(4), restored(5)]);
+  assert.equal(call(state).trouble.attempt, 2);
+});
+
+test("a start or an end that the list already includes changes nothing, and a later one does", () => {
+  const state = after(listed(summary({ live: false, endedAt: at(50), duration: 40, reason: "failed", transcript: "truncated", offset: 9 })));
+  assert.deepEqual(
+    [call(state).endedAtMs, call(state).duration, call(state).reason, call(state).transcript],
+    [Date.parse(at(50)), 40, "failed", "truncated"],
+  );
+  assert.equal(call(fold(state, started(5))).live, false, "offset 5 is part of what the list says");
+  const back = call(fold(state, started(10)));
+  assert.deepEqual(
+    [back.live, back.endedAtMs, back.duration, back.reason, back.transcript],
+    [true, null, null, null, null],
+    "nothing of its earlier end is left",
+  );
+});
+
+test("the list's facts win where it has them, and what only events told is kept where it has none", () => {
+  const told = after(listed(summary()), started(2, { from: "+14155550199", transcriber: { provider: "deepgram", model: "nova-3" } }));
+  const none = { from: null, to: null, direction: null, speakers: null, startedAt: null, transcriber: null };
+  const kept = call(fold(told, listed(summary({ ...none, offset: 2 }))));
+  assert.deepEqual(
+    [kept.from, kept.to, kept.direction, kept.speakers, kept.startedAtMs, kept.provider, kept.model],
+    ["+14155550199", "+14155550100", "inbound", { inbound: "caller", outbound: "agent" }, Date.parse(at(1)), "deepgram", "nova-3"],
+  );
+  const speakers = { inbound: "Emily", outbound: "Daniel" };
+  const other = summary({ from: "+1", to: "+2", direction: "outbound", speakers, startedAt: at(3), offset: 2 });
+  const listedAgain = call(fold(told, listed(other)));
+  assert.deepEqual(
+    [listedAgain.from, listedAgain.to, listedAgain.direction, listedAgain.speakers, listedAgain.startedAtMs],
+    ["+1", "+2", "outbound", speakers, Date.parse(at(3))],
+  );
+  assert.equal(listedAgain.provider, "deepgram", "the provider of the newest event, not the one that the list began with");
+  assert.deepEqual([call(after(listed(summary()))).provider, call(after(listed(summary()))).model], ["local", "tiny-en"]);
+  assert.deepEqual(call(after(listed(summary({ offset: 12 })))).head, { epoch: EPOCH, offset: 12 });
+});
+
+test("a list says which utterances can still be open, and which calls are known", () => {
+  const speaking = after(listed(summary()), subscribed(), started(), interim("u1", "hello"));
+  assert.deepEqual(Object.keys(call(fold(speaking, listed(summary()))).open), ["u1"]);
+  assert.deepEqual(call(fold(speaking, listed(summary({ live: false, endedAt: at(9) })))).open, {});
+  const unknown = after(watching("full"), { type: "error", code: "unknown-call", message: "no such call", callSid: CALL });
+  assert.equal(call(fold(unknown, listed(summary()))).known, true);
+});
+
+test("a call that the list no longer has goes, unless it is open on screen: then it stays, ended and without open words", () => {
+  const tail = after(listed(summary()), subscribed(), started(), interim("u1", "hello"));
+  assert.equal(fold(tail, listed()).calls.size, 0);
+  const open = call(foldAll(tail, [watching("full"), listed()]));
+  assert.deepEqual([open.known, open.live, open.open], [false, false, {}]);
+});
+
+test("the feed starts only calls that begin, and the page's own link starts one that is not live yet", () => {
+  assert.equal(call(after(watching("full"))).live, false);
+  assert.equal(after(ended(3)).calls.size, 0);
+  assert.equal(after(started()).calls.size, 1);
+});
+
+test("a refusal of one call ends that call's subscription if the hub does not know it, and nothing else", () => {
+  const state = after(listed(summary()), subscribed(), started(), interim("u1", "hello"));
+  const refused = (code, callSid = CALL) => ({ type: "error", code, message: "no", callSid });
+  const gone = call(fold(state, refused("unknown-call")));
+  assert.deepEqual([gone.known, gone.live, gone.following, gone.open], [false, false, false, {}]);
+  assert.equal(call(fold(state, refused("too-many"))).following, true);
+  assert.deepEqual(fold(state, refused("unknown-call", "CA-other")), state);
+});
+
+test("a subscription that ended, or whose socket closed, is no longer followed, and takes no interims", () => {
+  const state = after(listed(summary()), subscribed(), started());
+  for (const event of [{ type: "unsubscribed", callSid: CALL }, closed(1)]) {
+    const left = fold(state, event);
+    assert.equal(call(left).following, false);
+    assert.deepEqual(call(fold(left, interim("u1", "late"))).open, {});
+  }
+});
+
+test("turns count what changes the list's order: a call that comes, goes, starts, ends or becomes known, and nothing else", () => {
+  const turns = (state, ...events) => foldAll(state, events).turns - state.turns;
+  const state = after(listed(summary()), subscribed());
+  assert.equal(turns(nothing(), listed(summary())), 1, "it comes");
+  assert.equal(turns(state, started(), final(2, "hello"), interim("u1", "and"), listed(summary({ offset: 2 }))), 0);
+  assert.equal(turns(state, listed()), 1, "it goes");
+  assert.equal(turns(state, ended(2)), 1, "it ends");
+  const ending = fold(state, ended(2));
+  assert.equal(turns(ending, listed(summary({ live: false, endedAt: at(9) }))), 1, "it ended at another moment");
+  assert.equal(turns(state, listed(summary({ startedAt: at(9) }))), 1, "it started at another moment");
+  const link = after(watching("full"), listed());
+  assert.equal(turns(link, { ...started(), at: undefined }), 1);
+  assert.equal(turns(fold(link, started(1)), watching("tail")), 0, "what is open on screen is not the list's business");
+  const unknown = fold(ending, watching("full"));
+  assert.equal(turns(unknown, { type: "error", code: "unknown-call", message: "no", callSid: CALL }), 1, "the hub no longer knows it");
+  assert.equal(turns(state, listed(summary({ live: false, startedAt: at(1) }))), 1, "it is live no more");
+});
+
+test("the connection says since when it is as it is, when it tries again, and why it was closed", () => {
+  const state = after({ type: "socket-opened", atMs: 5 }, closed(100, { code: 4408 }));
+  assert.deepEqual(state.link, { phase: "offline", sinceMs: 100, retryAtMs: 110, code: 4408, lastMs: 100 });
+  assert.equal(fold(state, closed(200)).link.lastMs, 200);
+  assert.deepEqual(fold(state, { type: "socket-opened", atMs: 300 }).link, {
+    phase: "open",
+    sinceMs: 300,
+    retryAtMs: null,
+    code: null,
+    lastMs: 100,
+  });
+  const refused = fold(state, { type: "socket-closed", atMs: 400, phase: "token" }).link;
+  assert.deepEqual([refused.phase, refused.retryAtMs, refused.code], ["token", null, null]);
+});
+
+test("the list has come once it came, and not before", () => {
+  assert.equal(nothing().listed, false);
+  assert.equal(after(watching("full"), { type: "socket-opened", atMs: 1 }).listed, false);
+  assert.equal(after(listed()).listed, true);
+});
+
+test("a call is dropped exactly when its keep time is over, and never if nobody knows when it ended", () => {
+  const tick = (seconds) => ({ type: "tick", nowMs: Date.parse(at(seconds)), keepMs: 60_000 });
+  const kept = after(listed(summary({ live: false, endedAt: at(100) })));
+  assert.equal(fold(kept, tick(160)).calls.size, 0);
+  assert.equal(after(watching("full"), watching("tail"), tick(9999)).calls.size, 1);
+});
+
+test("a restart gives a tail the new log's lines only, and the latest words of neither", () => {
+  const before = after(listed(summary()), subscribed(), started(), final(2, "before", 5, 6));
+  const state = fold(before, subscribed(3, { ...TWO, whole: false }));
+  assert.deepEqual([call(state).lines, call(state).latest, call(state).heardSeconds, call(state).since], [[], null, 0, 3]);
+  const open = foldAll(before, [
+    watching("full"),
+    subscribed(0, { ...TWO, whole: false }),
+    final(1, "early", 0, 1, "inbound", TWO),
+    final(2, "earlier", -1, 0, "inbound", TWO),
+  ]);
+  assert.deepEqual(texts(open), ["started", "before", "restarted", "earlier", "early"], "no line of the new log goes above the restart");
+});
+
+test("events of another log are no part of this transcript", () => {
+  const state = after(listed(summary()), subscribed(), started(), final(2, "one"));
+  assert.deepEqual(texts(fold(state, final(3, "of another log", 3, 4, "inbound", TWO))), ["started", "one"]);
+});
+
+test("a replay from the beginning forgets the words that it brings again", () => {
+  const state = after(listed(summary()), subscribed(), started(), final(2, "alpha"), final(3, "beta"));
+  assert.equal(call(state).recent.trim(), "alpha beta");
+  assert.equal(call(foldAll(state, [subscribed(0), started(), final(2, "alpha")])).recent.trim(), "alpha");
+});
+
+test("an end closes every utterance, and stands after the last word even if the clock of the media stopped earlier", () => {
+  const state = after(
+    listed(summary()),
+    subscribed(),
+    started(),
+    final(2, "the last words", 70, 75),
+    interim("u9", "unfinished", 75, 76),
+    ended(3, { duration: 60 }),
+  );
+  assert.deepEqual([call(state).open, texts(state)], [{}, ["started", "the last words", "ended"]]);
+  assert.equal(call(state).lines.at(-1).place, 76);
+});
+
+test("a second stream does not change when the call started, and the first one does", () => {
+  const state = after(listed(summary({ startedAt: at(1) })), subscribed(), started(1), started(2));
+  assert.equal(call(state).startedAtMs, Date.parse(at(1)));
+});
+
+test("another provider's loss, and a first loss after a recovery, are sentences of their own", () => {
+  const state = after(listed(summary()), subscribed(), started(), lost(2, 1), { ...lost(3, 1), provider: "deepgram" }, lost(4, 0), lost(5, 0));
+  assert.deepEqual(
+    call(state).lines.map((line) => [line.kind, line.provider]),
+    [
+      ["started", "local"],
+      ["lost", "local"],
+      ["lost", "deepgram"],
+      ["lost", "local"],
+      ["lost", "local"],
+    ],
+  );
+  assert.equal(call(state).provider, "local", "a provider that was lost is still the call's provider");
+});
+
+test("keys of the two sides are entries of their own", () => {
+  const state = after(listed(summary()), subscribed(), started(), dtmf(2, "4"), dtmf(3, "2", { track: "outbound" }));
+  assert.deepEqual(
+    call(state).lines.slice(1).map((line) => line.digits),
+    ["4", "2"],
+  );
+});
+
+test("a call that is too long to be kept whole is fetched again when it is opened", () => {
+  const many = Array.from({ length: TAIL_LINES * 2 }, (_, index) => final(index + 2, `line ${index}`));
+  const tail = after(listed(summary()), subscribed(), started(), ...many);
+  assert.equal(call(tail).since, null);
+  assert.equal(call(fold(tail, watching("full"))).offset, null);
+});
+
+test("an open call whose replay does not start at the beginning says so, even if the hub took the position for whole", () => {
+  assert.deepEqual(texts(after(listed(summary({ offset: 50 })), watching("full"), subscribed(40))), ["beginning-lost"]);
+  assert.deepEqual(texts(after(listed(summary({ offset: 50 })), subscribed(40))), [], "a tail never has the beginning");
+});

@@ -1,0 +1,59 @@
+"""One sentence per event, whoever prints it."""
+
+from typing import Any
+
+import pytest
+
+from clients.terminal.wording import clock, sentence
+from hub import events
+from tests.media import CALL
+
+TRANSCRIBER = events.TranscriberName(provider="deepgram", model="nova-3")
+STARTED: dict[str, Any] = {"tracks": ["inbound"], "speakers": {}, "parameters": {}, "stream_sid": "MZ1", "transcriber": TRANSCRIBER}
+
+
+@pytest.mark.parametrize(
+    ("event", "says"),
+    [
+        (events.CallStarted(call_sid=CALL, **STARTED), f"call {CALL}: transcribed by deepgram (nova-3)"),
+        (events.CallStarted(call_sid=CALL, **STARTED, to="+1555"), f"call {CALL}: +1555, transcribed by deepgram (nova-3)"),
+        (
+            events.CallStarted(call_sid=CALL, **STARTED, from_="+1444", to="+1555", agent="desk"),
+            f"call {CALL}: +1444 → +1555, answered by the agent desk, deepgram (nova-3)",
+        ),
+        (
+            events.CallEnded(call_sid=CALL, reason="completed", duration=754.04, transcript="complete", audio={}),
+            "call ended: completed, 12:34.0, transcript complete",
+        ),
+        (
+            events.Gap(call_sid=CALL, track="outbound", start=1.0, end=62.5, reason="no stream"),
+            "outbound from 00:01.0 to 01:02.5 was not transcribed: no stream",
+        ),
+        (events.Dtmf(call_sid=CALL, track="inbound", digit="#"), "key #"),
+        (events.StreamFailed(call_sid=CALL, stream_sid="MZ1", reason="31921"), "Twilio reports that a stream failed: 31921"),
+        (events.TranscriberLost(call_sid=CALL, provider="deepgram", reason="HTTP 401", attempt=0), "deepgram lost: HTTP 401"),
+        (events.TranscriberRestored(call_sid=CALL, provider="deepgram", reason="", attempt=1), "deepgram transcribes again"),
+        (events.TranscriberSwitched(call_sid=CALL, provider="local", reason="bad key", attempt=0), "local transcribes from here: bad key"),
+        (events.AgentInterrupted(call_sid=CALL, time=1.0, heard=1.24, generated=3.5), "the agent was interrupted after 1.2 of 3.5 s"),
+    ],
+)
+def test_each_event_is_one_sentence(event: events.Event, says: str) -> None:
+    assert sentence(event) == says
+    assert sentence(event, brief=True) == says
+
+
+def test_what_a_tool_was_given_and_what_it_answered_are_left_out_where_many_calls_are_watched() -> None:
+    called = events.ToolCalled(call_sid=CALL, invocation="i", tool="book", arguments={"day": "1"}, time=2.0)
+    returned = events.ToolReturned(call_sid=CALL, invocation="i", tool="book", outcome="timeout", detail="8 s", time=2.0, seconds=8.0)
+    assert (sentence(called), sentence(called, brief=True)) == ('the agent uses book: {"day": "1"}', "the agent uses book")
+    assert (sentence(returned), sentence(returned, brief=True)) == ("book took too long: 8 s", "book took too long")
+
+
+def test_words_are_no_sentence_about_the_call() -> None:
+    assert (
+        sentence(events.Interim(call_sid=CALL, utterance="u", revision=1, track="inbound", speaker="c", text="hi", start=0, end=1)) is None
+    )
+
+
+def test_call_time_is_minutes_seconds_and_tenths() -> None:
+    assert [clock(seconds) for seconds in (0, 7.94, 59.96, 600.5, 6000)] == ["00:00.0", "00:07.9", "01:00.0", "10:00.5", "100:00.0"]

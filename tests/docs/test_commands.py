@@ -1,0 +1,309 @@
+"""Every command of the pages, run in a shell as it stands there, against a hub of the test.
+
+What is put in place of a page's words: the address of the hub that the test runs, and a callSid for `CA…`.
+"""
+
+import asyncio
+import os
+import re
+import shlex
+import shutil
+import signal
+import sys
+import tomllib
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import aiohttp
+import msgspec
+import numpy as np
+import pytest
+import soundfile
+
+from hub import tokens
+from hub.config import Config
+from tests.agents.lines import lines
+from tests.docs.pages import TOP, blocks, codes, text
+from tests.house import House, house
+from tests.media import CALL
+from tests.providers.fake_deepgram import FakeDeepgram
+from tests.publishing import FROM, TO, ScriptedCall
+from tests.test_serve import environment
+
+SECRET = "a secret of at least thirty-two bytes"
+AUTH_TOKEN = "an auth token of a test"
+PUBLIC = "https://hub.example.com"
+
+COMMANDS = [pytest.param(line, id=f"{block}: {line[:60]}") for block in blocks("sh") for line in block.commands]
+
+CLIENT = (
+    "import sys; from tests.clients import pretend_portaudio as p; sys.modules['sounddevice'] = p; p.in_time = True; p.rate_hz = 8000; "
+    "from clients.__main__ import main; sys.exit(main())"
+)
+"""`transcript-client` on a machine with a microphone and a loudspeaker."""
+
+
+class Shell:
+    """A shell in a folder of its own, where the hub's commands are installed."""
+
+    def __init__(self, folder: Path, **variables: str) -> None:
+        self.folder = folder
+        self.variables = variables
+        programs = folder / "bin"
+        programs.mkdir()
+        for name, arguments in (
+            ("transcript-hub", ["-m", "hub"]),
+            ("transcript-client", ["-W", "ignore", "-c", CLIENT]),
+            ("python", []),
+            ("python3", []),
+        ):
+            program = programs / name
+            program.write_text(f'#!/bin/sh\nexec {shlex.join([sys.executable, *arguments])} "$@"\n')
+            program.chmod(0o755)
+        self._path = os.pathsep.join((str(programs), str(Path(sys.executable).parent), os.environ["PATH"]))
+
+    async def start(self, line: str, folder: Path | None = None) -> asyncio.subprocess.Process:
+        """Run a line, without waiting for its end."""
+        variables = {"PATH": self._path, "PYTHONPATH": str(TOP), "COLUMNS": "200"} | self.variables
+        return await asyncio.create_subprocess_shell(
+            f"exec {line}" if "|" not in line else line,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            env=environment(**variables), cwd=folder or self.folder, start_new_session=True,
+        )  # fmt: skip
+
+    async def run(self, line: str, folder: Path | None = None) -> str:
+        """Run a line that is to succeed; return what it printed."""
+        process = await self.start(line, folder)
+        said, complained = await process.communicate()
+        assert process.returncode == 0, f"{line}\n{said.decode()}\n{complained.decode()}"
+        return said.decode()
+
+
+async def until_printed(process: asyncio.subprocess.Process, *expected: str) -> str:
+    """Read what a program prints until all of this was in it; then end the program."""
+    assert process.stdout is not None
+    said = ""
+    while not all(each in said for each in expected):
+        more = await process.stdout.readline()
+        assert more, f"it ended after {said!r}: {(await process.communicate())[1].decode()}"
+        said += more.decode()
+    os.killpg(process.pid, signal.SIGTERM)
+    await process.communicate()
+    return said
+
+
+def here(line: str, home: House, door: str = "client") -> str:
+    """Return a line with this test's hub, and its call, in place of the page's."""
+    line = re.sub(r"CA(0123)?…", CALL, line).replace("127.0.0.1:5000", f"127.0.0.1:{home.port}")
+    return re.sub(r"wss?://(hub\.example\.com|10\.0\.0\.7:5000)/", f"ws://127.0.0.1:{home.port}/", line) + (
+        "" if "--url" in line or door == "" else f" --url ws://127.0.0.1:{home.port}/{door}"
+    )
+
+
+async def websocat(line: str, shell: Shell) -> None:
+    async with house(**({"secret": SECRET} if "TOKEN" in line else {})) as home:
+        publisher = ScriptedCall(home.state)
+        publisher.final("good morning")
+        process = await shell.start(here(line, home, ""))
+        listed = f'["{CALL}"]'
+        if "CA…" in line:
+            await until_printed(process, listed, '"call-started"', '"text":"good morning"')
+        elif '"number"' in line:
+            assert TO in line, "the example's number is the one that this test calls"
+            await until_printed(process, listed, '"watching"', '"subscribed"', '"text":"good morning"')
+        elif '"calls"' in line:
+            said = await until_printed(process, listed, '"type":"calls"')
+            assert CALL in said.splitlines()[1]
+        else:
+            await until_printed(process, listed)
+
+
+async def curl(line: str, shell: Shell) -> None:
+    async with house(**({"secret": SECRET} if "TOKEN" in line else {})) as home:
+        ScriptedCall(home.state)
+        script = home.state.registry.find(CALL)
+        assert script is not None
+        said = await shell.run(here(line, home, "") + " -sSf")
+    match line.rsplit(".")[-1]:
+        case "vtt":
+            assert said == "WEBVTT\n"
+        case "txt":
+            assert said == ""
+        case _:
+            assert CALL in said
+
+
+async def token(line: str, shell: Shell) -> None:
+    line = line.replace("CA0123…", CALL)
+    grant = tokens.verify(SECRET, (await shell.run(line)).strip())
+    assert grant.calls == {part for part in shlex.split(line)[2:] if part.startswith(("+", "CA", "*"))}
+
+
+async def twiml(line: str, shell: Shell) -> None:
+    assert f'<Stream track="both_tracks" url="wss://{PUBLIC.removeprefix("https://")}/twilio">' in await shell.run(line)
+
+
+async def check(line: str, shell: Shell) -> None:
+    async with FakeDeepgram() as deepgram:
+        shell.variables |= {"HUB_PORT": "0", "HUB_PUBLIC_URL": "", "DEEPGRAM_API_KEY": "key-of-a-test", "DEEPGRAM_URL": deepgram.url}
+        said = await shell.run(line)
+    assert [line.split()[1] for line in said.splitlines()] == ["settings", "port", "public", "websocket", "signature", "twiml", "deepgram"]
+
+
+async def serve(line: str, shell: Shell) -> None:
+    from tests.bench.load import free_port
+
+    port = free_port()
+    shell.variables |= {"HUB_PORT": str(port), "HUB_PUBLIC_URL": "", "DEEPGRAM_API_KEY": "k"}
+    process = await shell.start(line)
+    assert process.stderr is not None
+    while b"listening on" not in (said := await process.stderr.readline()):
+        assert said, "the hub ended before it listened"
+    async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/docs") as answer:
+        assert answer.status == 200
+        assert "Transcript Hub" in await answer.text()
+    process.terminate()
+    await process.communicate()
+    assert process.returncode == 0
+
+
+async def tail(line: str, shell: Shell) -> None:
+    async with house() as home:
+        publisher = ScriptedCall(home.state)
+        publisher.final("good morning")
+        process = await shell.start(here(line, home))
+        while not publisher.record.topic.audience.followings:
+            await asyncio.sleep(0.01)
+        publisher.end()
+        said = (await process.communicate())[0].decode()
+        assert process.returncode == 0
+    assert "good morning" in said
+    assert all(msgspec.json.decode(each)["callSid"] == CALL for each in said.splitlines()) if "--json" in line else "caller: " in said
+
+
+async def board(line: str, shell: Shell) -> None:
+    async with house() as home:
+        publisher = ScriptedCall(home.state)
+        process = await shell.start(here(line, home))
+        while not home.state.counters.subscribers:
+            await asyncio.sleep(0.01)
+        publisher.lost()
+        assert FROM in await until_printed(process, CALL, "scripted")
+
+
+async def call(line: str, shell: Shell) -> None:
+    signed = {"twilio_token": AUTH_TOKEN, "public_url": PUBLIC} if "--sign" in line else {}
+    async with house(**signed) as home:
+        await shell.run(here(line, home, "twilio") + ("" if "--speed" in line else " --speed max"))
+        assert home.state.counters.calls == 1
+        (record,) = home.state.registry
+        if "--from" in line:
+            assert record.numbers == (FROM, TO)
+
+
+async def mic(line: str, shell: Shell) -> None:
+    if "--devices" in line:
+        assert "microphone" in (await shell.run(line)).lower()
+        return
+    signed = {"twilio_token": AUTH_TOKEN, "public_url": PUBLIC} if "--sign" in line else {}
+    async with house(**signed) as home:
+        await shell.run(here(line, home, "twilio") + " --hang-up-after 300ms")
+        assert home.state.counters.calls == 1
+    if "--save" in line:
+        assert (shell.folder / "said.wav").stat().st_size > 300 * 16
+
+
+async def agent(line: str, shell: Shell) -> None:
+    signed = {"twilio_token": AUTH_TOKEN, "public_url": PUBLIC} if "--sign" in line else {}
+    async with lines(file="[agents.front-desk]\n", tmp_path=shell.folder, **signed) as hub:
+        await shell.run(here(line, hub.home, "agent") + " --hang-up-after 1s")
+        await hub.gone()
+    assert soundfile.read(shell.folder / "heard.wav")[0].shape == (8000, 2)
+
+
+async def make(line: str, shell: Shell) -> None:
+    assert await shell.run(line.replace("make ", "make -n ", 1), TOP)
+
+
+async def pip(line: str, shell: Shell) -> None:
+    """Not run: it would change this environment. It names this package or this folder, and extras that there are."""
+    project = tomllib.loads((TOP / "pyproject.toml").read_text())["project"]
+    wanted = re.fullmatch(r"pip install '(\.|[\w-]+)\[([\w,]+)\]'", line)
+    assert wanted is not None, line
+    assert wanted[1] in {".", project["name"]}
+    assert set(wanted[2].split(",")) <= set(project["optional-dependencies"])
+
+
+async def python(line: str, shell: Shell) -> None:
+    if " -m pytest" in line:
+        assert re.search(r"\d+(/\d+)? tests? collected|\d+/\d+ tests collected", await shell.run(f"{line} --collect-only -q -n 0", TOP))
+    else:
+        assert len((await shell.run(line)).strip()) >= 32
+
+
+KNOWN: dict[str, Callable[[str, Shell], Awaitable[None]]] = {
+    "websocat": websocat,
+    "echo": websocat,
+    "curl": curl,
+    "make": make,
+    "pip": pip,
+    "python": python,
+    "python3": python,
+    "transcript-hub token": token,
+    "transcript-hub twiml": twiml,
+    "transcript-hub check": check,
+    "transcript-hub serve": serve,
+    "transcript-client tail": tail,
+    "transcript-client board": board,
+    "transcript-client call": call,
+    "transcript-client call --agent": agent,
+    "transcript-client mic": mic,
+}
+"""By how a command begins, what runs it and looks at what came of it. The longest that fits counts."""
+
+
+@pytest.mark.timeout(60)  # some start several programs, on a machine that may be busy
+@pytest.mark.parametrize("line", COMMANDS)
+async def test_a_command_of_the_pages_does_what_the_page_says(line: str, tmp_path: Path) -> None:
+    begins = [known for known in KNOWN if line == known or line.startswith(known + " ")]
+    assert begins, f"no test knows how to run `{line}`"
+    if begins == ["curl"] and shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    soundfile.write(tmp_path / "recording.wav", np.zeros((4000, 2)), 8000)
+    soundfile.write(tmp_path / "question.wav", np.zeros((4000, 2)), 8000)
+    shell = Shell(
+        tmp_path,
+        TOKEN=tokens.mint(SECRET, ["*"], 60), HUB_SECRET=SECRET, HUB_PUBLIC_URL=PUBLIC,
+        **({"TWILIO_AUTH_TOKEN": AUTH_TOKEN} if "--sign" in line else {}),
+    )  # fmt: skip
+    await KNOWN[max(begins, key=len)](line, shell)
+
+
+def test_every_command_within_a_text_or_a_table_exists() -> None:
+    """In backquotes: `make …`, `python -m …`, `transcript-hub …`, `transcript-client …`."""
+    targets = set(re.findall(r"^([a-z-]+):", (TOP / "Makefile").read_text(), re.MULTILINE))
+    hub_commands = {known.split()[1] for known in KNOWN if known.startswith("transcript-hub")} | {"asyncapi"}
+    client_commands = {known.split()[1] for known in KNOWN if known.startswith("transcript-client")} | {"demo"}
+    seen = 0
+    for page in dict.fromkeys(block.page for block in blocks()):
+        for command in codes(re.sub(r"```.*?```", "", text(page), flags=re.DOTALL)):
+            match command.removeprefix(".venv/bin/").split():
+                case ["make", target, *_]:
+                    assert target in targets, command
+                case ["python", "-m", module, *options] if module != "pytest":
+                    source = TOP / (module.replace(".", "/") + ".py")
+                    assert source.is_file(), command
+                    assert all(option in source.read_text() for option in options if option.startswith("--")), command
+                case ["transcript-hub", name, *_]:
+                    assert name in hub_commands, command
+                case ["transcript-client", name, *_]:
+                    assert name in client_commands, command
+                case _:
+                    continue
+            seen += 1
+    assert seen > 20
+
+
+def test_a_command_that_no_test_knows_would_fail() -> None:
+    assert not [known for known in KNOWN if "transcript-hub dance".startswith(known)]
+    assert Config().port == 5000, "the pages name this port"
