@@ -36,7 +36,7 @@ from hub.agents.voice_model import (
 )
 from hub.errors import ProviderError
 from hub.vendors.openai import wire
-from hub.vendors.openai.session import Endpoint, RealtimeLimits, RealtimeSession
+from hub.vendors.openai.session import RealtimeEndpoint, RealtimeLimits, RealtimeSession
 from hub.vendors.openai.settings import OpenAISettings
 from hub.vendors.voice_model_provider import ModelContext
 
@@ -155,6 +155,6 @@ class OpenAIModels:
 
     def open(self, agent: Agent, call_sid: str) -> OpenAIModel:
         """Return the model that speaks for an agent on one call; see VoiceModelFactory."""
-        endpoint = Endpoint(wire.realtime_url(self._settings.url, agent.model), self._settings.key)
+        endpoint = RealtimeEndpoint(wire.realtime_url(self._settings.url, agent.model), self._settings.key)
         session = RealtimeSession(endpoint, self._context.counters, self._context.clock, call_sid, self.limits)
         return OpenAIModel(agent.model, session)
