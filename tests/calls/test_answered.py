@@ -436,6 +436,7 @@ async def test_a_time_below_zero_is_not_true_on_a_call_that_comes_back_either() 
         again.frame(at_ms=-20)
         again.frame(at_ms=0)
         assert len(again.model.audio()) == 160
+        assert (again.call.amiss_bytes()["inbound", "dropped"], again.call.amiss_bytes()["inbound", "late"]) == (160, 0)
         again.call.stop()
         await running
 
