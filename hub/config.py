@@ -53,45 +53,50 @@ class Config:
 
     host: str = setting("HUB_HOST", "127.0.0.1", "address to listen on")
     port: int = setting("HUB_PORT", 5000, "port to listen on; 0 takes a free one")
-    public_url: str = setting("HUB_PUBLIC_URL", "", "where the hub is reached from outside, as https://hub.example.com")
-    tls_cert: str = setting("HUB_TLS_CERT", "", "a file with certificate and chain, PEM: the hub itself speaks https and wss")
-    tls_key: str = setting("HUB_TLS_KEY", "", "the file with its private key, unless that is in the first one")
-    secret: str = setting("HUB_SECRET", "", "signs subscribers' tokens; with it, nobody watches without one", secret=True)
+    public_url: str = setting("HUB_PUBLIC_URL", "", "the hub's address as seen from outside, such as `https://hub.example.com`")
+    tls_cert: str = setting("HUB_TLS_CERT", "", "PEM file with the certificate and its chain; with it the hub itself speaks https and wss")
+    tls_key: str = setting("HUB_TLS_KEY", "", "PEM file with the private key, unless `HUB_TLS_CERT` contains it")
+    secret: str = setting("HUB_SECRET", "", "signs tokens; with it, nobody watches a call without a token", secret=True)
     origins: str = setting("HUB_ORIGINS", "", "other web origins whose pages may connect, separated by commas")
-    sockets_per_address: int = setting("HUB_SOCKETS_PER_ADDRESS", 10000, "most sockets at /client from one address")
+    sockets_per_address: int = setting("HUB_SOCKETS_PER_ADDRESS", 10000, "most sockets at `/client` from one address")
     open: bool = setting("HUB_OPEN", False, "1: run without authentication on an address that others can reach")
-    listen: bool = setting(
-        "HUB_LISTEN", False, "1: who may watch a call may also listen to it, live; off, nobody hears a call through the hub"
-    )
+    listen: bool = setting("HUB_LISTEN", False, "1: anyone allowed to watch a call can also hear it, live; off by default")
     transcriber: str = setting(
         "HUB_TRANSCRIBER",
         "auto",
-        "auto, or the provider that transcribes: {speech}; auto takes the first of these that has the key it needs",
+        "auto, or the provider that transcribes: {speech}. auto takes the first of these that has the key it needs",
     )
-    fallback: str = setting("HUB_FALLBACK", "", "the provider that takes over if the first one refuses for good: {speech}")
-    keep_minutes: float = setting("HUB_KEEP_MINUTES", 60.0, "how long an ended call can still be read")
-    drain_seconds: float = setting("HUB_DRAIN_SECONDS", 30.0, "how long a stopping hub lets live calls go on")
-    log_form: Literal["text", "json"] = setting("HUB_LOG", "text", "text, for people, or json: an object a line, with call and stream")
-    log: Literal["debug", "info", "warning", "error"] = setting("HUB_LOG_LEVEL", "info", "debug, info, warning or error")
+    fallback: str = setting("HUB_FALLBACK", "", "the provider that takes over when the first one refuses for good: {speech}")
+    keep_minutes: float = setting("HUB_KEEP_MINUTES", 60.0, "minutes for which a call can still be read after its end")
+    drain_seconds: float = setting("HUB_DRAIN_SECONDS", 30.0, "seconds for which a stopping hub lets live calls go on")
+    log_form: Literal["text", "json"] = setting(
+        "HUB_LOG", "text", "`text` for people, or `json`: one object per line, with call and stream"
+    )
+    log: Literal["debug", "info", "warning", "error"] = setting("HUB_LOG_LEVEL", "info", "`debug`, `info`, `warning` or `error`")
 
     dial: str = setting(
-        "HUB_DIAL", "", "whom callers are connected with, by /twiml or after an agent: a number as +14155550100, `sip:…` or `client:…`"
+        "HUB_DIAL", "", "whom `/twiml` connects callers with, also after an agent: a number such as `+14155550100`, `sip:…` or `client:…`"
     )
-    greeting: str = setting("HUB_GREETING", "", "what /twiml has callers told first")
-    journal: str = setting("HUB_JOURNAL", "", "a file that remembers live calls, so that a hub started anew takes them up again")
+    greeting: str = setting("HUB_GREETING", "", "what `/twiml` says to callers first")
+    journal: str = setting("HUB_JOURNAL", "", "file that remembers live calls, so that a restarted hub continues them")
     twilio_account: str = setting(
-        "TWILIO_ACCOUNT_SID", "", "the account whose calls are asked about, ended and transferred; needs its token"
+        "TWILIO_ACCOUNT_SID", "", "the account that the hub asks about calls, and that ends and transfers them; needs `TWILIO_AUTH_TOKEN`"
     )
     twilio_token: str = setting(
-        "TWILIO_AUTH_TOKEN", "", "proves that it is Twilio who calls; old and new, separated by a comma, while it is changed", secret=True
+        "TWILIO_AUTH_TOKEN",
+        "",
+        "proves that Twilio is calling; while it is changed: the old and the new one, separated by a comma",
+        secret=True,
     )
-    twilio_url: str = setting("TWILIO_API_URL", "https://api.twilio.com", "its REST API; regional ones keep data in their region")
+    twilio_url: str = setting(
+        "TWILIO_API_URL", "https://api.twilio.com", "address of Twilio's REST API; a regional one keeps data in its region"
+    )
 
-    agents: str = setting("HUB_AGENTS", "", "a TOML file of agents, where one is not enough")
-    agent_minutes: float = setting("HUB_AGENT_MINUTES", 30.0, "the longest an agent stays on a call; 59 at most")
-    agent_calls: int = setting("HUB_AGENT_CALLS", 20, "most calls that agents answer at once; each is a session that is paid for")
+    agents: str = setting("HUB_AGENTS", "", "TOML file that describes several agents")
+    agent_minutes: float = setting("HUB_AGENT_MINUTES", 30.0, "longest time an agent stays on a call; at most 59")
+    agent_calls: int = setting("HUB_AGENT_CALLS", 20, "most calls that agents answer at the same time; each is a session that is paid for")
     apology: str = setting(
-        "HUB_APOLOGY", "I am sorry, I cannot go on with this call.", "what a caller is told when the agent cannot go on or begin"
+        "HUB_APOLOGY", "I am sorry, I cannot go on with this call.", "what a caller hears when the agent cannot begin or go on"
     )
 
     sections: tuple[Section, ...] = ()

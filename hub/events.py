@@ -41,6 +41,17 @@ class Durable(Event, frozen=True, kw_only=True):
     offset: int = 0
 
 
+class Position(msgspec.Struct, frozen=True):
+    """Where a subscriber is in a call's log: it has every durable event of this `epoch` up to and including `offset`.
+
+    The epoch is needed because offsets start again at 1 when a hub has lost its log. A subscriber that is at offset 3 of the old log would
+    otherwise skip the first three events of the new one.
+    """
+
+    epoch: str
+    offset: int
+
+
 class Word(Part, frozen=True, kw_only=True):
     """One word. `start` and `end` are seconds of call time."""
 

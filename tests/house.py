@@ -87,7 +87,12 @@ async def real_house(
     providers: Providers = REGISTERED,
     **settings: Any,
 ) -> AsyncIterator[House]:
-    """Run a hub on a free port, with the transcribers that its settings name unless `open_transcriber` opens others."""
+    """Run a hub on a free port, with the transcribers that its settings name unless `open_transcriber` opens others.
+
+    Where the settings name none it is Deepgram, which is not reached: a hub of its own choice would need the speech engine to start.
+    """
+    if open_transcriber is None and not settings.keys() & {"transcriber", "deepgram_key", "assemblyai_key"}:
+        settings["deepgram_key"] = "k"
     config = configured(providers, port=0, **({"drain_seconds": 0.0} | settings))
     parts: dict[str, Any] = {"limits": limits, "session_limits": session_limits, "deadlines": deadlines, "providers": providers}
     async with (

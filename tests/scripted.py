@@ -1,4 +1,4 @@
-"""A transcriber that does what a test says, in place of a provider: no network, no engine, the real rest of the hub."""
+"""A transcriber that reports what a test says, in place of a provider: no network, no engine, and the rest of the hub real."""
 
 import asyncio
 from collections.abc import Callable

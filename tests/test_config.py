@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from hub.config import Config
+from hub.config import Config, missing
 from hub.errors import ConfigError
+from hub.vendors.assemblyai.settings import AssemblyAISettings
+from hub.vendors.deepgram.settings import DeepgramSettings
 from hub.vendors.registered import REGISTERED
 
 load = REGISTERED.load
@@ -44,6 +46,66 @@ def test_a_wrong_setting_is_named_in_one_sentence(name: str, value: str, says: s
         load({name: value}, None)
     assert str(error.value).startswith(name)
     assert "\n" not in str(error.value)
+
+
+def test_a_providers_section_is_what_was_given_or_its_defaults() -> None:
+    config = load({"DEEPGRAM_API_KEY": "k", "DEEPGRAM_MODEL": " nova-2 "}, None)
+    assert config.of(DeepgramSettings) == DeepgramSettings(key="k", model="nova-2")
+    assert config.of(AssemblyAISettings) == AssemblyAISettings()
+    assert config.sections == (DeepgramSettings(key="k", model="nova-2"),), "sections that are all default are left out"
+
+
+def test_a_section_lacks_its_first_required_setting_until_that_is_set() -> None:
+    assert missing(DeepgramSettings(model="nova-2")) == "DEEPGRAM_API_KEY"
+    assert missing(DeepgramSettings(key="k")) == ""
+
+
+def test_secrets_of_the_hub_and_of_providers_are_known_and_shown_nowhere() -> None:
+    config = load({"DEEPGRAM_API_KEY": "canary-a", "ASSEMBLYAI_API_KEY": "canary-b", "HUB_SECRET": "canary-c" * 4}, None)
+    assert set(config.secrets) == {"canary-a", "canary-b", "canary-c" * 4}
+    assert "canary" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"DEEPGRAM_URL": "api.deepgram.com"}, "DEEPGRAM_URL must be a URL like wss://host, not 'api.deepgram.com'"),
+        ({"DEEPGRAM_OPTIONS": "model=nova-2"}, "DEEPGRAM_OPTIONS cannot set model: name it in DEEPGRAM_MODEL"),
+        ({"ASSEMBLYAI_URL": "https://streaming.assemblyai.com"}, "ASSEMBLYAI_URL must be a URL like wss://host"),
+        ({"ASSEMBLYAI_OPTIONS": "token=t"}, "ASSEMBLYAI_OPTIONS cannot set token: a key belongs in ASSEMBLYAI_API_KEY"),
+        ({"ASSEMBLYAI_CHANNELS": "both"}, "ASSEMBLYAI_CHANNELS must be one of separate, mixed, not 'both'"),
+        ({"OPENAI_URL": "wss://api.openai.com/?a=b"}, "OPENAI_URL must be a URL like wss://host"),
+        ({"OPENAI_TURN_DETECTION": "off"}, "OPENAI_TURN_DETECTION must be one of server_vad, semantic_vad, not 'off'"),
+        ({"HUB_TRANSCRIBER": "deepgram"}, "HUB_TRANSCRIBER is deepgram, which needs its key in DEEPGRAM_API_KEY"),
+        ({"HUB_FALLBACK": "assemblyai"}, "HUB_FALLBACK is assemblyai, which needs its key in ASSEMBLYAI_API_KEY"),
+        ({"HUB_FALLBACK": "local"}, "HUB_FALLBACK is local, as the first one is: name another, or none"),
+        ({"HUB_TRANSCRIBER": "openai"}, "HUB_TRANSCRIBER must be one of auto, deepgram, assemblyai, local, not 'openai'"),
+    ],
+)
+def test_a_providers_wrong_setting_is_named_in_one_sentence(given: dict[str, str], says: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        load(given, None)
+    assert str(error.value).startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("given", "first"),
+    [
+        ({}, "local"),
+        ({"ASSEMBLYAI_API_KEY": "k"}, "assemblyai"),
+        ({"ASSEMBLYAI_API_KEY": "k", "DEEPGRAM_API_KEY": "k"}, "deepgram"),
+        ({"DEEPGRAM_API_KEY": "k", "HUB_TRANSCRIBER": "local"}, "local"),
+        ({"OPENAI_API_KEY": "k"}, "local"),
+    ],
+)
+def test_auto_is_the_first_provider_that_has_the_key_it_needs(given: dict[str, str], first: str) -> None:
+    assert REGISTERED.resolved(load(given, None)).transcriber == first
+
+
+def test_agents_need_a_voice_models_key() -> None:
+    assert REGISTERED.agent_defaults(load({}, None)).missing_setting == "OPENAI_API_KEY"
+    defaults = REGISTERED.agent_defaults(load({"OPENAI_API_KEY": "k", "OPENAI_VOICE": "cedar"}, None))
+    assert (defaults.missing_setting, defaults.voice, defaults.model) == ("", "cedar", "gpt-realtime-2.1")
 
 
 SID = "AC" + "0" * 32

@@ -5,26 +5,14 @@ Knows the subscriber protocol: subscriptions and positions. Does not know how a 
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from clients.follow.connection import HubConnection, Refused, Request
 from hub import events
 from hub.backoff import Backoff
+from hub.events import Position
 
 Followed: TypeAlias = events.CallEvent | events.Subscribed
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """Where a subscriber is: it has every durable event of this `epoch` up to `offset`.
-
-    The epoch is needed because offsets start again at 1 when a hub has lost its log. A subscriber that is at offset 3 of the old log would
-    otherwise skip the first three events of the new one.
-    """
-
-    epoch: str
-    offset: int
 
 
 async def follow(

@@ -72,6 +72,9 @@ UNPLAYED_MS = 600_000
 INTERIM_MS = 200
 """How often the interims of an agent's words are published while it speaks: words come about as fast."""
 
+_OPENING, _LOST, _OVER = TurnState.OPENING, TurnState.LOST, TurnState.OVER
+"""States that each frame is asked about: a name of this module is found several times faster than a member of an enum."""
+
 TAKEN_UP_MS = 1000
 """A tool's output that was sent so long before the caller fell silent is surely known to the response that follows by itself."""
 
@@ -145,11 +148,13 @@ class Conversation:
 
     def receive(self, event: ConversationEvent) -> list[Command]:
         """Take one event and return what is to be done because of it. After `CallOver` no event has an effect."""
-        if self.state is TurnState.OVER or (self.state is TurnState.LOST and type(event) is not CallOver):
+        state = self.state
+        if state is _OVER or (state is _LOST and type(event) is not CallOver):
             return []
-        commands = self._commands = []
+        commands: list[Command] = []
+        self._commands = commands
         match event:
-            case CallerFrame():
+            case CallerFrame():  # first, for there are 50 per second
                 self._frame(event)
             case MarkReturned(name):
                 self._was_played(self._playback.marked(name, self.now_ms))
@@ -182,9 +187,13 @@ class Conversation:
     # The caller's side.
 
     def _frame(self, frame: CallerFrame) -> None:
-        self.now_ms = max(self.now_ms, frame.at_ms + len(frame.mulaw) / BYTES_PER_MS)
-        if self.state is not TurnState.OPENING:
-            self._forward(frame)
+        end_ms = frame.at_ms + len(frame.mulaw) / BYTES_PER_MS
+        if end_ms > self.now_ms:
+            self.now_ms = end_ms
+        ready = self.state is not _OPENING
+        if ready:
+            self._clock.sent(frame.at_ms, len(frame.mulaw))
+            self._commands.append(ToModel(AppendAudio(frame.mulaw)))
         else:
             self._keep(frame)
         if not self._playback.quiet:
@@ -192,15 +201,11 @@ class Conversation:
             self._was_played(self._playback.tick(self.now_ms))
         if self._turns:
             self._publish(self._turns.due(self.now_ms))
-        if self._keypad.keys and self.state is not TurnState.OPENING and (typed := self._keypad.typed(self.now_ms)):
+        if self._keypad.keys and ready and (typed := self._keypad.typed(self.now_ms)):
             # The model answers when it has said what it is saying.
             self._ask(AddCallerText(f"[The caller pressed on the keypad: {typed}]"))
             self._wanted, self._returned_ms = True, self.now_ms
             self._respond()
-
-    def _forward(self, frame: CallerFrame) -> None:
-        self._clock.sent(frame.at_ms, len(frame.mulaw))
-        self._commands.append(ToModel(AppendAudio(frame.mulaw)))
 
     def _keep(self, frame: CallerFrame) -> None:
         self._early.append(frame)
@@ -228,11 +233,11 @@ class Conversation:
 
     def _model_event(self, event: ModelEvent) -> None:
         match event:
-            case AgentAudio(response_id, item_id, mulaw):
-                if response_id != self._muted_id:
-                    self._speak(response_id, item_id, mulaw)
+            case AgentAudio():
+                if event.response_id != self._muted_id:
+                    self._speak(event)
                 else:
-                    self._unheard.setdefault(item_id, True)
+                    self._unheard.setdefault(event.item_id, True)
             case AgentTextDelta(response_id, item_id, delta):
                 if response_id != self._muted_id:
                     self._utterance(response_id, item_id).text += delta
@@ -282,7 +287,8 @@ class Conversation:
         if self._greeting:
             self._ask_for_response(f"Greet the caller. Say exactly this, and nothing else: {self._greeting}")
         for frame in self._early:
-            self._forward(frame)
+            self._clock.sent(frame.at_ms, len(frame.mulaw))
+            self._ask(AppendAudio(frame.mulaw))
         self._early.clear()
 
     def _caller_started(self, item_id: str, start_ms: float) -> None:
@@ -320,13 +326,14 @@ class Conversation:
             utterance = self._utterances[item_id] = AgentUtterance(response_id)
         return utterance
 
-    def _speak(self, response_id: str, item_id: str, mulaw: bytes) -> None:
+    def _speak(self, audio: AgentAudio) -> None:
+        item_id, mulaw = audio.item_id, audio.mulaw
         if not mulaw:
             return
         if self._playback.unplayed_ms > UNPLAYED_MS:
             self._give_up("speaks further ahead than anyone could hear")
             return
-        self._utterance(response_id, item_id)
+        self._utterance(audio.response_id, item_id)
         self._commands.append(ToCaller(mulaw, self._playback.add(item_id, mulaw, self.now_ms)))
         if self._silent_ms is not None:
             self._commands.append(Answered(self.now_ms - self._silent_ms))

@@ -48,7 +48,7 @@ CALL_MS = 24 * 3600 * 1000
 """The longest call: Twilio ends a call after 4 hours, or after 24 by a special setting. Chunks with later timestamps are dropped."""
 
 REMEMBERED_HOLES = 256
-"""How many spans that left as silence are remembered per track, to tell late audio from duplicates. Some minutes of a bad line fit."""
+"""Spans that left as silence and are remembered, per track, to tell late audio from duplicates. Enough for minutes of a bad connection."""
 
 _BLOCK = BLOCK_MS * BYTES_PER_MS
 _PATIENCE = PATIENCE_MS * BYTES_PER_MS

@@ -252,10 +252,10 @@ class AnsweredCall:
             self._leap()
         if self._caller_lane.end > before:
             self._provider.sent_ms += len(mulaw) / BYTES_PER_MS
-            self.receive(CallerFrame(self._base_ms + at_ms, mulaw))
+            self._execute(self._conversation.receive(CallerFrame(self._base_ms + at_ms, mulaw)))
         if ready:
             self._listen_in(self._timeline.blocks())
-        if self._tools.waits:
+        if self._tools.waiting:
             self._tools.look()
 
     def press(self, digit: str, track: Track) -> None:
@@ -301,19 +301,22 @@ class AnsweredCall:
 
     def _execute(self, commands: list[Command]) -> None:
         for command in commands:
+            if type(command) is ToModel:  # nearly always: each frame of the caller is one
+                self._model.send(command.request)
+                continue
             match command:
-                case ToModel(request):
-                    self._model.send(request)
-                case ToCaller(mulaw, mark):
+                case ToModel():
+                    self._model.send(command.request)
+                case ToCaller():
                     assert self._stream is not None
-                    self._stream.say(mulaw, mark)
+                    self._stream.say(command.mulaw, command.mark)
                 case ClearCaller():
                     assert self._stream is not None
                     self._stream.clear()
                 case Publish(report):
                     self._publisher.report(report)
-                case Play(start_ms, mulaw):
-                    self._place(start_ms, mulaw)
+                case Play():
+                    self._place(command.start_ms, command.mulaw)
                 case Interrupted(heard_ms, generated_ms):
                     self._publish_interruption(heard_ms, generated_ms)
                 case Answered(waited_ms):

@@ -40,14 +40,9 @@ class ToolUse:
         """How the agent left, as a sentence: Twilio did what it was asked. Empty before that."""
         self._heard = asyncio.Event()
         """Set when the agent has been heard to the end, or the caller speaks."""
-        self._waiting = 0
-        """How many tools wait for that."""
+        self.waiting = 0
+        """How many tools wait for that. While it is not 0, `look()` must be called after each frame."""
         self._log = CallLog(log, {"call": publisher.record.call_sid})
-
-    @property
-    def waits(self) -> bool:
-        """Whether a tool waits for the agent to be heard: `look()` must be called after each frame then."""
-        return self._waiting > 0
 
     def look(self) -> None:
         """See whether the agent has been heard to the end, or the caller speaks."""
@@ -117,7 +112,7 @@ class ToolUse:
         Not patient: returns False as soon as the caller speaks. An agent that hangs up must not do so on a caller who has just begun to
         ask something else. One that transfers may wait: the caller goes on talking to a person.
         """
-        self._waiting += 1
+        self.waiting += 1
         try:
             async with asyncio.timeout(self._leave_seconds):
                 while True:
@@ -128,4 +123,4 @@ class ToolUse:
         except TimeoutError:
             return True  # the caller has heard enough
         finally:
-            self._waiting -= 1
+            self.waiting -= 1

@@ -108,7 +108,7 @@ def _settings(settings: Config) -> Finding:
         return Finding("settings", "note", "HUB_SECRET is short: whoever guesses it can watch every call; 32 random characters are better")
     if settings.public_url and settings.proof == "none":
         return Finding("settings", "note", "anyone who finds the public address can bring calls: set TWILIO_AUTH_TOKEN or HUB_SECRET")
-    return Finding("settings", "ok", "each is known and makes sense")
+    return Finding("settings", "ok", "every setting is known and valid")
 
 
 async def _port(settings: Config, stack: AsyncExitStack, providers: Providers) -> str:
@@ -148,7 +148,7 @@ async def _of_provider(probing: Awaitable[str]) -> str:
 
 
 def _agents(settings: Config, providers: Providers) -> tuple[list[Agent], str]:
-    """Return the agents, and what is wrong with them; empty if nothing is."""
+    """Return the agents, and what is wrong with their file; empty if nothing is."""
     try:
         return list(agents.load(settings, providers.agent_defaults(settings))), ""
     except ConfigError as error:

@@ -1,7 +1,7 @@
-"""The hub as Twilio sees it: whether its public address leads to it, its sockets open, and its TwiML is what Twilio wants.
+"""The hub as Twilio sees it: whether its public address leads to the hub, its sockets open, and its TwiML is valid.
 
-Each look returns a sentence, or says what is to be mended, with the code under which Twilio's debugger shows that very failure
-(twilio.com/docs/api/errors). Leaves no call behind. Knows the settings, and nothing of the hub that answers.
+Each probe returns a sentence, or raises what is wrong and how to fix it, with the code under which Twilio's debugger shows that failure
+(twilio.com/docs/api/errors). Leaves no call behind. Knows the settings. Does not know which hub answers, nor how that was started.
 """
 
 import ssl
@@ -18,25 +18,25 @@ from hub.errors import HubError
 from hub.twilio import twiml
 
 ANSWER_SECONDS = 10.0
-"""Twilio itself waits 15 s for TwiML, and people less."""
+"""Twilio itself waits 15 s for TwiML; callers wait less."""
 
 CALL_SID = "CA" + "0" * 32
-"""Of a call that cannot be: nobody is asked about it, and no stream of it is opened."""
+"""The callSid of a call that cannot exist: Twilio is not asked about it, and no stream of it is opened."""
 
 CERTIFICATE = {
     10: ("11236", "has expired: renew it"),
-    18: ("11237", "is signed by itself, which nobody else believes: get one from an authority, as Caddy does by itself"),
-    19: ("11237", "comes from an authority that nobody else believes: get one from a public one, as Caddy does by itself"),
+    18: ("11237", "is signed by itself, so nobody else trusts it: get one from an authority, as Caddy does by itself"),
+    19: ("11237", "comes from an authority that nobody else trusts: get one from a public authority, as Caddy does by itself"),
     20: ("11237", "comes without the certificates between it and its authority: serve the full chain (fullchain.pem)"),
     21: ("11237", "comes without the certificates between it and its authority: serve the full chain (fullchain.pem)"),
     62: ("11235", "is for another name: get one for the name in HUB_PUBLIC_URL"),
     64: ("11235", "is for another name: HUB_PUBLIC_URL has an address, and certificates are for names"),
 }
-"""By OpenSSL's verify code (X509_verify_cert_error_string): Twilio's code, and what is wrong. On a stream each of them is 31910."""
+"""By OpenSSL's verify code (X509_verify_cert_error_string): Twilio's code, and what is wrong. On a stream Twilio shows 31910 for all."""
 
 
 class Broken(HubError):
-    """A probe met what is to be mended. `problem` is a sentence; `twilio_code` what Twilio would show for it."""
+    """A probe found something wrong. `problem` says what, and how to fix it; `twilio_code` is what Twilio shows for it."""
 
     code = "check"
 
@@ -47,13 +47,13 @@ class Broken(HubError):
 
 
 class Skipped(HubError):
-    """A probe does not apply."""
+    """A probe does not apply, or depends on one that failed."""
 
     code = "check"
 
 
 def session(seconds: float = ANSWER_SECONDS) -> aiohttp.ClientSession:
-    """Return a client that believes whom this machine believes, as Twilio believes the public authorities."""
+    """Return a client that trusts the authorities that this machine trusts, as Twilio trusts the public ones."""
     trusting = aiohttp.TCPConnector(ssl=ssl.create_default_context())
     return aiohttp.ClientSession(connector=trusting, timeout=aiohttp.ClientTimeout(total=seconds))
 
@@ -67,16 +67,16 @@ class Public:
         self._stream_url = self._socket_url(twiml.DOOR)
         self._host = urlsplit(self._url).hostname or ""
         self._reached = False
-        """Whether it leads to a hub: until then there is no use in knocking at its doors."""
+        """Whether the public address leads to a hub: the other probes depend on it."""
 
     async def reach(self) -> str:
-        """Ask for /healthz, under the name and through whatever stands before the hub."""
+        """Ask for /healthz under the public name, through every proxy before the hub."""
         if not self._url:
             raise Skipped("HUB_PUBLIC_URL is not set: Twilio needs one, as https://hub.example.com; without it only this machine can call")
         async with self._asking("GET", "/healthz") as answer:
             status, text = answer.status, (await answer.text(errors="replace"))[:100]
         if status in {502, 503, 504}:
-            problem = f"the proxy at {self._url} answers {status}: it does not find the hub; have it forward to port {self._settings.port}"
+            problem = f"the proxy at {self._url} answers {status}: it cannot reach the hub; have it forward to port {self._settings.port}"
             raise Broken(problem, "11200")
         if 300 <= status < 400:
             raise Broken(f"{self._url} redirects ({status}): HUB_PUBLIC_URL must be the address at the end of that", "31920")
@@ -87,7 +87,7 @@ class Public:
         return f"{self._url} leads to a hub, and its certificate is good"
 
     async def upgrade(self, door: str = twiml.DOOR) -> str:
-        """Open a socket as Twilio would, and close it again: the answer to our close has been through the whole way."""
+        """Open a socket as Twilio would, and close it again: the answer to the close has passed the whole way."""
         self._need_to_be_reached()
         url = self._socket_url(door)
         signature = self._signature(url)
@@ -96,7 +96,7 @@ class Public:
         except aiohttp.WSServerHandshakeError as error:
             raise Broken(self._not_upgraded(error, door), "31920") from error
         if closed_with != 1000:
-            raise Broken(f"the socket at {url} broke ({closed_with}): the proxy opens WebSockets and does not carry them", "31921")
+            raise Broken(f"the socket at {url} broke ({closed_with}): the proxy opens WebSockets but carries no messages", "31921")
         return f"{url} opens and closes as a WebSocket"
 
     def _not_upgraded(self, error: aiohttp.WSServerHandshakeError, door: str) -> str:
@@ -108,26 +108,26 @@ class Public:
                 )
             case 403 if self._settings.proof == "signature":
                 return (
-                    "the hub does not take what was signed for this address (HTTP 403): the hub that answers was started with another "
+                    "the hub refuses what is signed for this address (HTTP 403): the hub that answers was started with another "
                     "TWILIO_AUTH_TOKEN or HUB_PUBLIC_URL, or the proxy changes the path"
                 )
             case 401 | 403:
-                return f"the proxy lets nobody in without a password (HTTP {error.status}): exempt {door}"
+                return f"the proxy asks for a password (HTTP {error.status}): exempt {door}"
             case 404:
                 return f"the proxy does not forward {door} (HTTP 404)"
             case status if 300 <= status < 400:
                 return f"{door} is redirected (HTTP {status}), and Twilio follows no redirect on a stream"
             case 503 if door == twiml.AGENT_DOOR:
-                return "the hub that answers has no agent free (HTTP 503): it was started without OPENAI_API_KEY, or all of them talk"
+                return "the hub that answers has no agent free (HTTP 503): it was started without a voice model's key, or all are busy"
             case status:
-                return f"the upgrade is answered by HTTP {status}: look into the proxy's log and the hub's"
+                return f"the upgrade is answered by HTTP {status}: look at the logs of the proxy and of the hub"
 
     async def signature(self) -> str:
-        """Try to come in as somebody else."""
+        """Try to bring a stream without Twilio's signature, and with a forged one."""
         self._need_to_be_reached()
         match self._settings.proof:
             case "none":
-                return "note: streams need no proof on this hub: anyone may come in who finds it"
+                return "note: streams need no proof on this hub: anyone who finds it can bring calls"
             case "token":
                 return await self._without_token()
         forged = RequestValidator("of somebody else").compute_signature(self._stream_url, {})
@@ -138,7 +138,7 @@ class Public:
                 if error.status == 403:
                     continue
                 raise Broken(f"a stream {what} is answered by HTTP {error.status}, not 403") from error
-            raise Broken(f"a stream {what} is let in: the hub that answers was started without TWILIO_AUTH_TOKEN; start it anew")
+            raise Broken(f"a stream {what} is let in: the hub that answers was started without TWILIO_AUTH_TOKEN; restart it")
         return "a signed stream is let in, forged and unsigned ones are not"
 
     async def _without_token(self) -> str:
@@ -168,13 +168,13 @@ class Public:
         except (aiohttp.ClientError, TimeoutError) as error:
             raise Broken(f"a stream without a token could not be tried: {_why(error)}") from error
         if code != 1008:
-            raise Broken("a stream without a token is let in: the hub that answers was started without HUB_SECRET; start it anew")
+            raise Broken("a stream without a token is let in: the hub that answers was started without HUB_SECRET; restart it")
         return "a stream without this hub's token is not let in"
 
     async def twiml(self) -> str:
-        """Ask for an incoming call's TwiML as Twilio does; where webhooks cannot be proved, look at the TwiML Bin instead."""
+        """Ask for the TwiML of an incoming call as Twilio does. If webhooks cannot be proved, look at the TwiML Bin instead."""
         if not self._url:
-            raise Skipped("without HUB_PUBLIC_URL there is no address to put into it")
+            raise Skipped("without HUB_PUBLIC_URL there is no address for the TwiML")
         if self._settings.proof == "token":
             try:
                 _read_twiml(twiml.bin_text(self._settings, twiml.TOKEN_SECONDS), self._stream_url)
@@ -188,23 +188,23 @@ class Public:
         async with self._asking("POST", "/twiml", data=form, headers=headers) as answer:
             status, text, kind = answer.status, await answer.text(errors="replace"), answer.content_type
         if status == 403:
-            raise Broken("the hub does not take a webhook that was signed for this address (HTTP 403): see `websocket`", "11200")
+            raise Broken("the hub refuses a webhook that is signed for this address (HTTP 403): see `websocket`", "11200")
         if status != 200:
             raise Broken(f"{self._url}/twiml is answered by HTTP {status}: does the proxy forward /twiml?", "11200")
         if kind not in {"text/xml", "application/xml"}:
             raise Broken(f"{self._url}/twiml is {kind}, not XML: something else answers there", "12300")
         _read_twiml(text, self._stream_url)
-        return f"{self._url}/twiml is what Twilio wants: set it as what happens when a call comes in"
+        return f"{self._url}/twiml is valid: enter it in Twilio's console as what happens when a call comes in"
 
     def _socket_url(self, door: str) -> str:
         return f"ws{self._url.removeprefix('http')}{door}"
 
     def _need_to_be_reached(self) -> None:
         if not self._reached:
-            raise Skipped("the public address comes first")
+            raise Skipped("the public address must work first")
 
     def _signature(self, url: str, form: Mapping[str, str] | None = None) -> str:
-        """Sign as Twilio does; empty where there is nothing to sign with."""
+        """Sign as Twilio does; empty if there is no token to sign with."""
         tokens = self._settings.auth_tokens
         signed: str = RequestValidator(tokens[0]).compute_signature(url, dict(form or {})) if tokens else ""
         return signed
@@ -222,7 +222,7 @@ class Public:
 
     @asynccontextmanager
     async def _asking(self, method: str, path: str, **how: object) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Ask as Twilio would; what keeps an answer from coming is Broken."""
+        """Ask as Twilio would. Raises: Broken if no answer comes."""
         try:
             async with (
                 session() as client,
@@ -236,7 +236,7 @@ class Public:
             raise Broken(f"the certificate of {self._host} {wrong}", f"{code}, on a stream 31910") from error
         except aiohttp.ClientConnectorDNSError as error:
             raise Broken(
-                f"the name {self._host} leads nowhere: HUB_PUBLIC_URL is misspelled, or its DNS record is missing", "11210"
+                f"the name {self._host} has no address: HUB_PUBLIC_URL is misspelled, or its DNS record is missing", "11210"
             ) from error
         except aiohttp.ClientConnectorSSLError as error:
             problem = f"{self._url} does not speak TLS on that port: put a proxy before the hub, or set HUB_TLS_CERT"
@@ -252,27 +252,27 @@ class Public:
 
 
 def _why(error: BaseException) -> str:
-    """Return the system's words for a failure, without the library's about its calls."""
+    """Return the operating system's words for a failure, without those that the library adds."""
     cause = getattr(error, "os_error", error)
     return getattr(cause, "strerror", None) or type(error).__name__
 
 
 def _read_twiml(text: str, stream_url: str) -> None:
-    """Look for what Twilio would stumble over. Raises: Broken."""
+    """Look for what Twilio would refuse. Raises: Broken."""
     try:
-        root = ElementTree.fromstring(text)  # noqa: S314  our own hub's, or what stands in its place; limits on entities are expat's
+        root = ElementTree.fromstring(text)  # noqa: S314  from this hub, or from what answers in its place; expat limits entities
     except ElementTree.ParseError as error:
-        raise Broken(f"the TwiML is no XML ({error}): something between Twilio and the hub changes it", "12100") from error
+        raise Broken(f"the TwiML is not XML ({error}): something between Twilio and the hub changes it", "12100") from error
     stream = root.find("./Start/Stream")
     if root.tag != "Response" or stream is None:
         raise Broken("the TwiML has no <Start><Stream>: the hub that answers is stopping, or something else answers", "12200")
     url = stream.get("url", "")
     if urlsplit(url).query:
-        raise Broken("the Stream's url has a query, which Twilio does not take", "31920")
+        raise Broken("the Stream's url has a query, which Twilio refuses", "31920")
     if url != stream_url:
-        raise Broken("the TwiML sends streams elsewhere than HUB_PUBLIC_URL: the hub that answers has another one; start it anew", "31920")
+        raise Broken("the TwiML names another address than HUB_PUBLIC_URL: restart the hub, which was started with another one", "31920")
     if stream.get("track") != "both_tracks":
         raise Broken("the Stream does not ask for both tracks", "31941")
     for each in stream.findall("Parameter"):
         if len(each.get("name", "") + each.get("value", "")) > twiml.PARAMETER_CHARACTERS:
-            raise Broken(f"the <Parameter> {each.get('name')} is longer than Twilio takes", "12200")
+            raise Broken(f"the <Parameter> {each.get('name')} is longer than Twilio allows", "12200")

@@ -21,8 +21,8 @@ from typing import TypeAlias
 
 import msgspec
 
-from hub.events import Interim, encode, stamped
-from hub.topics.log import Log, Position
+from hub.events import Interim, Position, encode, stamped
+from hub.topics.log import Log
 from hub.topics.outbox import BATCH_BYTES, FREE_BYTES, Frame, Outbox
 
 SLICE = 128

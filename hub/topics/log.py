@@ -15,17 +15,10 @@ from collections.abc import Callable
 
 import msgspec
 
-from hub.events import D, encode, stamped
+from hub.events import D, Position, encode, stamped
 
 LOG_BYTES = 16 * 1024 * 1024
 """A call of 24 hours of dense talk makes about 10 MB of durable events. A log that exceeds the bound loses its oldest events."""
-
-
-class Position(msgspec.Struct, frozen=True):
-    """Where a subscriber is in a log: it has every durable event up to `offset` of this `epoch`."""
-
-    epoch: str
-    offset: int
 
 
 class Log:

@@ -81,13 +81,13 @@ def answer(config: Config, invitation: Invitation | None) -> str:
     return str(_response(config, invitation))
 
 
-def answer_by_agent(invitation: Invitation | None, apology: str, dial: str, heard: Invitation | None) -> str:
+def answer_by_agent(invitation: Invitation | None, apology: str, dial: str, afterwards: Invitation | None) -> str:
     """Return the TwiML for a call that an agent answers: connect the agent's stream, then apologise, then dial.
 
     Twilio goes on to the apology and to `dial` when the stream ends before the call, also if it could not be opened. `invitation` is None
-    if no agent can answer. `heard` is a stream for what is said after the agent, or None.
+    if no agent can answer. `afterwards` is the stream of what is said then, or None.
     """
-    return str(_by_agent(invitation, apology, dial, heard))
+    return str(_by_agent(invitation, apology, dial, afterwards))
 
 
 def transfer(invitation: Invitation | None, whom: str) -> str:
@@ -132,7 +132,7 @@ def _response(config: Config, invitation: Invitation | None) -> VoiceResponse:
     return response
 
 
-def _by_agent(invitation: Invitation | None, apology: str, dial: str, heard: Invitation | None) -> VoiceResponse:
+def _by_agent(invitation: Invitation | None, apology: str, dial: str, afterwards: Invitation | None) -> VoiceResponse:
     response = VoiceResponse()
     if invitation is not None:
         connect = Connect()
@@ -140,7 +140,7 @@ def _by_agent(invitation: Invitation | None, apology: str, dial: str, heard: Inv
         response.append(connect)
     response.say(apology)
     if dial:
-        _start(response, heard)
+        _start(response, afterwards)
         _dial(response, dial)
     else:
         response.hangup()

@@ -76,7 +76,7 @@ def _record(request: web.Request) -> Record:
     record = request.app[STATE].registry.find(request.match_info["sid"])
     # A call that the token does not allow gets the same answer as an unknown one, so that nobody learns callSids by asking.
     if not granted(request).allows(request.match_info["sid"], *(record.numbers if record is not None else ())) or record is None:
-        raise _not_found("no such call: it has not begun, or it ended too long ago")
+        raise _not_found("no such call: it has not begun, or ended too long ago")
     return record
 
 

@@ -10,8 +10,8 @@ from typing import Any, Literal, TypeAlias, get_args
 import msgspec
 
 from hub.errors import WireError
+from hub.events import Position
 from hub.numbers import EXAMPLE, normal
-from hub.topics.log import Position
 
 MAX_MESSAGE_BYTES = 16 * 1024
 """The longest message that makes sense is a token of a few thousand bytes; a subscription has a few hundred."""

@@ -7,16 +7,15 @@ event can fall between them. Knows what a grant allows. Does not know how the to
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from hub.events import CallList, CallStarted, Durable, Part, Refusal, Subscribed, Unsubscribed, Watching, encode
+from hub.events import CallList, CallStarted, Durable, Part, Position, Refusal, Subscribed, Unsubscribed, Watching, encode
 from hub.tokens import Grant
 from hub.topics.audience import Following
-from hub.topics.log import Position
 from hub.topics.outbox import Outbox
 from hub.topics.registry import Record, Registry
 from hub.web.limits import Limits
 from hub.web.protocol import Subscribe, Unsubscribe
 
-NO_SUCH_CALL = "no such call: it has not begun, or it ended too long ago"
+NO_SUCH_CALL = "no such call: it has not begun, or ended too long ago"
 
 
 @dataclass(slots=True)

@@ -34,7 +34,7 @@ class Lines:
     home: House
     fake: FakeOpenAI
     twilio: FakeTwilio | None = None
-    """Who signs, where the hub wants that, and whose account the calls are of."""
+    """Signs requests where the hub wants that. The calls are of its account. None: nobody signs."""
 
     @property
     def talk(self) -> Talk:
@@ -89,7 +89,7 @@ class Lines:
             await self.together(phone)
 
     async def gone(self) -> None:
-        """Wait until no call is live and the model's side knows it."""
+        """Wait until no call is live and the model's side has seen its session end."""
         while self.home.state.calls.live:
             await asyncio.sleep(0.002)
         await self.fake.until(lambda: self.fake.open_sessions == 0)
@@ -121,7 +121,7 @@ class Follower:
 
 
 def read(events: list[dict[str, Any]]) -> list[str]:
-    """A call as one would tell it."""
+    """A call as sentences, one per event."""
     told = []
     for event in events:
         match event["type"]:

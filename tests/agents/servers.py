@@ -1,4 +1,4 @@
-"""What agents' tools reach: a webhook that believes only what Twilio's own package finds well signed."""
+"""A webhook for agents' tools that accepts only requests whose signature Twilio's own package accepts."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

@@ -117,7 +117,7 @@ def test_a_file_that_is_not_there_is_one_sentence() -> None:
         loaded(configured(openai_key="k", agents="/nowhere"))
 
 
-def test_a_model_is_told_what_only_the_call_knows(tmp_path: Path) -> None:
+def test_the_instructions_get_the_moment_and_the_numbers_of_the_call(tmp_path: Path) -> None:
     text = "[agents.a]\ninstructions='It is {now}. {from} calls {to}. Say {hello}.'\ntime_zone='Europe/Berlin'\n"
     (agent,) = loaded(config(tmp_path, text))
     moment = 1795275000.0  # 2026-11-21 15:30 UTC

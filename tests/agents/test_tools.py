@@ -1,4 +1,4 @@
-"""Tools in the middle of conversations: they work, refuse, fail and hang, and the model always hears of it."""
+"""Tools in the middle of conversations: they work, refuse, fail and hang, and the model is always told."""
 
 import asyncio
 import json
@@ -45,7 +45,7 @@ type = "integer"
 BOOK = Call("book", '{"day":"2026-12-01","seats":2}')
 
 
-async def test_a_tool_that_works_is_told_to_the_model_to_the_webhook_and_to_everyone(tmp_path: Path) -> None:
+async def test_what_a_tool_does_reaches_the_webhook_the_model_and_the_subscribers(tmp_path: Path) -> None:
     model = Model(replies=[Reply("One moment.", [BOOK]), Reply("It is booked.")])
     hook = Hook(lambda _: (200, '{"table":7}'))
     async with serving(hook), lines(model, file=agents(hook), tmp_path=tmp_path) as line:

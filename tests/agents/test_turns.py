@@ -1,4 +1,4 @@
-"""Turns are told in the order in which they were said, whenever their words come."""
+"""Turns come out in the order of speaking, whenever their words come."""
 
 from collections.abc import Iterator
 
@@ -32,7 +32,7 @@ def test_interims_are_not_held_back_but_a_second_turn_of_a_track_waits() -> None
     assert finals(turns.settle("question", "When?", 1700)) == ["When?"]
 
 
-def test_a_transcription_that_never_comes_is_given_up_and_told_as_missed() -> None:
+def test_a_transcription_that_never_comes_is_given_up_and_published_as_a_gap() -> None:
     turns = Turns()
     turns.begin("question", "inbound", 0)
     turns.end("question", 1000)
@@ -47,13 +47,13 @@ def test_a_transcription_that_never_comes_is_given_up_and_told_as_missed() -> No
     assert answer.text == "Nine."
 
 
-def test_who_still_speaks_is_not_given_up() -> None:
+def test_a_caller_who_still_speaks_is_not_given_up() -> None:
     turns = Turns()
     turns.begin("monologue", "inbound", 0)
     assert list(turns.due(10 * LATE_MS)) == []
 
 
-def test_what_is_open_at_the_end_is_told_with_what_is_known() -> None:
+def test_a_turn_that_is_open_at_the_end_comes_out_with_what_is_known() -> None:
     turns = Turns()
     turns.begin("question", "inbound", 0)
     turns.begin("answer", "outbound", 1000)
@@ -66,7 +66,7 @@ def test_what_is_open_at_the_end_is_told_with_what_is_known() -> None:
 
 
 @given(st.permutations(range(8)), st.lists(st.booleans(), min_size=8, max_size=8))
-def test_any_order_of_settling_is_told_in_the_order_of_speaking(order: list[int], by_caller: list[bool]) -> None:
+def test_any_order_of_settling_comes_out_in_the_order_of_speaking(order: list[int], by_caller: list[bool]) -> None:
     turns = Turns()
     for number, caller in enumerate(by_caller):
         turns.begin(str(number), "inbound" if caller else "outbound", number * 100)
@@ -74,7 +74,7 @@ def test_any_order_of_settling_is_told_in_the_order_of_speaking(order: list[int]
     assert told == [str(number) for number in range(8)]
 
 
-def test_words_that_come_after_they_were_given_up_are_told_all_the_same_once() -> None:
+def test_words_that_come_after_they_were_given_up_come_out_once() -> None:
     turns = Turns()
     turns.begin("question", "inbound", 0)
     turns.end("question", 1000)
@@ -84,7 +84,7 @@ def test_words_that_come_after_they_were_given_up_are_told_all_the_same_once() -
     assert list(turns.settle("question", "When?", 13_000)) == []
 
 
-def test_late_words_are_not_told_amid_a_newer_turn_of_that_side() -> None:
+def test_late_words_do_not_come_out_amid_a_newer_turn_of_that_side() -> None:
     turns = Turns()
     turns.begin("first", "inbound", 0)
     turns.end("first", 1000)
@@ -95,7 +95,7 @@ def test_late_words_are_not_told_amid_a_newer_turn_of_that_side() -> None:
     assert finals(turns.settle("second", "And where?", 11_000)) == ["And where?", "When?"]
 
 
-def test_what_was_told_does_not_begin_again() -> None:
+def test_a_turn_that_came_out_does_not_begin_again() -> None:
     turns = Turns()
     turns.begin("question", "inbound", 0)
     assert finals(turns.settle("question", "When?", 1000)) == ["When?"]

@@ -38,7 +38,7 @@ from hub.agents.voice_model import (
 )
 from hub.ops.counters import Counters
 from hub.vendors.openai.model import OpenAIModel
-from hub.vendors.openai.session import Endpoint, RealtimeSession
+from hub.vendors.openai.session import RealtimeEndpoint, RealtimeSession
 from tests.agents.lines import words
 from tests.providers.fake_openai import FakeOpenAI
 from tests.providers.openai_script import Call, Model, Reply, overheard
@@ -82,7 +82,7 @@ class Stage:
 async def openai(replies: Sequence[Reply] = ()) -> AsyncIterator[Stage]:
     async with FakeOpenAI(Model(replies=replies), key="k") as fake:
         counters = Counters().providers["openai"]
-        endpoint = Endpoint(f"{fake.url}/v1/realtime?model=gpt-realtime-2.1", "k")
+        endpoint = RealtimeEndpoint(f"{fake.url}/v1/realtime?model=gpt-realtime-2.1", "k")
         model = OpenAIModel("gpt-realtime-2.1", RealtimeSession(endpoint, counters, time.monotonic, "CA1"))
 
         def truncated() -> list[int]:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.audio.resample import Quality, Resampler, resampled
+from hub.audio import g711
+from hub.audio.resample import Quality, Resampler, floats, resampled
 
 RATES = [(8000, 16000), (16000, 8000), (48000, 8000), (44100, 8000), (8000, 48000), (8000, 44100)]
 
@@ -54,7 +55,7 @@ def test_what_the_lower_rate_cannot_carry_does_not_fold_back_into_speech() -> No
 @pytest.mark.parametrize("quality", ["LQ", "MQ", "HQ", "VHQ"])
 @pytest.mark.parametrize("steady", [False, True])
 @pytest.mark.parametrize(("from_hz", "to_hz"), RATES)
-@settings(deadline=None)  # a busy machine is no error
+@settings(deadline=None, max_examples=20)
 @given(sizes=st.lists(st.integers(1, 2000), min_size=1, max_size=5))
 def test_any_blocks_give_the_sound_that_one_block_gives(from_hz: int, to_hz: int, steady: bool, quality: Quality, sizes: list[int]) -> None:
     sound = numpy.random.default_rng(1).normal(0, 0.1, from_hz // 10).astype(numpy.float32)
@@ -96,3 +97,12 @@ def test_no_sound_stays_no_sound() -> None:
 def test_importing_it_needs_neither_numpy_nor_soxr() -> None:
     hidden = "import sys; sys.modules['numpy'] = sys.modules['soxr'] = None; import hub.audio.resample"
     subprocess.run([sys.executable, "-c", hidden], check=True)
+
+
+def test_mu_law_becomes_samples_between_minus_one_and_one() -> None:
+    every = bytes(range(256))
+    samples = floats(every)
+    assert samples.dtype == numpy.float32
+    assert numpy.abs(samples).max() < 1
+    assert g711.to_pcm(every) == (samples * 32768).astype("<i2").tobytes()
+    assert samples[g711.SILENCE_BYTE] == 0

@@ -229,6 +229,7 @@ arrivals = st.lists(
 )
 
 
+@pytest.mark.timeout(180)  # it is bound by the processor, and takes as long as a busy machine takes
 @settings(max_examples=300, deadline=None)
 @given(arrivals, st.booleans())
 def test_any_arrival_order_gives_each_sample_its_place_or_its_count(chunks: list[tuple[Track, int, int]], sort: bool) -> None:
@@ -259,6 +260,7 @@ def test_any_arrival_order_gives_each_sample_its_place_or_its_count(chunks: list
             assert missing <= lane.late_bytes + lane.dropped_bytes, "what is missing was counted"
 
 
+@pytest.mark.timeout(180)  # it is bound by the processor, and takes as long as a busy machine takes
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 2**32), st.integers(0, 150), st.floats(0, 0.2), st.integers(0, 3000))
 def test_jitter_within_the_patience_and_a_late_track_lose_nothing_but_what_was_lost(seed: int, jitter: int, lose: float, late: int) -> None:
@@ -323,8 +325,8 @@ def test_a_block_waits_for_a_hole_exactly_as_long_as_the_patience_and_not_for_a_
     assert feed(line, "inbound", 0, 20, 60, 80, *range(100, 280, 20)) == [], "40-60 ms may still arrive"
     assert [block.start_ms for block in feed(line, "inbound", 280)] == [0, 100], "and the block after it is complete"
     line = timeline()
-    feed(line, "outbound", 0, 20, 40, 60, 80)
-    assert len(feed(line, "inbound", 0, 20, 40, 60, 80, 120)) == 1, "a hole that begins where the block ends is none of its own"
+    feed(line, "inbound", 0, 20, 40, 60, 80, 120)
+    assert len(feed(line, "outbound", 0, 20, 40, 60, 80)) == 1, "a hole that begins where the block ends does not concern it"
 
 
 def test_a_chunk_at_the_edge_of_a_leap_is_placed_and_one_beyond_it_is_held() -> None:
@@ -358,7 +360,7 @@ def test_far_timestamps_that_contradict_each_other_are_never_followed() -> None:
     line = timeline("inbound")
     feed(line, "inbound", 0)
     for number in range(1, 21):
-        line.add("inbound", number * 60_000, chunk(0))
+        line.add("inbound", 60_000 + number * 15_000, chunk(0))
     line.finish()
     assert line.leaps == []
     assert spans(line, "inbound") == (0, 0, 400)

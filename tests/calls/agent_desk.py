@@ -46,7 +46,7 @@ class KeepingPeer:
         self.closed.append(reason)
 
 
-class FakeAccount:
+class ScriptedAccount:
     """Twilio's REST API as far as a tool needs it: keeps what it is asked, and fails or waits as a test says."""
 
     def __init__(self) -> None:
@@ -85,7 +85,7 @@ class Desk:
     counters: Counters = field(default_factory=Counters)
     peer: KeepingPeer = field(default_factory=KeepingPeer)
     model: ScriptedModel = field(default_factory=ScriptedModel)
-    account: FakeAccount = field(default_factory=FakeAccount)
+    account: ScriptedAccount = field(default_factory=ScriptedAccount)
 
     def __post_init__(self) -> None:
         self.registry = Registry(keep_seconds=60, clock=self.clock, wall=lambda: 0.0, soon=lambda _: None)

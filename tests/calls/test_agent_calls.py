@@ -1,4 +1,4 @@
-"""Whole conversations with an agent, from Twilio's side, the model's and a subscriber's."""
+"""Whole conversations with an agent, as Twilio, the model and a subscriber see them."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ from tests.agents.lines import Follower, lines, read, words
 from tests.providers.openai_script import Model, Reply, overheard, recorded
 
 
-async def test_a_greeting_a_question_and_an_answer_read_as_they_were_said() -> None:
+async def test_a_greeting_a_question_and_an_answer_are_published_in_the_order_of_speaking() -> None:
     model = Model(replies=[Reply("Hello there friend."), Reply("They come on Friday.")], transcription_seconds=0.05)
     async with lines(model) as line:
         async with line.call() as (phone, follower):
@@ -59,7 +59,7 @@ async def test_a_real_voice_reaches_the_caller_to_the_byte() -> None:
     assert recorded("") in bytes(phone.playout.heard)
 
 
-async def test_a_caller_who_speaks_silences_the_agent_at_once_and_everyone_is_told_what_was_heard() -> None:
+async def test_a_caller_who_speaks_silences_the_agent_at_once_and_the_transcript_has_what_was_heard() -> None:
     tale = "one two three four five six seven eight nine ten eleven twelve"
     async with lines(Model(replies=[Reply(tale)])) as line:
         async with line.call() as (phone, follower):
@@ -98,7 +98,7 @@ async def test_a_caller_who_speaks_silences_the_agent_at_once_and_everyone_is_to
     assert interrupted["generated"] == pytest.approx(3.55, abs=0.06)
 
 
-async def test_what_still_comes_of_an_interrupted_answer_is_not_heard() -> None:
+async def test_what_still_comes_of_an_interrupted_answer_is_not_played() -> None:
     tale = " ".join(f"word{number}" for number in range(60))
     model = Model(replies=[Reply(tale)], delta_seconds=0.01, delta_ms=100)
     async with lines(model) as line:
@@ -177,7 +177,7 @@ async def test_a_telephone_that_sends_no_marks_back_is_followed_by_its_clock(mon
         await line.gone()
 
 
-async def test_words_said_before_the_session_is_ready_are_heard() -> None:
+async def test_words_said_before_the_session_is_ready_reach_the_model() -> None:
     late = asyncio.Event()
     model = Model(replies=[Reply("Yes.")], greets_late=late)
     async with lines(model, openai_greeting="") as line:
@@ -195,7 +195,7 @@ async def test_words_said_before_the_session_is_ready_are_heard() -> None:
         await line.gone()
 
 
-async def test_keys_are_told_to_everyone_and_answered_by_the_model() -> None:
+async def test_keys_are_published_and_answered_by_the_model() -> None:
     async with lines() as line:
         async with line.call() as (phone, follower):
             await line.listen(phone, lambda: line.talk.responses == 1 and phone.playout.now_ms > 1000 and phone.playout.waiting_ms == 0)
@@ -207,7 +207,7 @@ async def test_keys_are_told_to_everyone_and_answered_by_the_model() -> None:
         assert line.talk.errors == []
 
 
-async def test_who_listens_in_hears_both_sides_as_they_were() -> None:
+async def test_a_listener_hears_both_sides_as_they_were() -> None:
     async with lines(Model(replies=[Reply("Good morning, this is Maya.")], voice=recorded, delta_ms=333), listen=True) as line:
         async with line.call() as (phone, _):
             socket = await line.home.open("/client")

@@ -1,4 +1,4 @@
-"""How a call with an agent ends: nothing is left open, the caller hears something, and subscribers read why."""
+"""How a call with an agent ends: no session stays open, the caller hears something, and subscribers read why."""
 
 import asyncio
 import random
@@ -68,7 +68,7 @@ async def test_fifty_hang_ups_at_random_moments_leave_no_session_open() -> None:
         (Model(replies=[Reply(fails="server_error"), Reply(fails="server_error")]), {}, "could not answer: It failed."),
     ],
 )
-async def test_a_model_that_is_lost_is_told_and_the_call_goes_on_in_its_twiml(model: Model, fake: dict[str, Any], says: str) -> None:
+async def test_a_model_that_is_lost_is_published_and_the_call_goes_on_in_its_twiml(model: Model, fake: dict[str, Any], says: str) -> None:
     async with lines(model, fake=fake) as line:
         async with line.call() as (phone, follower):
             await line.listen(phone, lambda: False)
@@ -83,7 +83,7 @@ async def test_a_model_that_is_lost_is_told_and_the_call_goes_on_in_its_twiml(mo
     assert ended["reason"] == "agent-lost"
 
 
-async def test_a_session_that_is_refused_for_the_moment_is_opened_a_moment_later() -> None:
+async def test_a_session_that_is_refused_for_the_moment_is_opened_at_a_second_try() -> None:
     async with lines(Model(replies=[Reply("Hello.")]), fake={"script": Script(refuse=[503])}) as line:
         async with line.call() as (phone, follower):
             await line.listen(phone, lambda: line.talk.responses == 1)

@@ -196,6 +196,27 @@ async def test_those_who_listen_in_hear_both_sides_where_they_were_heard() -> No
     assert right.count(b"\x01") == 2400
 
 
+async def test_the_agents_voice_is_where_the_caller_heard_it_also_after_a_pause_and_in_pieces_of_any_size() -> None:
+    async with desk() as it:
+        listener = Listener()
+        it.record.live_audio.listeners[listener] = None
+        it.emit(ResponseStarted("r1"), *(AgentAudio("r1", "i1", b"\x01" * size) for size in (801, 799, 3, 797)))
+        for at_ms, name in ((120, "0:801"), (220, "0:1600"), (220, "0:1603"), (320, "0:2400")):
+            it.frames(at_ms - it.at_ms)
+            it.stream.mark(name)
+        it.frames(680)
+        it.emit(AgentAudioDone("r1", "i1"), AgentText("r1", "i1", "One."), ResponseEnded("r1", "completed"))
+        it.emit(*speech(200, "Two.", "i2", "r2"))
+        it.frames(220)
+        it.stream.mark("0:4000")
+        it.frames(780)
+        it.stream.stop()
+    right = b"".join(block[-1600:] for block in listener.blocks)[1::2]
+    assert right[:2400] == b"\x01" * 2400
+    assert right[8000:9600] == b"\x01" * 1600
+    assert right.count(b"\x01") == 4000
+
+
 async def test_an_agents_silence_is_no_audio_that_is_missing() -> None:
     async with desk() as it:
         it.frames(1000)
@@ -399,6 +420,25 @@ async def test_a_call_that_comes_back_goes_on_in_call_time_and_tells_the_pause_a
             ("inbound", 1.0, pytest.approx(10.0), "no stream"),
             ("outbound", 1.0, pytest.approx(10.0), "no stream"),
         ]
+
+
+async def test_a_time_below_zero_is_not_true_on_a_call_that_comes_back_either() -> None:
+    async with desk() as first:
+        first.frames(1000)
+        first.stream.stop()
+    async with Webhooks() as webhooks, asyncio.TaskGroup() as group:
+        again = Desk(now=first.now + 9.0)
+        again.registry, again.record = first.registry, first.record
+        again.begin(webhooks)
+        running = group.create_task(again.call.run())
+        await again.model.opened.wait()
+        again.emit(SessionReady())
+        again.frame(at_ms=-20)
+        again.frame(at_ms=0)
+        assert len(again.model.audio()) == 160
+        assert (again.call.amiss_bytes()["inbound", "dropped"], again.call.amiss_bytes()["inbound", "late"]) == (160, 0)
+        again.call.stop()
+        await running
 
 
 async def test_a_call_has_one_stream() -> None:

@@ -1,4 +1,4 @@
-"""A call that goes on without its agent: whom it is passed on to is heard on the same topic, and the call ends once."""
+"""A call that goes on without its agent: the person who takes over is transcribed on the same topic, and the call ends once."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -51,7 +51,7 @@ async def heard(line: Lines, call: PhoneCall, count: int) -> None:
         await asyncio.sleep(0.01)
 
 
-def told_once(events: list[dict[str, Any]]) -> None:
+def published_once(events: list[dict[str, Any]]) -> None:
     """One start by the agent, one by the stream after it, one end; and the words in the order in which they were said."""
     assert [event["type"] for event in events].count("call-ended") == 1
     first, second = (event for event in events if event["type"] == "call-started")
@@ -67,7 +67,7 @@ def told_once(events: list[dict[str, Any]]) -> None:
 
 
 @pytest.mark.parametrize("first", ["the answer", "the stop"])
-async def test_whom_an_agent_passes_a_call_on_to_is_heard_on_the_same_topic(first: str, tmp_path: Path) -> None:
+async def test_the_person_to_whom_an_agent_transfers_is_transcribed_on_the_same_topic(first: str, tmp_path: Path) -> None:
     async with desk(PASSES_ON, tmp_path) as (line, phone, follower, call):
         if first == "the stop":  # Twilio ends the agent's stream, and starts the next, before it answers
             call.connected = phone.hang_up
@@ -75,7 +75,7 @@ async def test_whom_an_agent_passes_a_call_on_to_is_heard_on_the_same_topic(firs
         await heard(line, call, 3)
         await call.hang_up()
         events = await follower.all()
-    told_once(events)
+    published_once(events)
     assert [each for each in read(events) if "word" not in each] == [
         "uses transfer", "desk: I pass you on.", "transfer: result", "ended: completed, complete",
     ]  # fmt: skip
@@ -96,10 +96,10 @@ async def test_a_stream_that_comes_before_the_agents_has_ended_takes_the_call_ov
         await call.updated.wait()
         await call.hang_up()
         events = await follower.all()
-    told_once(events)
+    published_once(events)
 
 
-async def test_the_callee_of_an_agent_that_was_lost_is_heard_too(tmp_path: Path) -> None:
+async def test_the_person_who_takes_over_from_a_lost_agent_is_transcribed_too(tmp_path: Path) -> None:
     model = Model(replies=[Reply("How can I help you?")], drop_after_ms=2500)
     async with desk(model, tmp_path) as (line, phone, follower, call):
         assert line.twilio is not None
@@ -112,7 +112,7 @@ async def test_the_callee_of_an_agent_that_was_lost_is_heard_too(tmp_path: Path)
         await heard(line, call, 3)
         await call.hang_up()
         events = await follower.all()
-    told_once(events)
+    published_once(events)
     assert any(each.startswith("colleague: outbound word") for each in read(events))
     assert [event["type"] for event in events].count("transcriber-lost") == 1
 
@@ -124,7 +124,7 @@ async def test_a_call_that_nobody_takes_over_ends_as_its_agent_left_it(tmp_path:
     assert read(events)[-1] == "ended: agent-lost, complete"
 
 
-async def test_a_stopping_hub_does_not_wait_for_who_takes_a_call_over(tmp_path: Path) -> None:
+async def test_a_stopping_hub_does_not_wait_for_a_call_to_be_taken_over(tmp_path: Path) -> None:
     async with desk(Model(drop_after_ms=500), tmp_path) as (line, phone, follower, _):
         await line.listen(phone, lambda: False)
         await line.home.state.calls.drain(0)

@@ -1,4 +1,4 @@
-"""`transcript-hub check` against set-ups that are broken on purpose: each cause is named, with Twilio's own code for it."""
+"""`transcript-hub check` against set-ups that are broken on purpose: the check names each cause, with Twilio's own code for it."""
 
 import asyncio
 import shutil
@@ -40,12 +40,12 @@ class Setup:
         self.folder = folder
         self.chain, self.key = make(folder)
         self.believed = folder / "believed.pem"
-        """Who this machine believes."""
+        """The authorities that this machine trusts."""
         self.port = free_port(0)
         self.twilio_token = TOKEN
 
     def believe(self) -> None:
-        """Have this machine believe the certificate that is served now."""
+        """Have this machine trust the certificate that is served now."""
         shutil.copy(self.chain, self.believed)
 
     async def check(
@@ -103,6 +103,7 @@ async def test_a_sound_setup_passes_before_the_first_start(setup: Setup) -> None
     assert "no hub listens on 127.0.0.1 port" in lines["port"]
 
 
+@pytest.mark.engine
 async def test_and_beside_the_running_hub(setup: Setup) -> None:
     async with AsyncExitStack() as stack:
         lines: list[str] = []
@@ -115,6 +116,7 @@ async def test_and_beside_the_running_hub(setup: Setup) -> None:
         assert state.counters.malformed == 0
 
 
+@pytest.mark.engine
 async def test_without_a_public_address_the_rest_is_checked(setup: Setup) -> None:
     lines: list[str] = []
     assert await check(lambda: configured(port=setup.port), lines.append) == 0
@@ -129,7 +131,7 @@ async def test_a_hub_that_wants_tokens_is_tried_without_one(setup: Setup) -> Non
     assert "TwiML Bin" in lines["twiml"]
 
 
-async def test_a_hub_that_lets_everyone_in_is_remarked_upon(setup: Setup) -> None:
+async def test_a_hub_that_lets_everyone_in_gets_a_note(setup: Setup) -> None:
     code, lines = await setup.check(twilio_token="", open=True)
     assert code == 0
     assert lines["settings"].startswith("note")
@@ -164,8 +166,8 @@ async def test_3_a_port_that_another_program_has(setup: Setup) -> None:
     assert "is taken by another program" in lines["port"]
 
 
-async def test_4_a_name_that_leads_nowhere(setup: Setup) -> None:
-    await setup.fails("public address", "the name nowhere.invalid leads nowhere", "11210", public_url="https://nowhere.invalid")
+async def test_4_a_name_without_an_address(setup: Setup) -> None:
+    await setup.fails("public address", "the name nowhere.invalid has no address", "11210", public_url="https://nowhere.invalid")
 
 
 async def test_5_an_address_at_which_nobody_listens(setup: Setup) -> None:
@@ -207,10 +209,10 @@ async def test_10_plain_http_where_tls_should_be(setup: Setup) -> None:
     await setup.fails("public address", "does not speak TLS", "11220, on a stream 31910", public_url=f"https://127.0.0.1:{setup.port}")
 
 
-async def test_11_a_proxy_that_does_not_find_the_hub(setup: Setup) -> None:
+async def test_11_a_proxy_that_cannot_reach_the_hub(setup: Setup) -> None:
     nowhere = free_port(0)
     async with proxy(nowhere, setup.chain, setup.key) as url:
-        await setup.fails("public address", "answers 502: it does not find the hub", "11200", public_url=url)
+        await setup.fails("public address", "answers 502: it cannot reach the hub", "11200", public_url=url)
 
 
 async def test_12_something_else_that_answers(setup: Setup) -> None:
@@ -243,7 +245,7 @@ async def test_15_a_proxy_that_opens_sockets_and_carries_nothing(setup: Setup) -
 
     code, lines = await setup.check(told=cut)
     assert code == 1
-    assert "does not carry them" in lines["websocket"]
+    assert "carries no messages" in lines["websocket"]
     assert lines["websocket"].endswith("[Twilio shows 31921]")
 
 
@@ -272,16 +274,16 @@ async def test_19_a_running_hub_that_asks_for_no_token(setup: Setup) -> None:
         await setup.fails("signature", "without a token is let in", public_url=url, twilio_token="", secret=SECRET)
 
 
-async def test_20_twiml_that_somebody_changes_on_the_way(setup: Setup) -> None:
+async def test_20_twiml_that_a_proxy_changes(setup: Setup) -> None:
     await setup.fails(
-        "twiml", "the TwiML is no XML", "12100", told=lambda data: data.replace(b"</Response>", b"<Response/>")
+        "twiml", "the TwiML is not XML", "12100", told=lambda data: data.replace(b"</Response>", b"<Response/>")
     )  # as long as before: Content-Length still fits
     await setup.fails("twiml", "does not ask for both tracks", "31941", told=lambda data: data.replace(b'"both_tracks"', b'"all_tracks_"'))
 
 
 async def test_21_a_running_hub_with_another_public_address(setup: Setup) -> None:
     async with proxy(setup.port, setup.chain, setup.key) as url, already_running(setup, public_url="https://old.example.com", open=True):
-        await setup.fails("twiml", "streams elsewhere than HUB_PUBLIC_URL", "31920", public_url=url, twilio_token="", open=True)
+        await setup.fails("twiml", "names another address than HUB_PUBLIC_URL", "31920", public_url=url, twilio_token="", open=True)
 
 
 async def test_22_a_key_that_the_provider_does_not_take(setup: Setup) -> None:
@@ -311,7 +313,7 @@ async def test_26_a_provider_that_is_not_there(setup: Setup) -> None:
     await setup.fails("deepgram", "cannot be reached", deepgram_url=f"ws://127.0.0.1:{free_port(0)}")
 
 
-async def test_27_a_certificate_of_its_own_that_is_none(setup: Setup) -> None:
+async def test_27_a_certificate_file_that_does_not_exist(setup: Setup) -> None:
     code, lines = await setup.check(tls_cert=str(setup.folder / "nowhere.pem"), public_url="https://nowhere.invalid")
     assert code == 1
     assert "HUB_TLS_CERT" in lines["port"]
@@ -362,7 +364,7 @@ async def test_the_command_says_it_line_by_line_and_exits_1(setup: Setup) -> Non
     )
     out, err = await process.communicate()
     assert (process.returncode, err) == (1, b"")
-    assert b"FAIL  public address  the name nowhere.invalid leads nowhere" in out
+    assert b"FAIL  public address  the name nowhere.invalid has no address" in out
     assert b"canary" not in out
 
 

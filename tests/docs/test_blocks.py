@@ -47,7 +47,7 @@ def test_a_block_that_no_test_knows_would_fail() -> None:
 
 def test_every_readme_is_a_page() -> None:
     found = {str(path.relative_to(TOP)) for room in ("hub", "clients", "tests") for path in (TOP / room).rglob("*.md")}
-    found = {path for path in found if "node_modules" not in path}
+    found = {path for path in found if "node_modules" not in path and path != "tests/bench/speech/README.md"}  # a recording's licence
     assert found | {"README.md", "CHANGELOG.md"} == set(TITLES)
 
 

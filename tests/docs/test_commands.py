@@ -151,9 +151,9 @@ async def check(line: str, shell: Shell) -> None:
 
 
 async def serve(line: str, shell: Shell) -> None:
-    from clients.commands.demo import free_port
+    from tests.bench.load import free_port
 
-    port = free_port(0)
+    port = free_port()
     shell.variables |= {"HUB_PORT": str(port), "HUB_PUBLIC_URL": "", "DEEPGRAM_API_KEY": "k"}
     process = await shell.start(line)
     assert process.stderr is not None

@@ -4,7 +4,6 @@ import asyncio
 import html
 import re
 import textwrap
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -13,8 +12,9 @@ import msgspec
 import pytest
 from dotenv import dotenv_values
 
-from hub import config, tokens
+from hub import tokens
 from hub.agents.webhooks import sign
+from hub.vendors.registered import REGISTERED
 from tests.agents.lines import lines
 from tests.agents.servers import SECRET as TOOL_SECRET
 from tests.agents.servers import Hook, serving
@@ -60,6 +60,9 @@ async def test_the_python_examples(capsys: pytest.CaptureFixture[str]) -> None:
     assert forged["genuine"] is False
 
 
+SETTINGS_KNOWN = {row.split("`")[1] for row in REGISTERED.setting_rows()[2:]}
+
+
 @pytest.mark.parametrize("block", SETTINGS, ids=str)
 def test_the_settings_in_an_example_are_settings(block: Block, tmp_path: Path) -> None:
     """A wrong value, or a setting that there is not, would stop the hub. `DOMAIN` is compose's own, which makes the address of it."""
@@ -67,22 +70,22 @@ def test_the_settings_in_an_example_are_settings(block: Block, tmp_path: Path) -
     file.write_text(block.text)
     names = set(dotenv_values(file))
     composed = {"HUB_PUBLIC_URL": f"https://{dotenv_values(file)['DOMAIN']}"} if "DOMAIN" in names else {}
-    loaded = config.load(composed, file)
-    assert names - {"DOMAIN"} <= {each.metadata["name"] for each in fields(config.Config)}
+    loaded = REGISTERED.load(composed, file)
+    assert names - {"DOMAIN"} <= SETTINGS_KNOWN
     assert loaded.public_url == "https://hub.example.com"
     assert loaded.proof == ("signature" if "TWILIO_AUTH_TOKEN" in names else "token")
 
 
 def test_the_example_file_of_settings_has_settings(tmp_path: Path) -> None:
     """Each line of .env.example is a comment, and a line of settings behind its # is one that the hub takes."""
-    known = {each.metadata["name"] for each in fields(config.Config)} | {"DOMAIN"}
+    known = SETTINGS_KNOWN | {"DOMAIN"}
     offered = re.findall(r"^#([A-Z_]+)=(.*)$", (TOP / ".env.example").read_text(), re.MULTILINE)
     assert len(offered) > 10
     assert {name for name, _ in offered} <= known
     given = {name: value or "a-value-of-at-least-thirty-two-characters" for name, value in offered if name != "DOMAIN"}
     given |= {"TWILIO_ACCOUNT_SID": "AC" + "0" * 32}
     (tmp_path / ".env").write_text("".join(f'{name}="{value}"\n' for name, value in given.items()))
-    assert config.load({}, tmp_path / ".env").fallback == "local"
+    assert REGISTERED.load({}, tmp_path / ".env").fallback == "local"
 
 
 async def test_the_json_on_the_agents_page_is_what_a_webhook_is_told(tmp_path: Path) -> None:

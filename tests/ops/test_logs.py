@@ -65,6 +65,34 @@ def test_secrets_are_in_no_line_of_any_logger(kind: type[Text | Json]) -> None:
     assert "in vain" in line  # what is too short to be a secret hides no words
 
 
+@pytest.mark.parametrize(("secret", "hidden"), [("1234567", False), ("12345678", True)])
+def test_a_secret_is_hidden_from_eight_characters_on(secret: str, hidden: bool) -> None:
+    assert (secret not in Text([secret]).format(record("key %s", secret))) == hidden
+
+
+def test_a_line_that_names_its_own_call_is_about_that_one() -> None:
+    token = logs.call.set("CA-of-the-task")
+    try:
+        assert "call=CA-of-the-line " in Text().format(record(call="CA-of-the-line"))
+        assert "call=CA-of-the-task " in Text().format(record())
+    finally:
+        logs.call.reset(token)
+
+
+def test_a_library_that_logs_whole_requests_is_limited_to_warnings() -> None:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        logs.set_up("debug", "text")
+        assert logging.getLogger("hub.anything").isEnabledFor(logging.DEBUG)
+        for name in logs.TALKATIVE:
+            assert not logging.getLogger(name).isEnabledFor(logging.INFO)
+            assert logging.getLogger(name).isEnabledFor(logging.WARNING)
+    finally:
+        logging.captureWarnings(False)
+        root.handlers[:], root.level = handlers, level
+
+
 def test_every_secret_of_the_settings_is_known() -> None:
     config = configured(secret="one", deepgram_key="two", assemblyai_key="three", twilio_token="old, new")
     assert {"one", "two", "three", "old", "new"} <= set(config.secrets)

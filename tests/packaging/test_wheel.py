@@ -14,8 +14,6 @@ from packaging.requirements import Requirement
 TOP = Path(__file__).parents[2]
 BUILD = "import sys; from setuptools import build_meta as b; out = sys.argv[1]; print(b.build_wheel(out), b.build_sdist(out))"
 
-pytestmark = pytest.mark.timeout(90)  # setuptools writes and reads every file some times over
-
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:

@@ -1,4 +1,4 @@
-"""A provider that does what one test wants of it, and what the vendors' messages look like that it says."""
+"""A provider that does what one test wants of it, and the vendors' messages that it sends."""
 
 import json
 import ssl

@@ -52,15 +52,15 @@ def _mixed(url: str, context: SessionContext) -> Transcriber:
 
 @dataclass(frozen=True)
 class Vendor:
-    """One way to have a call transcribed by somebody else."""
+    """One way in which a vendor transcribes a call."""
 
     name: str
     fake: type[FakeProvider]
     _open: Callable[[str, SessionContext], Transcriber]
     sessions: int = 1
-    """Connections a call."""
+    """Connections per call."""
     mixes: bool = False
-    """Whether both tracks travel as one, so that nobody can be told apart who speaks at the same time."""
+    """Whether both tracks travel as one, so that two people who speak at the same time cannot be told apart."""
 
     def open(
         self, url: str, counters: ProviderCounters | None = None, *, limits: SessionLimits = HURRY, clock: Clock = time.monotonic
@@ -76,7 +76,7 @@ MIXED = Vendor("assemblyai mixed", FakeAssemblyAI, _mixed, mixes=True)
 
 
 def sessions(transcriber: Transcriber) -> tuple[Any, ...]:
-    """Return the sessions that one call's transcriber holds: one a connection."""
+    """Return the sessions of one call's transcriber: one per connection."""
     return transcriber.sessions if isinstance(transcriber, AssemblyAITracks) else (transcriber,)
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import msgspec
 
 from hub.errors import Lagged
-from hub.events import Dtmf, Durable, Final, Interim
+from hub.events import Dtmf, Durable, Final, Interim, Position
 from hub.topics.audience import Following
-from hub.topics.log import LOG_BYTES, Position
+from hub.topics.log import LOG_BYTES
 from hub.topics.outbox import Outbox, Rounds
 from hub.topics.topic import Topic
 from hub.web.frames import text_frame

@@ -2,8 +2,8 @@
 
 import pytest
 
+from hub.events import Position
 from hub.topics.audience import SLICE, Following
-from hub.topics.log import Position
 from hub.topics.outbox import FREE_BYTES
 from tests.topics.audience import Peer, Socket, Town
 

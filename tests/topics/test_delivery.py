@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
 from hub.calls.publisher import Publisher
-from hub.events import Dtmf, Final, Interim, TranscriberName
+from hub.events import Dtmf, Final, Interim, Position, TranscriberName
 from hub.topics.audience import Following
-from hub.topics.log import LOG_BYTES, Position
+from hub.topics.log import LOG_BYTES
 from hub.topics.outbox import FREE_BYTES, Rounds
 from hub.topics.registry import Record, Registry
 from hub.topics.topic import Topic

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from hub.errors import Lagged
-from hub.events import Dtmf
-from hub.topics.log import Log, Position
+from hub.events import Dtmf, Position
+from hub.topics.log import Log
 from hub.topics.reading import read
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from hub.events import Position
 from hub.topics.audience import SLICE
-from hub.topics.log import Position
 from tests.topics.audience import Town
 
 

@@ -1,4 +1,4 @@
-"""Who transcribes when the first one cannot: another hears what was not settled, or it is told what nobody heard."""
+"""The fallback: it gets the audio that the first transcriber did not settle. Without one, the audio that nobody transcribed is reported."""
 
 import asyncio
 
@@ -22,7 +22,7 @@ def block(tenth: int, inbound: bytes = SOUND, outbound: bytes = SOUND) -> Block:
 
 
 class Failing(ScriptedTranscriber):
-    """Fails when told to; what it did not settle is `left`."""
+    """Fails when `fails` is set; `left` is the audio that it did not settle."""
 
     def __init__(self, provider: str) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ def test_it_is_a_transcriber() -> None:
 
 
 @pytest.mark.parametrize("complete", [True, False])
-async def test_nothing_happens_while_the_first_one_works(complete: bool) -> None:
+async def test_the_fallback_stays_unused_while_the_first_one_works(complete: bool) -> None:
     first = ScriptedTranscriber()
     first.complete = complete
     fallback = Fallback(first, None)
@@ -64,7 +64,7 @@ async def test_nothing_happens_while_the_first_one_works(complete: bool) -> None
     assert fallback.unsettled() == first.blocks
 
 
-async def test_the_second_one_hears_what_the_first_did_not_settle_and_goes_on() -> None:
+async def test_the_fallback_gets_the_audio_that_the_first_one_did_not_settle_and_goes_on() -> None:
     first, second = Failing("deepgram"), ScriptedTranscriber()
     fallback = Fallback(first, lambda: second)
     async with running(fallback) as (reports, run):
@@ -83,7 +83,7 @@ async def test_the_second_one_hears_what_the_first_did_not_settle_and_goes_on() 
     assert len(reports) == 3
 
 
-async def test_a_call_that_is_over_is_finished_for_the_second_one_too() -> None:
+async def test_a_call_that_is_over_is_finished_for_the_fallback_too() -> None:
     first, second = Failing("deepgram"), ScriptedTranscriber()
     fallback = Fallback(first, lambda: second)
     fallback.push(block(0))
@@ -96,7 +96,7 @@ async def test_a_call_that_is_over_is_finished_for_the_second_one_too() -> None:
 
 
 @pytest.mark.parametrize("second", [None, Failing])
-async def test_without_anybody_left_the_reason_is_told_once_and_at_the_end_what_it_cost(second: type[Failing] | None) -> None:
+async def test_without_a_fallback_the_reason_is_reported_once_and_the_gaps_at_the_end(second: type[Failing] | None) -> None:
     first, last = Failing("deepgram"), Failing("assemblyai")
     fallback = Fallback(first, (lambda: last) if second else None)
     async with running(fallback) as (reports, run):
@@ -120,7 +120,7 @@ async def test_without_anybody_left_the_reason_is_told_once_and_at_the_end_what_
     assert [report for report in reports if isinstance(report, NotTranscribed)] == [NotTranscribed("inbound", 0.15, 0.4, "no transcriber")]
 
 
-async def test_a_track_that_nobody_is_on_is_not_missed_and_one_that_speaks_later_is_from_then_on() -> None:
+async def test_a_silent_track_is_no_gap_and_a_track_that_speaks_later_is_one_from_there_on() -> None:
     first = Failing("deepgram")
     first.fails.set()
     fallback = Fallback(first, None)
@@ -133,7 +133,7 @@ async def test_a_track_that_nobody_is_on_is_not_missed_and_one_that_speaks_later
     assert [report for report in reports if isinstance(report, NotTranscribed)] == [NotTranscribed("outbound", 0.3, 0.5, "no transcriber")]
 
 
-async def test_a_transcriber_this_hub_does_not_have_says_so_and_its_audio_goes_to_the_default() -> None:
+async def test_a_transcriber_that_this_hub_does_not_have_refuses_and_its_audio_goes_to_the_default() -> None:
     second = ScriptedTranscriber()
     fallback = Fallback(Refusing("siri", "is no transcriber of this hub"), lambda: second)
     fallback.push(block(0))
@@ -145,7 +145,7 @@ async def test_a_transcriber_this_hub_does_not_have_says_so_and_its_audio_goes_t
     assert reports == [Lost("siri", "is no transcriber of this hub", 0), Switched("scripted", "is no transcriber of this hub", 0)]
 
 
-async def test_cancelling_reaches_whoever_transcribes_now() -> None:
+async def test_cancelling_reaches_the_transcriber_that_works_now() -> None:
     first, second = Failing("deepgram"), ScriptedTranscriber()
     first.fails.set()
     fallback = Fallback(first, lambda: second)
@@ -155,7 +155,7 @@ async def test_cancelling_reaches_whoever_transcribes_now() -> None:
     assert second.cancelled
 
 
-async def test_a_bug_is_not_taken_for_a_refusal() -> None:
+async def test_a_bug_is_not_treated_as_a_refusal() -> None:
     class Broken(ScriptedTranscriber):
         async def run(self, hear: OnReport) -> bool:
             raise ZeroDivisionError

@@ -1,4 +1,4 @@
-"""Audio that may have to be heard again: nothing is lost in silence, nothing settled is said twice, and memory has a bound."""
+"""The replay buffer: no audio is lost without a report, no settled audio is sent twice, and memory has a bound."""
 
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -13,7 +13,7 @@ from hub.transcribers.replay import AudioClock, ReplayBuffer
 
 SOUND = b"\x01"
 UNIT_MS = 20
-"""Everything in these tests happens at multiples of this."""
+"""All times in these tests are multiples of this."""
 
 
 def block(start_ms: float, length_ms: float = 100.0) -> Block:
@@ -29,7 +29,7 @@ def filled(*starts_ms: float, bound_ms: float = 60_000.0) -> ReplayBuffer:
 
 
 def sent(replay: ReplayBuffer, now: float = 0.0) -> list[Block]:
-    """Send all that is due."""
+    """Send every block that is due."""
     blocks = []
     while replay.has_more:
         blocks.append(replay.next(now))
@@ -40,7 +40,7 @@ def starts(blocks: list[Block]) -> list[float]:
     return [each.start_ms for each in blocks]
 
 
-def test_blocks_go_out_once_and_in_order() -> None:
+def test_blocks_are_sent_once_and_in_order() -> None:
     replay = filled(0, 100, 200)
     assert starts(sent(replay)) == [0, 100, 200]
     assert sent(replay) == []
@@ -48,7 +48,7 @@ def test_blocks_go_out_once_and_in_order() -> None:
     assert starts(sent(replay)) == [300]
 
 
-def test_after_a_break_everything_unsettled_goes_out_again() -> None:
+def test_after_a_break_everything_unsettled_is_sent_again() -> None:
     replay = filled(0, 100, 200)
     sent(replay)
     for track in TRACKS:
@@ -57,7 +57,7 @@ def test_after_a_break_everything_unsettled_goes_out_again() -> None:
     assert starts(sent(replay)) == [100, 200]
 
 
-def test_a_settled_track_is_silent_in_what_goes_out_again() -> None:
+def test_a_settled_track_is_silent_in_what_is_sent_again() -> None:
     replay = filled(0, 100)
     sent(replay)
     replay.settle("inbound", 140)
@@ -115,7 +115,7 @@ def test_words_of_audio_that_was_dropped_after_it_was_sent_still_count() -> None
     assert replay.take_lost() == []
 
 
-def test_losses_are_told_in_order_however_they_came_about() -> None:
+def test_losses_are_reported_in_order_whatever_caused_them() -> None:
     replay = ReplayBuffer(TRACKS, 200)
     for at in (0, 100):
         replay.push(block(at))
@@ -136,7 +136,7 @@ def test_a_leap_of_the_streams_clock_costs_no_audio_and_is_no_loss() -> None:
     ]  # fmt: skip
 
 
-def test_all_is_settled_when_nothing_is_left_to_hear() -> None:
+def test_all_is_settled_when_no_audio_waits_for_its_words() -> None:
     replay = ReplayBuffer(TRACKS, 60_000)
     assert replay.is_settled
     replay.push(block(0))
@@ -147,7 +147,7 @@ def test_all_is_settled_when_nothing_is_left_to_hear() -> None:
     assert replay.is_settled
 
 
-def test_a_ring_of_one_track_leaves_the_other_alone() -> None:
+def test_a_buffer_of_one_track_leaves_the_other_alone() -> None:
     replay = ReplayBuffer(("outbound",), 60_000)
     replay.push(block(0))
     sent(replay)
@@ -232,7 +232,7 @@ steps = st.lists(
 
 
 @given(steps)
-def test_any_interleaving_loses_nothing_unannounced_and_replays_nothing_settled(story: list[tuple[object, ...]]) -> None:
+def test_any_interleaving_loses_nothing_unreported_and_sends_nothing_settled_again(story: list[tuple[object, ...]]) -> None:
     account = Account(ReplayBuffer(TRACKS, bound_ms=400))
     for step in story:
         match step:

@@ -1,4 +1,4 @@
-"""One session over connections that come and go: what is told meanwhile, and how it ends."""
+"""One session over connections that come and go: what it reports meanwhile, and how it ends."""
 
 import asyncio
 import time
@@ -13,21 +13,22 @@ from hub.errors import ProviderError
 from hub.ops.counters import ProviderCounters
 from hub.transcribers.transcriber import Lost, Restored
 from hub.transcribers.utterances import NotTranscribed, Recognized
+from hub.vendors.deepgram.wire import CLOSE_STREAM, KEEP_ALIVE
 from tests.providers.fake_assemblyai import FakeAssemblyAI
 from tests.providers.fake_deepgram import FakeDeepgram
-from tests.providers.puppet import METADATA, answer, puppet, results
+from tests.providers.puppet import BEGIN, METADATA, TERMINATION, answer, puppet, results
 from tests.providers.script import Script, said
-from tests.providers.vendors import DEEPGRAM, HURRY, SEPARATE, Vendor, call_of
+from tests.providers.vendors import DEEPGRAM, HURRY, MIXED, SEPARATE, Vendor, call_of
 from tests.transcribers.runs import CALL, CALLEE, CALLER, VENDORS, push, running, texts, told, transcribed, until, words
 
 IMPATIENT = replace(HURRY, last_words_seconds=0.3, last_words_most_seconds=1.0)
 
 
 class TestLosses:
-    """What subscribers are told while a provider comes and goes."""
+    """What is reported while a provider comes and goes."""
 
     @VENDORS
-    async def test_one_loss_and_one_return_however_many_tries_lie_between(self, vendor: Vendor) -> None:
+    async def test_one_loss_and_one_return_however_many_attempts_lie_between(self, vendor: Vendor) -> None:
         refusals: list[int | None] = [None, *[503 if vendor is DEEPGRAM else 1013] * 6]
         counters = ProviderCounters()
         async with vendor.fake(Script(refuse=refusals, drop_after_bytes=[4000])) as fake:
@@ -49,12 +50,52 @@ class TestLosses:
         assert lost == Lost("deepgram", "did not answer the handshake within 0 s", 1)
         assert told(reports, Restored) == [Restored("deepgram", "connected again", 3)]
 
-    async def test_both_sessions_of_a_call_are_one_provider_to_those_who_listen(self) -> None:
+    async def test_both_sessions_of_a_call_are_one_provider_to_subscribers(self) -> None:
         async with FakeAssemblyAI(Script(drop_after_bytes=[4000, 8000, None, 4000])) as fake:
             reports, _ = await transcribed(SEPARATE.open(fake.url), CALL)
         changes = [report for report in reports if not isinstance(report, Recognized)]
         assert [type(change) for change in changes] in ([Lost, Restored], [Lost, Restored] * 2)
         assert words(reports) == texts(CALLER)
+
+    async def test_a_session_that_is_accepted_twice_began_once(self) -> None:
+        async def begin_twice(socket: ServerConnection) -> None:
+            await socket.send(BEGIN)
+            await socket.send(BEGIN)
+            await answer(socket, TERMINATION)
+
+        counters = ProviderCounters()
+        async with puppet(begin_twice) as url:
+            _, complete = await transcribed(MIXED.open(url, counters), CALL[:10])
+        assert complete
+        assert sum(counters.handshake_seconds.counts) == 1
+
+    async def test_a_provider_that_ends_the_session_unasked_has_not_recognized_everything(self) -> None:
+        """Deepgram sends its last message also after a time-out of its own."""
+        heard = bytearray()
+        visits = 0
+
+        async def end_at_once(socket: ServerConnection) -> None:
+            nonlocal visits
+            visits += 1
+            if visits == 1:
+                await socket.send(METADATA)
+                await socket.close()
+                return
+            async for message in socket:
+                if isinstance(message, bytes):
+                    heard.extend(message)
+                else:
+                    await socket.send(METADATA)
+
+        async with puppet(end_at_once) as url:
+            transcriber = DEEPGRAM.open(url)
+            async with running(transcriber) as (reports, run):
+                push(transcriber, CALL)
+                await until(lambda: bool(told(reports, Restored)))
+                transcriber.finish()
+        assert run.result() is True
+        assert told(reports, Lost)[0].reason.startswith("hung up before the end (1000)")
+        assert bytes(heard) == b"".join(block.stereo() for block in CALL)
 
     async def test_audio_that_could_not_be_kept_ends_the_utterance_and_is_a_gap(self) -> None:
         async with FakeDeepgram(Script(drop_after_bytes=[12_800], hang_handshake_seconds=[0, 0.3])) as fake:
@@ -92,7 +133,7 @@ class TestLosses:
 
 
 class TestTheEnd:
-    """How long a call that is over waits for its last words."""
+    """How long a session whose audio is finished waits for its last words."""
 
     @VENDORS
     async def test_a_provider_that_never_answers_is_given_up_and_what_it_did_not_say_is_a_gap(self, vendor: Vendor) -> None:
@@ -125,6 +166,14 @@ class TestTheEnd:
         assert run.result() is True
         assert words(reports) == texts(CALLER)
 
+    async def test_once_the_audio_is_finished_no_wait_between_attempts_is_long(self) -> None:
+        """The back-off is an hour: only `hurry_seconds` can end the wait before the test's own time is up."""
+        async with FakeDeepgram(Script(refuse=[503])) as fake:
+            limits = replace(HURRY, backoff=Backoff(3600.0, 3600.0), hurry_seconds=0.01)
+            reports, complete = await transcribed(DEEPGRAM.open(fake.url, limits=limits), CALL)
+        assert complete
+        assert words(reports) == texts(CALLER)
+
     async def test_a_provider_that_talks_without_end_is_given_up_too(self) -> None:
         async def talk(socket: ServerConnection) -> None:
             while True:
@@ -134,6 +183,73 @@ class TestTheEnd:
         async with puppet(talk) as url:
             _, complete = await transcribed(DEEPGRAM.open(url, limits=IMPATIENT), CALL)
         assert not complete
+
+    @pytest.mark.parametrize(("speaks_at", "complete"), [(109.0, True), (101.0, False)])
+    async def test_each_word_that_comes_extends_the_wait_for_the_last_ones(self, speaks_at: float, complete: bool) -> None:
+        """The audio ends at second 100, and the limit is 10 s without a word: at second 115 only a word after second 105 helps."""
+        now, looks, may_speak, may_end = 100.0, 0, asyncio.Event(), asyncio.Event()
+
+        def clock() -> float:
+            nonlocal looks
+            looks += 1
+            return now
+
+        async def speak_late(socket: ServerConnection) -> None:
+            await may_speak.wait()
+            await socket.send(results("well", 0.0, 0.2, final=False))
+            await may_end.wait()
+            await socket.send(METADATA)
+
+        async with puppet(speak_late) as url:
+            limits = replace(HURRY, last_words_seconds=10.0, last_words_most_seconds=30.0)
+            transcriber = DEEPGRAM.open(url, limits=limits, clock=clock)
+            async with running(transcriber) as (reports, run):
+                push(transcriber, CALL[:10])
+                transcriber.finish()
+                await until(lambda: bool(transcriber._connection and transcriber._connection.ended_at))  # type: ignore[attr-defined]
+                now = speaks_at
+                may_speak.set()
+                await until(lambda: bool(told(reports, Recognized)))
+                now = 115.0
+                before = looks
+                await until(lambda: run.done() or looks > before + 30)  # some ticks
+                may_end.set()
+        assert run.result() is complete
+
+    async def test_nothing_is_sent_after_the_end_message(self) -> None:
+        """Not the end message again, and no keep-alive, though one is due at every tick."""
+        messages: list[str] = []
+        looks, may_end = 0, asyncio.Event()
+
+        def clock() -> float:
+            nonlocal looks
+            looks += 1
+            return time.monotonic()
+
+        async def listen(socket: ServerConnection) -> None:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(keep(socket))
+                await may_end.wait()
+                await socket.send(METADATA)
+
+        async def keep(socket: ServerConnection) -> None:
+            async for message in socket:
+                if isinstance(message, str):
+                    messages.append(message)
+
+        async with puppet(listen) as url:
+            transcriber = DEEPGRAM.open(url, limits=replace(HURRY, keep_alive_seconds=0.0), clock=clock)
+            async with running(transcriber) as (_, run):
+                push(transcriber, CALL[:10])
+                await until(lambda: len(messages) > 2)
+                transcriber.finish()
+                await until(lambda: messages[-1] == CLOSE_STREAM)
+                before = looks
+                await until(lambda: looks > before + 30)  # some ticks
+                may_end.set()
+        assert run.result() is True
+        assert messages.index(CLOSE_STREAM) == len(messages) - 1
+        assert set(messages[:-1]) == {KEEP_ALIVE}
 
     async def test_words_that_come_late_are_waited_for(self) -> None:
         async with FakeDeepgram(Script(last_words_delay_seconds=0.2)) as fake:
@@ -158,7 +274,7 @@ class TestTheEnd:
         assert not told(reports, Lost)
         assert {heard.track for heard in told(reports, Recognized) if heard.closes} == set(TRACKS)
 
-    async def test_unsettled_words_are_not_taken_back_by_the_providers_goodbye(self) -> None:
+    async def test_the_providers_last_message_does_not_withdraw_unsettled_words(self) -> None:
         async def forget(socket: ServerConnection) -> None:
             await socket.send(results("well", 0.0, 0.2, final=False))
             await answer(socket, METADATA)
@@ -167,3 +283,44 @@ class TestTheEnd:
             reports, complete = await transcribed(DEEPGRAM.open(url), CALL[:10])
         assert complete
         assert [(heard.track, heard.text) for heard in told(reports, Recognized)] == [("inbound", "well"), ("outbound", "")]
+
+
+class TestAttempts:
+    """Which connections begin the count of attempts, and so the waits between them, anew."""
+
+    @pytest.mark.parametrize(
+        ("speaks", "lives_seconds", "attempt"),
+        [
+            pytest.param(True, 10.0, 1, id="one that spoke and lived for as long as a stable one"),
+            pytest.param(True, 9.9, 2, id="not one that spoke and broke sooner"),
+            pytest.param(False, 1000.0, 2, id="not one that lived for long and never said anything"),
+        ],
+    )
+    async def test_a_connection_that_was_no_part_of_the_trouble(self, speaks: bool, lives_seconds: float, attempt: int) -> None:
+        now, visits, may_speak, may_break = [100.0], 0, asyncio.Event(), asyncio.Event()
+
+        async def break_twice(socket: ServerConnection) -> None:
+            nonlocal visits
+            visits += 1
+            if visits == 2:
+                await may_speak.wait()
+                if speaks:
+                    await socket.send(results("hello", 0.0, 0.2, final=False))
+                await may_break.wait()
+            if visits < 3:
+                socket.transport.abort()
+
+        async with puppet(break_twice) as url:
+            transcriber = DEEPGRAM.open(url, limits=replace(HURRY, stable_seconds=10.0), clock=lambda: now[0])
+            async with running(transcriber) as (reports, run):
+                push(transcriber, CALL[:5])
+                await until(lambda: bool(told(reports, Restored)))
+                now[0] = 101.0
+                may_speak.set()
+                await until(lambda: not speaks or bool(told(reports, Recognized)))
+                now[0] = 100.0 + lives_seconds
+                may_break.set()
+                await until(lambda: len(told(reports, Restored)) == 2)
+                run.cancel()
+        assert [lost.attempt for lost in told(reports, Lost)] == [1, attempt]
+        assert [restored.attempt for restored in told(reports, Restored)] == [1, attempt]

@@ -54,7 +54,7 @@ def test_silence_makes_no_events() -> None:
     assert transcript.fold(heard("", settled=True, closes=True)) is None
 
 
-def test_an_interim_that_was_taken_back_still_gets_its_final() -> None:
+def test_an_interim_that_was_withdrawn_still_gets_its_final() -> None:
     transcript = Utterances("CA1")
     assert isinstance(transcript.fold(heard("uh")), Interim)
     final = transcript.fold(heard("", settled=True, closes=True))
@@ -62,7 +62,7 @@ def test_an_interim_that_was_taken_back_still_gets_its_final() -> None:
     assert final.text == ""
 
 
-def test_the_same_text_is_told_once() -> None:
+def test_the_same_text_makes_one_interim() -> None:
     transcript = Utterances("CA1")
     assert transcript.fold(heard("so")) is not None
     assert transcript.fold(heard("so", end=1.5)) is None

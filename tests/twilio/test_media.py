@@ -101,6 +101,21 @@ def test_a_start_that_cannot_be_served_is_refused(change: dict[str, object], say
         TwilioStream().receive(json.dumps(message))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        start().replace("audio/x-mulaw", "spoken words " * 1000),
+        start().replace('"inbound"', '"' + "spoken words " * 1000 + '"'),
+        media("spoken words " * 1000, 0),
+        start(call="spoken words " * 1000),
+    ],
+)
+def test_an_error_repeats_only_the_beginning_of_an_unexpected_value(text: str) -> None:
+    with pytest.raises(WireError) as refusal:
+        (TwilioStream() if '"start"' in text else streaming()).receive(text)
+    assert len(str(refusal.value)) < 250
+
+
 def test_audio_after_stop_is_ignored() -> None:
     wire = streaming()
     wire.receive(stop())

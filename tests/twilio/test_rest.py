@@ -97,6 +97,21 @@ async def test_a_call_of_a_subaccount_is_asked_for_there_and_a_malformed_account
         assert [path.split("/")[3] for _, path, _ in twilio.asked] == [other, ACCOUNT]
 
 
+async def test_a_call_sid_that_is_not_twilios_is_not_put_into_an_address() -> None:
+    async with opened() as (twilio, account, _):
+        for call_sid in ("../../secrets", "demo-1", "CA" + "f" * 31, ""):
+            assert await account.find(ACCOUNT, call_sid) is None
+        assert twilio.asked == []
+
+
+async def test_only_404_means_that_there_is_no_such_call() -> None:
+    async with opened() as (twilio, account, call):
+        for status in (400, 401, 403, 410):
+            twilio.trouble = [status]
+            with pytest.raises(AccountError):
+                await account.find(ACCOUNT, call.sid)
+
+
 def test_an_end_that_twilio_writes_as_no_date_is_unknown() -> None:
     assert CallFacts(status="completed", end_time="Sat, 21 Nov 2026 10:00:00 +0000").ended_at == 1_795_255_200.0
     assert CallFacts(status="completed", end_time="soon").ended_at is None

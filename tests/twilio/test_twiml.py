@@ -11,7 +11,7 @@ from hub import tokens
 from hub.__main__ import main
 from hub.config import Config
 from hub.errors import OverlongParameter
-from hub.twilio.twiml import answer, bin_text, bin_text_by_agent, invite
+from hub.twilio.twiml import answer, bin_text, bin_text_by_agent, invite, labels
 from tests.docs.pages import blocks, the_block
 
 PUBLIC, SECRET, CALL = "https://hub.example.com", "s" * 32, "CA" + "1" * 32
@@ -106,6 +106,12 @@ def test_parameters_are_escaped_and_too_long_ones_refused() -> None:
     invite(config, CALL, {"k": "x" * 498})
     with pytest.raises(OverlongParameter, match=r"^k is too long"):
         invite(config, CALL, {"k": "x" * 499})
+
+
+def test_the_far_end_is_the_caller_or_the_person_whom_twilio_called() -> None:
+    assert labels("inbound") == labels("") == {"inboundTrackLabel": "caller", "outboundTrackLabel": "agent"}
+    for direction in ("outbound-api", "outbound-dial"):
+        assert labels(direction) == {"inboundTrackLabel": "callee", "outboundTrackLabel": "agent"}
 
 
 def test_a_parameter_named_token_is_not_passed_on() -> None:

@@ -17,7 +17,7 @@ from tests.providers.vendors import CLASSIC, MIXED, SEPARATE, call_of, sessions
 from tests.transcribers.runs import CALL, CALLER, push, running, texts, told, transcribed, until, words
 
 
-async def test_a_backlog_that_is_still_to_be_heard_is_not_taken_for_silence() -> None:
+async def test_a_backlog_that_is_not_processed_yet_is_not_settled_as_silence() -> None:
     early = said("this was said a minute ago", 1.0)
     async with FakeAssemblyAI(Script(slow_seconds=0.3)) as fake:
         transcriber = SEPARATE.open(fake.url)
@@ -29,7 +29,7 @@ async def test_a_backlog_that_is_still_to_be_heard_is_not_taken_for_silence() ->
     assert words(reports) == texts(early)
 
 
-async def test_silence_does_not_fill_the_ring() -> None:
+async def test_silence_does_not_fill_the_replay_buffer() -> None:
     began = time.monotonic()
     async with FakeAssemblyAI() as fake:
         transcriber = MIXED.open(fake.url, clock=lambda: began + (time.monotonic() - began) * 100)
@@ -43,7 +43,7 @@ async def test_silence_does_not_fill_the_ring() -> None:
     assert not told(reports, NotTranscribed)
 
 
-async def test_a_turn_without_its_formatted_end_is_told_when_the_next_begins_or_the_session_ends() -> None:
+async def test_a_turn_without_its_formatted_end_is_reported_when_the_next_begins_or_the_session_ends() -> None:
     async def hasty(socket: ServerConnection) -> None:
         await socket.send(BEGIN)
         await answer(socket, turn("one", (100, 300), order=0, end=True), turn("two", (400, 600), order=1, end=True), TERMINATION)
@@ -54,7 +54,7 @@ async def test_a_turn_without_its_formatted_end_is_told_when_the_next_begins_or_
     assert (words(reports), words(reports, "outbound")) == (["one", "two"], ["one", "two"])
 
 
-async def test_mixed_a_turn_heard_again_on_the_other_track_takes_its_first_words_back() -> None:
+async def test_mixed_a_turn_recognized_again_on_the_other_track_withdraws_its_first_words() -> None:
     visits, heard_first = 0, asyncio.Event()
 
     async def change_ones_mind(socket: ServerConnection) -> None:

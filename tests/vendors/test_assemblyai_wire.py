@@ -51,7 +51,7 @@ def begin(**changes: object) -> assemblyai.Begin:
     return told
 
 
-def test_a_turn_tells_its_text_and_its_words_in_milliseconds() -> None:
+def test_a_turn_has_its_text_and_its_words_in_milliseconds() -> None:
     told = turn(turn_order=3)
     assert (told.turn_order, told.transcript, told.language_code, told.end_of_turn) == (3, "hi there", "en", False)
     assert told.words == (assemblyai.AssemblyAIWord("hi", 1280, 1440, 0.97, True),)
@@ -141,7 +141,7 @@ def test_an_open_turn_shows_the_word_that_is_being_spoken() -> None:
     assert turn(transcript="", words=[]).so_far == ""
 
 
-def test_a_model_that_was_not_asked_for_is_told() -> None:
+def test_a_model_that_was_not_asked_for_is_noticed() -> None:
     assert begin().other_model("u3-rt-pr") == "universal-3-6-pro"
     assert begin().other_model("universal-3-6-pro") is None
     assert begin(configuration=None).other_model("u3-rt-pro") is None
@@ -170,7 +170,7 @@ def test_lists_travel_as_json_in_one_parameter() -> None:
     assert json.loads(query["language_codes"]) == ["es"]
 
 
-def test_options_replace_add_and_take_out() -> None:
+def test_options_replace_add_and_remove_parameters() -> None:
     options = "?format_turns=false&max_turn_silence=900&inactivity_timeout="
     query = asked(assemblyai.stream_url("wss://h", model="universal-streaming-english", options=options))
     assert (query["format_turns"], query["max_turn_silence"]) == ("false", "900")
@@ -187,7 +187,7 @@ def test_the_key_travels_alone_in_a_header() -> None:
     assert assemblyai.headers("secret") == {"Authorization": "secret", "AssemblyAI-Version": "2025-05-12"}
 
 
-def test_what_the_hub_says_is_json_of_one_type() -> None:
+def test_the_hubs_own_messages_are_json_of_one_type() -> None:
     said = [assemblyai.TERMINATE, assemblyai.FORCE_ENDPOINT, assemblyai.KEEP_ALIVE]
     assert [msgspec.json.decode(text) for text in said] == [{"type": "Terminate"}, {"type": "ForceEndpoint"}, {"type": "KeepAlive"}]
 
@@ -225,7 +225,7 @@ def test_a_refusal_says_what_to_do(code: int | None, text: str, sentence: str, r
     assert (str(error), error.retryable, error.provider) == (sentence, retryable, "AssemblyAI")
 
 
-def test_a_close_that_says_nothing_is_known_by_its_code() -> None:
+def test_a_close_without_a_reason_is_known_by_its_code() -> None:
     error = assemblyai.closed(1008, "See Error message for details")
     assert (str(error), error.retryable) == ("AssemblyAI refused the key (1008); check ASSEMBLYAI_API_KEY", False)
 
@@ -242,6 +242,6 @@ def test_a_close_may_carry_the_words_of_an_error_that_did_not_arrive() -> None:
         (1000, "AssemblyAI hung up before the end (1000)"),
     ],
 )
-def test_a_close_before_the_end_can_be_mended(code: int | None, sentence: str) -> None:
+def test_a_close_before_the_end_is_worth_a_retry(code: int | None, sentence: str) -> None:
     error = assemblyai.closed(code)
     assert (str(error), error.retryable) == (sentence, True)

@@ -51,7 +51,7 @@ def results(message: object) -> deepgram.Results:
     return told
 
 
-def test_results_tell_the_channel_the_window_and_the_words() -> None:
+def test_results_have_channel_window_and_words() -> None:
     heard = results(RESULTS | {"channel_index": [1, 2], "start": 3.5})
     assert (heard.channel, heard.start, heard.end) == (1, 3.5, 4.52)
     assert (heard.transcript, heard.confidence, heard.languages) == ("hello", 0.98, ("en",))
@@ -59,12 +59,12 @@ def test_results_tell_the_channel_the_window_and_the_words() -> None:
     assert (heard.is_final, heard.speech_final, heard.from_finalize) == (False, False, False)
 
 
-def test_a_word_without_punctuation_stands_as_it_was_heard() -> None:
+def test_a_word_without_punctuation_is_shown_as_it_was_recognized() -> None:
     assert deepgram.DeepgramWord("hello", 0.0, 0.4).text == "hello"
 
 
 @pytest.mark.parametrize("flag", ["is_final", "speech_final", "from_finalize"])
-def test_each_end_of_a_window_is_told_apart(flag: str) -> None:
+def test_each_kind_of_end_of_a_window_is_read(flag: str) -> None:
     heard = results(RESULTS | {flag: True})
     assert [name for name in ("is_final", "speech_final", "from_finalize") if getattr(heard, name)] == [flag]
 
@@ -173,7 +173,7 @@ def test_a_model_before_nova_3_is_given_keywords() -> None:
     assert "keyterm" not in query
 
 
-def test_options_replace_add_repeat_and_take_out() -> None:
+def test_options_replace_add_repeat_and_remove_parameters() -> None:
     url = deepgram.listen_url("wss://h", model="nova-3", options="?endpointing=500&keyterm=a&keyterm=b&utterance_end_ms=", keyterms=["c"])
     query = asked(url)
     assert (query["endpointing"], query["keyterm"]) == (["500"], ["a", "b"])
@@ -192,7 +192,7 @@ def test_options_cannot_name_the_model_because_a_setting_does() -> None:
 
 
 @given(st.text(), st.text(min_size=1), st.lists(st.text(min_size=1)))
-def test_what_is_asked_for_arrives_as_it_was_written(model: str, language: str, keyterms: list[str]) -> None:
+def test_parameters_arrive_as_they_were_written(model: str, language: str, keyterms: list[str]) -> None:
     url = deepgram.listen_url("wss://h", model=model, language=language, keyterms=keyterms)
     pairs = parse_qsl(urlsplit(url).query, keep_blank_values=True)
     assert ("model", model) in pairs
@@ -204,7 +204,7 @@ def test_the_key_travels_as_a_token_in_a_header_only() -> None:
     assert deepgram.headers("secret") == {"Authorization": "Token secret"}
 
 
-def test_what_the_hub_says_is_json_of_one_type() -> None:
+def test_the_hubs_own_messages_are_json_of_one_type() -> None:
     said = [deepgram.KEEP_ALIVE, deepgram.FINALIZE, deepgram.CLOSE_STREAM]
     assert [msgspec.json.decode(text) for text in said] == [{"type": "KeepAlive"}, {"type": "Finalize"}, {"type": "CloseStream"}]
 

@@ -35,7 +35,7 @@ from hub.errors import ProviderError
 from hub.ops.counters import ProviderCounters
 from hub.vendors.openai import wire
 from hub.vendors.openai.model import OpenAIModels, encoded, translated
-from hub.vendors.openai.session import Endpoint, RealtimeLimits
+from hub.vendors.openai.session import RealtimeEndpoint, RealtimeLimits
 from hub.vendors.openai.settings import OpenAISettings
 from hub.vendors.voice_model_provider import ModelContext
 from tests.calls.agent_desk import AGENT
@@ -138,9 +138,9 @@ def test_a_model_is_opened_for_an_agent_with_the_hubs_address_and_limits() -> No
     models.limits = RealtimeLimits(open_seconds=1.0)
     model = models.open(AGENT, "CA1")
     assert (model.provider, model.model) == ("openai", "test")
-    assert model._session._endpoint == Endpoint("wss://proxy.example.com/ai/v1/realtime?model=test", "k")
+    assert model._session._endpoint == RealtimeEndpoint("wss://proxy.example.com/ai/v1/realtime?model=test", "k")
     assert model._session._limits.open_seconds == 1.0
 
 
 def test_a_key_is_in_no_repr() -> None:
-    assert "secret" not in repr(Endpoint("wss://api.openai.com", "secret"))
+    assert "secret" not in repr(RealtimeEndpoint("wss://api.openai.com", "secret"))

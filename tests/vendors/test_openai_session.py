@@ -14,7 +14,7 @@ from hub.agents.voice_model import SessionSettings
 from hub.errors import ProviderError
 from hub.ops.counters import ProviderCounters
 from hub.vendors.openai import wire
-from hub.vendors.openai.session import Endpoint, RealtimeLimits, RealtimeSession
+from hub.vendors.openai.session import RealtimeEndpoint, RealtimeLimits, RealtimeSession
 from tests.providers.fake_openai import FakeOpenAI
 from tests.providers.openai_script import Model
 from tests.providers.script import Script
@@ -70,7 +70,7 @@ async def held(url: str, limits: RealtimeLimits | None = None, step: float = 0.0
     """Run a session until the test is over; it is closed then at the latest."""
     clock, counters = Clock(step), ProviderCounters()
     limits = limits or RealtimeLimits(again_seconds=0.01)
-    it = Held(RealtimeSession(Endpoint(url, "k"), counters, clock, "CA1", limits), counters, clock)
+    it = Held(RealtimeSession(RealtimeEndpoint(url, "k"), counters, clock, "CA1", limits), counters, clock)
     async with asyncio.TaskGroup() as group:
         group.create_task(it.session.run(OPENING, it.received.append))
         yield it
@@ -194,7 +194,7 @@ async def test_a_session_that_is_closed_while_it_opens_is_closed_when_it_has_ope
 
 
 async def test_nothing_is_sent_before_the_session_is_open() -> None:
-    session = RealtimeSession(Endpoint("ws://127.0.0.1:9", "k"), ProviderCounters(), lambda: 0.0, "CA1")
+    session = RealtimeSession(RealtimeEndpoint("ws://127.0.0.1:9", "k"), ProviderCounters(), lambda: 0.0, "CA1")
     session.send(b"{}")
     session.close()
     session.close()
@@ -290,7 +290,7 @@ async def test_a_session_whose_run_is_cancelled_is_closed() -> None:
 
     async with server(attend) as url:
         clock, counters, received = Clock(), ProviderCounters(), []
-        session = RealtimeSession(Endpoint(url, "k"), counters, clock, "CA1")
+        session = RealtimeSession(RealtimeEndpoint(url, "k"), counters, clock, "CA1")
         async with asyncio.TaskGroup() as group:
             running = group.create_task(session.run(OPENING, received.append))
             while not received:

@@ -1,4 +1,4 @@
-"""OpenAI's Realtime wire: what the hub says passes the vendor's own types, what it hears is read, refusals become sentences."""
+"""OpenAI's Realtime wire: messages of the hub pass the vendor's own types, messages of the vendor are read, refusals become sentences."""
 
 import base64
 import json
@@ -42,7 +42,7 @@ UPDATE = openai.session_update(SETTINGS)
         openai.function_output("call_1", '{"ok":true}'),
     ],
 )
-def test_the_vendors_types_take_all_that_the_hub_says(message: bytes) -> None:
+def test_the_vendors_types_accept_every_message_of_the_hub(message: bytes) -> None:
     told = json.loads(message)
     read = judge.validate_python(told)
     assert read.to_dict(exclude_unset=True) == told

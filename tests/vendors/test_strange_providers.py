@@ -1,4 +1,4 @@
-"""A provider may do what it likes: audio intake does not notice, and memory has a bound."""
+"""Whatever a provider does, audio intake does not notice, and memory has a bound."""
 
 import asyncio
 import gc
@@ -50,7 +50,7 @@ async def test_one_that_reads_nothing_costs_a_bounded_amount_of_memory(vendor: V
     assert not told(reports, NotTranscribed), "it is told at the next connection, or at the end"
 
 
-async def test_one_that_settles_audio_it_never_got_does_not_silence_what_comes() -> None:
+async def test_one_that_settles_audio_it_never_got_does_not_silence_later_audio() -> None:
     heard = bytearray()
 
     async def boast(socket: ServerConnection) -> None:
@@ -110,6 +110,27 @@ async def test_deepgram_is_left_for_saying_nothing_of_audio() -> None:
             await fake.until(lambda: len(fake.visits) > 1)
             run.cancel()
     assert told(reports, Lost)[0].reason == "has said nothing for 0 s"
+
+
+async def test_deepgram_is_left_for_saying_nothing_if_it_reads_nothing_so_that_no_audio_can_flow() -> None:
+    async def sleep(socket: ServerConnection) -> None:
+        socket.transport.pause_reading()
+
+    now = 100.0
+    async with puppet(sleep) as url:
+        transcriber = DEEPGRAM.open(url, limits=replace(HURRY, replay_ms=1_000_000), clock=lambda: now)
+        async with running(transcriber) as (reports, run):
+            await until(lambda: all(each._connection and each._connection.ready for each in sessions(transcriber)))
+            connection = transcriber._connection  # type: ignore[attr-defined]
+            tenth = 0
+            while connection.has_room:
+                transcriber.push(Block(tenth * 100.0, b"\x01" * 800, b"\x01" * 800))
+                tenth += 1
+                await asyncio.sleep(0)
+            now += HURRY.silent_seconds
+            await until(lambda: bool(told(reports, Lost)))
+            run.cancel()
+    assert told(reports, Lost)[0].reason == "has said nothing for 30 s"
 
 
 @VENDORS

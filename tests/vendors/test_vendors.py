@@ -29,7 +29,7 @@ KINDS = pytest.mark.parametrize("kind", [pytest.param(FakeDeepgram, id="deepgram
 
 
 def settings(*fakes: FakeProvider) -> dict[str, Any]:
-    """What points a hub at these fakes, the first one by default."""
+    """Return settings that point a hub at these fakes, the first one by default."""
     told: dict[str, Any] = {"transcriber": name_of(fakes[0])}
     for fake in fakes:
         if isinstance(fake, FakeDeepgram):
@@ -203,7 +203,7 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("kind", "refusal", "says", "advises"), REFUSALS)
-async def test_a_refusal_is_told_once_in_words_to_act_on_and_the_call_goes_on(
+async def test_a_refusal_is_reported_once_with_what_to_do_and_the_call_goes_on(
     kind: type[FakeProvider], refusal: int, says: str, advises: str
 ) -> None:
     async with kind(Script(refuse=[refusal] * 20)) as fake, hub(fake) as home:
@@ -242,7 +242,7 @@ async def test_the_fallback_takes_over_from_the_last_settled_word(
     assert not of(events, "gap")
 
 
-async def test_when_the_fallback_refuses_too_that_is_told_and_the_call_goes_on() -> None:
+async def test_if_the_fallback_refuses_too_that_is_reported_and_the_call_goes_on() -> None:
     refusing = Script(refuse=[401]), Script(refuse=[1008] * 2)
     async with FakeDeepgram(refusing[0]) as one, FakeAssemblyAI(refusing[1]) as other, hub(one, other, fallback="assemblyai") as home:
         events = await whole(home)
@@ -276,7 +276,7 @@ async def test_deepgram_is_asked_for_a_calls_language_and_keyterms() -> None:
     ("asked", "says"),
     [("siri", "is no transcriber of this hub"), ("assemblyai", "is not set up on this hub: ASSEMBLYAI_API_KEY is missing")],
 )
-async def test_a_transcriber_that_this_hub_does_not_have_is_told_and_the_default_takes_over(asked: str, says: str) -> None:
+async def test_a_transcriber_that_this_hub_does_not_have_is_reported_and_the_default_takes_over(asked: str, says: str) -> None:
     async with FakeDeepgram() as fake, hub(fake) as home:
         events = await whole(home, {"transcriber": asked})
     check_words(events)
@@ -287,7 +287,7 @@ async def test_a_transcriber_that_this_hub_does_not_have_is_told_and_the_default
 
 
 @KINDS
-async def test_a_hub_that_stops_ends_its_sessions_and_tells_their_last_words(kind: type[FakeProvider]) -> None:
+async def test_a_hub_that_stops_ends_its_sessions_and_publishes_their_last_words(kind: type[FakeProvider]) -> None:
     async with kind() as fake:
         async with asyncio.TaskGroup() as group, hub(fake) as home:
             socket = await home.call()

@@ -1,6 +1,8 @@
 """Subscribers' tokens: the ways to show one, and that only a valid one is accepted."""
 
+import asyncio
 import base64
+import gc
 import hashlib
 import hmac
 import json
@@ -8,6 +10,7 @@ import time
 
 import pytest
 
+from hub.web.client import Subscriber
 from tests.house import house, impatient
 from tests.media import CALL
 from tests.publishing import ScriptedCall
@@ -65,7 +68,9 @@ async def test_a_token_can_be_shown_in_four_ways() -> None:
             await socket.send_json({"action": "ping"})
             await until(socket, "pong")
             await socket.close()
-        assert (await home.session.get(home.url(f"/calls?token={shown}"))).status == 200
+        for headers in ({}, {"Authorization": "Basic dXNlcjpwYXNz"}, {"Authorization": "Bearer "}):  # of a proxy in front, perhaps
+            assert (await home.session.get(home.url(f"/calls?token={shown}"), headers=headers)).status == 200
+        assert (await home.session.get(home.url("/calls"), headers={"Authorization": f"bearer  {shown}"})).status == 200
 
 
 async def test_a_subscriber_without_a_token_gets_nothing_and_is_closed() -> None:
@@ -98,6 +103,17 @@ async def test_a_wrong_token_is_refused_at_every_door(kind: str) -> None:
             async with home.session.get(home.url(path), headers={"Authorization": f"Bearer {wrong}"}) as answer:
                 assert answer.status == 401
         assert home.state.counters.refused["client token"] == 3
+
+
+@pytest.mark.timeout(60)  # each look goes through all objects of the process
+async def test_a_socket_that_is_closed_keeps_nothing_in_memory_until_its_token_expires() -> None:
+    async with house(secret=SECRET) as home:
+        socket = await connect(home, token(seconds=3600))
+        assert await socket.receive_json() == []
+        await socket.close()
+        while any(isinstance(each, Subscriber) and each._state is home.state for each in gc.get_objects()):
+            await asyncio.sleep(0.01)
+            gc.collect()
 
 
 async def test_messages_after_a_refused_token_are_ignored() -> None:

@@ -61,7 +61,7 @@ async def test_an_agent_can_be_named_and_has_an_apology_of_its_own(tmp_path: Pat
     assert (say.text, dial.text) == ("We are asleep.", "+14155550199")
 
 
-async def test_only_twilio_is_let_in_where_it_can_be_told(tmp_path: Path) -> None:
+async def test_a_request_that_is_not_twilios_is_refused_where_the_hub_can_know(tmp_path: Path) -> None:
     async with fake_twilio() as twilio, lines(file=FILE, tmp_path=tmp_path, twilio=twilio) as line:
         twilio.ports["hub.example.com"] = line.home.port
         with pytest.raises(NotAnswered, match="403"):
@@ -101,7 +101,7 @@ async def test_without_an_auth_token_a_stream_needs_the_hubs_own(tmp_path: Path)
 
 
 @pytest.mark.parametrize("query", ["", "?agent=nobody"])
-async def test_without_an_agent_the_caller_is_told_at_once(query: str) -> None:
+async def test_without_an_agent_the_caller_hears_the_apology_at_once(query: str) -> None:
     settings = {"openai_key": "k"} if query else {}
     async with real_house(**settings) as home, home.session.get(home.url(f"/twiml/agent{query}")) as answer:
         say, hangup = ElementTree.fromstring(await answer.text())

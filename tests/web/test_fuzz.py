@@ -301,6 +301,7 @@ def test_bytes_that_are_no_http_request_are_answered_or_closed(running_town: Tow
     running_town.tell(data, upgrade=False)
 
 
+@pytest.mark.timeout(180)  # many examples on a busy machine
 @FEW
 @given(st.binary(max_size=300))
 def test_any_first_bytes_are_answered_or_closed(running_town: Town, data: bytes) -> None:
@@ -318,6 +319,7 @@ FRAMES = st.builds(
 )
 
 
+@pytest.mark.timeout(180)  # many examples on a busy machine
 @FEW
 @given(st.lists(FRAMES, max_size=8), st.sampled_from(DOORS), st.sampled_from([0, 0, 1, 7]))
 def test_any_sequence_of_frames_is_answered_or_closed(running_town: Town, frames: list[bytes], path: str, piece: int) -> None:
@@ -351,6 +353,7 @@ ACTIONS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.timeout(180)  # many examples on a busy machine
 @FEW
 @given(st.lists(ACTIONS | VALUES | st.just("[" * 8000), max_size=8))
 def test_any_json_from_a_subscriber_is_answered(running_town: Town, messages: list[object]) -> None:
@@ -368,6 +371,7 @@ EVENTS = st.sampled_from([CONNECTED, start(), media("inbound", 0), media("outbou
 )
 
 
+@pytest.mark.timeout(180)  # many examples on a busy machine
 @FEW
 @given(st.booleans(), st.lists(EVENTS, max_size=8))
 def test_any_json_from_twilio_is_taken_or_closed(running_town: Town, begun: bool, texts: list[str]) -> None:

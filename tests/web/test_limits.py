@@ -46,6 +46,29 @@ async def test_a_subscriber_that_sends_too_many_messages_gets_one_error_and_4503
         await good.close()
 
 
+async def test_a_subscriber_that_stays_within_its_rate_may_send_for_ever() -> None:
+    async with house(limits=impatient(messages_at_once=5.0, messages_per_second=1e6)) as home:
+        socket = await connect(home)
+        for _ in range(50):
+            await socket.send_json({"action": "ping"})
+            await until(socket, "pong")
+
+
+async def test_calls_that_the_hub_has_forgotten_do_not_count_against_a_sockets_limit() -> None:
+    async with house(limits=impatient(calls_followed=2), keep_minutes=0.0) as home:
+        socket = await connect(home)
+        for call in ("CA0", "CA1"):
+            followed = ScriptedCall(home.state, call)
+            await socket.send_json({"action": "subscribe", "callSid": call})
+            assert (await until(socket, "subscribed"))["callSid"] == call
+            followed.end()
+            await until(socket, "call-ended")
+        assert home.state.registry.expire() == 2
+        ScriptedCall(home.state, "CA2")
+        await socket.send_json({"action": "subscribe", "callSid": "CA2"})
+        assert (await until(socket, "subscribed"))["callSid"] == "CA2"
+
+
 async def test_a_socket_follows_a_limited_number_of_calls_and_of_numbers() -> None:
     async with house(limits=impatient(calls_followed=3, numbers_followed=1)) as home:
         calls = [f"CA{number:032}" for number in range(5)]

@@ -255,6 +255,19 @@ async def test_a_token_allows_listening_to_the_calls_it_allows_watching_and_tell
         assert (await stranger.any())["code"] == "token"
 
 
+async def test_a_socket_that_listens_stays_open_when_the_call_it_follows_by_hand_ends() -> None:
+    async with house(listen=True) as home:
+        followed = ScriptedCall(home.state)
+        ScriptedCall(home.state, OTHER)
+        one = await listener(home)
+        assert (await one.listen(OTHER))["type"] == "listening"
+        await one.socket.send_str(CALL)
+        await one.so_far()
+        followed.end()
+        assert [each["type"] for each in await one.so_far()] == ["call-ended"]
+        assert await one.so_far() == [], "and answers on"
+
+
 async def test_asking_twice_or_for_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_audio, "MAX_LISTENERS", 1)
     async with house(listen=True, limits=impatient(calls_listened=2)) as home:

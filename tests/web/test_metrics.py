@@ -5,8 +5,11 @@ import re
 from collections.abc import Callable
 
 import aiohttp
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from hub.ops.counters import Durations
+from hub.web.metrics import PULSE_SECONDS, measure_lag
 from tests.agents.lines import lines, words
 from tests.house import House, house, real_house
 from tests.media import CALL, STREAM, media, stop
@@ -44,6 +47,16 @@ async def follow(home: House, request: str = CALL) -> aiohttp.ClientWebSocketRes
 
 async def rest(subscriber: aiohttp.ClientWebSocketResponse) -> list[str]:
     return [message.data async for message in subscriber]
+
+
+async def test_the_event_loops_lag_is_how_late_the_measuring_itself_is_run() -> None:
+    times = iter([100.0, 100.0 + PULSE_SECONDS + 0.5, 200.0, 200.0 + PULSE_SECONDS - 0.01])
+    lag_seconds = Durations((0.1, 1.0))
+    with pytest.raises(ExceptionGroup) as over:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(measure_lag(lag_seconds, lambda: next(times)))
+    assert isinstance(over.value.exceptions[0], RuntimeError), "the test's clock has no more times"
+    assert (lag_seconds.counts, round(lag_seconds.total, 9)) == ([1, 1, 0], 0.5), "a loop that is early has no lag"
 
 
 async def test_a_call_is_counted_from_its_stream_to_its_end() -> None:
@@ -192,6 +205,26 @@ async def test_a_providers_sessions_and_latencies_are_histograms() -> None:
     assert after['hub_provider_final_seconds_count{"provider": "deepgram"}'] >= 1
     assert after['hub_provider_final_seconds_bucket{"le": "10.0", "provider": "deepgram"}'] >= 1
     assert after['hub_provider_reconnects_total{"provider": "deepgram"}'] == 1
+
+
+async def test_each_number_of_a_provider_has_a_metric_of_its_own_in_seconds() -> None:
+    async with house() as home:
+        counters = home.state.counters.providers["made-up"]
+        counters.open_sessions, counters.sessions, counters.sent_ms, counters.gap_ms = 2, 3, 5000.0, 7000.0
+        counters.reconnects, counters.restored, counters.refused, counters.repeats = 11, 13, 17, 19
+        counters.handshake_seconds.add(0.25)
+        counters.interim_seconds.add(0.5)
+        counters.final_seconds.add(0.75)
+        samples = await read(home)
+    assert {name.removesuffix('{"provider": "made-up"}'): value for name, value in samples.items()
+            if name.endswith('{"provider": "made-up"}') and "_created" not in name} == {
+        "hub_provider_sessions": 2, "hub_provider_sessions_begun_total": 3, "hub_provider_audio_seconds_total": 5,
+        "hub_provider_gap_seconds_total": 7, "hub_provider_reconnects_total": 11, "hub_provider_restored_total": 13,
+        "hub_provider_refused_total": 17, "hub_provider_repeats_total": 19,
+        "hub_provider_handshake_seconds_count": 1, "hub_provider_handshake_seconds_sum": 0.25,
+        "hub_provider_interim_seconds_count": 1, "hub_provider_interim_seconds_sum": 0.5,
+        "hub_provider_final_seconds_count": 1, "hub_provider_final_seconds_sum": 0.75,
+    }  # fmt: skip
 
 
 async def test_a_provider_that_refuses_for_good_is_counted() -> None:

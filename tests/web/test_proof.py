@@ -1,6 +1,8 @@
 """Proof that a request is Twilio's: what Twilio signed is let in, and nothing else is."""
 
+import asyncio
 import hashlib
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -80,6 +82,13 @@ async def test_an_upgrade_that_twilio_did_not_sign_is_refused_with_403(why: str,
         assert home.state.counters.refused["twilio signature"] == (status == 403)
 
 
+async def test_a_stopping_hub_says_so_to_twilio_alone() -> None:
+    async with house(twilio_token=TOKEN, public_url=PUBLIC) as home:
+        home.state.calls.draining = True
+        assert await upgraded(home) == 403
+        assert await upgraded(home, **{"X-Twilio-Signature": GOOD}) == 503
+
+
 async def test_a_signature_covers_the_query_as_it_came() -> None:
     async with house(twilio_token=TOKEN, public_url=PUBLIC) as home:
         good = sign("wss://hub.example.com/twilio?a=1&b=%20")
@@ -119,6 +128,26 @@ async def test_only_signed_webhooks_are_served(path: str) -> None:
         assert await post("x" * 100_000, sign(url)) in {403, 413}
 
 
+async def test_a_body_that_is_too_long_is_refused_before_it_is_read() -> None:
+    async with house(twilio_token=TOKEN, public_url=PUBLIC) as home:
+        tasks = asyncio.all_tasks()
+        reader, writer = await asyncio.open_connection("127.0.0.1", home.port)
+        writer.write(b"POST /twiml HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 65537\r\n\r\n")
+        assert b" 413 " in await reader.readline(), "not a byte of it was sent"
+        writer.transport.abort()
+        while asyncio.all_tasks() - tasks:  # the hub's for this connection
+            await asyncio.sleep(0.01)
+
+
+async def test_a_long_body_of_unknown_length_is_refused_with_413() -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(9):
+            yield b"x" * 8192
+
+    async with house(twilio_token=TOKEN, public_url=PUBLIC) as home, home.session.post(home.url("/twiml"), data=pieces()) as answer:
+        assert answer.status == 413
+
+
 @pytest.mark.parametrize(("body", "status"), [(b'{"a":1}', 200), (b'{"a":2}', 403)])
 async def test_a_json_body_is_proved_by_its_hash(body: bytes, status: int) -> None:
     path = "/twiml?bodySHA256=" + hashlib.sha256(b'{"a":1}').hexdigest()
@@ -126,6 +155,14 @@ async def test_a_json_body_is_proved_by_its_hash(body: bytes, status: int) -> No
         headers = {"X-Twilio-Signature": sign(PUBLIC + path), "Content-Type": "application/json"}
         async with home.session.post(home.url(path), data=body, headers=headers) as answer:
             assert answer.status == status
+
+
+async def test_a_form_is_proved_by_its_signature_whatever_hash_the_address_names() -> None:
+    path = "/twiml?bodySHA256=" + "0" * 64
+    async with house(twilio_token=TOKEN, public_url=PUBLIC) as home:
+        headers = {"X-Twilio-Signature": sign(PUBLIC + path, FORM)}
+        async with home.session.post(home.url(path), data=FORM, headers=headers) as answer:
+            assert answer.status == 200
 
 
 async def test_a_hub_without_an_auth_token_gives_no_twiml_where_streams_need_a_token() -> None:

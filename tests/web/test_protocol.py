@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.errors import WireError
-from hub.topics.log import Position
+from hub.events import Position
 from hub.web.protocol import (
     Authenticate,
     Bare,

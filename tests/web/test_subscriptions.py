@@ -104,6 +104,18 @@ async def test_a_number_brings_its_calls_now_and_later_and_ends_them_with_it() -
         await told.socket.close()
 
 
+async def test_a_call_that_left_its_number_and_was_subscribed_to_by_itself_stays_when_the_number_goes() -> None:
+    async with house() as home:
+        followed = ScriptedCall(home.state)
+        told = await program(home)
+        await told.ask(number=FROM)
+        await told.ask(action="unsubscribe", callSid=CALL)
+        await told.ask(callSid=CALL)
+        assert brief(await told.ask(action="unsubscribe", number=FROM)) == [("unsubscribed", None)]
+        followed.final("still followed")
+        assert brief(await told.so_far()) == [("final", 2)]
+
+
 async def test_a_forgotten_call_that_comes_again_is_a_new_call() -> None:
     async with house(keep_minutes=0.0) as home:
         told = await program(home)

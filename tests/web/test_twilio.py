@@ -11,8 +11,10 @@ from hub.calls.transcribed import Deadlines, TranscribedCall, TranscribedStream
 from hub.errors import ProviderError
 from hub.topics.topic import Topic
 from hub.transcribers.transcriber import OnReport
+from hub.web.twilio import MediaDoor
+from tests.frames import frame, knock
 from tests.house import house, impatient
-from tests.media import CALL, media, start, stop
+from tests.media import CALL, CONNECTED, STREAM, media, start, stop
 from tests.scripted import ScriptedTranscriber, talking
 from tests.web.callers import closed, follow, follow_ended, talk, told
 
@@ -103,6 +105,28 @@ async def test_media_before_start_is_refused() -> None:
         assert home.state.calls.live == 0
 
 
+async def test_a_key_press_is_published_with_the_track_of_whoever_pressed_it() -> None:
+    async with house() as home:
+        socket = await home.call()
+        subscriber = await follow(home)
+        for digit, track in (("5", "inbound_track"), ("#", "outbound_track")):
+            await socket.send_json({"event": "dtmf", "streamSid": STREAM, "dtmf": {"track": track, "digit": digit}})
+        await socket.send_str(stop())
+        keys = [event for event in await told(subscriber) if event["type"] == "dtmf"]
+    assert [(key["digit"], key["track"]) for key in keys] == [("5", "inbound"), ("#", "outbound")]
+
+
+async def test_a_stream_that_starts_when_the_hub_has_begun_to_stop_is_closed_with_1013() -> None:
+    async with house() as home:
+        socket = await home.open("/twilio")
+        home.state.calls.draining = True
+        await socket.send_str(CONNECTED)
+        await socket.send_str(start())
+        assert await closed(socket) == (1013, "the hub is stopping")
+        assert home.state.counters.refused["twilio stopping"] == 1
+        assert home.state.registry.find(CALL) is None
+
+
 async def test_wild_timestamps_are_counted_and_unknown_events_skipped() -> None:
     async with house() as home:
         socket = await home.call()
@@ -117,17 +141,41 @@ async def test_wild_timestamps_are_counted_and_unknown_events_skipped() -> None:
     assert ended["audio"]["inbound"] == {"filledMs": 0.0, "lateMs": 0.0, "droppedMs": 60.0, "maxSkewMs": 0.0}  # type: ignore[index]
 
 
+@pytest.mark.timeout(180)  # a thousand handshakes take as long as a busy machine takes
 async def test_a_thousand_sockets_that_never_start_are_closed_and_disturb_nobody() -> None:
-    async with house(on_block=talking, limits=impatient(start_seconds=3.0)) as home:
-        idle = [await home.open("/twilio") for _ in range(1000)]
+    async with house(on_block=talking, limits=impatient(start_seconds=3.0)) as home, asyncio.TaskGroup() as group:
+        idle = [group.create_task(closed(await home.open("/twilio"))) for _ in range(1000)]
         socket = await home.call()
         subscriber = await follow(home)
         await talk(socket, 0, 1000)
         await socket.send_str(stop())
         assert [event["type"] for event in await told(subscriber)][-1] == "call-ended"
         for each in idle:
-            assert await closed(each) == (1008, "no start within 3 s")
+            assert await each == (1008, "no start within 3 s")
         assert home.state.counters.refused["twilio no start"] == 1000
+
+
+async def test_a_stream_that_is_being_closed_is_not_also_counted_as_one_without_a_start() -> None:
+    """Its peer never answers the close frame, so the deadline for a start passes while the hub waits for that."""
+    async with house(limits=impatient(start_seconds=0.1, close_seconds=1.0)) as home:
+        async with knock(home.port, frame("nonsense"), "/twilio") as (reader, _):
+            while not home.state.counters.streams_closed:
+                await asyncio.sleep(0.01)
+            await reader.read()
+        assert home.state.counters.streams_closed == {1007: 1}
+        assert dict(home.state.counters.refused) == {}
+
+
+@pytest.mark.timeout(60)  # each look goes through all objects of the process
+async def test_a_stream_that_is_over_keeps_nothing_in_memory_until_its_start_would_be_overdue() -> None:
+    async with house(limits=impatient(start_seconds=3600.0)) as home:
+        socket = await home.call()
+        await socket.send_str(stop())
+        assert await closed(socket) == (1000, "stop")
+        home.transcribers.clear()  # a scripted transcriber keeps its call
+        while any(isinstance(each, MediaDoor) and each._state is home.state for each in gc.get_objects()):
+            await asyncio.sleep(0.01)
+            gc.collect()
 
 
 async def test_a_socket_that_dies_without_stop_ends_the_call_as_stream_lost() -> None:

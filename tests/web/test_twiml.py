@@ -124,6 +124,17 @@ async def test_after_the_stream_the_call_goes_on_as_configured(settings: dict[st
     assert [(each.tag, each.text) for verb in list(response)[1:] for each in verb.iter()] == verbs
 
 
+async def test_the_query_of_the_address_sets_the_parameters_it_may_set_and_no_others() -> None:
+    query = "language=de&keyterms=Acme&outboundTrackLabel=&room=42&from=%2B19995550123"
+    async with house(public_url=PUBLIC) as home, home.session.post(home.url("/twiml?" + query), data={"From": FROM}) as answer:
+        element = ElementTree.fromstring(await answer.text())
+    parameters = {each.attrib["name"]: each.attrib["value"] for each in element.iterfind("Start/Stream/Parameter")}
+    assert parameters == {
+        "from": FROM, "inboundTrackLabel": "caller", "outboundTrackLabel": "agent", "transcriber": "local", "language": "de",
+        "keyterms": "Acme",
+    }  # fmt: skip
+
+
 async def test_a_stopping_hub_lets_the_call_go_on_without_a_stream() -> None:
     async with house(public_url=PUBLIC, dial="+14155550177") as home:
         home.state.calls.draining = True

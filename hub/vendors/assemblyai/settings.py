@@ -11,14 +11,16 @@ from hub.vendors.assemblyai import wire
 class AssemblyAISettings:
     """See hub.config.Section."""
 
-    key: str = setting("ASSEMBLYAI_API_KEY", "", "AssemblyAI's key", secret=True, required=True)
-    url: str = setting("ASSEMBLYAI_URL", "wss://streaming.assemblyai.com", "AssemblyAI's address; a regional one keeps audio in its region")
+    key: str = setting("ASSEMBLYAI_API_KEY", "", "AssemblyAI's API key", secret=True, required=True)
+    url: str = setting(
+        "ASSEMBLYAI_URL", "wss://streaming.assemblyai.com", "address of AssemblyAI; a regional one keeps audio in its region"
+    )
     model: str = setting("ASSEMBLYAI_MODEL", "u3-rt-pro", "AssemblyAI's model")
-    options: str = setting("ASSEMBLYAI_OPTIONS", "", "more query parameters, as `max_turn_silence=800`")
+    options: str = setting("ASSEMBLYAI_OPTIONS", "", "more query parameters, such as `max_turn_silence=800`")
     channels: Literal["separate", "mixed"] = setting(
         "ASSEMBLYAI_CHANNELS",
         "separate",
-        "separate: a session for each track, and a bill; mixed: one session, speakers told apart by loudness",
+        "`separate`: one session, and one bill, per track; `mixed`: one session, speakers told apart by loudness",
     )
 
     def check(self) -> None:

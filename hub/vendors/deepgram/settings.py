@@ -10,10 +10,10 @@ from hub.vendors.deepgram import wire
 class DeepgramSettings:
     """See hub.config.Section."""
 
-    key: str = setting("DEEPGRAM_API_KEY", "", "Deepgram's key", secret=True, required=True)
-    url: str = setting("DEEPGRAM_URL", "wss://api.deepgram.com", "Deepgram's address; a regional one keeps audio in its region")
+    key: str = setting("DEEPGRAM_API_KEY", "", "Deepgram's API key", secret=True, required=True)
+    url: str = setting("DEEPGRAM_URL", "wss://api.deepgram.com", "address of Deepgram; a regional one keeps audio in its region")
     model: str = setting("DEEPGRAM_MODEL", "nova-3", "Deepgram's model")
-    options: str = setting("DEEPGRAM_OPTIONS", "", "more query parameters, as `language=de&keyterm=Acme`")
+    options: str = setting("DEEPGRAM_OPTIONS", "", "more query parameters, such as `language=de&keyterm=Acme`")
 
     def check(self) -> None:
         """See Section."""

@@ -36,7 +36,7 @@ from hub.agents.voice_model import (
 )
 from hub.errors import ProviderError
 from hub.vendors.openai import wire
-from hub.vendors.openai.session import Endpoint, RealtimeLimits, RealtimeSession
+from hub.vendors.openai.session import RealtimeEndpoint, RealtimeLimits, RealtimeSession
 from hub.vendors.openai.settings import OpenAISettings
 from hub.vendors.voice_model_provider import ModelContext
 
@@ -47,8 +47,8 @@ REASON_CHARS: Final = 100
 def translated(message: wire.OpenAIMessage | ProviderError | None) -> ModelEvent:
     """Return what a message of a session means. None is a message of a type that the hub does not know."""
     match message:
-        case wire.OutputAudioDelta(response_id, item_id, delta):
-            return AgentAudio(response_id, item_id, delta)
+        case wire.OutputAudioDelta():  # most messages are this one, and a pattern with names in it costs several times as much
+            return AgentAudio(message.response_id, message.item_id, message.delta)
         case wire.OutputTranscriptDelta(response_id, item_id, text):
             return AgentTextDelta(response_id, item_id, text)
         case wire.OutputTranscriptDone(response_id, item_id, text):
@@ -136,7 +136,8 @@ class OpenAIModel:
 
     def send(self, request: ModelRequest) -> None:
         """Send a request; see VoiceModel."""
-        self._session.send(encoded(request))
+        # Nearly always it is audio: 50 times per second and call.
+        self._session.send(wire.append(request.mulaw) if type(request) is AppendAudio else encoded(request))
 
     def close(self) -> None:
         """Close the session now; see VoiceModel."""
@@ -154,6 +155,6 @@ class OpenAIModels:
 
     def open(self, agent: Agent, call_sid: str) -> OpenAIModel:
         """Return the model that speaks for an agent on one call; see VoiceModelFactory."""
-        endpoint = Endpoint(wire.realtime_url(self._settings.url, agent.model), self._settings.key)
+        endpoint = RealtimeEndpoint(wire.realtime_url(self._settings.url, agent.model), self._settings.key)
         session = RealtimeSession(endpoint, self._context.counters, self._context.clock, call_sid, self.limits)
         return OpenAIModel(agent.model, session)

@@ -33,7 +33,7 @@ class RealtimeLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class RealtimeEndpoint:
     """Where a session is opened, and with which key."""
 
     url: str
@@ -41,7 +41,7 @@ class Endpoint:
 
     def __repr__(self) -> str:
         """Leave the key out."""
-        return f"Endpoint({self.url!r})"
+        return f"RealtimeEndpoint({self.url!r})"
 
 
 OnMessage: TypeAlias = Callable[[wire.OpenAIMessage | ProviderError | None], None]
@@ -54,7 +54,7 @@ class RealtimeSession:
 
     def __init__(
         self,
-        endpoint: Endpoint,
+        endpoint: RealtimeEndpoint,
         counters: ProviderCounters,
         clock: Callable[[], float],
         call_sid: str,

@@ -6,15 +6,11 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import pytest
-
 from clients.commands.demo import SCRIPTED, free_port, without_engine
 from clients.sample import SCRIPT
 from tests.packaging.hiding import without
 from tests.providers.fake_deepgram import FakeDeepgram
 from tests.test_serve import environment
-
-pytestmark = pytest.mark.timeout(90)  # a whole call is played, though ten times as fast
 
 
 @asynccontextmanager

@@ -10,7 +10,6 @@ from websockets.asyncio.server import ServerConnection
 from clients.follow import Followed, Position, Refused, follow, newest
 from hub import events, tokens
 from hub.backoff import Backoff
-from hub.topics import topic as topics
 from tests.check.breaking import breaking_line, random_lives
 from tests.clients.scripted_hub import scripted_hub
 from tests.house import House, house
@@ -108,9 +107,9 @@ async def test_a_call_that_the_new_hub_does_not_know_ends_in_words() -> None:
     assert refused.value.refusal_code == "unknown-call"
 
 
-async def test_a_position_is_resumed_and_one_too_old_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(topics, "HISTORY_BYTES", 20_000)
+async def test_a_position_is_resumed_and_one_too_old_is_said_to_be() -> None:
     async with house() as home:
+        home.state.registry._log_bytes = 20_000
         publisher = ScriptedCall(home.state)
         for number in range(300):
             publisher.final(f"word {number}")
