@@ -80,7 +80,7 @@ async def test_what_cannot_be_is_one_sentence_and_exit_1(capsys: pytest.CaptureF
         for arguments, says in (
             ((CALL, *at(home)), "this hub wants a token first"),
             ((CALL, *at(home), "--token", "a.b.c"), "the token is not one of this hub's"),
-            ((CALL, *at(home), "--token", tokens.mint("s" * 32, ["*"], 60)), "no such call: it has not begun, or it ended too long ago"),
+            ((CALL, *at(home), "--token", tokens.mint("s" * 32, ["*"], 60)), "no such call: it has not begun, or ended too long ago"),
             ((CALL, "--url", "ws://127.0.0.1:1/client"), "no hub answers at ws://127.0.0.1:1/client: Connection refused"),
         ):
             assert await asyncio.to_thread(main, ["tail", *arguments]) == 1
