@@ -123,6 +123,7 @@ def test_what_is_not_signed_has_no_headers() -> None:
     assert (call.url, call.signed_url, call.headers) == (call_options.DEFAULT_URL, None, {})
     assert call.parameters == {"from": "+14155550142", "agent": "desk", "room": "42"}
     assert call.explain(NotAnswered("No hub answers.")) == "No hub answers."
+    assert call.explain(NotAnswered("The hub is full.", 503)) == "The hub is full.", "a signature would not help"
 
 
 def test_neither_the_token_nor_the_signature_is_in_what_may_be_logged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

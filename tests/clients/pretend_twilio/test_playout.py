@@ -38,6 +38,7 @@ def test_clear_silences_and_sends_every_mark_back() -> None:
     played.receive(SPEECH.clear())
     assert list(played.echoes) == ["a", "b"]
     assert played.clears == [160]
+    assert played.waiting_ms == 0
     assert played.play() == b"\xff" * 160
 
 

@@ -97,3 +97,20 @@ async def test_a_cancelled_call_says_stop() -> None:
 async def test_a_hub_that_is_not_there_is_one_sentence() -> None:
     with microphone() as device, pytest.raises(NotAnswered, match="No hub answers"):
         await speak(OutgoingCall("ws://127.0.0.1:1/twilio"), device)
+
+
+async def test_frames_that_were_lost_leave_a_hole_in_chunks_and_timestamps() -> None:
+    device = Microphone(8000, "test", waiting_frames=2)
+    device.record(tone(0.1, 8000), 800, None, None)  # five frames, of which the last three are lost
+    await asyncio.sleep(0)
+    async with a_desk() as desk:
+        async with asyncio.TaskGroup() as group:
+            speaking = group.create_task(speak(OutgoingCall(desk.url), device))
+            while len(desk.media()) < 2:
+                await asyncio.sleep(0.001)
+            device.record(tone(0.02, 8000), 160, None, None)
+            await asyncio.sleep(0)
+            device.hang_up()
+        await desk.ended.wait()
+    assert [(media["chunk"], media["timestamp"]) for media in desk.media()] == [("1", "5"), ("2", "25"), ("6", "105")]
+    assert (speaking.result().frames_sent, speaking.result().frames_lost, speaking.result().seconds) == ({"inbound": 3}, 3, 0.12)
