@@ -13,7 +13,6 @@ Knows the subscriber protocol: positions, close codes, reconnecting. Does not kn
 
 from clients.follow.connection import HubConnection, Refused, Request
 from clients.follow.subscription import Followed, follow, newest, subscription
-from hub.backoff import Backoff
 from hub.events import Position
 
 __all__ = ["Followed", "HubConnection", "Position", "Refused", "Request", "follow", "newest", "subscription"]
