@@ -53,13 +53,14 @@ def test_what_the_lower_rate_cannot_carry_does_not_fold_back_into_speech() -> No
 
 
 @pytest.mark.parametrize("quality", ["LQ", "MQ", "HQ", "VHQ"])
+@pytest.mark.parametrize("steady", [False, True])
 @pytest.mark.parametrize(("from_hz", "to_hz"), RATES)
 @settings(deadline=None, max_examples=20)
 @given(sizes=st.lists(st.integers(1, 2000), min_size=1, max_size=5))
-def test_any_blocks_give_the_sound_that_one_block_gives(from_hz: int, to_hz: int, quality: Quality, sizes: list[int]) -> None:
+def test_any_blocks_give_the_sound_that_one_block_gives(from_hz: int, to_hz: int, steady: bool, quality: Quality, sizes: list[int]) -> None:
     sound = numpy.random.default_rng(1).normal(0, 0.1, from_hz // 10).astype(numpy.float32)
-    whole = in_blocks(sound, [len(sound)], Resampler(from_hz, to_hz, quality=quality))
-    parts = in_blocks(sound, sizes, Resampler(from_hz, to_hz, quality=quality))
+    whole = in_blocks(sound, [len(sound)], Resampler(from_hz, to_hz, quality=quality, steady=steady))
+    parts = in_blocks(sound, sizes, Resampler(from_hz, to_hz, quality=quality, steady=steady))
     assert abs(len(whole) - len(sound) * to_hz / from_hz) <= 1
     assert numpy.array_equal(parts, whole)
 

@@ -531,7 +531,8 @@ test("another provider's loss, and a first loss after a recovery, are sentences 
       ["lost", "local"],
     ],
   );
-  assert.equal(call(state).provider, "local", "a provider that was lost is still the call's provider");
+  const other = fold(state, { ...lost(6, 1), provider: "deepgram" });
+  assert.equal(call(other).provider, "local", "a loss does not say who transcribes: only a switch and a recovery do");
 });
 
 test("keys of the two sides are entries of their own", () => {
