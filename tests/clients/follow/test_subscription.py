@@ -7,8 +7,9 @@ from contextlib import aclosing
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from clients.follow import Backoff, Followed, Position, Refused, follow, newest
+from clients.follow import Followed, Position, Refused, follow, newest
 from hub import events, tokens
+from hub.backoff import Backoff
 from tests.check.breaking import breaking_line, random_lives
 from tests.clients.scripted_hub import scripted_hub
 from tests.house import House, house
