@@ -302,3 +302,25 @@ async def test_a_session_whose_run_is_cancelled_is_closed() -> None:
             running.cancel()
         await ended.wait()
         assert (counters.open_sessions, len(received)) == (0, 1)
+
+
+async def test_a_session_whose_run_was_cancelled_before_it_was_ready_reports_nothing_later() -> None:
+    came, over = asyncio.Event(), asyncio.Event()
+
+    async def attend(socket: ServerConnection) -> None:
+        came.set()
+        await socket.wait_closed()
+
+    async with server(attend) as url:
+        received: list[Any] = []
+        limits = RealtimeLimits(open_seconds=0.2)
+        session = RealtimeSession(RealtimeEndpoint(url, "k"), ProviderCounters(), Clock(), "CA1", limits)
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(session.run(OPENING, received.append))
+            await came.wait()
+            while session._connection is None:
+                await asyncio.sleep(0.001)
+            running.cancel()
+        asyncio.get_running_loop().call_later(0.3, over.set)  # after the session's own timer would fire
+        await over.wait()
+    assert received == []
