@@ -19,7 +19,7 @@ from typing import Any
 
 import jiwer
 import numpy
-from clients.sound import read_call
+from clients.audio.files import read_call
 
 from hub.audio import g711
 from hub.audio.resample import floats
