@@ -91,7 +91,7 @@ async def real_house(
 
     Where the settings name none it is Deepgram, which is not reached: a hub of its own choice would need the speech engine to start.
     """
-    if open_transcriber is None and not settings.keys() & {"transcriber", "deepgram_key", "assemblyai_key"}:
+    if open_transcriber is None and not settings.keys() & {"transcriber", *(f"{name}_key" for name in providers.speech)}:
         settings["deepgram_key"] = "k"
     config = configured(providers, port=0, **({"drain_seconds": 0.0} | settings))
     parts: dict[str, Any] = {"limits": limits, "session_limits": session_limits, "deadlines": deadlines, "providers": providers}

@@ -55,6 +55,10 @@ def test_a_providers_section_is_what_was_given_or_its_defaults() -> None:
     assert config.sections == (DeepgramSettings(key="k", model="nova-2"),), "sections that are all default are left out"
 
 
+def test_a_setting_that_is_given_as_its_default_is_as_if_it_were_not_given() -> None:
+    assert load({"DEEPGRAM_MODEL": DeepgramSettings().model, "HUB_PORT": "5000"}, None) == Config()
+
+
 def test_a_section_lacks_its_first_required_setting_until_that_is_set() -> None:
     assert missing(DeepgramSettings(model="nova-2")) == "DEEPGRAM_API_KEY"
     assert missing(DeepgramSettings(key="k")) == ""

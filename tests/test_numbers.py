@@ -73,6 +73,9 @@ def test_a_country_writes_its_numbers_its_own_way(written: str, number: str) -> 
         "http://14155550100",
         "4155550100",  # American without its 1, or Swiss with its +: nobody can say
         "+4155550100",
+        "6562345678",  # Singapore with its code, or Florida without: a valid number either way
+        "10005550100",  # as long as a number, but of no area there is
+        "+14155550100" + " " * 200,
         "020 7946 0958",
         "12345",
         "+12345",

@@ -374,7 +374,7 @@ class TranscribedCall:
         self.publisher.report(report)
 
     def _settled(self, track: Track, end_ms: float, published: bool) -> None:
-        self._bookmark.settle(track, end_ms, self._call_ms_now(), told=published)
+        self._bookmark.settle(track, end_ms, self._call_ms_now(), published=published)
 
     def _stream_log(self, stream: TranscribedStream) -> CallLog:
         return CallLog(log, {"call": self.record.call_sid, "stream": stream.sid})

@@ -1,4 +1,4 @@
-"""A transcript as a file: plain text, SubRip, WebVTT. Pure. Times are call time."""
+"""A transcript as a file: plain text, SubRip, WebVTT. Pure. Times are seconds of call time."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -6,21 +6,21 @@ from typing import Literal
 from hub.events import Final
 
 WRAP_SECONDS = 0.5
-"""The least time a caption stays up: shorter ones cannot be read."""
+"""The least time for which a caption is shown: a shorter one cannot be read."""
 
 
 def ordered(finals: Iterable[Final]) -> list[Final]:
-    """Return utterances as they began, which is how a conversation is read; they end in another order when people overlap."""
+    """Return utterances in the order in which they began, as a conversation is read. They end in another order when people overlap."""
     return sorted(finals, key=lambda final: (final.start, final.end))
 
 
 def text(finals: Iterable[Final]) -> str:
-    """Return one line an utterance: `[00:03.2] caller: Hello.`."""
+    """Return one line per utterance: `[00:03.2] caller: Hello.`."""
     return "".join(f"[{clock(final.start)}] {final.speaker}: {final.text}\n" for final in ordered(finals))
 
 
 def clock(seconds: float) -> str:
-    """Return call time for people: minutes, seconds, tenths; hours only when there are some."""
+    """Return call time for people: minutes, seconds and tenths, with hours only if there are any."""
     tenths = round(seconds * 10)
     minutes, rest = divmod(tenths, 600)
     hours, minutes = divmod(minutes, 60)
@@ -28,7 +28,7 @@ def clock(seconds: float) -> str:
 
 
 def srt(finals: Iterable[Final]) -> str:
-    """Return SubRip captions; the speaker stands before the text."""
+    """Return SubRip captions, with the speaker before the text."""
     return "\n".join(
         f"{number}\n{_span(final, ',')}\n{final.speaker}: {_one_paragraph(final.text)}\n" for number, final in enumerate(ordered(finals), 1)
     )

@@ -189,6 +189,22 @@ async def test_hanging_up_sends_the_end_message_once_and_closes(end: str | None,
     assert (listening.messages, listening.close_code) == (sent, 1000)
 
 
+async def test_hanging_up_on_a_peer_that_reads_nothing_does_not_wait_for_it() -> None:
+    """A socket that is closed while its buffer is full stays open until the peer reads, so it is broken off."""
+
+    async def sleep(socket: ServerConnection) -> None:
+        socket.transport.pause_reading()
+
+    async with puppet(sleep) as url, connected(url) as (connection, _):
+        while connection.has_room:
+            connection.send_audio(Block(0.0, bytes(8000), b""), bytes(8000), 0, 101.0)
+            await asyncio.sleep(0)
+        connection.hang_up("bye")
+        async with asyncio.timeout(10):
+            with pytest.raises(ConnectionClosed):
+                await connection.closed()
+
+
 async def test_a_probe_sends_the_end_message_and_closes_also_if_the_provider_closed_first() -> None:
     listening = Listening()
     async with puppet(listening) as url:

@@ -35,7 +35,7 @@ class TestLosses:
             reports, complete = await transcribed(vendor.open(fake.url, counters), CALL)
         assert complete
         assert [type(report) for report in reports if not isinstance(report, Recognized)] == [Lost, Restored]
-        assert counters.reconnects == 7
+        assert (counters.reconnects, counters.restored) == (7, vendor.sessions)
         assert (words(reports), words(reports, "outbound")) == (texts(CALLER), texts(CALLEE))
 
     async def test_handshakes_that_hang_are_one_loss_also_if_each_takes_longer_than_a_stable_connection(self) -> None:
@@ -56,6 +56,50 @@ class TestLosses:
         changes = [report for report in reports if not isinstance(report, Recognized)]
         assert [type(change) for change in changes] in ([Lost, Restored], [Lost, Restored] * 2)
         assert words(reports) == texts(CALLER)
+
+    async def test_a_provider_that_opens_the_socket_and_never_accepts_the_session_is_lost(self) -> None:
+        async def say_nothing(_: ServerConnection) -> None:
+            pass
+
+        now = 100.0
+        async with puppet(say_nothing) as url:
+            transcriber = MIXED.open(url, limits=replace(HURRY, open_seconds=10.0), clock=lambda: now)
+            async with running(transcriber) as (reports, run):
+                await until(lambda: transcriber._connection is not None)  # type: ignore[attr-defined]
+                now += 10.0
+                await until(lambda: bool(told(reports, Lost)))
+                run.cancel()
+        assert told(reports, Lost)[0].reason == "did not begin the session within 10 s"
+
+    async def test_a_cancelled_session_is_ended_in_the_providers_own_words_so_that_it_is_not_billed_on(self) -> None:
+        messages: list[str | bytes] = []
+        closed = asyncio.Event()
+
+        async def listen(socket: ServerConnection) -> None:
+            async for message in socket:
+                messages.append(message)
+            closed.set()
+
+        async with puppet(listen) as url:
+            transcriber = DEEPGRAM.open(url)
+            async with running(transcriber) as (_, run):
+                push(transcriber, CALL[:1])
+                await until(lambda: bool(messages))
+                run.cancel()
+            await closed.wait()
+        assert messages == [CALL[0].stereo(), CLOSE_STREAM]
+
+    async def test_audio_that_could_not_be_kept_is_one_gap_and_audio_without_its_last_words_another(self) -> None:
+        transcriber = DEEPGRAM.open("ws://127.0.0.1:9", limits=replace(IMPATIENT, replay_ms=1000))
+        async with running(transcriber) as (reports, run):
+            push(transcriber, CALL)
+            await until(lambda: bool(told(reports, Lost)))
+            transcriber.finish()
+        assert run.result() is False
+        assert [(gap.start, gap.end, gap.reason) for gap in told(reports, NotTranscribed) if gap.track == "inbound"] == [
+            (0.0, 4.0, "Deepgram was away for longer than the audio could be kept"),
+            (4.0, 5.0, "Deepgram was lost before its last word"),
+        ]
 
     async def test_a_session_that_is_accepted_twice_began_once(self) -> None:
         async def begin_twice(socket: ServerConnection) -> None:

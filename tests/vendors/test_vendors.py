@@ -47,7 +47,7 @@ def name_of(fake: FakeProvider) -> str:
 async def hub(*fakes: FakeProvider, **others: Any) -> AsyncIterator[House]:
     """A hub with the transcribers that its settings open. No provider session outlives it."""
     try:
-        async with real_house(**({"limits": LIMITS} | (settings(*fakes) if fakes else {}) | others)) as home:
+        async with real_house(**({"session_limits": LIMITS} | (settings(*fakes) if fakes else {}) | others)) as home:
             yield home
     finally:
         assert all(counters.open_sessions == 0 for counters in home.state.counters.providers.values())

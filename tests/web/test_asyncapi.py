@@ -80,6 +80,12 @@ def test_every_reference_of_the_document_resolves() -> None:
         Draft202012Validator.check_schema(schema)
 
 
+def test_every_message_has_a_summary_of_one_line() -> None:
+    for name, message in DOCUMENT["components"]["messages"].items():
+        assert message["summary"].endswith("."), name
+        assert "\n" not in message["summary"], name
+
+
 def test_every_close_code_of_the_protocol_is_listed() -> None:
     codes = {value for name, value in vars(client).items() if name.isupper() and isinstance(value, int) and 4400 <= value < 4600}
     assert {str(code) for code in codes} <= set(DOCUMENT["channels"]["client"]["x-close-codes"])
