@@ -487,6 +487,7 @@ def test_keys_are_given_to_the_model_as_one_number_and_answered() -> None:
     room = Room(ready=False)
     room.take(KeyPressed("#"))  # no session is there yet
     room.wait(100)
+    assert room.commands == []
     room.take(SessionReady())
     room.wait(100)
     for key in "123":
