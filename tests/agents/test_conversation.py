@@ -135,6 +135,7 @@ def test_a_session_that_is_ready_twice_greets_once_and_gets_early_audio_once() -
     assert isinstance(greeting, CreateResponse)
     assert greeting.instructions.endswith("and nothing else: Hello.")
     assert len(room.asked(AppendAudio)) == 2
+    assert not room.conversation._early  # kept for nothing any more
     assert room.conversation.state is TurnState.RESPONSE_DUE
 
 
@@ -433,7 +434,27 @@ def test_the_agent_is_quiet_once_all_was_heard_and_nothing_is_due() -> None:
     assert room.conversation.caller_speaks
 
 
+def test_an_agent_that_has_a_response_to_ask_for_is_not_quiet() -> None:
+    room = Room()
+    room.take(ResponseRefused())
+    assert room.conversation.state is TurnState.LISTENING
+    assert not room.conversation.quiet
+
+
+def test_audio_that_comes_while_the_caller_speaks_answers_nothing() -> None:
+    room = Room()
+    room.take(CallerSpeechStarted("q", 0), CallerSpeechStopped("q", 0), CallerSpeechStarted("r", 0), voice(100, "unannounced"))
+    assert [each for each in room.commands if isinstance(each, Answered)] == []
+
+
 # The caller's words.
+
+
+def test_a_turn_cannot_begin_or_end_later_than_the_audio_that_has_come() -> None:
+    room = Room()
+    room.wait(1000)
+    room.take(CallerSpeechStarted("q", 5000), CallerSpeechStopped("q", 6000), CallerText("q", "Hello."))
+    assert room.reports == [Recognized("inbound", 1.0, 1.0, "Hello.", settled=True, closes=True)]
 
 
 def test_a_callers_words_are_published_even_if_no_event_announced_that_they_began() -> None:
@@ -466,6 +487,7 @@ def test_keys_are_given_to_the_model_as_one_number_and_answered() -> None:
     room = Room(ready=False)
     room.take(KeyPressed("#"))  # no session is there yet
     room.wait(100)
+    assert room.commands == []
     room.take(SessionReady())
     room.wait(100)
     for key in "123":

@@ -144,6 +144,16 @@ def test_where_no_mark_comes_back_the_clock_tells() -> None:
     assert [len(piece.payload) // MS for piece in playback.marked(name, 6410)] == [100]
 
 
+def test_a_clock_that_leaps_while_a_mark_is_late_gives_the_mark_no_less_time() -> None:
+    playback = Playback()
+    playback.add("a", b"\x01" * 200 * MS, 0)
+    playback.add("a", b"\x02" * 5000 * MS, 0)
+    playback.tick(1000)
+    playback.leap(60_000)
+    playback.tick(61_100)
+    assert playback.heard_ms("a") == 200  # late by 900 ms, not by a minute
+
+
 def test_a_mark_that_comes_late_is_waited_for_as_long_as_it_may_come() -> None:
     playback = Playback()
     first = playback.add("a", b"\x01" * 200 * MS, 0)

@@ -422,7 +422,7 @@ async def test_a_call_that_comes_back_goes_on_in_call_time_and_tells_the_pause_a
         ]
 
 
-async def test_a_time_below_zero_is_not_true_on_a_call_that_comes_back_either() -> None:
+async def test_a_call_that_comes_back_counts_from_where_it_is_and_believes_no_time_below_zero() -> None:
     async with desk() as first:
         first.frames(1000)
         first.stream.stop()
@@ -432,7 +432,8 @@ async def test_a_time_below_zero_is_not_true_on_a_call_that_comes_back_either() 
         again.begin(webhooks)
         running = group.create_task(again.call.run())
         await again.model.opened.wait()
-        again.emit(SessionReady())
+        again.emit(SessionReady(), CallerText("q", "Hello?"))
+        assert [final.start for final in again.events(Final)] == [pytest.approx(10.0)]
         again.frame(at_ms=-20)
         again.frame(at_ms=0)
         assert len(again.model.audio()) == 160

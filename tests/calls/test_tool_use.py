@@ -124,6 +124,7 @@ async def test_an_agent_does_not_hang_up_on_a_caller_who_speaks() -> None:
         assert (returned.outcome, it.account.asked) == ("refused", [])
         assert "hang up when nothing is left" in returned.detail
         assert it.call.holds
+        assert it.call._tools.waiting == 0  # no frame looks any more
 
 
 async def test_an_agent_that_transfers_waits_until_the_caller_has_spoken() -> None:
