@@ -19,8 +19,8 @@ from typing import Any
 
 import jiwer
 import numpy
-from clients.audio.files import read_call
 
+from clients.audio.files import read_call
 from hub.audio import g711
 from hub.audio.resample import floats
 from hub.transcribers.utterances import Recognized
