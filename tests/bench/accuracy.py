@@ -43,7 +43,7 @@ class Played:
     name: str
     audio: Path
     most_errors: float
-    """The word error rate that neither speaker may exceed: what is measured today, and three words more."""
+    """The word error rate that neither speaker may exceed: what is measured today, and a few words more."""
 
     def script(self) -> list[dict[str, Any]]:
         """Return the lines: track, start, end, text."""
