@@ -229,6 +229,9 @@ class Audience:
 
     def _serve(self) -> None:
         """Hand everyone what is new: a small audience at once, a large one in slices over several turns."""
+        if not self._current and not self._apart:  # most calls, most of the time
+            self.current_offset, self.current_revision = self.log.offset, self.revision
+            return
         if self._pass is not None:
             self._again = True
             return
