@@ -61,7 +61,7 @@ MOONSHINE = SpeechProvider(
         interims=True,
         channels="no session",
         takes_mulaw=False,
-        remarks="the extra `local`; 0.2 of a core for each track that speaks; no audio leaves the machine",
+        remarks="the extra `local`; 0.4 of a core for each track while it speaks; no audio leaves the machine",
     ),
     start=EngineFactory,
     probe=probe,
