@@ -27,8 +27,8 @@ const SPEAKING_MS = 2500;
 const LIFE = new Set(["call-started", "call-ended"]);
 const PROVIDER = new Set(["transcriber-lost", "transcriber-restored", "transcriber-switched"]);
 
-/** Events that come only from a call's own subscription. */
-const TALK = new Set(["final", "gap", "dtmf", "tool-called", "tool-returned", "agent-interrupted"]);
+/** Events that concern a call as a whole: they come from the list of all calls, too. All others come from a call's own subscription only. */
+const WHOLE_CALL = new Set([...LIFE, ...PROVIDER, "stream-error"]);
 
 /** A call of which only the callSid is known. */
 export function unheard(sid) {
@@ -123,7 +123,7 @@ export function interim(call, event) {
 export function durable(call, event, fresh) {
   const next = status(call, event);
   if (!call.following || call.offset === null || event.epoch !== call.epoch || event.offset <= call.offset) return next;
-  if (event.offset > call.offset + 1 && !TALK.has(event.type)) return next; // from the feed; the own subscription brings it later
+  if (event.offset > call.offset + 1 && WHOLE_CALL.has(event.type)) return next; // from the feed; the own subscription brings it later
   const torn = event.offset > call.offset + 1;
   const here = { ...next, offset: event.offset };
   return happened(torn ? insert(here, note(here, event, "missing"), fresh) : here, event, fresh);
@@ -224,7 +224,9 @@ function happened(call, event, fresh) {
       const line = { ...identity(call, event, "ended"), place: Math.max(duration, call.heardSeconds), reason, duration, transcript };
       return insert({ ...call, open: {} }, line, fresh);
     }
-    default: {
+    case "transcriber-lost":
+    case "transcriber-restored":
+    case "transcriber-switched": {
       const { provider, reason, attempt } = event;
       const kind = event.type.replace("transcriber-", "");
       const line = { ...identity(call, event, kind), provider, reason, attempt };
@@ -233,6 +235,8 @@ function happened(call, event, fresh) {
       const repeat = kind === "lost" && last?.kind === "lost" && last.provider === provider && attempt > 0;
       return repeat ? replaceLast(call, { ...line, place: last.place }) : insert(call, line, fresh);
     }
+    default: // of a newer hub: it counts, so that the lines after it are not taken for lines after a hole, and shows nothing
+      return call;
   }
 }
 

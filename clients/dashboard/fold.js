@@ -8,21 +8,6 @@
 
 import { durable, interim, milliseconds, subscribed, unheard, watched } from "./call.js";
 
-const DURABLE = new Set([
-  "call-started",
-  "final",
-  "gap",
-  "transcriber-lost",
-  "transcriber-restored",
-  "transcriber-switched",
-  "stream-error",
-  "dtmf",
-  "tool-called",
-  "tool-returned",
-  "agent-interrupted",
-  "call-ended",
-]);
-
 /** The state before the first event. */
 export function nothing() {
   return {
@@ -86,7 +71,7 @@ function step(state, event, batch) {
       change(batch, event.callSid, (call) => ({ ...call, following: false }));
       return state;
     default:
-      if (DURABLE.has(event.type)) {
+      if (event.offset !== undefined) {
         if (event.type === "call-started" && !batch.calls.has(event.callSid)) put(batch, unheard(event.callSid));
         change(batch, event.callSid, (call) => durable(call, event, batch.fresh));
       }

@@ -266,9 +266,10 @@ test("how long a call lasts is the hub's clock while it lives and the media cloc
   assert.equal(lasted(call(after(listed(summary()), ended(2))), Date.parse(at(99))), 60);
 });
 
-test("what is not known is ignored: types, calls, fields", () => {
-  const state = after(listed(summary()));
-  assert.deepEqual(after(listed(summary()), { type: "sentiment", callSid: CALL, offset: 2, epoch: EPOCH }), state);
+test("what is not known shows nothing: types, calls, fields", () => {
+  const sentiment = { type: "sentiment", callSid: CALL, offset: 3, epoch: EPOCH, at: at(3), mood: "good" };
+  const state = after(listed(summary()), watching("full"), subscribed(), started(), final(2, "two"), sentiment, final(4, "four"));
+  assert.deepEqual(texts(state), ["started", "two", "four"], "an event of a newer hub counts, so that nothing is taken for missing");
   assert.deepEqual(fold(nothing(), final(2, "of a call nobody listed")), nothing());
 });
 
