@@ -34,7 +34,7 @@ from hub.vendors.voice_model_provider import ModelContext
 from hub.web import agent, asyncapi, calls, client, dashboard, docs, health, metrics, status, twilio, twiml
 from hub.web.limits import LIMITS, Limits
 from hub.web.protocol import STOPPING
-from hub.web.resting import RestingSockets
+from hub.web.resting_sockets import RestingSockets
 from hub.web.server import Runner
 from hub.web.state import STATE, State
 from hub.web.tls import Certificate

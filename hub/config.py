@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 
 from hub.errors import ConfigError
-from hub.numbers import EXAMPLE, dialled
+from hub.phone_numbers import EXAMPLE, dialled
 
 Proof = Literal["signature", "token", "none"]
 

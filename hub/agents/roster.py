@@ -17,7 +17,7 @@ import msgspec
 from hub.agents.voice_model import SessionSettings, ToolDeclaration, TurnDetection
 from hub.config import Config, check_url
 from hub.errors import ConfigError
-from hub.numbers import dialled, normal
+from hub.phone_numbers import dialled, normal
 
 HANG_UP = "hang_up"
 TRANSFER = "transfer"

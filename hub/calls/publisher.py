@@ -16,7 +16,7 @@ from hub import events
 from hub.audio.g711 import Track, ms
 from hub.audio.timeline import StereoTimeline
 from hub.events import SPEAKERS, D
-from hub.numbers import shown
+from hub.phone_numbers import shown
 from hub.topics.registry import Record, Registry
 from hub.transcribers.transcriber import Lost, Report, Restored, Switched
 from hub.transcribers.utterances import NotTranscribed, Recognized

@@ -1,6 +1,6 @@
 """`WS /client`: subscribers, by hand or by program. One socket: its token, its limits, its end.
 
-Knows one subscriber's connection. What the subscriber follows is in `subscriptions.py`, which live audio it gets in `listening.py`.
+Knows one subscriber's connection. What the subscriber follows is in `subscriptions.py`, which live audio it gets in `listening_in.py`.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from hub.topics.outbox import Outbox
 from hub.web import protocol as wire
 from hub.web.access import carried, check_origin, grant, refusal
 from hub.web.frames import close_frame, text_frame
-from hub.web.listening import ListeningIn
+from hub.web.listening_in import ListeningIn
 from hub.web.sockets import HubSocket, Interruption, UnacknowledgedBytes
 from hub.web.state import STATE, State
 from hub.web.subscriptions import Subscriptions

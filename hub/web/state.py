@@ -13,7 +13,7 @@ from hub.topics.outbox import Rounds
 from hub.topics.registry import Registry
 from hub.twilio.rest import TwilioAccount
 from hub.web.limits import Limits
-from hub.web.resting import RestingSockets
+from hub.web.resting_sockets import RestingSockets
 from hub.web.sockets import HubSocket
 
 

@@ -37,8 +37,8 @@ from hub.agents.voice_model import (
     VoiceModel,
 )
 from hub.ops.counters import Counters
-from hub.vendors.openai.model import OpenAIModel
 from hub.vendors.openai.session import RealtimeEndpoint, RealtimeSession
+from hub.vendors.openai.voice_model import OpenAIModel
 from tests.agents.lines import words
 from tests.providers.fake_openai import FakeOpenAI
 from tests.providers.openai_script import Call, Model, Reply, overheard

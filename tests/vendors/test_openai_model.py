@@ -34,9 +34,9 @@ from hub.agents.voice_model import (
 from hub.errors import ProviderError
 from hub.ops.counters import ProviderCounters
 from hub.vendors.openai import wire
-from hub.vendors.openai.model import OpenAIModels, encoded, translated
 from hub.vendors.openai.session import RealtimeEndpoint, RealtimeLimits
 from hub.vendors.openai.settings import OpenAISettings
+from hub.vendors.openai.voice_model import OpenAIModels, encoded, translated
 from hub.vendors.voice_model_provider import ModelContext
 from tests.calls.agent_desk import AGENT
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.numbers import EXAMPLE, dialled, normal, shown
+from hub.phone_numbers import EXAMPLE, dialled, normal, shown
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from hub.audio.timeline import BLOCK_MS
-from hub.web.resting import REST_SECONDS, ROUND_SECONDS, RestingSockets
+from hub.web.resting_sockets import REST_SECONDS, ROUND_SECONDS, RestingSockets
 from hub.web.sockets import FrameSocket
 from tests.web.test_sockets import connected, serving
 
