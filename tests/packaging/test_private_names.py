@@ -137,7 +137,7 @@ async def test_a_socket_that_was_closed_keeps_no_timer() -> None:
     closed: list[weakref.ref[HubSocket]] = []
 
     async def close(request: web.Request) -> web.StreamResponse:
-        socket = HubSocket(max_msg_size=1000, heartbeat=30.0)
+        socket = HubSocket(max_msg_size=1000, heartbeat=30.0, close_seconds=1.0)
         await socket.prepare(request)
         await socket.close()
         closed.append(weakref.ref(socket))
