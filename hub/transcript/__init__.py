@@ -1,4 +1,4 @@
-"""What a call's log says, read back: the files that people download.
+"""What a call's log says, read back: the outline that lists show, the utterances, and the files that people download.
 
-Pure folds over events. Does not know how events are stored or served.
+Knows events: pure folds over them. Does not know how events are stored or served.
 """
