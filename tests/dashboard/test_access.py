@@ -60,9 +60,9 @@ async def test_a_token_that_runs_out_is_asked_for_again_and_nothing_is_lost(visi
     async with house(secret=SECRET) as hub:
         _line, script = await talker(hub)
         script.final("before")
-        async with visit(hub, f"?token={mint(SECRET, ['*'], 2)}#{CALL}") as page:
+        async with visit(hub, f"?token={mint(SECRET, ['*'], 6)}#{CALL}") as page:
             await expect(spoken(page)).to_have_text(["before"])
-            await expect(page.locator("#gate")).to_be_visible(timeout=12_000)
+            await expect(page.locator("#gate")).to_be_visible(timeout=20_000)
             script.final("meanwhile", start=3, end=4)
             await page.fill("#gate-token", mint(SECRET, ["*"], 60))
             await page.keyboard.press("Enter")
