@@ -12,15 +12,15 @@ from aiohttp import web
 
 from hub import agents
 from hub.agents.webhooks import Webhooks
+from hub.calls.agent_context import AgentContext, AgentLimits
 from hub.calls.calls import Calls
-from hub.calls.facilities import AgentLimits, Facilities
 from hub.calls.journal import Journal
 from hub.calls.routing import Routing
 from hub.calls.takeover import TakeOver
-from hub.calls.transcribed import DEADLINES, Deadlines, Surroundings, TranscribedCall
+from hub.calls.transcribed import DEADLINES, CallContext, Deadlines, TranscribedCall
 from hub.config import Config
 from hub.errors import ConfigError
-from hub.ops.counters import Counters, ProviderCounters
+from hub.ops.counters import Counters
 from hub.topics.outbox import Rounds
 from hub.topics.registry import Record, Registry
 from hub.transcribers.limits import DEFAULT_LIMITS, SessionLimits
@@ -47,16 +47,16 @@ GOODBYE_SECONDS = 3.0
 OpenTranscriber = Callable[[StartBody], Transcriber]
 
 
-def answering(config: Config, providers: Providers, calls: Calls, registry: Registry, facilities: Facilities) -> Routing:
+def answering(config: Config, providers: Providers, calls: Calls, registry: Registry, context: AgentContext) -> Routing:
     """Set up the agents and the voice model that they speak by. Raises: ConfigError when the agents file is wrong."""
     roster = agents.load(config, providers.agent_defaults(config))
-    model = providers.voice_model(config)
-    if model is None:  # no agent answers, so none is opened
-        model = next(iter(providers.voice_models.values()))
-    context = ModelContext(facilities.clock, facilities.counters.providers[model.name] if len(roster) else ProviderCounters())
-    factory = model.start(config.of(model.settings), context)
+    model = providers.voice_model(config) if len(roster) else None
+    open_model = None
+    if model is not None:
+        shared = ModelContext(context.clock, context.counters.providers[model.name])
+        open_model = model.start(config.of(model.settings), shared).open
     limits = AgentLimits(calls=config.agent_calls, call_seconds=config.agent_minutes * 60)
-    return Routing(roster, factory.open, calls, registry, facilities, limits)
+    return Routing(roster, open_model, calls, registry, context, limits)
 
 
 async def drain(state: State, seconds: float) -> None:
@@ -96,17 +96,17 @@ async def running(
     try:
         async with Webhooks() as webhooks, asyncio.TaskGroup() as group:
             take_over = TakeOver(registry, account, journal, time.monotonic) if account is not None and journal is not None else None
-            surroundings = Surroundings(registry, time.monotonic, account, journal, deadlines)
+            call_context = CallContext(registry, time.monotonic, account, journal, deadlines)
 
             def transcribed(record: Record, start: StartBody) -> TranscribedCall:
-                return TranscribedCall(record, open_transcriber(start), surroundings)
+                return TranscribedCall(record, open_transcriber(start), call_context)
 
             calls = Calls(registry, group, counters, transcribed, take_over)
-            facilities = Facilities(
+            agent_context = AgentContext(
                 webhooks=webhooks, account=account, counters=counters, clock=time.monotonic, wall=time.time,
                 reachable=bool(config.public_url),
             )  # fmt: skip
-            routing = answering(config, providers, calls, registry, facilities)
+            routing = answering(config, providers, calls, registry, agent_context)
             state = State(config, registry, calls, rounds, RestingSockets(loop), counters, routing, account, limits)
             runner = Runner(application(state), limits, goodbye_seconds=GOODBYE_SECONDS)
             await runner.setup()

@@ -38,8 +38,8 @@ from hub.agents.tools import Toolbox
 from hub.agents.voice_model import ModelEvent, ToolCall, VoiceModel
 from hub.audio.g711 import BYTES_PER_MS, TRACKS, Track
 from hub.audio.timeline import Block, StereoTimeline
+from hub.calls.agent_context import AgentContext, AgentLimits
 from hub.calls.call import EndReason, Peer
-from hub.calls.facilities import AgentLimits, Facilities
 from hub.calls.publisher import GAP_MS, Publisher, brought, fared
 from hub.calls.tool_use import ToolUse
 from hub.ops.logs import CallLog
@@ -109,16 +109,16 @@ class AnsweredCall:
     """One call that an agent answers, from its stream's start to `call-ended`. Implements `hub.calls.call.Call`."""
 
     def __init__(
-        self, record: Record, registry: Registry, agent: Agent, model: VoiceModel, facilities: Facilities, limits: AgentLimits
+        self, record: Record, registry: Registry, agent: Agent, model: VoiceModel, context: AgentContext, limits: AgentLimits
     ) -> None:
         self.record = record
         self.superseded = False
         self._agent = agent
         self._model = model
-        self._facilities = facilities
+        self._context = context
         self._limits = limits
-        self._clock = facilities.clock
-        self._provider = facilities.counters.providers[model.provider]
+        self._clock = context.clock
+        self._provider = context.counters.providers[model.provider]
         self._publisher = Publisher(record, registry)
         self._timeline = StereoTimeline()
         left_off = record.left_off
@@ -130,8 +130,8 @@ class AnsweredCall:
         self._base_ms = round(self._timeline.end_ms)
         """Call time at the stream's own zero."""
         self._conversation = Conversation(agent.greeting, float(self._base_ms))
-        toolbox = Toolbox(agent, record, facilities.webhooks, facilities.account)
-        self._tools = ToolUse(toolbox, self._publisher, self._conversation, facilities, limits.leave_seconds)
+        toolbox = Toolbox(agent, record, context.webhooks, context.account)
+        self._tools = ToolUse(toolbox, self._publisher, self._conversation, context, limits.leave_seconds)
         self._stream: AgentStream | None = None
         """None before `join()`."""
         self._heard_at = self._clock()
@@ -320,7 +320,7 @@ class AnsweredCall:
                 case Interrupted(heard_ms, generated_ms):
                     self._publish_interruption(heard_ms, generated_ms)
                 case Answered(waited_ms):
-                    self._facilities.counters.agents.answer_seconds.add(waited_ms / 1000)
+                    self._context.counters.agents.answer_seconds.add(waited_ms / 1000)
                 case UseTool(call):
                     if self._tool_tasks is not None:
                         self._tool_tasks.create_task(self._use_tool(call))
@@ -342,7 +342,7 @@ class AnsweredCall:
             self._played_bytes += whole
 
     def _publish_interruption(self, heard_ms: float, generated_ms: float) -> None:
-        self._facilities.counters.agents.interruptions += 1
+        self._context.counters.agents.interruptions += 1
         heard, generated = round(heard_ms / 1000, 3), round(generated_ms / 1000, 3)
         self._publisher.publish(
             events.AgentInterrupted(call_sid=self.record.call_sid, time=self._conversation.seconds, heard=heard, generated=generated)
@@ -362,7 +362,7 @@ class AnsweredCall:
     async def _converse(self) -> None:
         """Hold the model's session, and run tools, until cancelled."""
         caller, called = self.record.numbers
-        settings = self._agent.session(self._facilities.wall(), caller or "", called or "")
+        settings = self._agent.session(self._context.wall(), caller or "", called or "")
         async with asyncio.TaskGroup() as self._tool_tasks:
             await self._model.run(settings, self._receive_from_model)
 
@@ -396,7 +396,7 @@ class AnsweredCall:
     def _passes_on(self) -> bool:
         """Whether the call goes on with somebody else, in a further stream: its TwiML starts one, if the TwiML is ours."""
         goes_on = self._reason == "transferred" or (self._reason in END_SENTENCES and bool(self._agent.dial))
-        return self._facilities.reachable and goes_on
+        return self._context.reachable and goes_on
 
     async def _until_released(self) -> None:
         """Wait for that stream, so that its words come before `call-ended`."""

@@ -8,10 +8,10 @@ from typing import TypeAlias
 
 from hub.agents import Agent, Agents
 from hub.agents.voice_model import VoiceModel
+from hub.calls.agent_context import AgentContext, AgentLimits
 from hub.calls.answered import AnsweredCall
 from hub.calls.call import Peer, Stream
 from hub.calls.calls import Calls
-from hub.calls.facilities import AgentLimits, Facilities
 from hub.errors import HubError
 from hub.topics.registry import Record, Registry
 from hub.twilio.media import StartBody
@@ -33,15 +33,22 @@ class Routing:
     """The way to the agents of one hub."""
 
     def __init__(
-        self, agents: Agents, open_model: OpenModel, calls: Calls, registry: Registry, facilities: Facilities, limits: AgentLimits
+        self,
+        agents: Agents,
+        open_model: OpenModel | None,
+        calls: Calls,
+        registry: Registry,
+        context: AgentContext,
+        limits: AgentLimits,
     ) -> None:
+        """`open_model` may be None only where there are no agents."""
         self.agents = agents
         self.limits = limits
         """Of the calls that are answered from now on."""
         self._open_model = open_model
         self._calls = calls
         self._registry = registry
-        self._facilities = facilities
+        self._context = context
 
     def pick(self, told: Mapping[str, str]) -> Agent:
         """Return the agent for a call, if it can take one now: the agent that the call names, or the one of our number in it.
@@ -64,7 +71,8 @@ class Routing:
         agent = self.pick({name: str(value) for name, value in start.custom_parameters.items()})
 
         def open_call(record: Record, _: StartBody) -> AnsweredCall:
+            assert self._open_model is not None, "agents without a voice model"
             model = self._open_model(agent, record.call_sid)
-            return AnsweredCall(record, self._registry, agent, model, self._facilities, self.limits)
+            return AnsweredCall(record, self._registry, agent, model, self._context, self.limits)
 
         return self._calls.answer(start, peer, open_call)

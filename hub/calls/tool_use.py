@@ -13,7 +13,7 @@ from hub.agents.conversation import Conversation
 from hub.agents.tools import LEAVES, Leave, Toolbox
 from hub.agents.voice_model import ToolCall
 from hub.agents.webhooks import ANSWER_BYTES, ToolOutcome
-from hub.calls.facilities import Facilities
+from hub.calls.agent_context import AgentContext
 from hub.calls.publisher import Publisher
 from hub.errors import AccountError
 from hub.ops.logs import CallLog
@@ -25,14 +25,14 @@ class ToolUse:
     """The tool calls of one call."""
 
     def __init__(
-        self, toolbox: Toolbox, publisher: Publisher, conversation: Conversation, facilities: Facilities, leave_seconds: float
+        self, toolbox: Toolbox, publisher: Publisher, conversation: Conversation, context: AgentContext, leave_seconds: float
     ) -> None:
         """`leave_seconds` is how long an agent that leaves may take to say goodbye."""
         self._toolbox = toolbox
         self._publisher = publisher
         self._conversation = conversation
-        self._counters = facilities.counters.agents
-        self._clock = facilities.clock
+        self._counters = context.counters.agents
+        self._clock = context.clock
         self._leave_seconds = leave_seconds
         self.leaving: Leave | None = None
         """How the agent is about to leave: Twilio was asked. None before that, and when Twilio refused."""

@@ -43,7 +43,7 @@ DEADLINES = Deadlines()
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class CallContext:
     """What all transcribed calls of a hub share."""
 
     registry: Registry
@@ -112,18 +112,18 @@ class TranscribedStream:
 class TranscribedCall:
     """One call, from its first stream to its last word. Implements `Call`."""
 
-    def __init__(self, record: Record, transcriber: Transcriber, surroundings: Surroundings) -> None:
+    def __init__(self, record: Record, transcriber: Transcriber, context: CallContext) -> None:
         self.record = record
-        self.clock = surroundings.clock
+        self.clock = context.clock
         self.timeline = StereoTimeline()
         left_off = record.left_off
         self.timeline.skip_to(left_off.call_ms if left_off is not None else 0.0)
         self.sources: dict[Track, TranscribedStream] = {}
         """Which stream each track is taken from: the newest that has it."""
-        self.publisher = Publisher(record, surroundings.registry, self._settled)
+        self.publisher = Publisher(record, context.registry, self._settled)
         self.superseded = False
         """Whether another Call goes on with the record, while this one still waits for its last words."""
-        self._deadlines = surroundings.deadlines
+        self._deadlines = context.deadlines
         self._live_audio = record.live_audio
         self._transcriber = transcriber
         self._streams: list[TranscribedStream] = []
@@ -148,9 +148,9 @@ class TranscribedCall:
         """Whether the transcriber ever reported words."""
         self._untranscribed_from_ms: float | None = None
         """Call time from which nobody transcribes. None while somebody does."""
-        self._bookmark = Bookmark(surroundings.journal, self._began_ms)
+        self._bookmark = Bookmark(context.journal, self._began_ms)
         self._log = CallLog(log, {"call": record.call_sid})
-        self._recovery = Recovery(record.call_sid, surroundings.account, self._log)
+        self._recovery = Recovery(record.call_sid, context.account, self._log)
 
     @property
     def accepts(self) -> bool:

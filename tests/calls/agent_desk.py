@@ -10,8 +10,8 @@ from typing import Any
 from hub.agents import Agent, Tool
 from hub.agents.voice_model import ModelEvent, SessionReady
 from hub.agents.webhooks import Webhooks
+from hub.calls.agent_context import AgentContext, AgentLimits
 from hub.calls.answered import AgentStream, AnsweredCall
-from hub.calls.facilities import AgentLimits, Facilities
 from hub.events import CallEnded, Dtmf, Final, Gap, decode
 from hub.ops.counters import Counters
 from hub.topics.registry import Record, Registry
@@ -106,10 +106,10 @@ class Desk:
     def begin(self, webhooks: Webhooks, agent: Agent = AGENT, limits: AgentLimits = LIMITS, *, reachable: bool = False) -> None:
         """Make the call, with a stream in it. It does not run yet."""
         self.record = self.registry.open(CALL)
-        facilities = Facilities(
+        context = AgentContext(
             webhooks=webhooks, account=self.account, counters=self.counters, clock=self.clock, wall=lambda: 0.0, reachable=reachable
         )  # type: ignore[arg-type]
-        self.call = AnsweredCall(self.record, self.registry, agent, self.model, facilities, limits)
+        self.call = AnsweredCall(self.record, self.registry, agent, self.model, context, limits)
         self.stream: AgentStream = self.call.join(start_body(**{"from": "+14155550123", "to": "+14155550100"}), self.peer)
 
     def frame(self, mulaw: bytes = b"\xff" * 160, at_ms: int | None = None) -> None:

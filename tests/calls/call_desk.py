@@ -13,7 +13,7 @@ from hub.audio.g711 import Track
 from hub.calls.calls import Calls
 from hub.calls.journal import Journal
 from hub.calls.takeover import TakeOver
-from hub.calls.transcribed import Deadlines, Surroundings, TranscribedCall
+from hub.calls.transcribed import CallContext, Deadlines, TranscribedCall
 from hub.events import DurableEvent
 from hub.ops.counters import Counters
 from hub.topics.registry import Record, Registry
@@ -150,12 +150,12 @@ async def call_desk(
     clock, counters, fake = Clock(), Counters(), FakeAccount()
     registry = Registry(keep_seconds=keep_seconds, clock=clock, wall=clock, soon=asyncio.get_running_loop().call_soon)
     twilio = cast("TwilioAccount", fake) if account else None
-    surroundings = Surroundings(registry, clock, twilio, journal, deadlines)
+    context = CallContext(registry, clock, twilio, journal, deadlines)
     transcribers: list[ScriptedTranscriber] = []
 
     def transcribed(record: Record, start: StartBody) -> TranscribedCall:
         transcribers.append(ScriptedTranscriber())
-        return TranscribedCall(record, transcribers[-1], surroundings)
+        return TranscribedCall(record, transcribers[-1], context)
 
     take_over = TakeOver(registry, twilio, journal, clock) if twilio is not None and journal is not None else None
     async with asyncio.TaskGroup() as group:

@@ -9,10 +9,10 @@ import pytest
 
 from hub.agents import Agent, Agents
 from hub.agents.webhooks import Webhooks
+from hub.calls.agent_context import AgentContext
 from hub.calls.calls import Calls, Draining, Taken
-from hub.calls.facilities import Facilities
 from hub.calls.routing import NoAgent, Routing
-from hub.calls.transcribed import Surroundings, TranscribedCall
+from hub.calls.transcribed import CallContext, TranscribedCall
 from hub.events import CallStarted
 from hub.ops.counters import Counters
 from hub.topics.registry import Registry
@@ -45,16 +45,16 @@ async def exchange(agents: Agents | None = None, calls: int = 5) -> AsyncIterato
     counters, loop = Counters(), asyncio.get_running_loop()
     registry = Registry(keep_seconds=60, clock=loop.time, wall=lambda: 0.0, soon=loop.call_soon)
     async with Webhooks() as webhooks, asyncio.TaskGroup() as group:
-        surroundings = Surroundings(registry, loop.time)
-        live = Calls(registry, group, counters, lambda record, _: TranscribedCall(record, ScriptedTranscriber(), surroundings))
-        facilities = Facilities(webhooks=webhooks, account=None, counters=counters, clock=loop.time, wall=lambda: 0.0, reachable=False)
+        call_context = CallContext(registry, loop.time)
+        live = Calls(registry, group, counters, lambda record, _: TranscribedCall(record, ScriptedTranscriber(), call_context))
+        context = AgentContext(webhooks=webhooks, account=None, counters=counters, clock=loop.time, wall=lambda: 0.0, reachable=False)
         it: Exchange
         routing = Routing(
             agents if agents is not None else Agents([DESK, NIGHT]),
             lambda agent, call_sid: it.open(agent, call_sid),
             live,
             registry,
-            facilities,
+            context,
             replace(LIMITS, calls=calls),
         )
         it = Exchange(routing, live, registry)

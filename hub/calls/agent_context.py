@@ -1,6 +1,6 @@
-"""What the calls that agents answer work with, and how long what may take on them. Knows no call.
+"""What the calls that agents answer share, and the limits that hold for each of them. Knows no call.
 
-Each is put together once, by the composition root, and shared by all agents' calls of the hub.
+Both are made once, by `hub.app`, for all agents' calls of the hub.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from hub.twilio.rest import TwilioAccount
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentLimits:
-    """How many calls agents answer, and how long what may take on each."""
+    """How many calls agents answer at once, and how long each step of such a call may take."""
 
     calls: int
     """Most calls that agents answer at once: each is a session that is paid for."""
@@ -22,7 +22,7 @@ class AgentLimits:
     quiet_seconds: float = 60.0
     """A stream without a frame for so long is lost: Twilio sends 50 per second, silence included, and no close when a tunnel breaks."""
     answer_seconds: float = 15.0
-    """How long a model may take to begin a response that is due: a second or two is normal, and somebody listens to nothing."""
+    """How long a model may take to begin a response that is due: a second or two is normal, and the caller hears silence."""
     look_seconds: float = 5.0
     """How often the call looks whether any of this takes too long."""
     leave_seconds: float = 15.0
@@ -32,8 +32,8 @@ class AgentLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facilities:
-    """What all agents' calls of one hub work with."""
+class AgentContext:
+    """What all agents' calls of a hub share."""
 
     webhooks: Webhooks
     account: TwilioAccount | None
