@@ -1,37 +1,32 @@
 """One call's conversation with a voice model: what each event of either side means for the other. Pure; media time only.
 
 `receive()` takes an event and returns commands, to be executed in order and at once. Audio passes through untouched in both directions.
-When the caller speaks, the agent falls silent at once, the model is told what the caller really heard, and the transcript says the same.
-Whose turn it is stands in `turn_taking`. Knows no vendor, no socket, no task and no webhook.
+Whose turn it is stands in `turn_taking`, what the caller has heard of the agent in `agent_speech`, the order of both sides' words in
+`turns`. Knows no vendor, no socket, no task and no webhook.
 """
 
 from collections import deque
 from collections.abc import Iterable
 from typing import assert_never
 
+from hub.agents.agent_speech import AgentSpeech
 from hub.agents.commands import (
     Answered,
     CallerFrame,
     CallOver,
-    ClearCaller,
     ClockLeapt,
     Command,
     ConversationEvent,
     GiveUp,
-    Interrupted,
     KeyPressed,
     MarkReturned,
-    Play,
     Publish,
-    ToCaller,
     ToModel,
     ToolDone,
     UseTool,
 )
 from hub.agents.keypad import Keypad
 from hub.agents.model_clock import ModelClock
-from hub.agents.playout import Playback, PlayedAudio
-from hub.agents.spoken import LETTERS_PER_MS, AgentUtterance
 from hub.agents.turn_taking import CALLER_STATES, RESPONSE_STATES, TurnState, TurnTrigger, after
 from hub.agents.turns import LATE_MS, Turns
 from hub.agents.voice_model import (
@@ -58,7 +53,6 @@ from hub.agents.voice_model import (
     SessionLost,
     SessionReady,
     ToolCall,
-    TruncateItem,
 )
 from hub.audio.g711 import BYTES_PER_MS
 from hub.transcribers.utterances import NotTranscribed, Recognized
@@ -68,9 +62,6 @@ EARLY_MS = 10_000
 
 UNPLAYED_MS = 600_000
 """A model that is further ahead than ten minutes of speech is not answering a telephone: its audio would only fill memory."""
-
-INTERIM_MS = 200
-"""How often the interims of an agent's words are published while it speaks: words come about as fast."""
 
 _OPENING, _LOST, _OVER = TurnState.OPENING, TurnState.LOST, TurnState.OVER
 """States that each frame is asked about: a name of this module is found several times faster than a member of an enum."""
@@ -92,8 +83,8 @@ class Conversation:
         """Whether no words were missing at the end. Only meaningful after `CallOver`."""
         self._commands: list[Command] = []
         """What the event that is being received asks for."""
-        self._playback = Playback()
         self._turns = Turns(late_ms)
+        self._speech = AgentSpeech(self._turns)
         self._keypad = Keypad()
         self._clock = ModelClock()
         self._early: deque[CallerFrame] = deque()
@@ -101,10 +92,6 @@ class Conversation:
         self._early_bytes = 0
         self._response_id = ""
         """The response that is being made. Only meaningful in RESPONSE_STATES."""
-        self._muted_id = ""
-        """A response that the caller interrupted: what still comes of it must not be played. Empty when there is none."""
-        self._unheard: dict[str, bool] = {}
-        """Items of the muted response: whether the model must still be told that nothing was heard of the item."""
         self._wanted = False
         """Whether a response is to be asked for as soon as that is possible."""
         self._due_ms = 0.0
@@ -115,10 +102,6 @@ class Conversation:
         """Since when the caller waits for the first sound of an answer. None while they do not."""
         self._returned_ms = 0.0
         """When a tool's output, or a number that was typed, was last sent to the model."""
-        self._utterances: dict[str, AgentUtterance] = {}
-        """What the agent says and has not been heard to the end, by item_id."""
-        self._letters_per_ms = LETTERS_PER_MS
-        """How fast the agent speaks."""
         self._running_tools: dict[str, str] = {}
         """The call_id of each tool call that runs, and the response that made the call."""
         self._failures = 0
@@ -137,7 +120,7 @@ class Conversation:
     @property
     def quiet(self) -> bool:
         """Whether the agent has said all it has to say, the caller has heard it, and the caller has nothing to say to it."""
-        return self._playback.quiet and self.state is TurnState.LISTENING and not self._wanted
+        return self._speech.quiet and self.state is TurnState.LISTENING and not self._wanted
 
     @property
     def unanswered_ms(self) -> float:
@@ -157,7 +140,7 @@ class Conversation:
             case CallerFrame():  # first, for there are 50 per second
                 self._frame(event)
             case MarkReturned(name):
-                self._was_played(self._playback.marked(name, self.now_ms))
+                commands += self._speech.marked(name, self.now_ms)
             case KeyPressed(key):
                 self._keypad.press(key, self.now_ms)
             case ClockLeapt(by_ms):
@@ -196,9 +179,9 @@ class Conversation:
             self._commands.append(ToModel(AppendAudio(frame.mulaw)))
         else:
             self._keep(frame)
-        if not self._playback.quiet:
+        if not self._speech.quiet:
             self._alive_ms = self.now_ms
-            self._was_played(self._playback.tick(self.now_ms))
+            self._commands += self._speech.tick(self.now_ms)
         if self._turns:
             self._publish(self._turns.due(self.now_ms))
         if self._keypad.keys and ready and (typed := self._keypad.typed(self.now_ms)):
@@ -225,7 +208,7 @@ class Conversation:
         self._returned_ms += by_ms
         if self._silent_ms is not None:
             self._silent_ms += by_ms
-        self._playback.leap(by_ms)
+        self._speech.leap(by_ms)
         self._turns.leap(by_ms)
         self._keypad.leap(by_ms)
 
@@ -234,22 +217,9 @@ class Conversation:
     def _model_event(self, event: ModelEvent) -> None:
         match event:
             case AgentAudio():
-                if event.response_id != self._muted_id:
-                    self._speak(event)
-                else:
-                    self._unheard.setdefault(event.item_id, True)
-            case AgentTextDelta(response_id, item_id, delta):
-                if response_id != self._muted_id:
-                    self._utterance(response_id, item_id).text += delta
-            case AgentText(response_id, item_id, text):
-                if response_id != self._muted_id:
-                    utterance = self._utterance(response_id, item_id)
-                    utterance.text, utterance.text_done = text, True
-                    self._settle(item_id)
-            case AgentAudioDone(response_id, item_id):
-                if response_id != self._muted_id:
-                    self._utterance(response_id, item_id).audio_done = True
-                    self._settle(item_id)
+                self._say(event)
+            case AgentTextDelta() | AgentText() | AgentAudioDone():
+                self._commands += self._speech.receive(event, self.now_ms)
             case CallerSpeechStarted(item_id, start_ms):
                 self._caller_started(item_id, min(self._clock.call_ms(start_ms), self.now_ms))
             case CallerSpeechStopped(item_id, end_ms):
@@ -295,13 +265,9 @@ class Conversation:
         self._step(TurnTrigger.CALLER_STARTED)
         self._silent_ms = None
         self._turns.begin(item_id, "inbound", start_ms)
-        if not self._playback.quiet:
-            self._commands.append(ClearCaller())
         if self.state is TurnState.INTERRUPTED:
-            self._muted_id = self._response_id
-        heard_ms, generated_ms = self._cut_short()
-        if generated_ms:
-            self._commands.append(Interrupted(heard_ms, generated_ms))
+            self._speech.mute(self._response_id)
+        self._commands += self._speech.interrupt(self.now_ms)
 
     def _caller_stopped(self, item_id: str, end_ms: float) -> None:
         self._silent_ms = end_ms
@@ -318,77 +284,15 @@ class Conversation:
             self._turns.begin(item_id, "inbound", self.now_ms)
             self._turns.end(item_id, self.now_ms)
 
-    # The agent's speech.
-
-    def _utterance(self, response_id: str, item_id: str) -> AgentUtterance:
-        utterance = self._utterances.get(item_id)
-        if utterance is None:
-            utterance = self._utterances[item_id] = AgentUtterance(response_id)
-        return utterance
-
-    def _speak(self, audio: AgentAudio) -> None:
-        item_id, mulaw = audio.item_id, audio.mulaw
-        if not mulaw:
-            return
-        if self._playback.unplayed_ms > UNPLAYED_MS:
+    def _say(self, audio: AgentAudio) -> None:
+        if self._speech.unplayed_ms > UNPLAYED_MS:
             self._give_up("speaks further ahead than anyone could hear")
             return
-        self._utterance(audio.response_id, item_id)
-        self._commands.append(ToCaller(mulaw, self._playback.add(item_id, mulaw, self.now_ms)))
-        if self._silent_ms is not None:
+        said = self._speech.receive(audio, self.now_ms)
+        self._commands += said
+        if said and self._silent_ms is not None:
             self._commands.append(Answered(self.now_ms - self._silent_ms))
             self._silent_ms = None
-
-    def _was_played(self, pieces: Iterable[PlayedAudio]) -> None:
-        for piece in pieces:
-            self._commands.append(Play(piece.start_ms, piece.payload))
-            utterance = self._utterances.get(piece.item_id)
-            if utterance is None:
-                continue
-            self._turns.begin(piece.item_id, "outbound", piece.start_ms)
-            if self.now_ms - utterance.published_ms >= INTERIM_MS:
-                utterance.published_ms = self.now_ms
-                self._publish(self._turns.revise(piece.item_id, self._heard(piece.item_id, utterance), self.now_ms))
-            self._settle(piece.item_id)
-
-    def _heard(self, item_id: str, utterance: AgentUtterance) -> str:
-        """Return the words of an item that have been heard."""
-        return utterance.heard(self._playback.heard_ms(item_id), self._playback.sent_ms(item_id), self._letters_per_ms)
-
-    def _settle(self, item_id: str) -> None:
-        """Settle an item's words if the item was heard to its end."""
-        utterance, span = self._utterances.get(item_id), self._playback.span_ms(item_id)
-        if utterance is None or span is None or not (utterance.audio_done and utterance.text_done):
-            return
-        sent_ms = self._playback.sent_ms(item_id)
-        if self._playback.heard_ms(item_id) >= sent_ms:
-            self._letters_per_ms = utterance.pace(sent_ms, self._letters_per_ms)
-            del self._utterances[item_id]
-            self._playback.forget(item_id)
-            self._turns.end(item_id, span[1])
-            self._publish(self._turns.settle(item_id, utterance.text, self.now_ms))
-
-    def _cut_short(self) -> tuple[float, float]:
-        """Drop what is not played, and settle each item by what was heard of it. Returns how much was heard and generated, in ms."""
-        played, cut = self._playback.clear(self.now_ms)
-        self._was_played(played)
-        silenced = {each.item_id for each in cut}
-        heard_ms = generated_ms = 0.0
-        for item_id, utterance in list(self._utterances.items()):
-            # An item that was heard to the end of what came, and of which more was to come, is cut short as well.
-            if item_id not in silenced and utterance.audio_done:
-                continue
-            heard, sent = self._playback.heard_ms(item_id), self._playback.sent_ms(item_id)
-            heard_ms, generated_ms = heard_ms + heard, generated_ms + sent
-            del self._utterances[item_id]
-            if sent:
-                self._unheard[item_id] = False
-                self._ask(TruncateItem(item_id, int(heard)))
-            if (span := self._playback.span_ms(item_id)) is not None:
-                self._turns.end(item_id, span[1])
-                self._publish(self._turns.settle(item_id, self._heard(item_id, utterance), self.now_ms, interrupted=True))
-            self._playback.forget(item_id)
-        return heard_ms, generated_ms
 
     # Responses and tools.
 
@@ -396,23 +300,12 @@ class Conversation:
         self._response_id = response_id
         self._step(TurnTrigger.RESPONSE_STARTED)
         if self.state is TurnState.INTERRUPTED:  # it was asked for before the caller spoke, and what they say is answered anyway
-            self._muted_id = response_id
+            self._speech.mute(response_id)
             self._ask(CancelResponse(response_id))
 
     def _response_ended(self, ended: ResponseEnded) -> None:
         self._step(TurnTrigger.RESPONSE_ENDED)
-        if ended.response_id == self._muted_id:
-            self._muted_id = ""
-            for item_id, untold in self._unheard.items():
-                if untold:
-                    self._ask(TruncateItem(item_id, 0))
-            self._unheard.clear()
-        for item_id, utterance in list(self._utterances.items()):
-            if utterance.response_id == ended.response_id:
-                utterance.audio_done = utterance.text_done = True
-                if not self._playback.sent_ms(item_id):
-                    del self._utterances[item_id]
-                self._settle(item_id)
+        self._commands += self._speech.response_ended(ended.response_id, self.now_ms)
         if ended.status == "failed":
             self._failures += 1
             if self._failures > 1 or not ended.retryable:
@@ -452,9 +345,7 @@ class Conversation:
 
     def _finish(self) -> None:
         """Publish what is left, in order, with what was heard of it."""
-        self._cut_short()
-        for item_id, utterance in self._utterances.items():  # heard to the end, their text not known to be whole
-            self._publish(self._turns.settle(item_id, utterance.text, self.now_ms))
+        self._commands += self._speech.close(self.now_ms)
         for report in self._turns.close(self.now_ms):
             self.complete = self.complete and not isinstance(report, NotTranscribed)
             self._commands.append(Publish(report))

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.agents.spoken import LETTERS_PER_MS, AgentUtterance
+from hub.agents.agent_utterance import LETTERS_PER_MS, AgentUtterance
 
 texts = st.lists(st.text("abcäß.,", min_size=1, max_size=9), max_size=12).map(" ".join)
 spans = st.floats(0, 60_000)
