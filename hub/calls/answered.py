@@ -36,9 +36,11 @@ from hub.agents.commands import (
 from hub.agents.conversation import Conversation
 from hub.agents.tools import Toolbox
 from hub.agents.voice_model import ModelEvent, ToolCall, VoiceModel
+from hub.audio.dejitter import Dejitter
 from hub.audio.g711 import BYTES_PER_MS, TRACKS, Track
 from hub.audio.timeline import Block, StereoTimeline
 from hub.calls.agent_context import AgentContext, AgentLimits
+from hub.calls.agent_stream import AgentStream
 from hub.calls.call import EndReason, Peer
 from hub.calls.publisher import GAP_MS, Publisher, brought, fared
 from hub.calls.tool_use import ToolUse
@@ -46,63 +48,12 @@ from hub.ops.logs import CallLog
 from hub.topics.registry import Record, Registry
 from hub.transcribers.transcriber import Lost
 from hub.transcribers.utterances import NotTranscribed
-from hub.twilio.media import Speech, StartBody
+from hub.twilio.media import StartBody
 
 log = logging.getLogger(__name__)
 
-JITTER_MS = 250
-"""Marks come back late by up to about this much. Where the clock says that audio began less than this after the audio before it, the two
-follow each other: the difference is jitter. More is a pause."""
-
 END_SENTENCES: dict[str, str] = {"agent-limit": "the agent's time is up", "agent-lost": "the agent was lost"}
 """How the socket is closed of a call that goes on without the agent."""
-
-
-class AgentStream:
-    """The one Twilio stream of an agent's call. Implements `hub.calls.call.Stream`, and writes what the caller is to hear."""
-
-    __slots__ = ("_call", "_peer", "_speech", "account_sid", "sid")
-
-    def __init__(self, call: "AnsweredCall", start: StartBody, peer: Peer) -> None:
-        self._call = call
-        self._peer = peer
-        self._speech = Speech(start.stream_sid)
-        self.sid = start.stream_sid
-        self.account_sid = start.account_sid
-
-    def chunk(self, track: Track, at_ms: int, payload: bytes) -> bool:
-        """Take one chunk of the caller's mu-law. Returns False always: an agent that gets words late answers late, so no socket rests."""
-        if track == "inbound":
-            self._call.take(at_ms, payload)
-        return False
-
-    def mark(self, name: str) -> None:
-        """Take a mark that Twilio sent back."""
-        self._call.receive(MarkReturned(name))
-
-    def dtmf(self, digit: str, track: Track) -> None:
-        """Take a key press."""
-        self._call.press(digit, track)
-
-    def stop(self) -> None:
-        """Twilio said that the stream is over."""
-        self._call.leave("completed")
-
-    def lost(self) -> None:
-        """The socket is gone without a `stop` message."""
-        self._call.leave("stream-lost")
-
-    def say(self, mulaw: bytes, mark: str) -> None:
-        """Have Twilio play audio, and send the mark back once it was played."""
-        self._peer.write(self._speech.media(mulaw), self._speech.mark(mark))
-
-    def clear(self) -> None:
-        """Have Twilio drop what it has not played."""
-        self._peer.write(self._speech.clear())
-
-    def close(self, reason: str) -> None:
-        """Close the stream from here, with a sentence."""
-        self._peer.close(reason)
 
 
 class AnsweredCall:
@@ -136,10 +87,7 @@ class AnsweredCall:
         """None before `join()`."""
         self._heard_at = self._clock()
         """When the last frame came."""
-        self._played_bytes = 0
-        """Where in call time the agent's played audio ends, in bytes."""
-        self._unaligned = b""
-        """Played bytes that do not fill a millisecond."""
+        self._voice = Dejitter()
         self._over = asyncio.Event()
         """Set when the agent's part is over, for `_reason`."""
         self._reason: EndReason = "completed"
@@ -258,6 +206,10 @@ class AnsweredCall:
         if self._tools.waiting:
             self._tools.look()
 
+    def take_mark(self, name: str) -> None:
+        """Take a mark that Twilio sent back."""
+        self.receive(MarkReturned(name))
+
     def press(self, digit: str, track: Track) -> None:
         """Publish a key press, and have the model told of it."""
         if not self._over.is_set():
@@ -330,16 +282,10 @@ class AnsweredCall:
                     assert_never(command)
 
     def _place(self, start_ms: float, mulaw: bytes) -> None:
-        """Put the agent's voice on the timeline where the caller heard it, joined as it was sent: marks jitter and speech does not."""
-        mulaw = self._unaligned + mulaw
-        start = round(start_ms) * BYTES_PER_MS
-        if start - self._played_bytes > JITTER_MS * BYTES_PER_MS:
-            self._played_bytes = start
-        whole = len(mulaw) // BYTES_PER_MS * BYTES_PER_MS
-        self._unaligned = mulaw[whole:]
+        """Put the agent's voice on the timeline where the caller heard it."""
+        at_ms, whole = self._voice.place(start_ms, mulaw)
         if whole:
-            self._timeline.add("outbound", self._played_bytes // BYTES_PER_MS, mulaw[:whole])
-            self._played_bytes += whole
+            self._timeline.add("outbound", at_ms, whole)
 
     def _publish_interruption(self, heard_ms: float, generated_ms: float) -> None:
         self._context.counters.agents.interruptions += 1

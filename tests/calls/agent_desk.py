@@ -11,7 +11,8 @@ from hub.agents import Agent, Tool
 from hub.agents.voice_model import ModelEvent, SessionReady
 from hub.agents.webhooks import Webhooks
 from hub.calls.agent_context import AgentContext, AgentLimits
-from hub.calls.answered import AgentStream, AnsweredCall
+from hub.calls.agent_stream import AgentStream
+from hub.calls.answered import AnsweredCall
 from hub.events import CallEnded, Dtmf, Final, Gap, decode
 from hub.ops.counters import Counters
 from hub.topics.registry import Record, Registry
