@@ -1,7 +1,6 @@
 """The stereo timeline: what comes out is where its timestamp says, or silence, and everything is counted."""
 
 import random
-from collections.abc import Iterable
 from itertools import pairwise
 
 import pytest
@@ -9,72 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.audio.g711 import Track
-from hub.audio.timeline import BLOCK_MS, CALL_MS, LEAP_CHUNKS, LEAP_MS, PATIENCE_MS, Block, StereoTimeline, TrackLane
-
-TRACKS: tuple[Track, ...] = ("inbound", "outbound")
-
-
-PATTERN = bytes(range(251)) * 200
-"""Audio whose every byte tells its position, modulo 251, and is never silence (0xFF)."""
-
-IS_AUDIO = b"\1" * 255 + b"\0"
-"""A translation table: silence becomes 0, audio becomes 1."""
-
-
-def patterned(position: int, size: int) -> bytes:
-    """Return the audio that belongs at a position, in bytes of call time."""
-    return PATTERN[position % 251 :][:size]
-
-
-def chunk(at_ms: int, size: int = 160) -> bytes:
-    """Return the audio that belongs at a call time."""
-    return patterned(at_ms * 8, size)
-
-
-def placed(blocks: list[Block], track: Track, total: int) -> bytes:
-    """Return one byte per position of call time up to `total`: 1 where a block has audio of this track, 0 elsewhere."""
-    mask = bytearray(total)
-    for block in blocks:
-        start = round(block.start_ms * 8)
-        mask[start : start + len(block.inbound)] = block.track(track).translate(IS_AUDIO)
-    return bytes(mask)
-
-
-def marked(spans: Iterable[tuple[int, int]], total: int) -> bytes:
-    """Return one byte per position of call time up to `total`: 1 inside a span of (position, size), 0 elsewhere."""
-    mask = bytearray(total)
-    for start, size in spans:
-        first, last = max(start, 0), min(start + size, total)
-        if first < last:
-            mask[first:last] = b"\1" * (last - first)
-    return bytes(mask)
-
-
-def timeline(*tracks: Track) -> StereoTimeline:
-    made = StereoTimeline()
-    made.expect(list(tracks or TRACKS))
-    return made
-
-
-def held_bytes(lane: TrackLane) -> int:
-    return len(lane.data) + sum(map(len, lane.fresh))
-
-
-def feed(line: StereoTimeline, track: Track, *times: int) -> list[Block]:
-    for at in times:
-        line.add(track, at, chunk(at))
-    return line.blocks()
-
-
-def check_in_place(blocks: list[Block]) -> None:
-    """Every byte is silence or what its own position says, and both tracks have one length."""
-    for block in blocks:
-        assert len(block.inbound) == len(block.outbound)
-        start = round(block.start_ms * 8)
-        for track in TRACKS:
-            audio, right = block.track(track), patterned(start, len(block.inbound))
-            if audio != right:
-                assert all(byte in (0xFF, expected) for byte, expected in zip(audio, right, strict=True))
+from hub.audio.timeline import BLOCK_MS, LEAP_MS, PATIENCE_MS, Block
+from tests.audio.timeline_feed import (
+    TRACKS,
+    check_in_place,
+    chunk,
+    feed,
+    held_bytes,
+    marked,
+    placed,
+    spans,
+    timeline,
+)
 
 
 def test_a_block_leaves_as_soon_as_both_tracks_cover_it() -> None:
@@ -160,43 +105,6 @@ def test_duplicates_change_nothing() -> None:
     assert [(lane.filled_bytes, lane.late_bytes, lane.dropped_bytes) for lane in twice.lanes.values()] == [(0, 0, 0)] * 2
 
 
-@pytest.mark.parametrize("wild_ms", [-20, LEAP_MS * 3, 3_600_000, 10**15])
-def test_one_wild_timestamp_neither_allocates_nor_moves_the_clock(wild_ms: int) -> None:
-    line, calm = timeline(), timeline()
-    blocks: list[Block] = []
-    expected: list[Block] = []
-    for at in range(0, 1000, 20):
-        for track in TRACKS:
-            blocks += feed(line, track, at)
-            expected += feed(calm, track, at)
-            if at == 500 and track == "inbound":
-                line.add("inbound", wild_ms, chunk(0))
-                assert held_bytes(line.lanes["inbound"]) < 10_000
-    assert blocks + line.finish() == expected + calm.finish()
-    assert line.lanes["inbound"].dropped_bytes == 160
-
-
-def test_a_wild_track_does_not_leap_away_from_its_calm_neighbour() -> None:
-    line = timeline()
-    for at in range(0, 2000, 20):
-        feed(line, "outbound", at)
-        line.add("inbound", at + 3_600_000, chunk(0))
-    assert line.end_ms == 2000
-    assert line.leaps == []
-
-
-def test_a_leap_that_both_tracks_make_is_followed_and_reported() -> None:
-    line = timeline()
-    blocks: list[Block] = []
-    for at in [*range(0, 1000, 20), *range(61_000, 62_000, 20)]:
-        blocks += feed(line, "inbound", at) + feed(line, "outbound", at)
-    blocks += line.finish()
-    check_in_place(blocks)
-    assert line.leaps == [(1000, 61_000)]
-    assert sum(len(block.inbound) for block in blocks) == 16_000, "the minute between was skipped, not filled"
-    assert sum(set(block.inbound) == {0xFF} for block in blocks) == 0
-
-
 def test_the_end_is_padded_and_flushed_to_the_last_byte() -> None:
     line = timeline()
     blocks: list[Block] = []
@@ -280,22 +188,6 @@ def test_jitter_within_the_patience_and_a_late_track_lose_nothing_but_what_was_l
         assert (lane.late_bytes, lane.dropped_bytes) == (0, 0)
 
 
-def test_a_leap_needs_more_than_a_glitch() -> None:
-    line = timeline("inbound")
-    feed(line, "inbound", 0)
-    for index in range(LEAP_CHUNKS - 1):
-        line.add("inbound", 60_000 + index * 20, chunk(60_000 + index * 20))
-    assert line.end_ms == 20
-    line.add("inbound", 60_000 + LEAP_CHUNKS * 20, chunk(60_000 + LEAP_CHUNKS * 20))
-    assert line.end_ms > 60_000
-
-
-def spans(line: StereoTimeline, track: Track) -> tuple[int, int, int]:
-    """Return what a track's lane counted, in ms: filled, late, dropped."""
-    lane = line.lanes[track]
-    return lane.filled_bytes // 8, lane.late_bytes // 8, lane.dropped_bytes // 8
-
-
 def test_the_furthest_that_a_track_fell_behind_is_kept_for_that_track() -> None:
     line = timeline()
     feed(line, "inbound", *range(0, 200, 20))
@@ -327,64 +219,6 @@ def test_a_block_waits_for_a_hole_exactly_as_long_as_the_patience_and_not_for_a_
     line = timeline()
     feed(line, "inbound", 0, 20, 40, 60, 80, 120)
     assert len(feed(line, "outbound", 0, 20, 40, 60, 80)) == 1, "a hole that begins where the block ends does not concern it"
-
-
-def test_a_chunk_at_the_edge_of_a_leap_is_placed_and_one_beyond_it_is_held() -> None:
-    line = timeline("inbound")
-    line.add("inbound", LEAP_MS, chunk(LEAP_MS))
-    assert line.end_ms == LEAP_MS + 20
-    line = timeline("inbound")
-    line.add("inbound", LEAP_MS + 1, chunk(LEAP_MS + 1))
-    assert line.end_ms == 0
-
-
-def test_timestamps_after_the_longest_call_are_never_followed() -> None:
-    line = timeline("inbound")
-    feed(line, "inbound", 0)
-    for at in range(CALL_MS + 20, CALL_MS + 20 * 2 * LEAP_CHUNKS, 20):
-        line.add("inbound", at, chunk(at))
-    assert (line.end_ms, line.leaps) == (20, [])
-    assert spans(line, "inbound") == (0, 0, 20 * (2 * LEAP_CHUNKS - 1))
-
-
-def test_a_chunk_that_is_held_when_the_call_ends_is_dropped_and_counted_once() -> None:
-    line = timeline("inbound")
-    feed(line, "inbound", 0)
-    line.add("inbound", 60_000, chunk(60_000))
-    line.finish()
-    line.finish()
-    assert spans(line, "inbound") == (0, 0, 20)
-
-
-def test_far_timestamps_that_contradict_each_other_are_never_followed() -> None:
-    line = timeline("inbound")
-    feed(line, "inbound", 0)
-    for number in range(1, 21):
-        line.add("inbound", 60_000 + number * 15_000, chunk(0))
-    line.finish()
-    assert line.leaps == []
-    assert spans(line, "inbound") == (0, 0, 400)
-
-
-def test_a_leap_lands_on_the_earliest_of_the_chunks_that_agree() -> None:
-    line = timeline("inbound")
-    feed(line, "inbound", 0)
-    times = [60_020, 60_000, 60_040, 60_060, 60_080]
-    for at in times:
-        line.add("inbound", at, chunk(at))
-    assert line.leaps == [(20, 60_000)]
-    blocks = line.finish()
-    check_in_place(blocks)
-    assert b"".join(block.inbound for block in blocks) == chunk(0) + chunk(60_000, 800)
-
-
-def test_a_calm_chunk_takes_back_the_agreement_of_those_before_it() -> None:
-    line = timeline("inbound")
-    for index in range(LEAP_CHUNKS * 4):
-        feed(line, "inbound", index * 20)
-        for _ in range(LEAP_CHUNKS - 1):
-            line.add("inbound", 60_000, chunk(60_000))
-    assert line.leaps == []
 
 
 def test_skipping_never_goes_back() -> None:
