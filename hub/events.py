@@ -115,7 +115,8 @@ class Interim(Event, frozen=True, kw_only=True, tag="interim"):
 class Final(Durable, frozen=True, kw_only=True, tag="final"):
     """The last state of an utterance. The text is empty if the provider took its interims back.
 
-    `interrupted`: the caller interrupted the agent, and the text is the part that the caller had heard by then.
+    `interrupted`: the caller interrupted the agent, and the text is the part that the caller had heard by then. `cut`: the agent's model
+    stopped in the middle, and more was to come. `unspoken`: the agent's model wrote this and gave it no voice, so nobody heard it.
     """
 
     utterance: str
@@ -129,6 +130,13 @@ class Final(Durable, frozen=True, kw_only=True, tag="final"):
     words: list[Word]
     language: str | None = None
     interrupted: bool = False
+    cut: bool = False
+    unspoken: bool = False
+
+    def marked(self) -> str:
+        """Return the text as people read it: with a mark if there was more to say, or if nobody heard it."""
+        text = f"{self.text} … (the model stopped here)" if self.cut else f"{self.text} —" if self.interrupted else self.text
+        return f"(not spoken) {text}" if self.unspoken else text
 
 
 class Gap(Durable, frozen=True, kw_only=True, tag="gap"):

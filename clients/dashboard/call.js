@@ -182,10 +182,12 @@ function happened(call, event, fresh) {
       const { [event.utterance]: _, ...open } = call.open;
       const heardSeconds = Math.max(call.heardSeconds, event.end);
       if (!event.text) return { ...call, open }; // the provider took its interims back
-      const { track, speaker, text, start, end, confidence = null, words = [], interrupted = false } = event;
+      const { track, speaker, text, start, end, confidence = null, words = [] } = event;
+      const { interrupted = false, cut = false, unspoken = false } = event;
       const recent = `${call.recent} ${text.toLowerCase()}`.slice(-RECENT_CHARACTERS);
       const latest = { track, speaker, text, settled: true, atMs };
-      const line = { ...identity(call, event, "final"), place: start, track, speaker, text, start, end, confidence, words, interrupted };
+      const said = { place: start, track, speaker, text, start, end, confidence, words, interrupted, cut, unspoken };
+      const line = { ...identity(call, event, "final"), ...said };
       return insert({ ...call, open, heardSeconds, recent, latest }, line, fresh);
     }
     case "gap": {

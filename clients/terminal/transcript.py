@@ -37,7 +37,7 @@ class CallView:
             case events.Final():
                 self._open.pop(event.utterance, None)
                 if event.text:
-                    words = self._words(event.track, event.speaker, event.text + (" —" if event.interrupted else ""))
+                    words = self._words(event.track, event.speaker, event.marked())
                     self.console.print(self._stamped(event.start, words))
                 return
             case events.CallEnded():

@@ -26,7 +26,8 @@ class Recognized(msgspec.Struct, frozen=True):
 
     The text continues the settled part of the track's open utterance, and replaces the part that was not settled. `settled`: this piece
     will not change. `closes`: the utterance is over (the speaker paused); only together with `settled`. An empty text is a fact too:
-    nothing was said there. `interrupted`: the speaker had more to say, and the other side cut in.
+    nothing was said there. `interrupted`: the speaker had more to say, and the other side cut in. `cut`: the speaker had more to say and
+    stopped in the middle. `unspoken`: it was written, and nobody heard it.
     """
 
     track: Track
@@ -39,6 +40,8 @@ class Recognized(msgspec.Struct, frozen=True):
     words: tuple[RecognizedWord, ...] = ()
     language: str | None = None
     interrupted: bool = False
+    cut: bool = False
+    unspoken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +168,8 @@ class Utterances:
             ],
             language=next((piece.language for piece in pieces if piece.language), None),
             interrupted=any(piece.interrupted for piece in pieces),
+            cut=any(piece.cut for piece in pieces),
+            unspoken=any(piece.unspoken for piece in pieces),
         )
 
     @staticmethod

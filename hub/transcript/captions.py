@@ -16,7 +16,7 @@ def ordered(finals: Iterable[Final]) -> list[Final]:
 
 def text(finals: Iterable[Final]) -> str:
     """Return one line per utterance: `[00:03.2] caller: Hello.`."""
-    return "".join(f"[{clock(final.start)}] {final.speaker}: {final.text}\n" for final in ordered(finals))
+    return "".join(f"[{clock(final.start)}] {final.speaker}: {final.marked()}\n" for final in ordered(finals))
 
 
 def clock(seconds: float) -> str:
@@ -30,14 +30,15 @@ def clock(seconds: float) -> str:
 def srt(finals: Iterable[Final]) -> str:
     """Return SubRip captions, with the speaker before the text."""
     return "\n".join(
-        f"{number}\n{_span(final, ',')}\n{final.speaker}: {_one_paragraph(final.text)}\n" for number, final in enumerate(ordered(finals), 1)
+        f"{number}\n{_span(final, ',')}\n{final.speaker}: {_one_paragraph(final.marked())}\n"
+        for number, final in enumerate(ordered(finals), 1)
     )
 
 
 def vtt(finals: Iterable[Final]) -> str:
     """Return WebVTT captions with voice tags (w3.org/TR/webvtt1)."""
     return "WEBVTT\n" + "".join(
-        f"\n{final.utterance}\n{_span(final, '.')}\n<v {_escaped(final.speaker)}>{_escaped(_one_paragraph(final.text))}\n"
+        f"\n{final.utterance}\n{_span(final, '.')}\n<v {_escaped(final.speaker)}>{_escaped(_one_paragraph(final.marked()))}\n"
         for final in ordered(finals)
     )
 

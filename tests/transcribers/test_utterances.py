@@ -48,6 +48,15 @@ def test_an_empty_boundary_closes_what_is_settled() -> None:
     assert (final.text, final.end) == ("Yes.", 1.0)
 
 
+def test_a_final_says_whether_its_speaker_stopped_in_the_middle_and_whether_anyone_heard_it() -> None:
+    transcript = Utterances("CA1")
+    stopped = transcript.fold(Recognized("outbound", 0, 1, "It is on", settled=True, closes=True, cut=True))
+    written = transcript.fold(Recognized("outbound", 2, 2, "Good bye.", settled=True, closes=True, unspoken=True))
+    assert isinstance(stopped, Final)
+    assert isinstance(written, Final)
+    assert (stopped.cut, stopped.unspoken, written.cut, written.unspoken) == (True, False, False, True)
+
+
 def test_silence_makes_no_events() -> None:
     transcript = Utterances("CA1")
     assert transcript.fold(heard("")) is None

@@ -1,5 +1,7 @@
 """Transcripts as files."""
 
+from msgspec.structs import replace
+
 from hub.events import Final
 from hub.transcript import captions
 
@@ -29,6 +31,20 @@ def test_webvtt_escapes_what_would_be_markup() -> None:
         "\nu1.0\n00:00:01.000 --> 00:00:01.500\n<v caller>How &lt;b&gt;are&lt;/b&gt; you -&gt; &amp; yours?\n"
         "\nu3661.25\n01:01:01.250 --> 01:01:02.000\n<v agent>Fine, thanks.\n"
     )
+
+
+def test_files_say_where_an_agent_was_cut_short_and_what_nobody_heard() -> None:
+    marks = [{"interrupted": True}, {"cut": True}, {"unspoken": True}, {"cut": True, "unspoken": True}]
+    finals = [replace(final("It is on", at, at + 1), **mark) for at, mark in enumerate(marks)]
+    said = [
+        "It is on —",
+        "It is on … (the model stopped here)",
+        "(not spoken) It is on",
+        "(not spoken) It is on … (the model stopped here)",
+    ]
+    assert [line.partition(": ")[2] for line in captions.text(finals).splitlines()] == said
+    assert [line.partition(": ")[2] for line in captions.srt(finals).splitlines()[2::4]] == said
+    assert [line.partition(">")[2] for line in captions.vtt(finals).splitlines()[4::4]] == said
 
 
 def test_a_minute_is_never_sixty_seconds() -> None:

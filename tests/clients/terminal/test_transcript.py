@@ -20,6 +20,10 @@ def test_a_call_with_an_agent_reads_as_it_was_in_the_terminal_and_on_the_board()
             call_sid=CALL, utterance="u", revision=1, track="outbound", speaker="desk", text="It is on", start=0.0, end=1.0, words=[],
             interrupted=True,
         ),
+        events.Final(
+            call_sid=CALL, utterance="v", revision=1, track="outbound", speaker="desk", text="It is", start=2.0, end=3.0, words=[],
+            cut=True,
+        ),
         events.AgentInterrupted(call_sid=CALL, time=1.0, heard=1.24, generated=3.5),
         events.ToolCalled(call_sid=CALL, invocation="i", tool="book", arguments={"day": "Fr\u00fchling"}, time=2.0),
         events.ToolReturned(call_sid=CALL, invocation="i", tool="book", outcome="refused", detail="full", time=2.0, seconds=0.4),
@@ -31,12 +35,13 @@ def test_a_call_with_an_agent_reads_as_it_was_in_the_terminal_and_on_the_board()
     assert console.file.getvalue().splitlines() == [  # type: ignore[attr-defined]
         f"\u2014 call {CALL}: answered by the agent desk, openai (m)",
         "00:00.0  desk: It is on \u2014",
+        "00:02.0  desk: It is \u2026 (the model stopped here)",
         "\u2014 the agent was interrupted after 1.2 of 3.5 s",
         '\u2014 the agent uses book: {"day": "Fr\u00fchling"}',
         "\u2014 book refused: full",
     ]
     lines = [text for event in happened if (text := line(row, event))]
-    assert [each.partition("| ")[2] for each in lines[2:]] == [
+    assert [each.partition("| ")[2] for each in lines[3:]] == [
         "the agent was interrupted after 1.2 of 3.5 s", "the agent uses book", "book refused",
     ]  # fmt: skip
 

@@ -233,6 +233,12 @@ test("a call with an agent reads as it was: who answers, what it did, where it w
   assert.equal(lines.find((line) => line.kind === "final").interrupted, true);
 });
 
+test("a line knows whether the model stopped in its middle, and whether anyone heard it", () => {
+  const { lines } = call(after(watching("full"), subscribed(), started(1), final(2, "It is on", 1, 2, "outbound", { cut: true, unspoken: true })));
+  const { interrupted: broken, cut, unspoken } = lines.find((line) => line.kind === "final");
+  assert.deepEqual({ broken, cut, unspoken }, { broken: false, cut: true, unspoken: true });
+});
+
 test("a stream that Twilio says failed is told, and nothing after it is missing", () => {
   const { lines } = call(after(listed(summary()), watching("full"), subscribed(), started(), streamError(2, "31921"), ended(3)));
   assert.deepEqual(
