@@ -9,9 +9,12 @@ from anywhere, so national forms without a country code are refused, not guessed
 
 import functools
 import re
+import unicodedata
 from urllib.parse import unquote
 
 import phonenumbers
+
+from hub.foreign_text import name
 
 EXAMPLE = "+14155550100"
 """A number in E.164 form, for error texts."""
@@ -20,8 +23,9 @@ _WRITTEN = re.compile(r"\+?[0-9][0-9\s().\-/\u2010-\u2015]*")
 """A number as people write it: digits with blanks, brackets, dots, slashes and hyphens of all kinds. No letters: 1-800-FLOWERS is not
 taken for a number, because nobody would call `client:` or `anonymous` one either."""
 
-_INVISIBLE = dict.fromkeys([0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, *range(0x200E, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
-"""Characters that take no place and come along when a number is copied from a web page, marks of the writing direction above all."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_JOINERS = dict.fromkeys([0x200C, 0x200D])
+"""Invisible characters that a name may need and a number does not."""
 
 _ADDRESS = re.compile(r"(?:sips?|client):[^\s\x00-\x1f\x7f]+", re.IGNORECASE)
 """What Twilio can call besides a number: a SIP address, or a client of its Voice SDK."""
@@ -38,8 +42,11 @@ def normal(text: str) -> str | None:
 
 
 def shown(text: str) -> str:
-    """Return a caller or callee as people are shown it: in E.164 form when it is a number, else as it came (`anonymous`, a SIP name)."""
-    return normal(text) or text
+    """Return a caller or callee as people are shown it: in E.164 form when it is a number, else as it came (`anonymous`, a SIP name).
+
+    It never contains characters that would make it look like another number.
+    """
+    return normal(text) or name(text)
 
 
 def dialled(text: str) -> str | None:
@@ -49,7 +56,9 @@ def dialled(text: str) -> str | None:
 
 @functools.lru_cache(maxsize=4096)
 def _normal(text: str) -> str | None:
-    written = text.translate(_INVISIBLE).strip().replace("\uff0b", "+")
+    if _CONTROL.search(text.strip()):
+        return None
+    written = _ascii_digits(name(text).translate(_JOINERS)).strip()
     scheme, colon, rest = written.partition(":")
     if colon:
         match scheme.lower():
@@ -67,6 +76,13 @@ def _normal(text: str) -> str | None:
         return _e164(written, certain=False)
     digits = re.sub(r"\D", "", written)
     return None if len(digits) == 10 and _valid(f"+1{digits}") else _e164(f"+{digits}", certain=True)
+
+
+def _ascii_digits(text: str) -> str:
+    """Return text with the digits of every script, and the full-width forms of East Asian keyboards, as ASCII writes them."""
+    if text.isascii():
+        return text
+    return "".join(str(unicodedata.decimal(letter, letter)) for letter in unicodedata.normalize("NFKC", text))
 
 
 def _subscriber(tel: str) -> str:

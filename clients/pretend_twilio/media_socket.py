@@ -15,8 +15,8 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.http11 import Response
 
 from clients.pretend_twilio.messages import MediaStreamMessages, new_sid
-from clients.printable import printable
 from hub.audio.g711 import Track
+from hub.foreign_text import line
 
 CLOSING_SECONDS = 5.0
 """How long the hub may take to answer our close frame. By then it has said all it has to say to this end of the call."""
@@ -216,7 +216,7 @@ def _reason(answer: Response) -> str:
     """Return a refusal's body, if that is plain text and says more than the status."""
     if not answer.headers.get("Content-Type", "").startswith("text/plain"):
         return ""
-    words = " ".join(printable(answer.body.decode(errors="replace")).split()).rstrip(".")
+    words = " ".join(line(answer.body.decode(errors="replace")).split()).rstrip(".")
     if not words or words == f"{answer.status_code}: {answer.reason_phrase}":
         return ""
     return f": {words}" if len(words) <= QUOTED_CHARACTERS else f": {words[:QUOTED_CHARACTERS]}…"

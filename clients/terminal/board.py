@@ -18,9 +18,9 @@ from rich.table import Table
 from rich.text import Text
 
 from clients.follow import HubConnection, Position, Refused, Request, subscription
-from clients.printable import printable
 from clients.terminal.wording import COLOURS, sentence
 from hub import events
+from hub.foreign_text import line as one_line
 
 KEEP_SECONDS = 30.0
 """How long an ended call stays on the board, dimmed: long enough to see how it ended."""
@@ -194,7 +194,7 @@ class BoardView:
             if at in shown:
                 state = _state(row)
                 words: LastWords | Text = LastWords(row.said) if wide or (row.live and not row.trouble) else state
-                cells = (printable(row.name if wide else row.name.partition(" → ")[0]), _length(row, now), words, state)
+                cells = (one_line(row.name if wide else row.name.partition(" → ")[0]), _length(row, now), words, state)
                 table.add_row(*(cells if wide else cells[:3]), style="" if row.live and self._connection.connected else "dim")
         hidden = len(rows) - len(shown)
         more = f", {hidden} more than fit here" if hidden else ""
@@ -228,7 +228,7 @@ class LastWords:
             yield Text("—", style="dim")
             return
         settled = isinstance(self._said, events.Final)
-        speaker, words = printable(self._said.speaker) + ": ", printable(self._said.text) + ("" if settled else " …")
+        speaker, words = one_line(self._said.speaker) + ": ", one_line(self._said.text) + ("" if settled else " …")
         room = options.max_width - cell_len(speaker)
         if cell_len(words) > room:
             while words and cell_len(words) >= room:
@@ -250,7 +250,7 @@ def line(row: Row, message: events.Event) -> str | None:
             what = sentence(message, brief=True)
     if what is None:
         return None
-    return printable(f"{message.at} {row.call_sid} {row.numbers + ' ' if row.numbers else ''}| {what}")
+    return one_line(f"{message.at} {row.call_sid} {row.numbers + ' ' if row.numbers else ''}| {what}")
 
 
 async def show_board(url: str, token: str | None = None) -> None:
@@ -324,5 +324,5 @@ def _state(row: Row) -> Text:
     if not row.live:
         return Text(f"ended: {row.reason}" if row.reason else "ended")
     if row.trouble:
-        return Text(printable(f"{row.transcriber} {row.trouble}"), style="bold red" if row.trouble.startswith("lost") else "yellow")
-    return Text(printable(row.transcriber))
+        return Text(one_line(f"{row.transcriber} {row.trouble}"), style="bold red" if row.trouble.startswith("lost") else "yellow")
+    return Text(one_line(row.transcriber))

@@ -11,10 +11,10 @@ from rich.live import Live
 from rich.text import Text
 
 from clients.follow import Followed
-from clients.printable import printable
 from clients.terminal.wording import COLOURS, clock, sentence
 from hub import events
 from hub.audio.g711 import Track
+from hub.foreign_text import line
 
 REFRESHES_PER_SECOND = 12
 """Interims come up to ten times per second and side."""
@@ -43,7 +43,7 @@ class CallView:
             case events.CallEnded():
                 self._open.clear()
         if (note := sentence(event)) is not None:
-            self.console.print(Text(f"— {printable(note)}", style="dim"))
+            self.console.print(Text(f"— {line(note)}", style="dim"))
 
     def unsettled(self) -> Group:
         """Return the utterances that are not final yet, dimmed, oldest first."""
@@ -51,7 +51,7 @@ class CallView:
         return Group(*(self._stamped(each.start, self._words(each.track, each.speaker, each.text + " …"), "dim italic") for each in lines))
 
     def _words(self, track: Track, speaker: str, text: str) -> Text:
-        return Text.assemble((f"{printable(speaker)}: ", f"bold {COLOURS[track]}"), printable(text))
+        return Text.assemble((f"{line(speaker)}: ", f"bold {COLOURS[track]}"), line(text))
 
     def _stamped(self, at: float, words: Text, style: str = "") -> Text:
         stamped = Text.assemble((clock(at) + "  ", "dim"), words)

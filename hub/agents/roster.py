@@ -17,6 +17,7 @@ import msgspec
 from hub.agents.voice_model import SessionSettings, ToolDeclaration, TurnDetection
 from hub.config import Config, check_url
 from hub.errors import ConfigError
+from hub.foreign_text import name
 from hub.phone_numbers import dialled, normal
 
 HANG_UP = "hang_up"
@@ -102,8 +103,8 @@ class Agent:
         """Return the settings of the session for one call: when it is, from which number, to which number."""
         known = {
             "{now}": f"{datetime.fromtimestamp(unix_seconds, self.time_zone):%A, %d %B %Y, %H:%M}",
-            "{from}": "".join(filter(str.isprintable, caller))[:NUMBER_CHARACTERS] or "unknown",
-            "{to}": "".join(filter(str.isprintable, called))[:NUMBER_CHARACTERS] or "unknown",
+            "{from}": name(caller)[:NUMBER_CHARACTERS] or "unknown",
+            "{to}": name(called)[:NUMBER_CHARACTERS] or "unknown",
         }
         return SessionSettings(
             instructions=re.sub("|".join(map(re.escape, known)), lambda name: known[name[0]], self.instructions),

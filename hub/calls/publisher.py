@@ -16,6 +16,7 @@ from hub import events
 from hub.audio.g711 import Track, ms
 from hub.audio.timeline import StereoTimeline
 from hub.events import SPEAKERS, D
+from hub.foreign_text import line, name
 from hub.phone_numbers import shown
 from hub.topics.registry import Record, Registry
 from hub.transcribers.transcriber import Lost, Report, Restored, Switched
@@ -82,7 +83,7 @@ class Publisher:
         record, known, utterances = self.record, self.record.started, self._utterances
         if agent is None and record.agent is not None:  # whoever speaks there now is not the agent
             utterances.name({"outbound": SPEAKERS["outbound"]})
-        labels = {track: parameters[name] for name, track in LABELS.items() if parameters.get(name)}
+        labels = {track: label for key, track in LABELS.items() if (label := name(parameters.get(key, "")))}
         utterances.name({**(speakers or {}), **labels})
         self.publish(
             events.CallStarted(
@@ -159,8 +160,8 @@ class Publisher:
 
 
 def brought(start: StartBody) -> dict[str, str]:
-    """Return a stream's <Parameter>s, without secrets."""
-    return {name: str(value) for name, value in start.custom_parameters.items() if name not in SECRET_PARAMETERS}
+    """Return a stream's <Parameter>s, without secrets and without characters that act on the text around them."""
+    return {line(key): line(str(value)) for key, value in start.custom_parameters.items() if key not in SECRET_PARAMETERS}
 
 
 def fared(timeline: StereoTimeline) -> dict[Track, events.TrackAudio]:

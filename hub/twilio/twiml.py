@@ -12,6 +12,7 @@ from twilio.twiml.voice_response import Connect, Dial, Start, VoiceResponse
 
 from hub.config import Config
 from hub.errors import ConfigError, OverlongParameter
+from hub.foreign_text import line
 from hub.tokens import mint_stream
 
 TOKEN_SECONDS = 300.0
@@ -61,7 +62,7 @@ def invite(
     if not public_url:
         raise ConfigError("HUB_PUBLIC_URL", "is not set, so there is no address that Twilio could send a stream to")
     # XML cannot hold control characters, and a SIP caller's name may contain any.
-    carried = {name: "".join(filter(str.isprintable, value)) for name, value in parameters.items() if value and name != TOKEN}
+    carried = {name: line(value) for name, value in parameters.items() if value and name != TOKEN}
     for name, value in carried.items():
         if len(name) + len(value) > PARAMETER_CHARACTERS:
             raise OverlongParameter(name)

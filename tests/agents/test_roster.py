@@ -124,7 +124,7 @@ def test_the_instructions_get_the_moment_and_the_numbers_of_the_call(tmp_path: P
     told = [agent.session(moment, *numbers).instructions for numbers in (("+1415{to}", "+1416"), ("a\nb", ""))]
     assert told == [
         "It is Saturday, 21 November 2026, 16:30. +1415{to} calls +1416. Say {hello}.",
-        "It is Saturday, 21 November 2026, 16:30. ab calls unknown. Say {hello}.",
+        "It is Saturday, 21 November 2026, 16:30. a b calls unknown. Say {hello}.",
     ]
 
 

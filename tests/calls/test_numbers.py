@@ -29,6 +29,20 @@ async def test_whoever_follows_a_number_gets_its_calls(caller: str) -> None:
     assert event["parameters"]["from"] == caller, "the parameters are what the stream brought"
 
 
+async def test_names_and_numbers_cannot_act_on_what_stands_beside_them() -> None:
+    async with house() as home, home.session.ws_connect(home.url("/client"), compress=0) as subscriber:
+        await subscriber.receive()
+        await subscriber.send_json({"action": "subscribe", "calls": "all"})
+        await subscriber.receive()
+        told = {"from": "Bank\u202e 0010555514+\n", "inboundTrackLabel": "A\u2067d\x1b[2Ja\u200f", "outboundTrackLabel": "\u202e\n"}
+        socket = await home.call(parameters=told)
+        event = await subscriber.receive_json()
+        await socket.send_str(stop())
+    assert event["from"] == "Bank 0010555514+"
+    assert event["speakers"] == {"inbound": "Ad [2Ja", "outbound": "callee"}, "a label without a letter is no label"
+    assert event["parameters"]["from"] == "Bank 0010555514+"
+
+
 @pytest.mark.parametrize("caller", ["anonymous", "sip:alice@example.com", "client:alice", "+266696687"])
 async def test_a_caller_without_a_number_is_shown_as_they_come_and_watched_by_callsid(caller: str) -> None:
     token = mint(SECRET, [CALL], 60)
