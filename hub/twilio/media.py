@@ -1,21 +1,25 @@
 """Twilio Media Streams: decodes the messages of a stream, checks their order, and encodes messages to a bidirectional stream. Sans-I/O.
 
 Source: twilio.com/docs/voice/media-streams/websocket-messages. Twilio sends numbers as strings, and vendors that imitate Twilio send
-numbers as numbers: both are read. The JSON decoder also decodes the payload's base64, in the same pass. Knows messages. Does not know
-sockets, or what audio means.
+numbers as numbers: both are read (`spellings.py` has what else they do otherwise). The JSON decoder also decodes the payload's base64, in
+the same pass. Knows messages. Does not know sockets, or what audio means.
 """
 
 import re
 from binascii import b2a_base64
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
 from hub.audio.g711 import Track
 from hub.errors import WireError
+from hub.twilio.spellings import usual
 
 MAX_MESSAGE_BYTES = 64 * 1024
 """The longest accepted message. A media message has about 400 bytes; 6 seconds of audio in one message would still fit."""
+
+MOST_MS = 2**53
+"""The latest accepted timestamp: beyond it, a float cannot tell one millisecond from the next. JSON may hold a number of any length."""
 
 LOGGED_CHARACTERS = 40
 """How much of an unexpected value an error repeats: enough to recognise it, too little to carry a spoken sentence."""
@@ -41,7 +45,7 @@ class StartBody(msgspec.Struct, frozen=True, rename="camel"):
     tracks: list[Track]
     media_format: MediaFormat
     account_sid: str = ""
-    custom_parameters: dict[str, Any] = {}
+    custom_parameters: dict[str, str | int | float | bool] = {}
 
 
 class Start(msgspec.Struct, frozen=True, tag_field="event", tag="start"):
@@ -54,7 +58,7 @@ class MediaBody(msgspec.Struct, frozen=True, gc=False):
     """One chunk of audio. `timestamp`: ms since the stream began. `payload`: raw mu-law."""
 
     track: Track
-    timestamp: int
+    timestamp: Annotated[int, msgspec.Meta(ge=-MOST_MS, le=MOST_MS)]
     payload: bytes
 
 
@@ -111,25 +115,32 @@ def decode(text: str | bytes) -> Message | None:
     try:
         message: Message = _decoder.decode(text)
     except msgspec.ValidationError as error:
-        _refuse_unless_unknown(text, error)
-        return None
+        return _decode_otherwise(text, error)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise WireError("Twilio", "sent a message that is not JSON", 1007) from error
+    except RecursionError as error:
+        raise WireError("Twilio", "sent a message that is nested too deeply", 1007) from error
     return message
 
 
-def _refuse_unless_unknown(text: str | bytes, error: msgspec.ValidationError) -> None:
+def _decode_otherwise(text: str | bytes, error: msgspec.ValidationError) -> Message | None:
+    """Decode a message that is not as Twilio spells it: an unknown event, another spelling of a known one, or nothing that makes sense."""
     try:
-        event = _event_only.decode(text).get("event")
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        told = _event_only.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise WireError("Twilio", "sent a message that is not a JSON object", 1007) from error
+    event = told.get("event")
     if not isinstance(event, str):
         raise WireError("Twilio", "sent a message without an event name", 1007) from error
-    if event in _KNOWN:
-        raise WireError("Twilio", f"sent a malformed {event} message: {_reason(error)}", 1007) from error
+    if event not in _KNOWN:
+        return None
+    try:
+        return msgspec.convert(usual(told), Message, strict=False)  # type: ignore[no-any-return]
+    except (msgspec.ValidationError, OverflowError) as still:
+        raise WireError("Twilio", f"sent a malformed {event} message: {_reason(still)}", 1007) from error
 
 
-def _reason(error: msgspec.ValidationError) -> str:
+def _reason(error: Exception) -> str:
     # msgspec names the field and what it expects. It quotes a value only if the field is an enumeration, so a cut is enough.
     return str(error)[: LOGGED_CHARACTERS * 3]
 
@@ -149,7 +160,7 @@ class TwilioStream:
         """
         try:
             message: Message | None = _decoder.decode(text)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             message = decode(text)  # raises with the reason, or returns None for an unknown event
         if type(message) is Media and self.state == "streaming":
             return message
@@ -174,7 +185,7 @@ class TwilioStream:
         if not start.tracks:
             raise WireError("Twilio", "sent a start without tracks", 1007)
         media = start.media_format
-        if (media.encoding, media.sample_rate, media.channels) != ("audio/x-mulaw", 8000, 1):
+        if (media.encoding.lower(), media.sample_rate, media.channels) != ("audio/x-mulaw", 8000, 1):
             encoding = media.encoding[:LOGGED_CHARACTERS]
             raise WireError("Twilio", f"sent {encoding} at {media.sample_rate} Hz, not audio/x-mulaw at 8000 Hz", 1003)
 

@@ -43,6 +43,49 @@ def test_a_timestamp_may_be_a_string_or_a_number(timestamp: object) -> None:
     assert message.media.timestamp == int(timestamp)  # type: ignore[call-overload]
 
 
+@pytest.mark.parametrize(
+    ("told", "digit", "track"),
+    [
+        ({"digit": "5"}, "5", "inbound_track"),
+        ({"digit": 5, "track": "inbound_track"}, "5", "inbound"),
+        ({"digit": 5.0, "track": None}, "5", "inbound_track"),
+        ({"digit": 0, "track": "OUTBOUND"}, "0", "outbound"),
+        ({"digit": "#", "track": None}, "#", "inbound_track"),
+    ],
+)
+def test_a_key_may_be_a_number(told: dict[str, object], digit: str, track: str) -> None:
+    message = streaming().receive(json.dumps({"event": "dtmf", "dtmf": told}))
+    assert isinstance(message, DtmfMessage)
+    assert (message.dtmf.digit, message.dtmf.track) == (digit, track)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"tracks": ["Inbound", "OUTBOUND"]},
+        {"tracks": ["inbound_track", "outbound_track"]},
+        {"tracks": "both_tracks"},
+        {"mediaFormat": {"encoding": "AUDIO/X-MULAW", "sampleRate": "8000", "channels": 1.0}},
+        {"accountSid": None, "customParameters": None},
+        {"accountSid": 7, "customParameters": {"room": 42, "nothing": None}},
+    ],
+)
+def test_a_start_may_be_spelled_otherwise(change: dict[str, object]) -> None:
+    message = json.loads(start())
+    message["start"].update(change)
+    started = TwilioStream().receive(json.dumps(message))
+    assert isinstance(started, Start)
+    assert (started.start.call_sid, started.start.tracks) == (CALL, ["inbound", "outbound"])
+    assert None not in started.start.custom_parameters.values()
+
+
+def test_a_parameter_stays_as_it_was_written() -> None:
+    written = {"a": "007", "b": "true", "c": "1e3", "d": "null", "e": ""}
+    started = TwilioStream().receive(start(parameters=written))
+    assert isinstance(started, Start)
+    assert started.start.custom_parameters == written
+
+
 def test_an_unknown_event_is_ignored() -> None:
     assert streaming().receive('{"event":"brand-new","anything":[1]}') is None
 
@@ -61,6 +104,12 @@ def test_an_unknown_event_is_ignored() -> None:
         ('{"event":"media","media":{"track":"sideways","timestamp":"1","payload":""}}', 1007, "track"),
         ('{"event":"media","media":{"track":"inbound","timestamp":"soon","payload":""}}', 1007, "timestamp"),
         ('{"event":"media","media":{"track":"inbound","timestamp":"1","payload":"@@@"}}', 1007, "base64"),
+        ('{"event":"media","media":{"track":"inbound","timestamp":1' + "0" * 400 + ',"payload":""}}', 1007, "timestamp"),
+        ('{"event":"dtmf","dtmf":{"digit":[5]}}', 1007, "digit"),
+        ('{"event":"media","x":' + "[" * 30_000, 1007, "nested too deeply"),
+        ("[" * 30_000, 1007, "not a JSON object"),
+        ('{"event":"start","start":' + '{"a":' * 5000 + "1" + "}" * 5001, 1007, "nested too deeply"),
+        ('{"event":"start","start":{"customParameters":{"a":[[]]}}}', 1007, "malformed start"),
         (start(), 1002, "second start"),
     ],
 )
