@@ -1,13 +1,12 @@
 """Every exception of the hub, in one tree.
 
     HubError
-    ├── ConfigError        a setting is wrong; the hub does not start
-    ├── WireError          a peer broke its protocol; its connection ends
-    ├── TokenError         a token is missing, wrong or expired; nothing is shown or accepted
-    ├── OverlongParameter  a <Parameter> is longer than Twilio accepts; the stream is not asked for
-    ├── AccountError       Twilio's REST API refused or did not answer; `retryable` says whether asking again can help
-    ├── ProviderError      a provider failed; `retryable` says whether trying again can help
-    └── Lagged             a subscriber fell too far behind; it must reconnect with its position
+    ├── ConfigError    a setting is wrong; the hub does not start
+    ├── WireError      a peer broke its protocol; its connection ends
+    ├── TokenError     a token is missing, wrong or expired; nothing is shown or accepted
+    ├── AccountError   Twilio's REST API refused or did not answer; `retryable` says whether asking again can help
+    ├── ProviderError  a provider failed; `retryable` says whether trying again can help
+    └── Lagged         a subscriber fell too far behind; it must reconnect with its position
 
 Each class carries the `code` that goes on the wire, and writes its own sentence from its fields. Knows no wire and no socket.
 """
@@ -48,15 +47,6 @@ class TokenError(HubError):
     """A token is missing, wrong or expired. The text says what is wrong and never repeats the token."""
 
     code = "token"
-
-
-class OverlongParameter(HubError):
-    """A <Parameter> is longer than Twilio accepts. The text names it and does not quote its value."""
-
-    code = "parameter"
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"{name[:40]} is too long: Twilio takes less than 500 characters, name and value together")
 
 
 class AccountError(HubError):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hub.errors import AccountError, ConfigError, HubError, Lagged, OverlongParameter, ProviderError, TokenError, WireError
+from hub.errors import AccountError, ConfigError, HubError, Lagged, ProviderError, TokenError, WireError
 
 
 @pytest.mark.parametrize(
@@ -11,11 +11,6 @@ from hub.errors import AccountError, ConfigError, HubError, Lagged, OverlongPara
         (ConfigError("HUB_PORT", "must be a number"), "config", "HUB_PORT must be a number"),
         (WireError("Twilio", "sent a second start"), "protocol", "Twilio sent a second start"),
         (TokenError("the token has expired"), "token", "the token has expired"),
-        (
-            OverlongParameter("keyterms"),
-            "parameter",
-            "keyterms is too long: Twilio takes less than 500 characters, name and value together",
-        ),
         (AccountError("says 500", retryable=True, status=500), "account", "Twilio's REST API says 500"),
         (ProviderError("Deepgram", "refused the key", retryable=False), "provider", "Deepgram refused the key"),
         (Lagged(300_000, 9.04), "lagged", "300000 bytes behind, nothing taken for 9.0 s"),
@@ -28,7 +23,3 @@ def test_an_error_has_a_code_and_writes_its_own_sentence(error: HubError, code: 
 def test_a_broken_protocol_is_answered_with_1008_unless_another_close_code_fits_better() -> None:
     assert WireError("subscriber", "sent nonsense").close_code == 1008
     assert WireError("Twilio", "sent nonsense", 1007).close_code == 1007
-
-
-def test_an_overlong_name_is_cut_in_the_sentence_about_it() -> None:
-    assert len(str(OverlongParameter("x" * 10_000))) < 120

@@ -5,8 +5,8 @@
 - *The port.* Twilio's servers differ in whether they sign it (every SDK tries both).
 - *`@` and `:` in the query.* A webhook by GET has `From=sip:ann@example.com` in its address. Twilio signs it like that and then sends it as
   `sip%3Aann%40example.com` (twilio-node, pull request 621).
-- *An apostrophe in the query*, as in the city `Trezzo Sull'Adda`. Twilio signs it as it is, and it arrives as `%27` (twilio-node, issues 1059
-  and 1183; twilio-ruby, issue 528). The other way round, and a blank that arrives as `%20` instead of `+`, are accepted likewise.
+- *An apostrophe in the query*, as in the city `Trezzo Sull'Adda`. Twilio signs it as it is, and it arrives as `%27` (twilio-node, issues
+  1059 and 1183; twilio-ruby, issue 528). The other way round, and a blank that arrives as `%20` instead of `+`, are accepted likewise.
 - *The order of the query.* Twilio signs the configured order and then sends the parameters in the order of their names (twilio-php, issue
   790; twilio-node, issue 1079).
 

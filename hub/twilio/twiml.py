@@ -4,6 +4,7 @@ Source: twilio.com/docs/voice/twiml/stream. Twilio strips the query from a Strea
 <Parameter>s. Composes text. Does not know HTTP or live calls.
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from xml.etree import ElementTree
@@ -11,9 +12,11 @@ from xml.etree import ElementTree
 from twilio.twiml.voice_response import Connect, Dial, Start, VoiceResponse
 
 from hub.config import Config
-from hub.errors import ConfigError, OverlongParameter
+from hub.errors import ConfigError
 from hub.foreign_text import line
 from hub.tokens import mint_stream
+
+log = logging.getLogger(__name__)
 
 TOKEN_SECONDS = 300.0
 """How long a stream's token in TwiML is valid: Twilio dials within a second of reading the TwiML, or later over a bad network."""
@@ -56,16 +59,17 @@ def invite(
 ) -> Invitation:
     """Return the invitation for a call's stream. With None as `call_sid`, it fits any call, as a TwiML Bin needs.
 
-    `door`: the path to which Twilio connects. Raises: ConfigError without HUB_PUBLIC_URL; OverlongParameter.
+    `door`: the path to which Twilio connects. A parameter that is longer than Twilio accepts is left out: callers choose some of them, such as a
+    SIP caller's name, and Twilio would end the call. Raises: ConfigError without HUB_PUBLIC_URL.
     """
     public_url = config.public_url.rstrip("/")
     if not public_url:
         raise ConfigError("HUB_PUBLIC_URL", "is not set, so there is no address that Twilio could send a stream to")
     # XML cannot hold control characters, and a SIP caller's name may contain any.
     carried = {name: line(value) for name, value in parameters.items() if value and name != TOKEN}
-    for name, value in carried.items():
-        if len(name) + len(value) > PARAMETER_CHARACTERS:
-            raise OverlongParameter(name)
+    for name in [name for name, value in carried.items() if len(name) + len(value) > PARAMETER_CHARACTERS]:
+        log.warning("a stream comes without its <Parameter> %s: Twilio takes less than 500 characters, name and value together", name[:40])
+        del carried[name]
     # A hub that checks signatures ignores the token. It is added all the same: while TWILIO_AUTH_TOKEN is being introduced or removed on
     # several hubs behind one address, the hub that gets the stream may be one without it.
     if config.secret and (call_sid is not None or config.proof == "token"):

@@ -36,8 +36,7 @@ def grant(state: State, token: str | None) -> Grant:
 def granted(request: web.Request) -> Grant:
     """Return which calls an HTTP request may see. Raises: HTTPUnauthorized, HTTPForbidden."""
     check_origin(request)
-    if not _is_ours(request):  # a browser sends no Origin with a GET to the page's own host name
-        raise refusal(web.HTTPForbidden, "host", "this hub is not known by that host name; HUB_PUBLIC_URL can name it")
+    check_host(request)
     try:
         return grant(request.app[STATE], carried(request))
     except TokenError as error:
@@ -60,6 +59,12 @@ def check_origin(request: web.Request) -> None:
     if own or origin in config.allowed_origins or (config.public_url and origin == f"{public.scheme}://{public.netloc}".lower()):
         return
     raise refusal(web.HTTPForbidden, "origin", "pages of this origin may not connect; HUB_ORIGINS can allow it")
+
+
+def check_host(request: web.Request) -> None:
+    """Refuse a host name that is not this hub's: a browser sends no Origin with a GET to the page's own host. Raises: HTTPForbidden."""
+    if not _is_ours(request):
+        raise refusal(web.HTTPForbidden, "host", "this hub is not known by that host name; HUB_PUBLIC_URL can name it")
 
 
 def _is_ours(request: web.Request) -> bool:

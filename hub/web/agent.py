@@ -12,7 +12,7 @@ from aiohttp import web
 from hub.agents import Agent
 from hub.calls.call import Stream
 from hub.calls.routing import AGENT_PARAMETER, NoAgent
-from hub.errors import ConfigError, OverlongParameter
+from hub.errors import ConfigError
 from hub.twilio import twiml
 from hub.twilio.media import StartBody
 from hub.web.proof import check_upgrade, webhook
@@ -75,7 +75,7 @@ async def incoming(request: web.Request) -> web.Response:
         apology, dial = chosen.apology, chosen.dial
     except ConfigError as error:
         raise web.HTTPServiceUnavailable(text=f"{error}\n") from error
-    except (NoAgent, OverlongParameter) as error:
+    except NoAgent as error:
         state.counters.refused[f"agent {error.code}"] += 1
         log.warning("a call was not put through: %s", error)
     text = twiml.answer_by_agent(invitation, apology, dial, _further_stream(state, call_sid, parameters))
@@ -88,7 +88,7 @@ def _further_stream(state: State, call_sid: str | None, parameters: dict[str, st
         return None
     try:
         return twiml.invite(state.config, call_sid, parameters | twiml.COLLEAGUE)
-    except (ConfigError, OverlongParameter):
+    except ConfigError:
         return None
 
 

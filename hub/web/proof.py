@@ -29,7 +29,7 @@ from twilio.request_validator import (
 )
 
 from hub.twilio.signature import addresses, signed
-from hub.web.access import check_origin
+from hub.web.access import check_host, check_origin
 from hub.web.state import STATE
 
 log = logging.getLogger(__name__)
@@ -38,6 +38,10 @@ FORM = "application/x-www-form-urlencoded"
 
 MAX_BODY_BYTES = 64 * 1024
 """The longest accepted webhook body: Twilio's have about 2 KB."""
+
+MAX_FIELDS = 1000
+"""The most fields of a form. Twilio's have about 30, and one more for each header that a SIP caller sends. Sorting them takes a
+millisecond, and anyone can make the hub do it."""
 
 
 def check_upgrade(request: web.Request) -> None:
@@ -51,24 +55,42 @@ def check_upgrade(request: web.Request) -> None:
 async def webhook(request: web.Request) -> MultiMapping[str]:
     """Return the parameters of a webhook, once it is proved to be Twilio's.
 
-    Without an auth token there is no proof. Webhooks are then served only on a hub whose streams need no proof either. Raises:
-    HTTPException.
+    Without an auth token there is no proof. Webhooks are then served only on a hub whose streams need no proof either, and never to a web
+    page. Raises: HTTPException.
     """
     check_origin(request)
     config = request.app[STATE].config
+    if config.proof == "token":
+        raise _refused(request, "this hub cannot check that it is Twilio's: set TWILIO_AUTH_TOKEN, or use a TwiML Bin")
+    if config.proof == "none":
+        _check_no_page(request)
     body = await _body(request)
-    form = MultiDict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True)) if request.content_type == FORM else MultiDict()
-    match config.proof:
-        case "signature":
-            if "bodySHA256" in request.query and not form:  # a JSON body: the signature covers its hash, which is in the URL
-                if not hmac.compare_digest(hashlib.sha256(body).hexdigest(), request.query["bodySHA256"].lower()):
-                    raise _refused(request, "its body is not the one that Twilio signed")
-            elif body and not form:
-                raise _refused(request, "it has a body that the signature does not cover")
-            _check(request, addresses(config.public_url, request.raw_path), form)
-        case "token":
-            raise _refused(request, "this hub cannot check that it is Twilio's: set TWILIO_AUTH_TOKEN, or use a TwiML Bin")
+    form = _form(body) if request.content_type == FORM else MultiDict()
+    if config.proof == "signature":
+        if "bodySHA256" in request.query and not form:  # a JSON body: the signature covers its hash, which is in the URL
+            if not hmac.compare_digest(hashlib.sha256(body).hexdigest().encode(), request.query["bodySHA256"].lower().encode()):
+                raise _refused(request, "its body is not the one that Twilio signed")
+        elif body and not form:
+            raise _refused(request, "it has a body that the signature does not cover")
+        _check(request, addresses(config.public_url, request.raw_path), form)
     return form if request.method == "POST" and form else request.query
+
+
+def _check_no_page(request: web.Request) -> None:
+    """Refuse what a web page makes its reader's browser send to a hub that asks for no proof. Raises: HTTPForbidden.
+
+    A link or a picture brings no Origin, but every browser says whether it comes from another site (w3.org/TR/fetch-metadata).
+    """
+    if request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:
+        raise _refused(request, "it comes from a web page of another site")
+    check_host(request)
+
+
+def _form(body: bytes) -> MultiDict[str]:
+    try:
+        return MultiDict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS))
+    except ValueError as error:
+        raise web.HTTPRequestEntityTooLarge(MAX_FIELDS, text=f"a form may have {MAX_FIELDS} fields\n") from error
 
 
 def _check(request: web.Request, urls: tuple[str, ...], parameters: MultiMapping[str]) -> None:

@@ -23,9 +23,15 @@ _SID = re.compile(r"[A-Za-z0-9_\-]{1,64}")
 
 
 @routes.post("/twilio/status")
-@routes.get("/twilio/status", allow_head=False)  # TwiML that is not ours may set statusCallbackMethod to GET
+@routes.get("/twilio/status", allow_head=False)
 async def status(request: web.Request) -> web.Response:
-    """Log the callback under its call, and publish an error to the call's subscribers."""
+    """Log the callback under its call, and publish an error to the call's subscribers.
+
+    TwiML that is not ours may set statusCallbackMethod to GET. A GET is taken only where Twilio's signature proves it: any web page can
+    make its reader's browser send one.
+    """
+    if request.method == "GET" and request.app[STATE].config.proof != "signature":
+        raise web.HTTPMethodNotAllowed("GET", ["POST"], text="without TWILIO_AUTH_TOKEN, callbacks are taken by POST only\n")
     parameters = await webhook(request)
     call_sid, stream_sid, event = parameters.get("CallSid", ""), parameters.get("StreamSid", ""), parameters.get("StreamEvent", "")
     if not (_SID.fullmatch(call_sid) and _SID.fullmatch(stream_sid) and _SID.fullmatch(event)):

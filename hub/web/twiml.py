@@ -8,7 +8,7 @@ import logging
 from aiohttp import web
 from multidict import MultiMapping
 
-from hub.errors import ConfigError, OverlongParameter
+from hub.errors import ConfigError
 from hub.twilio import twiml
 from hub.web.proof import webhook
 from hub.web.state import STATE
@@ -35,8 +35,6 @@ async def incoming(request: web.Request) -> web.Response:
         invitation = twiml.invite(state.config, webhook_parameters.get("CallSid") or None, parameters)
     except ConfigError as error:
         raise web.HTTPServiceUnavailable(text=f"{error}\n") from error
-    except OverlongParameter as error:
-        raise web.HTTPBadRequest(text=f"{error}\n") from error
     if state.calls.draining:
         state.counters.refused["twiml stopping"] += 1
         log.warning("a call goes on without a stream: the hub is stopping")

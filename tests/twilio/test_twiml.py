@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from hub import tokens
 from hub.__main__ import main
 from hub.config import Config
-from hub.errors import OverlongParameter
 from hub.twilio.twiml import answer, bin_text, bin_text_by_agent, invite, labels
 from tests.docs.pages import blocks, the_block
 
@@ -97,15 +96,17 @@ def test_the_address_of_a_stream_has_no_query_and_is_wss() -> None:
     assert invite(Config(public_url="https://example.com:8443/hub"), CALL, {}).url == "wss://example.com:8443/hub/twilio"
 
 
-def test_parameters_are_escaped_and_too_long_ones_refused() -> None:
+def test_parameters_are_escaped_and_too_long_ones_left_out(caplog: pytest.LogCaptureFixture) -> None:
     config = Config(public_url=PUBLIC)
     name = '"><Dial>+1900</Dial>'
     element = ElementTree.fromstring(answer(config, invite(config, CALL, {"from": name})))
     assert element.find("Start/Stream/Parameter").attrib["value"] == name  # type: ignore[union-attr]
     assert element.find(".//Dial") is None
-    invite(config, CALL, {"k": "x" * 498})
-    with pytest.raises(OverlongParameter, match=r"^k is too long"):
-        invite(config, CALL, {"k": "x" * 499})
+    assert invite(config, CALL, {"k": "x" * 498}).parameters == {"k": "x" * 498}
+    assert caplog.text == ""
+    assert invite(config, CALL, {"k": "x" * 499, "to": "+1"}).parameters == {"to": "+1"}
+    assert "without its <Parameter> k:" in caplog.text
+    assert "xxx" not in caplog.text
 
 
 def test_the_far_end_is_the_caller_or_the_person_whom_twilio_called() -> None:

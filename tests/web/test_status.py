@@ -1,6 +1,7 @@
 """Twilio's callbacks about a stream: what they publish, what they log, and what they must not change."""
 
 import logging
+from urllib.parse import urlencode
 
 import aiohttp
 import pytest
@@ -9,8 +10,9 @@ from hub.ops.logs import Text
 from hub.web.status import REASON_CHARACTERS
 from tests.house import House, house
 from tests.media import CALL, STREAM
-from tests.providers.fake_twilio import ACCOUNT
+from tests.providers.fake_twilio import ACCOUNT, TOKEN
 from tests.publishing import FROM, ScriptedCall
+from tests.web.test_proof import sign
 
 
 async def post_status(home: House, **told: str) -> int:
@@ -85,11 +87,39 @@ async def test_an_error_after_the_calls_end_is_not_published() -> None:
         assert publisher.offset == 2
 
 
-async def test_a_callback_may_come_by_get() -> None:
+async def test_a_callback_by_get_publishes_only_what_twilio_signed() -> None:
+    """A picture on any web page makes its reader's browser send a GET, with words of the page's choice."""
+    path = "/twilio/status?" + urlencode({"CallSid": CALL, "StreamSid": STREAM, "StreamEvent": "stream-error", "StreamError": "31921"})
     async with house() as home:
-        query = {"CallSid": CALL, "StreamSid": STREAM, "StreamEvent": "stream-stopped"}
-        async with home.session.get(home.url("/twilio/status"), params=query) as answer:
-            assert answer.status == 204
+        publisher = ScriptedCall(home.state)
+        async with home.session.get(home.url(path)) as answer:
+            assert (answer.status, answer.headers["Allow"]) == (405, "POST")
+        assert publisher.offset == 1
+    async with house(twilio_token=TOKEN, public_url="https://hub.example.com") as home:
+        publisher = ScriptedCall(home.state)
+        for signature, status, offset in (("", 403, 1), (sign("https://hub.example.com" + path), 204, 2)):
+            async with home.session.get(home.url(path), headers={"X-Twilio-Signature": signature}) as answer:
+                assert (answer.status, publisher.offset) == (status, offset)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 204),
+        ({"Sec-Fetch-Site": "same-origin"}, 204),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Host": "evil.example:5000"}, 403),
+        ({"Host": "evil.example:5000", "Origin": "http://evil.example:5000", "Sec-Fetch-Site": "same-origin"}, 403),
+    ],
+)
+async def test_a_form_of_a_web_page_publishes_nothing_on_a_hub_that_asks_for_no_proof(headers: dict[str, str], status: int) -> None:
+    async with house() as home:
+        publisher = ScriptedCall(home.state)
+        form = {"CallSid": CALL, "StreamSid": STREAM, "StreamEvent": "stream-error", "StreamError": "words of a page"}
+        async with home.session.post(home.url("/twilio/status"), data=form, headers=headers) as answer:
+            assert (answer.status, publisher.offset) == (status, 1 + (status == 204))
 
 
 @pytest.mark.parametrize("missing", ["CallSid", "StreamSid", "StreamEvent"])

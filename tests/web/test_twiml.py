@@ -151,10 +151,29 @@ async def test_a_hub_that_does_not_know_its_address_says_so() -> None:
         bin_text(Config(), 60)
 
 
-async def test_a_parameter_that_is_too_long_for_twilio_is_named() -> None:
+@pytest.mark.parametrize("path", ["/twiml", "/twiml/agent"])
+@pytest.mark.parametrize("name", ["From", "To", "Direction"])
+async def test_nothing_that_a_caller_chooses_ends_the_call(path: str, name: str) -> None:
+    """Twilio ends a call whose TwiML has a <Parameter> of 500 characters, and one that is answered with an error."""
+    form = {"CallSid": CALL, "From": FROM, "To": TO, "Direction": "inbound"}
+    async with house(public_url=PUBLIC, dial="+14155550177", openai_key="k") as home:
+        for value in ("sip:" + "x" * 500 + "@example.com", "\u202e\x00\ud7ff <&>\n", "é" * 600, ""):
+            async with home.session.post(home.url(path), data=form | {name: value}) as answer:
+                assert answer.status == 200
+                element = ElementTree.fromstring(await answer.text())
+            parameters = {each.attrib["name"]: each.attrib["value"] for each in element.iterfind("*/Stream/Parameter")}
+            assert all(len(key) + len(text) < 500 for key, text in parameters.items())
+            assert {"from": FROM, "to": TO}.items() - {(name.lower(), form[name])} <= parameters.items()
+        odd = form | {f"SipHeader_X-{number}": "y" * 50 for number in range(500)}
+        async with home.session.post(home.url(path), data=odd) as answer:
+            assert answer.status == 200
+
+
+async def test_a_configured_parameter_that_is_too_long_costs_no_call() -> None:
     async with house(public_url=PUBLIC) as home, home.session.get(home.url("/twiml?keyterms=" + "x" * 500)) as answer:
-        assert answer.status == 400
-        assert (await answer.text()).startswith("keyterms is too long")
+        assert answer.status == 200
+        element = ElementTree.fromstring(await answer.text())
+    assert "keyterms" not in {each.attrib["name"] for each in element.iterfind("Start/Stream/Parameter")}
 
 
 # --------------------------------------------------------------------------------------------------- numbers by REST
