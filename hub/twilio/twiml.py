@@ -59,8 +59,8 @@ def invite(
 ) -> Invitation:
     """Return the invitation for a call's stream. With None as `call_sid`, it fits any call, as a TwiML Bin needs.
 
-    `door`: the path to which Twilio connects. A parameter that is longer than Twilio accepts is left out: callers choose some of them, such as a
-    SIP caller's name, and Twilio would end the call. Raises: ConfigError without HUB_PUBLIC_URL.
+    `door`: the path to which Twilio connects. A parameter that is longer than Twilio accepts is left out, because Twilio would end the
+    call and a caller can choose it: it may be a SIP caller's name. Raises: ConfigError without HUB_PUBLIC_URL.
     """
     public_url = config.public_url.rstrip("/")
     if not public_url:
