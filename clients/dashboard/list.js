@@ -4,6 +4,7 @@
  */
 
 import { lasted, speaking } from "./call.js";
+import { isolating } from "./foreign.js";
 import { clock, counted, shortSid } from "./format.js";
 import { ordered } from "./search.js";
 import { title, trouble } from "./sentences.js";
@@ -226,9 +227,9 @@ export class CallList {
     this.empty.hidden = !none;
     if (!none) return;
     const [heading, sentence, command] = this.#query
-      ? ["No call fits", `Nothing in the list has “${this.#query}” in its number, names, callSid or recent words. Esc clears the filter.`]
+      ? ["No call fits", isolating`Nothing in the list has “${this.#query}” in its number, names, callSid or recent words. Esc clears the filter.`]
       : state.refusal
-        ? ["The list is not shown", `The hub says: ${state.refusal.message}.`]
+        ? ["The list is not shown", isolating`The hub says: ${state.refusal.message}.`]
         : [
             "No calls at the moment",
             "When Twilio streams a call to this hub, it appears here by itself. To play a sample call into it:",

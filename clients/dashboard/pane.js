@@ -3,6 +3,7 @@
  */
 
 import { lasted } from "./call.js";
+import { isolated, isolating } from "./foreign.js";
 import { clock, percent, phone, shortSid } from "./format.js";
 import { momentLink } from "./place.js";
 import { copied, sentence, title } from "./sentences.js";
@@ -220,15 +221,15 @@ export class Pane {
 
 function figure(track, who, value) {
   const made = element("dd", track);
-  made.append(element("span", "whose", who), ` ${value}`);
+  made.append(element("bdi", "whose", who), ` ${value}`);
   return made;
 }
 
 function about(call) {
   const parts = [];
-  if (call.from && call.to) parts.push(title(call, shortSid) === phone(call.to) ? `from ${phone(call.from)}` : `to ${phone(call.to)}`);
-  parts.push(`${call.speakers.inbound} and ${call.speakers.outbound}`);
-  if (call.provider) parts.push(call.provider);
+  if (call.from && call.to) parts.push(title(call, shortSid) === phone(call.to) ? isolating`from ${phone(call.from)}` : isolating`to ${phone(call.to)}`);
+  parts.push(isolating`${call.speakers.inbound} and ${call.speakers.outbound}`);
+  if (call.provider) parts.push(isolated(call.provider));
   if (call.from || call.to) parts.push(shortSid(call.sid));
   return parts.join(" · ");
 }

@@ -3,6 +3,7 @@
  */
 
 import { MAX_LINES } from "./call.js";
+import { isolated, isolating } from "./foreign.js";
 import { clock, counted, lasting, phone, stamp } from "./format.js";
 
 const ENDS = {
@@ -24,27 +25,27 @@ export function sentence(line) {
     case "started":
       return begun(line);
     case "gap":
-      return `${line.speaker} was not transcribed from ${clock(line.start)} to ${clock(line.end)}: ${line.reason}.`;
+      return isolating`${line.speaker} was not transcribed from ${clock(line.start)} to ${clock(line.end)}: ${line.reason}.`;
     case "dtmf":
-      return `${line.speaker} pressed ${[...line.digits].join(" ")}`;
+      return isolating`${line.speaker} pressed ${[...line.digits].join(" ")}`;
     case "tool-called":
-      return `The agent uses ${line.tool}${listed(line.arguments)}.`;
+      return `The agent uses ${isolated(line.tool)}${listed(line.arguments)}.`;
     case "tool-returned":
-      return `${line.tool} ${OUTCOMES[line.outcome] ?? line.outcome} after ${line.seconds.toFixed(1)} s: ${line.detail}`;
+      return isolating`${line.tool} ${OUTCOMES[line.outcome] ?? line.outcome} after ${line.seconds.toFixed(1)} s: ${line.detail}`;
     case "interrupted":
       return `The agent was interrupted: ${line.heard.toFixed(1)} of ${line.generated.toFixed(1)} s had been heard.`;
     case "stream-error":
-      return `Twilio says that an audio stream of this call failed: ${line.reason}.`;
+      return isolating`Twilio says that an audio stream of this call failed: ${line.reason}.`;
     case "lost":
       return line.attempt
-        ? `Lost ${line.provider}, trying again (${counted(line.attempt, "attempt")} so far): ${line.reason}.`
-        : `${line.provider} stopped, and nobody transcribes this call now: ${line.reason}.`;
+        ? isolating`Lost ${line.provider}, trying again (${counted(line.attempt, "attempt")} so far): ${line.reason}.`
+        : isolating`${line.provider} stopped, and nobody transcribes this call now: ${line.reason}.`;
     case "restored":
       return `${line.provider} transcribes again${line.attempt > 1 ? ` after ${counted(line.attempt, "attempt")}` : ""}.`;
     case "switched":
-      return `From here on ${line.provider} transcribes: ${line.reason}.`;
+      return isolating`From here on ${line.provider} transcribes: ${line.reason}.`;
     case "ended":
-      return `${ENDS[line.reason] ?? `The call ended (${line.reason})`} after ${clock(line.duration)}. ${
+      return `${ENDS[line.reason] ?? isolating`The call ended (${line.reason})`} after ${clock(line.duration)}. ${
         line.transcript === "complete" ? "The transcript is complete." : "Its last words may be missing."
       }`;
     case "restarted":
@@ -61,24 +62,24 @@ export function sentence(line) {
 /** A tool's arguments as people write them. */
 function listed(named) {
   const parts = named !== null && typeof named === "object" ? Object.entries(named) : [];
-  return parts.map(([name, value], at) => `${at ? ", " : ": "}${name} ${typeof value === "string" ? value : JSON.stringify(value)}`).join("");
+  return parts.map(([name, value], at) => (at ? ", " : ": ") + isolating`${name} ${typeof value === "string" ? value : JSON.stringify(value)}`).join("");
 }
 
 function begun(line) {
   const who = line.model ? `${line.provider} (${line.model})` : line.provider;
   if (line.agent) {
-    const numbers = [line.from && `from ${phone(line.from)}`, line.to && `to ${phone(line.to)}`].filter(Boolean).join(" ");
-    return `Call ${numbers ? `${numbers} ` : ""}began; the agent ${line.agent} answers with ${who}.`;
+    const numbers = [line.from && isolating`from ${phone(line.from)}`, line.to && isolating`to ${phone(line.to)}`].filter(Boolean).join(" ");
+    return `Call ${numbers ? `${numbers} ` : ""}began; the agent ${isolated(line.agent)} answers with ${who}.`;
   }
   if (line.again) return `Another audio stream of this call began; ${who} transcribes.`;
-  const ends = [line.from && `from ${phone(line.from)}`, line.to && `to ${phone(line.to)}`].filter(Boolean).join(" ");
+  const ends = [line.from && isolating`from ${phone(line.from)}`, line.to && isolating`to ${phone(line.to)}`].filter(Boolean).join(" ");
   const sides = line.tracks.length === 1 ? `, only the ${line.tracks[0]} side` : "";
   return `Call ${ends ? `${ends} ` : ""}began; ${who} transcribes${sides}.`;
 }
 
 /** A line as it is copied: for spoken lines the same text as in the hub's transcript.txt, for others a sentence in brackets. */
 export function copied(line) {
-  return line.kind === "final" ? `[${stamp(line.start)}] ${line.speaker}: ${line.text}` : `[${sentence(line)}]`;
+  return line.kind === "final" ? isolating`[${stamp(line.start)}] ${line.speaker}: ${line.text}` : `[${sentence(line)}]`;
 }
 
 /** What the list shows about a call's provider; empty if all is well. */
