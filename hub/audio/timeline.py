@@ -15,20 +15,31 @@ a call overlap), and it changes nothing. So the timeline remembers which spans l
 leaves, then 40-60 ms arrives: 20 ms late. It arrives once more: a duplicate now, since its span was taken off the list.
 
 **A leap of the clock.** A timestamp far ahead of all audio so far may be a glitch, or the stream's clock may really have jumped. Trusting
-one bad timestamp would fill minutes with silence; never trusting any would discard the rest of the call. So a chunk more than 10 s ahead is
-held, and counts only if five such chunks in a row agree with each other. Then the timeline jumps to them without emitting what lies
-between, and notes the span in `leaps`, so that the call can publish a gap. One chunk at the old time in between shows that the clock did
-not jump: the held chunks are counted as dropped.
+one bad timestamp would fill minutes with silence; never trusting any would discard the rest of the call. So a chunk that is too far ahead
+is held, and counts only if five such chunks in a row agree with each other. Then the timeline jumps to them without emitting what lies
+between, and notes the leap, so that the call can publish a gap. A chunk at the old time in between shows that the call's clock did not
+jump: the held chunks of the same track are counted as dropped. If half a second of one track agrees while the other goes on as before,
+one stream's own clock jumped: from there on, that track is shifted to where the call is.
 
-Does not know clocks, providers or Twilio's messages.
+**Too far ahead** is more than 10 s ahead, or so far that more silence would have to be filled in than real time has passed: media time
+cannot run ahead of real time, and silence costs money at a provider.
+
+**A leap back.** A track whose timestamps go back by more than a second, and go on from there, belongs to a stream that began to count
+again. Its audio is new audio. For example, call time is 61.2 s and the next chunks are stamped 0, 20, 40, 60, 80 ms: the track is shifted
+by 61.3 s and goes on there, and the leap is noted as a gap from 61.2 to 61.3 s. A single stamp of 0 stays a glitch.
+
+Does not know clocks (how much real time has passed is a function that it is given), providers or Twilio's messages.
 """
 
-from collections import Counter, deque
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import msgspec
 
 from hub.audio import g711
-from hub.audio.g711 import BYTES_PER_MS, Track
+from hub.audio.g711 import BYTES_PER_MS, TRACKS, Track
+from hub.audio.track_lane import TrackLane
 
 BLOCK_MS = 100
 """The length of a block. Providers ask for 50-250 ms per message (Deepgram about 100, AssemblyAI at least 50). It means fewer messages than
@@ -39,21 +50,38 @@ PATIENCE_MS = 200
 to 233 ms apart without loss, but on both tracks at once. A track that stays behind for longer is silent, ringing or lost."""
 
 LEAP_MS = 10_000
-"""A chunk further ahead of all audio so far is held, not placed: filling the space before it would cost memory for one bad timestamp."""
+"""A chunk further ahead of all audio so far is held, not placed: filling the space before it would cost memory for one bad timestamp. All
+silence together may be as much longer than the real time that has passed."""
 
 LEAP_CHUNKS = 5
 """How many held chunks in a row must agree before the clock leaps: 50-100 ms of audio, more than a glitch and less than anyone misses."""
 
+BACK_MS = 1000
+"""A chunk so far behind its own track's last audio is not late: the messages of a stream come in order. The stream's clock is wrong."""
+
+APART_MS = 40
+"""Chunks of a clock that leapt back follow one another; as much may be missing between two."""
+
+SHIFT_CHUNKS = 25
+"""How many held chunks of one track must agree before it is shifted while the other goes on at the old time: half a second of audio."""
+
 CALL_MS = 24 * 3600 * 1000
 """The longest call: Twilio ends a call after 4 hours, or after 24 by a special setting. Chunks with later timestamps are dropped."""
-
-REMEMBERED_HOLES = 256
-"""Spans that left as silence and are remembered, per track, to tell late audio from duplicates. Enough for minutes of a bad connection."""
 
 _BLOCK = BLOCK_MS * BYTES_PER_MS
 _PATIENCE = PATIENCE_MS * BYTES_PER_MS
 _LEAP = LEAP_MS * BYTES_PER_MS
+_BACK = BACK_MS * BYTES_PER_MS
+_APART = APART_MS * BYTES_PER_MS
 _CALL = CALL_MS * BYTES_PER_MS
+
+
+class Leap(NamedTuple):
+    """A stretch of call time that a stream's clock leapt over, on these tracks."""
+
+    tracks: tuple[Track, ...]
+    start_ms: float
+    end_ms: float
 
 
 class Block(msgspec.Struct, frozen=True, gc=False):
@@ -81,117 +109,18 @@ class Block(msgspec.Struct, frozen=True, gc=False):
         return g711.interleaved(self.inbound, self.outbound)
 
 
-class TrackLane:
-    """One track's audio that has not left yet, and its counts. Positions are bytes of call time: milliseconds times 8."""
-
-    __slots__ = ("data", "dropped_bytes", "end", "expected", "filled_bytes", "fresh", "holes", "late_bytes", "left_holes", "max_skew_bytes")
-
-    def __init__(self) -> None:
-        self.data = bytearray()
-        """Audio from the timeline's start on. Holds silence where a hole is."""
-        self.fresh: list[bytes] = []
-        """Chunks that follow `data` in sequence. Nearly all chunks leave from here, joined once and never copied before."""
-        self.end = 0
-        """Position after the last byte of this track."""
-        self.expected = False
-        """Whether a stream announced this track, or brought audio of it. Silence is not counted for a track that nobody announced."""
-        self.holes: list[tuple[int, int]] = []
-        """Spans of `data` for which no audio has arrived yet, in order."""
-        self.left_holes: deque[tuple[int, int]] = deque(maxlen=REMEMBERED_HOLES)
-        """Spans that left as silence, in order: audio for them is late."""
-        self.filled_bytes = 0
-        """Silence that left in place of missing audio."""
-        self.late_bytes = 0
-        """Audio that arrived after its place had left as silence."""
-        self.dropped_bytes = 0
-        """Audio whose timestamp could not be true."""
-        self.max_skew_bytes = 0
-        """The furthest that this track was ever behind the other one, when a block was due."""
-
-    def left_as_silence(self, start: int, end: int) -> None:
-        """Remember and count a span that left without audio."""
-        if self.expected:
-            self.filled_bytes += end - start
-        if self.left_holes and self.left_holes[-1][1] == start:
-            start = self.left_holes.pop()[0]
-        self.left_holes.append((start, end))
-
-    def count_late(self, start: int, end: int) -> None:
-        """Count the part of a span that left as silence, once. The rest left with audio, so it is a duplicate and changes nothing."""
-        kept: list[tuple[int, int]] = []
-        for hole_start, hole_end in self.left_holes:
-            overlap_start, overlap_end = max(start, hole_start), min(end, hole_end)
-            if overlap_start >= overlap_end:
-                kept.append((hole_start, hole_end))
-                continue
-            self.late_bytes += overlap_end - overlap_start
-            if hole_start < overlap_start:
-                kept.append((hole_start, overlap_start))
-            if overlap_end < hole_end:
-                kept.append((overlap_end, hole_end))
-        self.left_holes = deque(kept, maxlen=REMEMBERED_HOLES)
-
-    def fill(self, origin: int, start: int, payload: bytes) -> None:
-        """Put audio into holes. Where there is audio already, the first to arrive stays. `origin`: the position of `data[0]`."""
-        self._gather()
-        end = start + len(payload)
-        kept: list[tuple[int, int]] = []
-        for hole_start, hole_end in self.holes:
-            overlap_start, overlap_end = max(start, hole_start), min(end, hole_end)
-            if overlap_start >= overlap_end:
-                kept.append((hole_start, hole_end))
-                continue
-            self.data[overlap_start - origin : overlap_end - origin] = payload[overlap_start - start : overlap_end - start]
-            if hole_start < overlap_start:
-                kept.append((hole_start, overlap_start))
-            if overlap_end < hole_end:
-                kept.append((overlap_end, hole_end))
-        self.holes = kept
-
-    def append(self, start: int, payload: bytes) -> None:
-        """Add audio at the end or after it. In the second case, a hole lies before it."""
-        if start > self.end:
-            self.holes.append((self.end, start))
-            self.fresh.append(g711.silence(start - self.end))
-        self.fresh.append(payload)
-        self.end = start + len(payload)
-
-    def take(self, start: int, size: int) -> bytes:
-        """Remove and return `size` bytes that begin at position `start`. Missing audio is silence."""
-        end = start + size
-        if self.end == end and not self.data and not self.holes:
-            taken = b"".join(self.fresh)
-            self.fresh.clear()
-            return taken
-        self._gather()
-        while self.holes and self.holes[0][0] < end:
-            hole_start, hole_end = self.holes.pop(0)
-            self.left_as_silence(hole_start, min(hole_end, end))
-            if hole_end > end:
-                self.holes.insert(0, (end, hole_end))
-        if self.end >= end:
-            taken = bytes(self.data[:size])
-            del self.data[:size]
-            return taken
-        taken = bytes(self.data) + g711.silence(end - max(self.end, start))
-        self.left_as_silence(max(self.end, start), end)
-        self.data.clear()
-        self.end = end
-        return taken
-
-    def _gather(self) -> None:
-        self.data += b"".join(self.fresh)
-        self.fresh.clear()
-
-
 class StereoTimeline:
     """Aligns the two tracks of a call. `add()` chunks in any order, take `blocks()` when it returns True, `finish()` at the end."""
 
     # Slots, as in every class that each frame passes: the less memory a frame touches, the less it waits for memory.
-    __slots__ = ("_due", "_held", "_left", "_ready", "_right", "_start", "lanes", "leaps")
+    __slots__ = ("_calm", "_due", "_elapsed_ms", "_filled", "_holding", "_left", "_ready", "_right", "_start", "lanes", "leaps")
 
-    def __init__(self) -> None:
-        self.lanes: dict[Track, TrackLane] = {"inbound": TrackLane(), "outbound": TrackLane()}
+    def __init__(self, elapsed_ms: Callable[[], float] | None = None) -> None:
+        """`elapsed_ms` returns how much real time has passed since this was made. A function, because only chunks that leap need it.
+
+        None: silence is not bounded by real time.
+        """
+        self.lanes: dict[Track, TrackLane] = {track: TrackLane(track) for track in TRACKS}
         self._left, self._right = self.lanes["inbound"], self.lanes["outbound"]
         self._start = 0
         """Position of the first byte that has not left. The same for both tracks."""
@@ -199,10 +128,15 @@ class StereoTimeline:
         """Position at which the next block ends."""
         self._ready: list[Block] = []
         """Blocks that have left the lanes and were not taken by `blocks()` yet."""
-        self._held: list[tuple[TrackLane, int, bytes]] = []
-        """Held chunks: too far ahead to be placed, as lane, position and audio. Empty while the clock is steady."""
-        self.leaps: list[tuple[float, float]] = []
-        """Spans of call time in ms that the stream's clock leapt over. The reader clears the list."""
+        self._holding = False
+        """Whether a lane holds chunks."""
+        self._calm = False
+        """Whether the call went on at the old time since the oldest held chunk came."""
+        self._elapsed_ms = elapsed_ms
+        self._filled = 0
+        """Time that was skipped ahead without audio on either track, in bytes."""
+        self.leaps: list[Leap] = []
+        """What the clock leapt over. The reader clears the list."""
 
     @property
     def end_ms(self) -> float:
@@ -219,19 +153,21 @@ class StereoTimeline:
         return counted
 
     def expect(self, tracks: list[Track]) -> None:
-        """Announce the tracks that a stream carries. A block does not wait for a track that nobody announced."""
+        """Announce the tracks that a stream carries, by a clock of its own. A block does not wait for a track that nobody announced."""
         for track in tracks:
-            self.lanes[track].expected = True
+            lane = self.lanes[track]
+            lane.expected, lane.shift = True, 0
+            self._drop_held(lane)
 
     def add(self, track: Track, at_ms: int, payload: bytes) -> bool:
         """Place one chunk of mu-law that begins at `at_ms` of call time. Return whether blocks are ready to be taken."""
         lane = self.lanes[track]
-        start = at_ms * BYTES_PER_MS
-        if start == lane.end and not self._held and lane.expected:  # in sequence: nearly every chunk
+        start = at_ms * BYTES_PER_MS + lane.shift
+        if start == lane.end and not self._holding and lane.expected:  # in sequence: nearly every chunk
             lane.fresh.append(payload)
             lane.end = start + len(payload)
         elif payload:
-            self._place(lane, start, payload)
+            self._place(lane, start if at_ms >= 0 else -1, payload)
         if lane.end >= self._due:
             self._emit()
         return bool(self._ready)
@@ -243,7 +179,8 @@ class StereoTimeline:
 
     def finish(self) -> list[Block]:
         """Pad both tracks to equal length, and take everything to the last byte. Chunks may still be added afterwards."""
-        self._drop_held()
+        for lane in self.lanes.values():
+            self._drop_held(lane)
         self._flush()
         return self.blocks()
 
@@ -252,21 +189,40 @@ class StereoTimeline:
         self._flush()
         self._jump(max(self._start, round(at_ms * BYTES_PER_MS)))
 
+    def told(self, track: Track, start_ms: float, end_ms: float) -> None:
+        """Take note that a gap tells of this stretch, which left as silence: it does not count as lost once more."""
+        self.lanes[track].told_bytes += round((end_ms - start_ms) * BYTES_PER_MS)
+
+    def lost_percent(self, tracks: Iterable[Track] = TRACKS) -> float:
+        """Return how much of the audio that should have come was lost, on the worse one of these tracks, in percent."""
+        lanes = [self.lanes[track] for track in tracks if self.lanes[track].expected and self.lanes[track].due_bytes]
+        return round(max((min(100.0, 100 * lane.lost_bytes / lane.due_bytes) for lane in lanes), default=0.0), 1)
+
     def _jump(self, position: int) -> None:
         self._start = position
         self._due = position + _BLOCK
         for lane in self.lanes.values():
-            lane.end = position
+            lane.jump(position)
 
     def _place(self, lane: TrackLane, start: int, payload: bytes) -> None:
         furthest = max(self._left.end, self._right.end)
         if start < 0 or start > _CALL:
             lane.dropped_bytes += len(payload)
             return
-        if start > furthest + _LEAP:
-            self._hold(lane, start, payload)
+        if self._too_far_ahead(start, furthest):
+            self._hold(lane, start, payload, ahead=True)
             return
-        self._drop_held()
+        if start + len(payload) <= min(self._start, lane.audio_end - _BACK):
+            self._hold(lane, start, payload, ahead=False)
+            return
+        if self._holding:
+            self._calm = True
+            self._drop_held(lane)
+        self._put(lane, start, payload)
+
+    def _put(self, lane: TrackLane, start: int, payload: bytes) -> None:
+        """Put a chunk where it belongs. What has left already is late, or a duplicate."""
+        self._filled += max(0, start - max(self._left.end, self._right.end))
         lane.expected = True
         if start < self._start:
             lane.count_late(start, min(start + len(payload), self._start))
@@ -280,26 +236,65 @@ class StereoTimeline:
         if payload:
             lane.append(start, payload)
 
-    def _hold(self, lane: TrackLane, start: int, payload: bytes) -> None:
-        """Hold a chunk far ahead. Once LEAP_CHUNKS in a row agree, leap to them, with no blocks for the time between."""
-        if self._held and abs(start - self._held[0][1]) > _LEAP:
-            self._drop_held()
-        self._held.append((lane, start, payload))
-        if len(self._held) < LEAP_CHUNKS:
-            return
-        agreed, self._held = self._held, []
+    def _too_far_ahead(self, start: int, furthest: int) -> bool:
+        hole = start - furthest
+        if hole <= 0 or self._elapsed_ms is None:
+            return hole > _LEAP
+        return hole > _LEAP or self._filled + hole > self._elapsed_ms() * BYTES_PER_MS + _LEAP
+
+    def _hold(self, lane: TrackLane, start: int, payload: bytes, *, ahead: bool) -> None:
+        """Hold a chunk whose position cannot be believed, until enough others agree with it."""
+        if lane.held and not _agree(lane.held, start, ahead=ahead):
+            self._drop_held(lane)
+        lane.held.append((start, payload))
+        self._holding = True
+        if not ahead:
+            if len(lane.held) >= LEAP_CHUNKS:
+                self._shift(lane)
+        elif not self._calm and sum(len(each.held) for each in self.lanes.values()) >= LEAP_CHUNKS:
+            self._leap()
+        elif len(lane.held) >= SHIFT_CHUNKS:
+            self._shift(lane)
+
+    def _leap(self) -> None:
+        """Go on at the held chunks of all tracks, with no blocks for the time between."""
         self._flush()
         before = self._start
-        self._jump(min(at for _, at, _ in agreed))
-        self.leaps.append((before / BYTES_PER_MS, self._start / BYTES_PER_MS))
-        for each, at, kept in agreed:
-            self._place(each, at, kept)
+        agreed = [(lane, start, payload) for lane in self.lanes.values() for start, payload in self._released(lane)]
+        self._jump(min(start for _, start, _ in agreed))
+        tracks = tuple(track for track, lane in self.lanes.items() if lane.expected)
+        self.leaps.append(Leap(tracks, before / BYTES_PER_MS, self._start / BYTES_PER_MS))
+        for lane, start, payload in sorted(agreed, key=lambda each: each[1]):
+            self._put(lane, start, payload)
 
-    def _drop_held(self) -> None:
-        """Count the held chunks as dropped: something showed that the clock has not leapt to them."""
-        for lane, _, payload in self._held:
-            lane.dropped_bytes += len(payload)
-        self._held.clear()
+    def _shift(self, lane: TrackLane) -> None:
+        """Go on with one track's held chunks where the call is: its stream's clock leapt, the call's did not."""
+        furthest = max(self._left.end, self._right.end)
+        held = self._released(lane)
+        first = held[0][0]
+        other = self._right if lane is self._left else self._left
+        # The other track of the same stream leapt by as much a moment ago: both stay in step.
+        position = first - lane.shift + other.shift
+        if not (other.shift and lane.audio_end <= position and abs(position - furthest) <= _BACK):
+            position = max(furthest - sum(len(payload) for _, payload in held), lane.audio_end + (0 if lane.silent else _BLOCK))
+        resumes = max(position, self._start)
+        self.leaps.append(Leap((lane.track,), lane.audio_end / BYTES_PER_MS, resumes / BYTES_PER_MS))
+        if not lane.silent:
+            lane.told_bytes += resumes - lane.audio_end
+        lane.shift += position - first
+        for start, payload in held:
+            self._put(lane, start + position - first, payload)
+
+    def _drop_held(self, lane: TrackLane) -> None:
+        """Count a track's held chunks as dropped: something showed that the clock has not leapt to them."""
+        lane.dropped_bytes += sum(len(payload) for _, payload in self._released(lane))
+
+    def _released(self, lane: TrackLane) -> list[tuple[int, bytes]]:
+        """Return what a lane holds, and hold it no longer."""
+        held, lane.held = lane.held, []
+        self._holding = bool(self._left.held or self._right.held)
+        self._calm = self._calm and self._holding
+        return held
 
     def _emit(self) -> None:
         """Let every block leave that is covered by both tracks, or for which the patience is used up."""
@@ -328,3 +323,11 @@ class StereoTimeline:
         self._ready.append(Block(start / BYTES_PER_MS, self._left.take(start, size), self._right.take(start, size)))
         self._start += size
         self._due = self._start + _BLOCK
+
+
+def _agree(held: list[tuple[int, bytes]], start: int, *, ahead: bool) -> bool:
+    """Return whether a chunk is of the clock that those that are held before it tell of."""
+    if ahead:
+        return abs(start - held[0][0]) <= _LEAP
+    last, payload = held[-1]
+    return -_APART // 8 <= start - last - len(payload) <= _APART
