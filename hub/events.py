@@ -71,15 +71,34 @@ class TranscriberName(Part, frozen=True, kw_only=True):
 class TrackAudio(Part, frozen=True, kw_only=True, omit_defaults=False):
     """How complete one track's audio was, in milliseconds.
 
-    `filled_ms`: silence in place of audio that did not arrive in time. `late_ms`: audio that arrived after silence had left in its place.
-    `dropped_ms`: audio discarded because its timestamp could not be true. `max_skew_ms`: the furthest that this track's audio arrived
-    behind the other track's; what was transcribed is in step all the same.
+    `filled_ms`: silence in place of audio that did not arrive in time. `lost_ms`: the part of it that was lost, so not the time before the
+    track's first audio, when the other side had not answered yet, and not what a `gap` tells. `late_ms`: audio that arrived after silence
+    had left in its place. `dropped_ms`: audio discarded because its timestamp could not be true. `max_skew_ms`: the furthest that this
+    track's audio arrived behind the other track's; what was transcribed is in step all the same.
     """
 
     filled_ms: float
+    lost_ms: float
     late_ms: float
     dropped_ms: float
     max_skew_ms: float
+
+
+class Completeness(Part, frozen=True, kw_only=True, omit_defaults=False):
+    """How whole the record of a call is: so far while the call lives, for good in `call-ended`.
+
+    `summary` says it in words, the same words in every list, page, terminal and file. `untranscribed_seconds`: call time of the `gap`s,
+    both tracks counted once. `lost_percent`: audio of the worse track that never arrived. `unheard`: the side of which nothing was heard
+    while the other one spoke. `words_missing`: the last words may be missing. `reason`: why nobody transcribed.
+    """
+
+    state: Literal["complete", "incomplete", "not-transcribed"]
+    summary: str
+    untranscribed_seconds: float
+    lost_percent: float
+    unheard: Track | None
+    words_missing: bool
+    reason: str | None
 
 
 class CallStarted(Durable, frozen=True, kw_only=True, tag="call-started"):
@@ -217,12 +236,18 @@ class AgentInterrupted(Durable, frozen=True, kw_only=True, tag="agent-interrupte
     generated: float
 
 
+class ConditionChanged(Durable, frozen=True, kw_only=True, tag="condition-changed"):
+    """What is wrong with a live call's record has changed: nobody transcribes, audio is lost, one side is silent. Or all is well again."""
+
+    completeness: Completeness
+
+
 class CallEnded(Durable, frozen=True, kw_only=True, tag="call-ended"):
     """The call has ended. Nothing follows, unless a new stream of the same call starts. `duration`: seconds of call time."""
 
     reason: str
     duration: float
-    transcript: Literal["complete", "truncated"]
+    completeness: Completeness
     audio: dict[Track, TrackAudio]
 
 
@@ -246,7 +271,7 @@ class Watching(Part, frozen=True, kw_only=True, tag_field="type", tag="watching"
 
 
 class CallSummary(Part, frozen=True, kw_only=True, omit_defaults=False):
-    """A call in a list. A field is null while it is not known. `duration`: seconds of call time."""
+    """A call in a list. A field is null while it is not known. `duration`: seconds of call time. `completeness`: so far, or for good."""
 
     call_sid: str
     live: bool
@@ -260,7 +285,7 @@ class CallSummary(Part, frozen=True, kw_only=True, omit_defaults=False):
     utterances: int
     reason: str | None
     duration: float | None
-    transcript: str | None
+    completeness: Completeness
     epoch: str
     offset: int
 
@@ -322,7 +347,7 @@ class Refusal(Part, frozen=True, kw_only=True, tag_field="type", tag="error"):
 
 DurableEvent: TypeAlias = (
     CallStarted | Final | Gap | TranscriberLost | TranscriberRestored | TranscriberSwitched | StreamFailed | Dtmf
-    | ToolCalled | ToolReturned | AgentInterrupted | CallEnded
+    | ToolCalled | ToolReturned | AgentInterrupted | ConditionChanged | CallEnded
 )  # fmt: skip
 CallEvent: TypeAlias = DurableEvent | Interim
 Message: TypeAlias = CallEvent | Subscribed | Watching | CallList | Unsubscribed | Listening | Unlistened | Authenticated | Pong | Refusal

@@ -5,6 +5,7 @@ from hub.calls import publisher
 from hub.events import CallEnded, CallStarted, Final, Interim, TranscriberLost, TranscriberName
 from hub.topics.registry import Record
 from hub.web.state import State
+from tests.completeness import COMPLETE
 from tests.media import CALL
 
 FROM, TO = "+14155550123", "+14155550100"
@@ -51,5 +52,5 @@ class ScriptedCall:
         self.publish(TranscriberLost(call_sid=self.call, provider="scripted", reason="for a test", attempt=1))
 
     def end(self) -> None:
-        self.publish(CallEnded(call_sid=self.call, reason="completed", duration=1.0, transcript="complete", audio={}))
+        self.publish(CallEnded(call_sid=self.call, reason="completed", duration=1.0, completeness=COMPLETE, audio={}))
         self.state.registry.close(self.record, 1000.0)

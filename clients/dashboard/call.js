@@ -24,7 +24,7 @@ const DTMF_TOGETHER_MS = 5000;
 /** A person with no new words for this long has stopped speaking, even if the provider has not closed the utterance yet. */
 const SPEAKING_MS = 2500;
 
-const LIFE = new Set(["call-started", "call-ended"]);
+const LIFE = new Set(["call-started", "call-ended", "condition-changed"]);
 const PROVIDER = new Set(["transcriber-lost", "transcriber-restored", "transcriber-switched"]);
 
 /** Events that concern a call as a whole: they come from the list of all calls, too. All others come from a call's own subscription only. */
@@ -50,7 +50,8 @@ export function unheard(sid) {
     reason: null,
     /** Seconds of call time, once the call has ended. */
     duration: null,
-    transcript: null,
+    /** How whole the record is, as the hub says: `{state, summary, …}`; null while unknown. */
+    completeness: null,
     /** "tail" for the list, "full" while it is open on screen. */
     depth: "tail",
     /** Whether the hub has confirmed the call's own subscription and it is still running. */
@@ -135,6 +136,7 @@ function status(call, event) {
   const head = !same || event.offset > call.head.offset ? { epoch: event.epoch, offset: event.offset } : call.head;
   const next = head === call.head ? call : { ...call, head, ...(same ? {} : { lifeOffset: 0, providerOffset: 0, trouble: null }) };
   if (LIFE.has(event.type) && event.offset > next.lifeOffset) {
+    if (event.type === "condition-changed") return { ...next, completeness: event.completeness, lifeOffset: event.offset };
     return event.type === "call-started" ? started(next, event) : ended(next, event);
   }
   if (PROVIDER.has(event.type) && event.offset > next.providerOffset) return provided(next, event);
@@ -156,14 +158,13 @@ function started(call, event) {
     model: event.transcriber?.model ?? call.model,
     reason: null,
     duration: null,
-    transcript: null,
     lifeOffset: event.offset,
   };
 }
 
 function ended(call, event) {
-  const { reason, duration, transcript } = event;
-  return { ...call, live: false, endedAtMs: milliseconds(event.at), reason, duration, transcript, lifeOffset: event.offset };
+  const { reason, duration, completeness } = event;
+  return { ...call, live: false, endedAtMs: milliseconds(event.at), reason, duration, completeness, lifeOffset: event.offset };
 }
 
 function provided(call, event) {
@@ -207,6 +208,8 @@ function happened(call, event, fresh) {
       const { time, heard, generated } = event;
       return insert(call, { ...identity(call, event, "interrupted"), place: time, heard, generated }, fresh);
     }
+    case "condition-changed":
+      return insert(call, { ...identity(call, event, "condition"), summary: event.completeness.summary }, fresh);
     case "stream-error":
       return insert(call, { ...identity(call, event, "stream-error"), reason: event.reason }, fresh);
     case "dtmf": {
@@ -222,8 +225,8 @@ function happened(call, event, fresh) {
       return insert(call, line, fresh);
     }
     case "call-ended": {
-      const { reason, duration, transcript } = event;
-      const line = { ...identity(call, event, "ended"), place: Math.max(duration, call.heardSeconds), reason, duration, transcript };
+      const { reason, duration, completeness } = event;
+      const line = { ...identity(call, event, "ended"), place: Math.max(duration, call.heardSeconds), reason, duration, completeness };
       return insert({ ...call, open: {} }, line, fresh);
     }
     case "transcriber-lost":

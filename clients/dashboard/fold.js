@@ -129,7 +129,7 @@ function listed(batch, summaries) {
       model: call.model ?? summary.transcriber?.model ?? null,
       reason: summary.reason,
       duration: summary.duration,
-      transcript: summary.transcript,
+      completeness: summary.completeness,
       open: summary.live ? call.open : {},
       head: { epoch: summary.epoch, offset: summary.offset },
       lifeOffset: summary.offset,

@@ -45,9 +45,9 @@ export function sentence(line) {
     case "switched":
       return isolating`From here on ${line.provider} transcribes: ${line.reason}.`;
     case "ended":
-      return `${ENDS[line.reason] ?? isolating`The call ended (${line.reason})`} after ${clock(line.duration)}. ${
-        line.transcript === "complete" ? "The transcript is complete." : "Its last words may be missing."
-      }`;
+      return `${ENDS[line.reason] ?? isolating`The call ended (${line.reason})`} after ${clock(line.duration)}. ${isolating`The record: ${line.completeness.summary}.`}`;
+    case "condition":
+      return isolating`The record so far: ${line.summary}.`;
     case "restarted":
       return "The hub was restarted. What stands above is from before; it is only on this page now.";
     case "beginning-lost":

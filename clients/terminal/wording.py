@@ -32,7 +32,9 @@ def sentence(event: events.Event, *, brief: bool = False) -> str | None:
             work = f"answered by the agent {event.agent}, {who}" if event.agent else f"transcribed by {who}"
             return f"call {event.call_sid}: " + ", ".join(part for part in (numbers, work) if part)
         case events.CallEnded():
-            return f"call ended: {event.reason}, {clock(event.duration)}, transcript {event.transcript}"
+            return f"call ended: {event.reason}, {clock(event.duration)}; {event.completeness.summary}"
+        case events.ConditionChanged():
+            return f"the record so far: {event.completeness.summary}"
         case events.Gap():
             return f"{event.track} from {clock(event.start)} to {clock(event.end)} was not transcribed: {event.reason}"
         case events.Dtmf():

@@ -42,6 +42,7 @@ from hub.audio.timeline import Block, StereoTimeline
 from hub.calls.agent_context import AgentContext, AgentLimits
 from hub.calls.agent_stream import AgentStream
 from hub.calls.call import EndReason, Peer
+from hub.calls.condition import Condition
 from hub.calls.publisher import GAP_MS, Publisher, brought, fared
 from hub.calls.tool_use import ToolUse
 from hub.ops.logs import CallLog
@@ -71,12 +72,14 @@ class AnsweredCall:
         self._clock = context.clock
         self._provider = context.counters.providers[model.provider]
         self._publisher = Publisher(record, registry)
-        self._timeline = StereoTimeline()
+        began = self._clock()
+        self._timeline = StereoTimeline(lambda: (self._clock() - began) * 1000)
         left_off = record.left_off
         self._before_ms = left_off.call_ms if left_off is not None else 0.0
         """Call time at which the stream before this one was left. 0 when there was none."""
         self._timeline.skip_to(self._before_ms + ((self._clock() - left_off.at) * 1000 if left_off is not None else 0.0))
         self._timeline.expect(list(TRACKS))
+        self._condition = Condition(self._publisher, self._timeline, ("inbound",))
         self._caller_lane = self._timeline.lanes["inbound"]
         self._base_ms = round(self._timeline.end_ms)
         """Call time at the stream's own zero."""
@@ -178,9 +181,11 @@ class AnsweredCall:
         if self.superseded:
             return
         audio = fared(self._timeline)
-        audio["outbound"] = msgspec.structs.replace(audio["outbound"], filled_ms=0)  # an agent's silence is not audio that is missing
-        ended = self._publisher.ended(self._reason, self._timeline.end_ms, audio, complete=bool(self._complete))
-        self._log.info("ended: %s, %.1f s, transcript %s", self._reason, ended.duration, ended.transcript)
+        # An agent's silence is not audio that is missing.
+        audio["outbound"] = msgspec.structs.replace(audio["outbound"], filled_ms=0, lost_ms=0)
+        lost_percent = self._timeline.lost_percent(("inbound",))
+        ended = self._publisher.ended(self._reason, self._timeline.end_ms, audio, complete=bool(self._complete), lost_percent=lost_percent)
+        self._log.info("ended: %s, %.1f s, %s", self._reason, ended.duration, ended.completeness.summary)
 
     # Twilio's side.
 
@@ -200,7 +205,8 @@ class AnsweredCall:
             self._leap()
         if self._caller_lane.end > before:
             self._provider.sent_ms += len(mulaw) / BYTES_PER_MS
-            self._execute(self._conversation.receive(CallerFrame(self._base_ms + at_ms, mulaw)))
+            call_ms = self._base_ms + at_ms + self._caller_lane.shift // BYTES_PER_MS
+            self._execute(self._conversation.receive(CallerFrame(call_ms, mulaw)))
         if ready:
             self._listen_in(self._timeline.blocks())
         if self._tools.waiting:
@@ -235,19 +241,20 @@ class AnsweredCall:
     def _leap(self) -> None:
         """Publish what the stream's clock jumped over, as a gap of both tracks, and go on after it."""
         leaps, self._timeline.leaps = self._timeline.leaps, []
-        for start_ms, end_ms in leaps:
-            self._publish_gap(start_ms, end_ms, "the stream's clock leapt")
+        for tracks, start_ms, end_ms in leaps:
+            self._publish_gap(start_ms, end_ms, "the stream's clock leapt", tracks)
             self.receive(ClockLeapt(end_ms - start_ms))
 
-    def _publish_gap(self, start_ms: float, end_ms: float, reason: str) -> None:
-        for track in TRACKS:
+    def _publish_gap(self, start_ms: float, end_ms: float, reason: str, tracks: tuple[Track, ...] = TRACKS) -> None:
+        for track in tracks:
             self._publisher.report(NotTranscribed(track, start_ms / 1000, end_ms / 1000, reason))
 
     def _listen_in(self, blocks: list[Block]) -> None:
         """Let listeners have the call's audio. Not the model, which got the caller's frames as they came."""
-        if self.record.live_audio.listeners:
-            for block in blocks:
+        for block in blocks:
+            if self.record.live_audio.listeners:
                 self.record.live_audio.play(block)
+            self._condition.look(block)
 
     # What the conversation asks for.
 

@@ -133,7 +133,7 @@ class Calls:
             self._running.pop(call).set()
             self._amiss_bytes += call.amiss_bytes()
             if not call.superseded and (ended := call.record.ended) is not None:
-                self._counters.ended[ended.reason, ended.transcript] += 1
+                self._counters.ended[ended.reason, ended.completeness.state] += 1
             if self._calls.get(call.record.call_sid) is call:
                 del self._calls[call.record.call_sid]
             if not self._running:

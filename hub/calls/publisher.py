@@ -13,7 +13,7 @@ from typing import TypeAlias, assert_never
 import msgspec
 
 from hub import events
-from hub.audio.g711 import Track, ms
+from hub.audio.g711 import TRACKS, Track, ms
 from hub.audio.timeline import StereoTimeline
 from hub.events import SPEAKERS, D
 from hub.foreign_text import line, name
@@ -21,6 +21,7 @@ from hub.phone_numbers import shown
 from hub.topics.registry import Record, Registry
 from hub.transcribers.transcriber import Lost, Report, Restored, Switched
 from hub.transcribers.utterances import NotTranscribed, Recognized
+from hub.transcript.completeness import Measured
 from hub.twilio.media import StartBody
 from hub.twilio.rest import CallFacts
 from hub.twilio.twiml import TOKEN
@@ -36,7 +37,7 @@ SECRET_PARAMETERS = frozenset({TOKEN})
 
 WHOLE_CALL = (
     events.CallStarted, events.TranscriberLost, events.TranscriberRestored, events.TranscriberSwitched, events.StreamFailed,
-    events.CallEnded,
+    events.ConditionChanged, events.CallEnded,
 )  # fmt: skip
 """Events that concern a call as a whole: those who follow the list of all calls receive them, too."""
 
@@ -144,14 +145,18 @@ class Publisher:
             self.publish(final)
         return bool(finals)
 
-    def ended(self, reason: str, end_ms: float, audio: dict[Track, events.TrackAudio], *, complete: bool) -> events.CallEnded:
-        """Publish the end of the call, and how its audio fared."""
+    def ended(
+        self, reason: str, end_ms: float, audio: dict[Track, events.TrackAudio], *, complete: bool, lost_percent: float = 0.0
+    ) -> events.CallEnded:
+        """Publish the end of the call, how its audio fared, and how whole the record is. `complete`: no last words are missing."""
+        findings = self.record.outline.findings
+        unheard = next((track for track in TRACKS if findings.spoke and track not in findings.spoke), None)
         ended = self.publish(
             events.CallEnded(
                 call_sid=self.record.call_sid,
                 reason=reason,
                 duration=round(end_ms / 1000, 3),
-                transcript="complete" if complete else "truncated",
+                completeness=findings.completeness(ended=True, measured=Measured(lost_percent, unheard, not complete)),
                 audio=audio,
             )
         )
@@ -169,6 +174,7 @@ def fared(timeline: StereoTimeline) -> dict[Track, events.TrackAudio]:
     return {
         track: events.TrackAudio(
             filled_ms=ms(lane.filled_bytes),
+            lost_ms=ms(lane.lost_bytes),
             late_ms=ms(lane.late_bytes),
             dropped_ms=ms(lane.dropped_bytes),
             max_skew_ms=ms(lane.max_skew_bytes),

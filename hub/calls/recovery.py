@@ -43,6 +43,8 @@ class Recovery:
         self._account = account
         self._log = log
         self._broken: list[BrokenStream] = []
+        self._gone: list[BrokenStream] = []
+        """Those of which Twilio says that no stream will come in their place."""
         self._news = asyncio.Event()
         """Set when there is a broken stream that Twilio was not asked about."""
 
@@ -51,18 +53,24 @@ class Recovery:
         self._broken.append(stream)
         self._news.set()
 
+    @property
+    def missing(self) -> list[BrokenStream]:
+        """The broken streams whose tracks nothing carries, also those that Twilio will not send again."""
+        return [*self._broken, *self._gone]
+
     def carried(self, tracks: Container[Track]) -> list[BrokenStream]:
         """Take note which tracks are carried now. Returns the streams that are replaced by that."""
-        replaced = [stream for stream in self._broken if all(track in tracks for track in stream.tracks)]
+        replaced = [stream for stream in self.missing if all(track in tracks for track in stream.tracks)]
         for stream in replaced:
             stream.replaced.set()
-            self._broken.remove(stream)
+        self._broken = [stream for stream in self._broken if stream not in replaced]
+        self._gone = [stream for stream in self._gone if stream not in replaced]
         self.hopeless = False
         return replaced
 
     def published_up_to(self, call_ms: float) -> None:
         """Take note that gaps were published for what is missing before this call time."""
-        for stream in self._broken:
+        for stream in self.missing:
             stream.missing_from_ms = call_ms
 
     async def run(self, on_hopeless: Callable[[], None]) -> None:
@@ -87,6 +95,7 @@ class Recovery:
         if over is not None and stream in self._broken:
             self._log.info("no stream will come in place of %s", stream.stream_sid)
             self._broken.remove(stream)
+            self._gone.append(stream)
             self.hopeless = True
             on_hopeless()
 

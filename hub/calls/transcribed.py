@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hub import events
-from hub.audio.g711 import TRACKS, Track
+from hub.audio.g711 import TRACKS, Track, ms
 from hub.audio.timeline import Block, StereoTimeline
 from hub.calls.call import EndReason, Peer
+from hub.calls.condition import Condition
 from hub.calls.journal import Bookmark, Entry, Journal
 from hub.calls.publisher import GAP_MS, Publisher, brought, fared
 from hub.calls.recovery import BrokenStream, Recovery
@@ -115,12 +116,14 @@ class TranscribedCall:
     def __init__(self, record: Record, transcriber: Transcriber, context: CallContext) -> None:
         self.record = record
         self.clock = context.clock
-        self.timeline = StereoTimeline()
+        began = self.clock()
+        self.timeline = StereoTimeline(lambda: (self.clock() - began) * 1000)
         left_off = record.left_off
         self.timeline.skip_to(left_off.call_ms if left_off is not None else 0.0)
         self.sources: dict[Track, TranscribedStream] = {}
         """Which stream each track is taken from: the newest that has it."""
         self.publisher = Publisher(record, context.registry, self._settled)
+        self._condition = Condition(self.publisher, self.timeline)
         self.superseded = False
         """Whether another Call goes on with the record, while this one still waits for its last words."""
         self._deadlines = context.deadlines
@@ -192,13 +195,18 @@ class TranscribedCall:
         if first and self._left_at is not None and (hole_ms >= GAP_MS or self._settled_before_ms):
             self._go_on_at(base_ms)
         for broken in self._recovery.carried(self.sources):
-            if base_ms - broken.missing_from_ms >= GAP_MS:  # the other track went on meanwhile
-                for track in broken.tracks:
-                    self._report(NotTranscribed(track, broken.missing_from_ms / 1000, base_ms / 1000, "no stream"))
+            self._publish_missing(broken, base_ms)  # the other track may have gone on meanwhile
         self._bookmark.begin(self._entry(stream))
         self._stream_log(stream).info("joined with %s", "+".join(stream.tracks))
         self._changed.set()
         return stream
+
+    def _publish_missing(self, broken: BrokenStream, until_ms: float) -> None:
+        """Publish what tracks of a broken stream have missed, unless it is no longer than a hand-over takes."""
+        if until_ms - broken.missing_from_ms >= GAP_MS:
+            for track in broken.tracks:
+                self._report(NotTranscribed(track, broken.missing_from_ms / 1000, until_ms / 1000, "no stream"))
+                self.timeline.told(track, broken.missing_from_ms, min(until_ms, self.timeline.end_ms))
 
     def _go_on_at(self, base_ms: int) -> None:
         """Publish what was lost between the last stream and this one, and go on after it."""
@@ -231,7 +239,6 @@ class TranscribedCall:
         """Forget a stream. Tracks that it carried are taken from an older stream if there is one."""
         if stream not in self._streams:
             return
-        now_ms = self.timeline.end_ms
         self._streams.remove(stream)
         self._left_at = stream.audio_at
         self._reason = reason
@@ -242,7 +249,9 @@ class TranscribedCall:
                     if track in other.tracks:
                         self.sources[track] = other
         if reason == "stream-lost" and not all(track in self.sources for track in stream.tracks):
-            self._recovery.broke(BrokenStream(stream.sid, stream.account_sid, stream.tracks, stream.parameters, now_ms))
+            # Its audio may have stopped long before: a stream without a frame is lost after a minute only.
+            missing_from_ms = max(self._began_ms, min(ms(self.timeline.lanes[track].audio_end) for track in stream.tracks))
+            self._recovery.broke(BrokenStream(stream.sid, stream.account_sid, stream.tracks, stream.parameters, missing_from_ms))
         self._stream_log(stream).info("stopped" if reason == "completed" else "was lost")
         self._changed.set()
 
@@ -257,12 +266,12 @@ class TranscribedCall:
         self._transcriber.push(block)
         if self._live_audio.listeners:
             self._live_audio.play(block)
+        self._condition.look(block)
 
     def _publish_leaps(self) -> None:
-        for start_ms, end_ms in self.timeline.leaps:
-            for track in TRACKS:
-                if self.timeline.lanes[track].expected:
-                    self._report(NotTranscribed(track, start_ms / 1000, end_ms / 1000, "the stream's clock leapt"))
+        for tracks, start_ms, end_ms in self.timeline.leaps:
+            for track in tracks:
+                self._report(NotTranscribed(track, start_ms / 1000, end_ms / 1000, "the stream's clock leapt"))
         self.timeline.leaps.clear()
 
     def stop(self) -> None:
@@ -306,12 +315,18 @@ class TranscribedCall:
         """See Call."""
         if self.superseded:
             return
-        ended = self.publisher.ended(self._reason, self.timeline.end_ms, fared(self.timeline), complete=self._complete)
+        ended = self.publisher.ended(
+            self._reason,
+            self.timeline.end_ms,
+            fared(self.timeline),
+            complete=self._complete,
+            lost_percent=self.timeline.lost_percent(),
+        )
         if self._reason == "hub-stopping":  # the phone call itself goes on
             self._bookmark.leave(self._call_ms_now(), self.timeline.end_ms if self._complete else None)
         else:
             self._bookmark.end()
-        self._log.info("ended: %s, %.1f s, transcript %s", self._reason, ended.duration, ended.transcript)
+        self._log.info("ended: %s, %.1f s, %s", self._reason, ended.duration, ended.completeness.summary)
 
     async def _transcribe(self) -> bool:
         """Run the transcriber to its last word; return whether it got there."""
@@ -366,11 +381,16 @@ class TranscribedCall:
                 if self.timeline.lanes[track].expected:
                     start, end = self._untranscribed_from_ms / 1000, self.timeline.end_ms / 1000
                     self._report(NotTranscribed(track, start, end, "no transcriber"))
+        for broken in self._recovery.missing:
+            self._publish_missing(broken, self.timeline.end_ms)
         self._complete = not self.publisher.close_open() and complete
 
     def _report(self, report: Report) -> None:
         """Take one report of the transcriber, or of this call itself. Never waits, never raises."""
-        self._recognized = self._recognized or isinstance(report, Recognized)
+        if isinstance(report, Recognized):
+            self._recognized = True
+            if report.text:
+                self._condition.spoke(report.track, report.end)
         self.publisher.report(report)
 
     def _settled(self, track: Track, end_ms: float, published: bool) -> None:

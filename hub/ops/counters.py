@@ -46,7 +46,7 @@ class Counters:
         self.calls = 0
         """Calls started."""
         self.ended: Counter[tuple[str, str]] = Counter()
-        """Calls ended, by reason and by whether the transcript is complete or truncated."""
+        """Calls ended, by reason and by the state of the record: complete, incomplete or not-transcribed."""
         self.streams = 0
         """Twilio streams started."""
         self.streams_closed: Counter[int] = Counter()

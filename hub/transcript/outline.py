@@ -3,13 +3,14 @@
 import msgspec
 
 from hub.audio.g711 import Track
-from hub.events import SPEAKERS, CallEnded, CallStarted, CallSummary, Durable, Final
+from hub.events import SPEAKERS, CallEnded, CallStarted, CallSummary, Completeness, Durable, Final
+from hub.transcript.completeness import Findings
 
 
 class Outline:
     """One call's outline: `apply` each durable event, in order."""
 
-    __slots__ = ("ended", "newest", "speakers", "started", "utterances")
+    __slots__ = ("ended", "findings", "newest", "speakers", "started", "utterances")
 
     def __init__(self) -> None:
         self.started: CallStarted | None = None
@@ -22,9 +23,12 @@ class Outline:
         """Who speaks on each track."""
         self.utterances = 0
         """How many utterances are over and have text."""
+        self.findings = Findings()
+        """What is missing in the record."""
 
     def apply(self, event: Durable) -> None:
         """Take the next event of the log."""
+        self.findings.apply(event)
         match event:
             case Final(text=text):
                 self.utterances += bool(text)
@@ -52,6 +56,11 @@ class Outline:
         """The agent whose stream is the newest. None where people speak on both tracks."""
         return self.newest.agent if self.newest is not None else None
 
+    @property
+    def completeness(self) -> Completeness:
+        """How whole the record is: for good if the call has ended, otherwise so far."""
+        return self.ended.completeness if self.ended is not None else self.findings.completeness(ended=False)
+
     def summary(self, call_sid: str, epoch: str, offset: int) -> CallSummary:
         """Return the call as lists show it; `offset` is that of the last event that was applied."""
         started, ended = self.started, self.ended
@@ -68,7 +77,7 @@ class Outline:
             utterances=self.utterances,
             reason=ended.reason if ended else None,
             duration=ended.duration if ended else None,
-            transcript=ended.transcript if ended else None,
+            completeness=self.completeness,
             epoch=epoch,
             offset=offset,
         )

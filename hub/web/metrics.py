@@ -76,9 +76,9 @@ class HubCollector(Collector):
         yield GaugeMetricFamily("hub_history_bytes", "Bytes of events kept for subscribers that come later", value=registry.kept_bytes)
         yield GaugeMetricFamily("hub_draining", "1 while the hub is stopping", value=calls.draining)
         yield CounterMetricFamily("hub_calls", "Calls started", value=counters.calls)
-        ended = CounterMetricFamily("hub_calls_ended", "Calls ended", labels=["reason", "transcript"])
-        for (reason, transcript), count in counters.ended.items():
-            ended.add_metric([reason, transcript], count)
+        ended = CounterMetricFamily("hub_calls_ended", "Calls ended", labels=["reason", "record"])
+        for (reason, record), count in counters.ended.items():
+            ended.add_metric([reason, record], count)
         yield ended
         delivered = CounterMetricFamily("hub_deliveries", "Events delivered to subscribers; merged interims count once", labels=["kind"])
         for kind, count in zip(("durable", "interim"), registry.delivered, strict=True):

@@ -131,10 +131,10 @@ def read(events: list[dict[str, Any]]) -> list[str]:
                 told.append(f"uses {event['tool']}")
             case "tool-returned":
                 told.append(f"{event['tool']}: {event['outcome']}")
-            case "call-started" | "final":
+            case "call-started" | "final" | "condition-changed":
                 pass
             case "call-ended":
-                told.append(f"ended: {event['reason']}, {event['transcript']}")
+                told.append(f"ended: {event['reason']}" + (", words are missing" if event["completeness"]["wordsMissing"] else ""))
             case kind:
                 told.append(kind)
     return told

@@ -63,7 +63,7 @@ async def test_what_a_tool_does_reaches_the_webhook_the_model_and_the_subscriber
         "invocation": told["invocation"], "arguments": {"day": "2026-12-01", "seats": 2},
     }  # fmt: skip
     assert read(events) == [
-        "uses book", "book: result", "desk: One moment.", "desk: It is booked.", "ended: completed, complete",
+        "uses book", "book: result", "desk: One moment.", "desk: It is booked.", "ended: completed",
     ]  # fmt: skip
     called, returned = (event for event in events if event["type"].startswith("tool-"))
     assert called["arguments"] == told["arguments"]
@@ -193,7 +193,7 @@ async def test_an_agent_hangs_up_once_it_was_heard(tmp_path: Path) -> None:
         await line.gone()
     assert call.status == "completed"
     assert (phone.close_code, phone.close_reason) == (1000, "the agent hung up")
-    assert read(events) == ["uses hang_up", "desk: Goodbye and thank you.", "hang_up: result", "ended: agent-hung-up, complete"]
+    assert read(events) == ["uses hang_up", "desk: Goodbye and thank you.", "hang_up: result", "ended: agent-hung-up"]
 
 
 @pytest.mark.parametrize("call", [Call("hang_up"), Call("transfer", '{"to":"sales"}'), Call("hang_up", "{")])
@@ -230,7 +230,7 @@ async def test_a_caller_who_speaks_into_the_goodbye_is_not_hung_up_on(tmp_path: 
         await line.gone()
         refusal, *_ = line.talk.outputs.values()
     assert json.loads(refusal) == {"error": "refused", "message": "the caller has something to say: hang up when nothing is left"}
-    assert read(events)[-1] == "ended: agent-hung-up, complete"
+    assert read(events)[-1] == "ended: agent-hung-up"
 
 
 SALES = '[agents.desk]\ngreeting="Hi"\ntransfer={sales="+14155550177"}\n'
@@ -251,7 +251,7 @@ async def test_an_agent_transfers_to_numbers_on_its_list_only(tmp_path: Path) ->
     start, dial = ElementTree.fromstring(call.twiml)
     assert (call.status, start.tag, dial.tag, dial.text) == ("in-progress", "Start", "Dial", "+14155550177")
     assert "transfer: refused" in read(events)
-    assert read(events)[-1] == "ended: transferred, complete"
+    assert read(events)[-1] == "ended: transferred"
 
 
 async def test_a_transfer_that_twilio_refuses_is_told_to_the_model_and_the_call_goes_on(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ async def test_a_greeting_a_question_and_an_answer_are_published_in_the_order_of
         "agent: Hello there friend.",
         "caller: when will my flowers come",
         "agent: They come on Friday.",
-        "ended: completed, complete",
+        "ended: completed",
     ]
     started, ended = events[0], events[-1]
     assert (started["agent"], started["transcriber"]) == ("agent", {"provider": "openai", "model": "gpt-realtime-2.1"})
@@ -54,7 +54,7 @@ async def test_a_real_voice_reaches_the_caller_to_the_byte() -> None:
         async with line.call() as (phone, follower):
             await line.listen(phone, lambda: phone.playout.now_ms > 3400 and phone.playout.waiting_ms == 0)
             await phone.hang_up()
-            assert read(await follower.all()) == ["agent: Good morning, this is Maya.", "ended: completed, complete"]
+            assert read(await follower.all()) == ["agent: Good morning, this is Maya.", "ended: completed"]
         await line.gone()
     assert recorded("") in bytes(phone.playout.heard)
 
@@ -91,7 +91,7 @@ async def test_a_caller_who_speaks_silences_the_agent_at_once_and_the_transcript
         "agent-interrupted",
         "caller: wait a moment please",
         "agent: All right.",
-        "ended: completed, complete",
+        "ended: completed",
     ]
     interrupted = next(event for event in events if event["type"] == "agent-interrupted")
     assert interrupted["heard"] * 1000 == pytest.approx(utterance.truncated_ms, abs=1)
@@ -130,7 +130,7 @@ async def test_a_question_that_is_not_transcribed_is_published_as_a_gap(transcri
             await phone.hang_up()
             events = await follower.all()
         await line.gone()
-    assert read(events) == ["agent: Hi.", "gap", "agent: I see.", "ended: completed, complete"]
+    assert read(events) == ["agent: Hi.", "gap", "agent: I see.", "ended: completed"]
     gap = next(event for event in events if event["type"] == "gap")
     assert gap["track"] == "inbound"
     assert "transcri" in gap["reason"]
@@ -157,7 +157,7 @@ async def test_unknown_events_and_fields_of_a_newer_model_change_nothing() -> No
         async with line.call() as (phone, follower):
             await line.listen(phone, lambda: phone.playout.now_ms > 1200)
             await phone.hang_up()
-            assert read(await follower.all()) == ["agent: Hello there.", "ended: completed, complete"]
+            assert read(await follower.all()) == ["agent: Hello there.", "ended: completed"]
         await line.gone()
 
 
@@ -173,7 +173,7 @@ async def test_a_telephone_that_sends_no_marks_back_is_followed_by_its_clock(mon
             await line.listen(phone, lambda: record.outline.utterances)
             assert 2300 < phone.playout.now_ms < 3500  # the sentence takes 2.4 s
             await phone.hang_up()
-            assert read(await follower.all()) == ["agent: One two three four five six seven eight.", "ended: completed, complete"]
+            assert read(await follower.all()) == ["agent: One two three four five six seven eight.", "ended: completed"]
         await line.gone()
 
 
@@ -191,7 +191,7 @@ async def test_words_said_before_the_session_is_ready_reach_the_model() -> None:
             await line.listen(phone, lambda: phone.playout.waiting_ms == 0)
             await line.say(phone, b"\xff" * 480)
             await phone.hang_up()
-            assert read(await follower.all()) == ["caller: are you there", "agent: Yes.", "ended: completed, complete"]
+            assert read(await follower.all()) == ["caller: are you there", "agent: Yes.", "ended: completed"]
         await line.gone()
 
 

@@ -26,7 +26,7 @@ async def test_a_hang_up_closes_the_models_session_at_once(politely: bool) -> No
     story, ended = read(events)
     assert story.startswith("agent: A long")
     assert story.endswith(" —")
-    assert ended == f"ended: {'completed' if politely else 'stream-lost'}, complete"
+    assert ended == f"ended: {'completed' if politely else 'stream-lost'}"
 
 
 async def test_fifty_hang_ups_at_random_moments_leave_no_session_open() -> None:
@@ -90,7 +90,7 @@ async def test_a_session_that_is_refused_for_the_moment_is_opened_at_a_second_tr
             await line.listen(phone, lambda: phone.playout.waiting_ms == 0 and phone.playout.came_ms)
             await line.say(phone, b"\xff" * 480)
             await phone.hang_up()
-            assert read(await follower.all()) == ["agent: Hello.", "ended: completed, complete"]
+            assert read(await follower.all()) == ["agent: Hello.", "ended: completed"]
         await line.gone()
         assert len(line.fake.visits) == 2
 
@@ -100,7 +100,7 @@ async def test_a_response_that_fails_once_is_asked_for_again() -> None:
         async with line.call() as (phone, follower):
             await line.listen(phone, lambda: phone.playout.now_ms > 900)
             await phone.hang_up()
-            assert read(await follower.all()) == ["agent: Hello.", "ended: completed, complete"]
+            assert read(await follower.all()) == ["agent: Hello.", "ended: completed"]
         await line.gone()
 
 
@@ -189,6 +189,6 @@ async def test_the_same_call_may_come_back_to_the_agent() -> None:
             await again.hang_up()
             events = await follower.all()
         await line.gone()
-    assert read(events) == ["agent: Hello.", "ended: completed, complete", "agent: Hello.", "ended: completed, complete"]
+    assert read(events) == ["agent: Hello.", "ended: completed", "agent: Hello.", "ended: completed"]
     first, second = (event for event in events if event["type"] == "final")
     assert second["start"] > first["end"]

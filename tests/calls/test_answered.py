@@ -45,7 +45,7 @@ async def test_a_stream_that_is_over_ends_the_call_and_nothing_has_an_effect_aft
         it.stream.stop()
         it.stream.lost()
         assert len(it.model.sent) == sent
-    assert (it.end.reason, it.end.duration, it.end.transcript) == (reason, 0.2, "complete")
+    assert (it.end.reason, it.end.duration, it.end.completeness.words_missing) == (reason, 0.2, False)
     assert it.peer.closed == []  # Twilio closes its own stream
     assert it.events(Dtmf) == []
 
@@ -153,13 +153,13 @@ async def test_keys_are_published_and_given_to_the_model() -> None:
         assert any("keypad: 7#" in str(request) for request in it.model.sent)
 
 
-async def test_words_that_are_missing_at_the_end_make_the_transcript_truncated() -> None:
+async def test_words_that_are_missing_at_the_end_are_said_in_its_completeness() -> None:
     async with desk() as it:
         it.emit(CallerSpeechStarted("q", 0))
         it.frames(1000)
         it.stream.stop()
     assert [gap.reason for gap in it.events(Gap)] == ["the call ended before its transcription came"]
-    assert it.end.transcript == "truncated"
+    assert it.end.completeness.words_missing
 
 
 # Giving way.

@@ -45,7 +45,7 @@ async def test_call_ended_comes_after_the_last_words_of_an_earlier_part() -> Non
         await desk.idle()
         assert kinds(desk.record()) == ["call-started", "call-started", "final", "final", "call-ended"]
         assert desk.record().topic.audience.ended
-    assert desk.counters.ended == {("completed", "complete"): 1}, "one call, one end"
+    assert desk.counters.ended == {("completed", "incomplete"): 1}, "one call, one end"
 
 
 async def test_a_stopping_hub_waits_for_the_last_words_of_a_superseded_part() -> None:

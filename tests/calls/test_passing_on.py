@@ -77,7 +77,7 @@ async def test_the_person_to_whom_an_agent_transfers_is_transcribed_on_the_same_
         events = await follower.all()
     published_once(events)
     assert [each for each in read(events) if "word" not in each] == [
-        "uses transfer", "desk: I pass you on.", "transfer: result", "ended: completed, complete",
+        "uses transfer", "desk: I pass you on.", "transfer: result", "ended: completed",
     ]  # fmt: skip
     assert any(each.startswith("caller: inbound word") for each in read(events))
     assert any(each.startswith("sales: outbound word") for each in read(events))
@@ -121,14 +121,14 @@ async def test_a_call_that_nobody_takes_over_ends_as_its_agent_left_it(tmp_path:
     async with desk(Model(drop_after_ms=500), tmp_path, limits={"pass_on_seconds": 0.2}) as (line, phone, follower, _):
         await line.listen(phone, lambda: False)
         events = await follower.all()
-    assert read(events)[-1] == "ended: agent-lost, complete"
+    assert read(events)[-1] == "ended: agent-lost"
 
 
 async def test_a_stopping_hub_does_not_wait_for_a_call_to_be_taken_over(tmp_path: Path) -> None:
     async with desk(Model(drop_after_ms=500), tmp_path) as (line, phone, follower, _):
         await line.listen(phone, lambda: False)
         await line.home.state.calls.drain(0)
-        assert read(await follower.all())[-1] == "ended: agent-lost, complete"
+        assert read(await follower.all())[-1] == "ended: agent-lost"
 
 
 async def test_a_call_may_come_back_to_an_agent_while_the_last_words_with_a_person_are_awaited(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from hub.calls.journal import Entry, Journal
 from hub.calls.transcribed import DEADLINES, Deadlines
 from hub.twilio.rest import Patience
+from tests.completeness import completeness
 from tests.house import House, house, impatient
 from tests.media import CALL, media, stop
 from tests.providers.fake_twilio import ACCOUNT, TOKEN, FakeTwilio, LiveStream, PhoneCall, fake_twilio
@@ -256,7 +257,7 @@ async def test_a_call_that_ended_while_no_hub_listened_is_told_so(tmp_path: Path
             events = await until(subscriber, "call-ended")
             assert home.state.registry.live() == []
     assert [event["type"] for event in events] == ["subscribed", "call-started", "gap", "gap", "call-ended"]
-    assert (events[-1]["reason"], events[-1]["transcript"]) == ("stream-lost", "truncated")
+    assert (events[-1]["reason"], completeness(events[-1])) == ("stream-lost", "incomplete: 4.8 s not transcribed")
     assert 9.0 <= events[-1]["duration"] <= 10.1, "Twilio's clock has whole seconds"
     assert events[2]["end"] == events[-1]["duration"]
 

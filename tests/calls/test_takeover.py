@@ -62,7 +62,7 @@ async def test_a_call_that_ended_meanwhile_ends_with_its_gap(journal: Journal, t
         await desk.take_over.run()
         ended = published(desk.record())[-1]
         assert isinstance(ended, events.CallEnded)
-        assert (ended.reason, ended.duration, ended.transcript) == ("stream-lost", 70.0, "truncated")
+        assert (ended.reason, ended.duration, ended.completeness.words_missing) == ("stream-lost", 70.0, True)
         assert gaps(desk.record()) == [("inbound", 58.0, 70.0, "no stream"), ("outbound", 60.0, 70.0, "no stream")]
     assert Journal(tmp_path / "calls", time.time).left == []
 

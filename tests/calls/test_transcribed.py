@@ -27,7 +27,7 @@ async def test_a_call_begins_with_its_first_stream_and_ends_with_its_last() -> N
         "+14155550123", {"inbound": "Ada", "outbound": "callee"}, "+14155550123",
     )  # fmt: skip
     assert isinstance(ended, events.CallEnded)
-    assert (ended.reason, ended.duration, ended.transcript) == ("completed", 1.0, "complete")
+    assert (ended.reason, ended.duration, ended.completeness.words_missing) == ("completed", 1.0, False)
     assert desk.counters.ended == {("completed", "complete"): 1}
 
 
@@ -194,10 +194,10 @@ async def test_a_transcriber_that_fails_leaves_the_call_without_words_and_with_i
         await desk.idle()
     assert kinds(desk.record()) == ["call-started", "transcriber-lost", "gap", "gap", "call-ended"]
     assert gaps(desk.record())[0] == ("inbound", 0.0, 1.0, "no transcriber")
-    assert desk.counters.ended == {("completed", "truncated"): 1}
+    assert desk.counters.ended == {("completed", "not-transcribed"): 1}
 
 
-async def test_words_that_are_still_open_at_the_end_are_published_and_the_transcript_is_truncated() -> None:
+async def test_words_that_are_still_open_at_the_end_are_published_and_the_record_is_incomplete() -> None:
     async with call_desk() as desk:
         stream = desk.calls.join(start(), FakePeer())
         await turns()
@@ -208,7 +208,7 @@ async def test_words_that_are_still_open_at_the_end_are_published_and_the_transc
     final = published(desk.record())[1]
     assert isinstance(final, events.Final)
     assert final.text == "half a sen"
-    assert desk.counters.ended == {("completed", "truncated"): 1}
+    assert desk.counters.ended == {("completed", "incomplete"): 1}
 
 
 async def test_a_stopping_hub_closes_streams_and_says_so() -> None:

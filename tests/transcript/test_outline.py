@@ -3,6 +3,7 @@
 from hub.events import CallEnded, CallStarted, Final, Gap, TranscriberName
 from hub.transcript.finals import finals
 from hub.transcript.outline import Outline
+from tests.completeness import COMPLETE
 
 NAME = TranscriberName(provider="deepgram", model="nova-3")
 
@@ -51,7 +52,7 @@ def test_an_agent_is_on_the_call_until_a_stream_without_one_comes() -> None:
 def test_the_end_is_undone_by_another_start() -> None:
     outline = Outline()
     outline.apply(started())
-    outline.apply(CallEnded(call_sid="CA1", at="t9", reason="completed", duration=9.0, transcript="complete", audio={}))
+    outline.apply(CallEnded(call_sid="CA1", at="t9", reason="completed", duration=9.0, completeness=COMPLETE, audio={}))
     summary = outline.summary("CA1", "e1", 2)
     assert (summary.live, summary.ended_at, summary.reason, summary.duration) == (False, "t9", "completed", 9.0)
     outline.apply(started("t10"))

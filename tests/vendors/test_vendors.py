@@ -12,6 +12,7 @@ import pytest
 
 from hub.backoff import Backoff
 from hub.transcribers.limits import DEFAULT_LIMITS
+from tests.completeness import completeness
 from tests.house import House, real_house
 from tests.media import CALL, STREAM, media, stop
 from tests.providers.fake_assemblyai import FakeAssemblyAI
@@ -121,7 +122,7 @@ async def test_a_call_is_transcribed(kind: type[FakeProvider], channels: str) ->
         events = await whole(home)
     check_words(events)
     assert of(events, "call-started")[0]["transcriber"]["provider"] == name_of(fake)
-    assert (events[-1]["transcript"], events[-1]["reason"], events[-1]["duration"]) == ("complete", "completed", SECONDS)
+    assert (completeness(events[-1]), events[-1]["reason"], events[-1]["duration"]) == ("complete", "completed", SECONDS)
     assert {event["type"] for event in events} == {"call-started", "interim", "final", "call-ended"}
     assert len(fake.visits) == (2 if kind is FakeAssemblyAI and channels == "separate" else 1)
 
@@ -137,7 +138,7 @@ async def test_words_said_while_the_provider_still_shakes_hands_are_transcribed(
         await socket.send_str(stop())
         events = await rest(subscriber)
     check_words(events)
-    assert events[-1]["transcript"] == "complete"
+    assert completeness(events[-1]) == "complete"
 
 
 @KINDS
@@ -153,7 +154,7 @@ async def test_a_final_three_seconds_after_stop_comes_before_the_end(kind: type[
         assert clock() - stopped >= 2.9
     assert words(events, "outbound") == ["and", "one", "last", "word"]
     assert [event["type"] for event in events[-2:]] == ["final", "call-ended"]
-    assert events[-1]["transcript"] == "complete"
+    assert completeness(events[-1]) == "complete"
 
 
 @KINDS
@@ -186,9 +187,9 @@ async def test_no_provider_delays_twilio_or_ends_the_call(kind: type[FakeProvide
         assert (audio["filledMs"], audio["lateMs"], audio["droppedMs"]) == (0, 0, 0)
     if script.flood:
         check_words(events)
-        assert events[-1]["transcript"] == "complete"
+        assert completeness(events[-1]) == "complete"
     else:
-        assert events[-1]["transcript"] == "truncated"
+        assert completeness(events[-1]).startswith(f"not transcribed: {name_of(fake)} ")
         assert {(gap["track"], gap["start"], gap["end"]) for gap in of(events, "gap")} == {("inbound", 0, 5), ("outbound", 0, 5)}
 
 
@@ -213,7 +214,8 @@ async def test_a_refusal_is_reported_once_with_what_to_do_and_the_call_goes_on(
     assert lost["reason"].startswith(says)
     assert advises in lost["reason"]
     assert not of(events, "transcriber-restored")
-    assert (events[-1]["reason"], events[-1]["transcript"], events[-1]["duration"]) == ("completed", "truncated", SECONDS)
+    assert (events[-1]["reason"], events[-1]["duration"]) == ("completed", SECONDS)
+    assert completeness(events[-1]) == f"not transcribed: {name_of(fake)} {says.partition(' (')[0]}"
     assert [(gap["track"], gap["start"], gap["end"]) for gap in of(events, "gap")] == [("inbound", 0.1, 5), ("outbound", 3.0, 5)]
     assert len(fake.visits) <= 2, "a refusal that a retry cannot mend is not tried again"
 
@@ -238,7 +240,7 @@ async def test_the_fallback_takes_over_from_the_last_settled_word(
     lost = of(events, "transcriber-lost")
     assert [each["attempt"] > 0 for each in lost] == [*[True] * len(of(events, "transcriber-restored")), *[True] * mid_call, False]
     assert lost[-1]["reason"] == switched["reason"]
-    assert events[-1]["transcript"] == "complete"
+    assert completeness(events[-1]) == "complete"
     assert not of(events, "gap")
 
 
@@ -249,7 +251,7 @@ async def test_if_the_fallback_refuses_too_that_is_reported_and_the_call_goes_on
     told = [(event["type"], event["provider"]) for event in events if event["type"].startswith("transcriber")]
     assert told == [("transcriber-lost", "deepgram"), ("transcriber-switched", "assemblyai"), ("transcriber-lost", "assemblyai")]
     assert len(of(events, "gap")) == 2
-    assert events[-1]["transcript"] == "truncated"
+    assert completeness(events[-1]) == "not transcribed: assemblyai refused the key"
 
 
 async def test_a_call_chooses_its_transcriber_language_and_keyterms() -> None:
@@ -283,7 +285,7 @@ async def test_a_transcriber_that_this_hub_does_not_have_is_reported_and_the_def
     (lost,), (switched,) = of(events, "transcriber-lost"), of(events, "transcriber-switched")
     assert (lost["provider"], lost["reason"], lost["attempt"]) == (asked, says, 0)
     assert (switched["provider"], switched["reason"]) == ("deepgram", says)
-    assert events[-1]["transcript"] == "complete"
+    assert completeness(events[-1]) == "complete"
 
 
 @KINDS
@@ -300,7 +302,7 @@ async def test_a_hub_that_stops_ends_its_sessions_and_publishes_their_last_words
         assert {visit.messages[-1] for visit in fake.visits} <= {'{"type":"CloseStream"}', '{"type":"Terminate"}'}
     events = reading.result()
     check_words(events)
-    assert (events[-1]["reason"], events[-1]["transcript"]) == ("hub-stopping", "complete")
+    assert (events[-1]["reason"], completeness(events[-1])) == ("hub-stopping", "complete")
 
 
 @KINDS
@@ -343,7 +345,7 @@ async def test_interims_end_in_one_final_each_whatever_breaks(kind: type[FakePro
     assert len(lost) == len(restored)
     durable = [event for event in events if event["type"] != "interim"]
     assert [event["offset"] for event in durable] == list(range(1, len(durable) + 1))
-    assert events[-1]["transcript"] == "complete"
+    assert completeness(events[-1]) == "complete"
 
 
 async def test_no_key_shows_anywhere(caplog: pytest.LogCaptureFixture) -> None:

@@ -70,7 +70,7 @@ async def test_a_call_is_counted_from_its_stream_to_its_end() -> None:
         await socket.send_str(stop())
         after = await until(home, lambda samples: samples["hub_live_calls"] == 0)
         after = await until(home, lambda samples: 'hub_streams_closed_total{"code": "1000"}' in samples)
-        assert after['hub_calls_ended_total{"reason": "completed", "transcript": "complete"}'] == 1
+        assert after['hub_calls_ended_total{"reason": "completed", "record": "complete"}'] == 1
         assert (after["hub_calls_total"], after["hub_live_streams"], after["hub_known_calls"]) == (1, 0, 1)
         assert after["hub_history_bytes"] > 100
 
@@ -248,7 +248,7 @@ async def test_neither_calls_nor_numbers_are_labels() -> None:
     assert STREAM not in text
     assert "4155550" not in text
     assert {name for labels in re.findall(r"{(.*?)}", text) for name in re.findall(r'(\w+)="', labels)} <= {
-        "code", "door", "kind", "le", "outcome", "provider", "reason", "track", "transcript", "version",
+        "code", "door", "kind", "le", "outcome", "provider", "reason", "record", "track", "version",
     }  # fmt: skip
 
 

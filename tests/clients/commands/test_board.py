@@ -42,7 +42,7 @@ async def test_a_pipe_gets_a_line_for_each_change() -> None:
         f"{OTHER} | call started, transcribed by scripted\n",
         f"{OTHER} | caller: good-bye\n",
         f"{CALL} +14155550123 → +14155550100 | scripted lost: for a test\n",
-        f"{OTHER} | call ended: completed, 00:01.0, transcript complete\n",
+        f"{OTHER} | call ended: completed, 00:01.0; complete\n",
     ]
 
 

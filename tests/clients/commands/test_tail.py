@@ -49,7 +49,7 @@ async def test_a_pipe_gets_the_call_as_lines_of_text() -> None:
         f"— call {CALL}: +14155550123 → +14155550100, transcribed by scripted (test)",
         "00:00.0  caller: hello",
         "— scripted lost: for a test",
-        "— call ended: completed, 00:01.0, transcript complete",
+        "— call ended: completed, 00:01.0; complete",
     ]
 
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from clients.follow import HubConnection
 from clients.terminal.board import KEEP_SECONDS, MOST_FOLLOWED, RECENT_EVENTS, Board, BoardView, LastWords
 from hub import events
+from tests.completeness import COMPLETE
 from tests.media import CALL
 
 OTHER = "CA" + "2" * 32
@@ -19,7 +20,7 @@ def summary(call: str = CALL, *, live: bool = True, offset: int = 1, ended_at: s
     return events.CallSummary(
         call_sid=call, live=live, started_at="2026-11-21T10:00:00.000Z", ended_at=ended_at, from_="+14155550123", to="+14155550100",
         direction=None, speakers={}, transcriber=events.TranscriberName(provider="deepgram", model="nova-3"), utterances=0, reason=None,
-        duration=None, transcript=None, epoch=EPOCH, offset=offset,
+        duration=None, completeness=COMPLETE, epoch=EPOCH, offset=offset,
     )  # fmt: skip
 
 
@@ -51,7 +52,7 @@ def started(offset: int = 1, call: str = CALL) -> events.CallStarted:
 def ended(offset: int, call: str = CALL) -> events.CallEnded:
     return events.CallEnded(
         call_sid=call, at="2026-11-21T10:01:00.000Z", epoch=EPOCH, offset=offset, reason="completed", duration=59.0,
-        transcript="complete", audio={},
+        completeness=COMPLETE, audio={},
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from rich.console import Console
 from clients.terminal.board import Row, line
 from clients.terminal.transcript import CallView
 from hub import events
+from tests.completeness import COMPLETE
 from tests.media import CALL
 
 
@@ -69,5 +70,5 @@ def test_open_utterances_are_shown_in_the_order_they_began_until_they_are_final_
         )
     )
     assert unsettled(view) == ["00:02.0  caller: second one …", "00:03.0  caller: third …"]
-    view.receive(events.CallEnded(call_sid=CALL, reason="completed", duration=9.0, transcript="complete", audio={}))
+    view.receive(events.CallEnded(call_sid=CALL, reason="completed", duration=9.0, completeness=COMPLETE, audio={}))
     assert unsettled(view) == []

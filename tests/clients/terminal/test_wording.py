@@ -6,6 +6,7 @@ import pytest
 
 from clients.terminal.wording import clock, sentence
 from hub import events
+from tests.completeness import COMPLETE
 from tests.media import CALL
 
 TRANSCRIBER = events.TranscriberName(provider="deepgram", model="nova-3")
@@ -22,8 +23,8 @@ STARTED: dict[str, Any] = {"tracks": ["inbound"], "speakers": {}, "parameters": 
             f"call {CALL}: +1444 → +1555, answered by the agent desk, deepgram (nova-3)",
         ),
         (
-            events.CallEnded(call_sid=CALL, reason="completed", duration=754.04, transcript="complete", audio={}),
-            "call ended: completed, 12:34.0, transcript complete",
+            events.CallEnded(call_sid=CALL, reason="completed", duration=754.04, completeness=COMPLETE, audio={}),
+            "call ended: completed, 12:34.0; complete",
         ),
         (
             events.Gap(call_sid=CALL, track="outbound", start=1.0, end=62.5, reason="no stream"),

@@ -1,6 +1,17 @@
 /** The hub's events as tests write them, for one call unless told otherwise. */
 
 export const CALL = "CA" + "1".repeat(32);
+/** How whole the record is of a call of which nothing is missing. */
+export const COMPLETE = {
+  state: "complete",
+  summary: "complete",
+  untranscribedSeconds: 0,
+  lostPercent: 0,
+  unheard: null,
+  wordsMissing: false,
+  reason: null,
+};
+
 export const EPOCH = "epoch-one";
 
 export function at(seconds) {
@@ -63,8 +74,10 @@ export const toolCalled = (offset, more = {}) =>
 export const toolReturned = (offset, outcome, detail, more = {}) =>
   durable("tool-returned", offset, { invocation: "call_1", tool: "book", outcome, detail, time: offset, seconds: 0.42, ...more });
 export const interrupted = (offset) => durable("agent-interrupted", offset, { time: offset, heard: 1.24, generated: 3.5 });
+export const condition = (offset, text) =>
+  durable("condition-changed", offset, { completeness: { ...COMPLETE, state: "incomplete", summary: text } });
 export const ended = (offset, more = {}) =>
-  durable("call-ended", offset, { reason: "completed", duration: 60, transcript: "complete", audio: {}, ...more });
+  durable("call-ended", offset, { reason: "completed", duration: 60, completeness: COMPLETE, audio: {}, ...more });
 
 export const subscribed = (offset = 0, more = {}) => ({
   type: "subscribed",
@@ -89,7 +102,7 @@ export const summary = (more = {}) => ({
   utterances: 0,
   reason: null,
   duration: null,
-  transcript: null,
+  completeness: COMPLETE,
   epoch: EPOCH,
   offset: 1,
   ...more,

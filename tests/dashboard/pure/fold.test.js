@@ -8,6 +8,8 @@ import { sentence } from "../../../clients/dashboard/sentences.js";
 import {
   at,
   CALL,
+  COMPLETE,
+  condition,
   dtmf,
   ended,
   EPOCH,
@@ -28,6 +30,9 @@ import {
   watching,
 } from "./events.js";
 import { after, call, texts } from "./folding.js";
+
+/** Of a call whose last words may be missing. */
+const TORN = { ...COMPLETE, state: "incomplete", summary: "incomplete: the last words may be missing" };
 
 const closed = (atMs, more = {}) => ({ type: "socket-closed", atMs, code: 1006, phase: "offline", retryAtMs: atMs + 10, ...more });
 
@@ -248,18 +253,27 @@ test("a stream that Twilio says failed is told, and nothing after it is missing"
   assert.equal(sentence(lines[1]), "Twilio says that an audio stream of this call failed: 31921.");
 });
 
+test("the condition of a live call is shown at once, from the feed of all calls, and stands in the transcript", () => {
+  const state = after(listed(summary()), watching("full"), subscribed(), started(), condition(2, "only one side was heard"));
+  assert.equal(call(state).completeness.summary, "only one side was heard");
+  assert.equal(sentence(call(state).lines.at(-1)), "The record so far: only one side was heard.");
+  const feed = after(listed(summary({ offset: 5 })), condition(9, "20 % of the audio was lost"));
+  assert.equal(call(feed).completeness.summary, "20 % of the audio was lost");
+  assert.equal(call(fold(feed, condition(7, "complete"))).completeness.summary, "20 % of the audio was lost", "an older one is a repeat");
+});
+
 test("a start or an end that the list already includes changes nothing, and a later one does", () => {
-  const state = after(listed(summary({ live: false, endedAt: at(50), duration: 40, reason: "failed", transcript: "truncated", offset: 9 })));
+  const state = after(listed(summary({ live: false, endedAt: at(50), duration: 40, reason: "failed", completeness: TORN, offset: 9 })));
   assert.deepEqual(
-    [call(state).endedAtMs, call(state).duration, call(state).reason, call(state).transcript],
-    [Date.parse(at(50)), 40, "failed", "truncated"],
+    [call(state).endedAtMs, call(state).duration, call(state).reason, call(state).completeness],
+    [Date.parse(at(50)), 40, "failed", TORN],
   );
   assert.equal(call(fold(state, started(5))).live, false, "offset 5 is part of what the list says");
   const back = call(fold(state, started(10)));
   assert.deepEqual(
-    [back.live, back.endedAtMs, back.duration, back.reason, back.transcript],
-    [true, null, null, null, null],
-    "nothing of its earlier end is left",
+    [back.live, back.endedAtMs, back.duration, back.reason, back.completeness],
+    [true, null, null, null, TORN],
+    "nothing of its earlier end is left, but what is missing stays missing",
   );
 });
 

@@ -59,19 +59,20 @@ test("every kind of line is a sentence, and an unknown one is none", () => {
     start: 3,
     end: 8,
     duration: 61,
-    transcript: "complete",
+    summary: "only one side was heard",
+    completeness: { state: "complete", summary: "complete" },
     digits: "42",
     tracks: ["inbound"],
   };
-  for (const kind of ["started", "gap", "lost", "restored", "switched", "ended", "restarted", "beginning-lost", "missing"]) {
+  for (const kind of ["started", "gap", "lost", "restored", "switched", "condition", "ended", "restarted", "beginning-lost", "missing"]) {
     assert.match(sentence({ ...base, kind }), /^[\S ]+\.$/, kind);
   }
   assert.equal(sentence({ ...base, kind: "dtmf" }), "caller pressed 4 2");
   assert.equal(sentence({ kind: "sentiment" }), "");
-  assert.equal(sentence({ ...base, kind: "ended", reason: "completed" }), "The call ended after 1:01. The transcript is complete.");
+  assert.equal(sentence({ ...base, kind: "ended", reason: "completed" }), "The call ended after 1:01. The record: complete.");
   assert.match(
-    sentence({ ...base, kind: "ended", reason: "moonshine", transcript: "truncated" }),
-    /\(moonshine\).*last words may be missing/,
+    sentence({ ...base, kind: "ended", reason: "moonshine", completeness: { summary: "20 % of the audio was lost" } }),
+    /\(moonshine\).*The record: 20 % of the audio was lost\.$/,
   );
 });
 
