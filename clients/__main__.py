@@ -5,10 +5,10 @@ Knows the names of the subcommands. A subcommand is imported only when it is use
 
 import argparse
 import importlib
-import os
 import sys
 
 from clients.follow import Refused
+from hub import command_line
 
 COMMANDS = {
     "call": "play an audio file into a hub as a phone call, or talk to an agent",
@@ -24,6 +24,10 @@ OWN_PACKAGES = ("", "clients", "hub")
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a subcommand; return its exit code."""
+    return command_line.run("transcript-client", lambda: _main(arguments))
+
+
+def _main(arguments: list[str] | None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(prog="transcript-client", description="Talk to a transcript hub.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -47,11 +51,6 @@ def main(arguments: list[str] | None = None) -> int:
     except Refused as refusal:
         print(f"transcript-client: {refusal}", file=sys.stderr)
         return 1
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader is gone; Python would complain when it flushes
-        return 0
-    except KeyboardInterrupt:
-        return 130
     return code
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from hub import __version__, agents, app, config, tokens
+from hub import __version__, agents, app, command_line, config, tokens
 from hub.calls.routing import AGENT_PARAMETER
 from hub.check import check
 from hub.errors import ConfigError, TokenError
@@ -31,6 +31,10 @@ SECRET_CHARACTERS = 32
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command. Return its exit code: 0 for success, 1 for a hub that was stopped by force, 2 for a wrong setting, 130 for Ctrl-C."""
+    return command_line.run("transcript-hub", lambda: _main(arguments))
+
+
+def _main(arguments: list[str] | None) -> int:
     parser = argparse.ArgumentParser(prog="transcript-hub", description="A pub/sub hub for live phone calls.")
     parser.add_argument("--version", action="version", version=f"transcript-hub {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -73,8 +77,6 @@ def main(arguments: list[str] | None = None) -> int:
     except ConfigError as error:
         print(f"transcript-hub: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        return 130
 
 
 def run(main: Coroutine[Any, Any, int]) -> int:
@@ -180,6 +182,9 @@ async def serve(settings: config.Config, script: Script | None = None) -> int:
             log.info("listening on %s://%s:%d, transcribing with %s", scheme, host, port, provider)
             if settings.secret and len(settings.secret) < SECRET_CHARACTERS:
                 log.warning("HUB_SECRET is short: anyone who guesses it can watch every call; use 32 random characters")
+            if settings.exposed:
+                more = "and hear " if settings.listen else ""
+                log.warning("anyone who finds %s can read %severy call, live and ended: set HUB_SECRET", settings.exposed, more)
             if settings.proof == "none" and settings.public_url:
                 harm = "bring calls, and talk to agents at your expense" if len(state.routing.agents) else "bring calls"
                 log.warning("anyone who finds %s can %s: set TWILIO_AUTH_TOKEN or HUB_SECRET", settings.public_url, harm)

@@ -4,17 +4,17 @@ Knows names, defaults and what is wrong with a value. Does not know any provider
 section, and gets them back by `Config.of`. Does not know what a setting is for: a part that needs settings gets a Config or its section.
 """
 
+import difflib
 import ipaddress
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, TypeVar, get_args
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
-
+from hub import env_file
 from hub.errors import ConfigError
 from hub.phone_numbers import EXAMPLE, dialled
 
@@ -22,6 +22,9 @@ Proof = Literal["signature", "token", "none"]
 
 AGENT_MINUTES_MOST = 59.0
 """A voice model may end a session after 60 minutes (OpenAI does). An agent leaves before that."""
+
+_OTHERS = frozenset({"HUB_TOKEN"})
+"""Names that look like settings of the hub and are read by `transcript-client`."""
 
 _ACCOUNT = re.compile(r"AC[0-9a-fA-F]{32}")
 
@@ -131,6 +134,13 @@ class Config:
         return "token" if self.secret and (self.public_url or not loopback(self.host)) else "none"
 
     @property
+    def exposed(self) -> str:
+        """Where others who need no token can read every call: an address, for a sentence. Empty if they cannot, as far as the hub knows."""
+        if self.secret:
+            return ""
+        return self.public_url or ("" if loopback(self.host) else f"{self.host} port {self.port}")
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """Every value that must be in no line of the log."""
         held = [str(getattr(part, each.name)) for part in self._parts for each in settings_of(part) if each.metadata["secret"]]
@@ -155,14 +165,13 @@ def load(sections: Iterable[type[Section]], environment: Mapping[str, str] | Non
     Raises: ConfigError, one sentence that names the setting, for a wrong value or an unknown `HUB_*` name.
     """
     environment = os.environ if environment is None else environment
-    given: dict[str, str] = {name: value for name, value in (dotenv_values(dotenv) if dotenv else {}).items() if value is not None}
-    given.update(environment)
     kinds = tuple(sections)
     parts: tuple[type[Config] | type[Section], ...] = (Config, *kinds)
-    known = {each.metadata["name"] for part in parts for each in settings_of(part)}
+    settings = {each.metadata["name"]: each.metadata["secret"] for part in parts for each in settings_of(part)}
+    given = env_file.read(dotenv, [name for name, secret in settings.items() if secret]) if dotenv else {}
+    given.update(environment)
     for name in given:
-        if name.startswith("HUB_") and name not in known:
-            raise ConfigError(name, f"is no setting of this hub; the settings are {', '.join(sorted(known))}")
+        _check_name(name, settings)
     config = Config(**_values(Config, given))
     config = replace(config, sections=tuple(kind(**values) for kind in kinds if (values := _values(kind, given))))
     config = replace(config, sections=tuple(each for each in config.sections if each != type(each)()))
@@ -172,6 +181,28 @@ def load(sections: Iterable[type[Section]], environment: Mapping[str, str] | Non
     return replace(config, dial=dialled(config.dial) or "")
 
 
+def _check_name(name: str, known: Collection[str]) -> None:
+    """Raise ConfigError for a name that was meant to be a setting and is none. Names of other programs are none of the hub's business.
+
+    Meant to be one are all that begin with HUB_, in capitals or not, and those that differ from a setting in nothing but capitals and
+    punctuation, as `hub_secret` and `TWILIO-AUTH-TOKEN` do.
+    """
+    if name in known or name in _OTHERS:
+        return
+    meant = {_letters(setting): setting for setting in known}.get(_letters(name))
+    if meant is not None:
+        raise ConfigError(name, f"is no setting of this hub: write {meant}")
+    if name.upper().startswith("HUB_"):
+        like = difflib.get_close_matches(name.upper(), [setting for setting in known if setting.startswith("HUB_")], 1, 0.7)
+        if like:
+            raise ConfigError(name, f"is no setting of this hub: did you mean {like[0]}?")
+        raise ConfigError(name, f"is no setting of this hub; the settings are {', '.join(sorted(known))}")
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[^A-Z0-9]", "", name.upper())
+
+
 def _values(part: type[Config] | type[Section], given: Mapping[str, str]) -> dict[str, Any]:
     """Return the values that are given for a part's settings, by field."""
     named = {each.metadata["name"]: each for each in settings_of(part)}
@@ -179,6 +210,8 @@ def _values(part: type[Config] | type[Section], given: Mapping[str, str]) -> dic
 
 
 def _read(name: str, text: str, kind: Any) -> Any:
+    if any("\ud800" <= letter <= "\udfff" for letter in text):  # how Python shows bytes of the environment that are no text
+        raise ConfigError(name, "is not text in UTF-8")
     if kind is bool:
         if text.lower() not in {"0", "1", "true", "false", "yes", "no"}:
             raise ConfigError(name, f"must be 1 or 0, not {text!r}")

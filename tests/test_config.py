@@ -48,6 +48,58 @@ def test_a_wrong_setting_is_named_in_one_sentence(name: str, value: str, says: s
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("hub_secret", "write HUB_SECRET"),
+        ("Hub_Secret", "write HUB_SECRET"),
+        ("HUBSECRET", "write HUB_SECRET"),
+        ("HUB-SECRET", "write HUB_SECRET"),
+        ("HUB\u200b_SECRET", "write HUB_SECRET"),
+        ("HUB_SECERT", "did you mean HUB_SECRET?"),
+        ("HUB_ORIGIN", "did you mean HUB_ORIGINS?"),
+        ("hub_sceret", "did you mean HUB_SECRET?"),
+        ("twilio_auth_token", "write TWILIO_AUTH_TOKEN"),
+        ("deepgram_api_key", "write DEEPGRAM_API_KEY"),
+        ("HUB_COFFEE", "the settings are "),
+    ],
+)
+def test_a_name_that_was_meant_to_be_a_setting_is_refused(name: str, says: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as error:
+        load({name: "abc"}, None)
+    assert str(error.value).startswith(f"{name} is no setting of this hub")
+    assert says in str(error.value)
+    (tmp_path / ".env").write_text(f"{name}=abc\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="is no setting"):
+        load({}, tmp_path / ".env")
+
+
+@pytest.mark.parametrize(
+    "name", ["DOMAIN", "DEEPGRAM_PROJECT_ID", "TWILIO_API_KEY_2", "OPENAI_API_BASE", "HUBOT_TOKEN", "GITHUB_TOKEN", "HUB_TOKEN"]
+)
+def test_names_of_other_programs_are_none_of_the_hubs_business(name: str) -> None:
+    assert load({name: "abc"}, None) == Config()
+
+
+def test_bytes_that_are_no_text_are_refused() -> None:
+    with pytest.raises(ConfigError, match="HUB_SECRET is not text in UTF-8"):
+        load({"HUB_SECRET": b"Zo\xeb".decode("utf-8", "surrogateescape")}, None)
+
+
+@pytest.mark.parametrize(
+    ("given", "where"),
+    [
+        ({}, ""),
+        ({"HUB_PUBLIC_URL": "https://hub.example.com"}, "https://hub.example.com"),
+        ({"HUB_PUBLIC_URL": "https://hub.example.com", "HUB_SECRET": "s" * 32}, ""),
+        ({"HUB_HOST": "0.0.0.0", "HUB_OPEN": "1"}, "0.0.0.0 port 5000"),
+        ({"HUB_HOST": "0.0.0.0", "HUB_SECRET": "s" * 32}, ""),
+    ],
+)
+def test_a_hub_knows_where_strangers_can_read_calls(given: dict[str, str], where: str) -> None:
+    assert load(given, None).exposed == where
+
+
 def test_a_providers_section_is_what_was_given_or_its_defaults() -> None:
     config = load({"DEEPGRAM_API_KEY": "k", "DEEPGRAM_MODEL": " nova-2 "}, None)
     assert config.of(DeepgramSettings) == DeepgramSettings(key="k", model="nova-2")

@@ -81,6 +81,14 @@ async def test_a_busy_port_is_one_sentence() -> None:
     assert "Traceback" not in said
 
 
+async def test_a_hub_that_strangers_can_read_says_so() -> None:
+    async with serving(HUB_PUBLIC_URL="https://hub.example.com", HUB_LISTEN="1") as (process, _):
+        assert process.stderr is not None
+        said = (await process.stderr.readline()).decode()
+    assert "WARNING" in said
+    assert "anyone who finds https://hub.example.com can read and hear every call, live and ended: set HUB_SECRET" in said
+
+
 async def test_a_missing_engine_is_one_sentence() -> None:
     code, said = await refused("-c", HIDE_ENGINE)
     assert code == 2

@@ -14,7 +14,6 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from dotenv import dotenv_values
 from rich.console import Console
 from websockets.asyncio.client import connect
 
@@ -24,7 +23,9 @@ from clients.pretend_twilio.media_socket import OutgoingCall
 from clients.pretend_twilio.playback import play
 from clients.sample import SAMPLE, SCRIPT
 from clients.terminal.transcript import show
+from hub import env_file
 from hub.backoff import Backoff
+from hub.errors import ConfigError
 
 START_SECONDS = 30.0
 """How long the hub may take to start. It takes a second or two, but longer on a machine that is busy installing."""
@@ -118,7 +119,10 @@ async def hub(port: int, *, engine_only: bool = True) -> AsyncIterator[WordSourc
     With `engine_only`, a hub without the engine is an error: a benchmark of the engine must not run on the script, which makes no mistakes.
     Otherwise the words may come from a provider or the script, and the caller must tell people so. Raises: Refused when it does not start.
     """
-    dotenv = dotenv_values(".env")
+    try:
+        dotenv = env_file.read(Path(".env"))
+    except ConfigError as error:
+        raise Refused("hub", str(error)) from error
     source = ENGINE
     process = await _start(port, source, dotenv)
     try:

@@ -9,8 +9,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from dotenv import dotenv_values
 from twilio.request_validator import SIGNATURE_HEADER, RequestValidator
+
+from hub import env_file
+from hub.errors import ConfigError
 
 TOKEN = "TWILIO_AUTH_TOKEN"  # noqa: S105  the name of the setting
 PUBLIC_URL = "HUB_PUBLIC_URL"
@@ -29,10 +31,9 @@ def settings(environment: Mapping[str, str] | None = None, dotenv: Path = Path("
     Raises: CannotSign.
     """
     try:
-        given = dotenv_values(dotenv) | dict(os.environ if environment is None else environment)
-    except (OSError, UnicodeDecodeError) as error:
-        problem = getattr(error, "strerror", None) or "it is not text"
-        raise CannotSign(f"{dotenv}, which may hold {TOKEN}, cannot be read: {problem}.") from error
+        given = env_file.read(dotenv, [TOKEN]) | dict(os.environ if environment is None else environment)
+    except ConfigError as error:
+        raise CannotSign(f"{TOKEN} may be in {dotenv}, and {error}.") from error
     return {name: value.strip() for name in (TOKEN, PUBLIC_URL) if (value := given.get(name)) and value.strip()}
 
 

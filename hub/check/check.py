@@ -65,6 +65,7 @@ async def check(
 async def probe(settings: Config, providers: Providers) -> AsyncIterator[Finding]:
     """Yield the result of each probe, in the order of a call. A probe that depends on one that failed is skipped."""
     yield _settings(settings)
+    yield _readers(settings)
     async with AsyncExitStack() as stack:
         listening = await _found("port", _port(settings, stack, providers))
         yield listening
@@ -109,6 +110,13 @@ def _settings(settings: Config) -> Finding:
     if settings.public_url and settings.proof == "none":
         return Finding("settings", "note", "anyone who finds the public address can bring calls: set TWILIO_AUTH_TOKEN or HUB_SECRET")
     return Finding("settings", "ok", "every setting is known and valid")
+
+
+def _readers(settings: Config) -> Finding:
+    if settings.exposed:
+        more = "and hear " if settings.listen else ""
+        return Finding("readers", "note", f"anyone who finds {settings.exposed} can read {more}every call, live and ended: set HUB_SECRET")
+    return Finding("readers", "ok", "they need a token" if settings.secret else "only this machine can read calls")
 
 
 async def _port(settings: Config, stack: AsyncExitStack, providers: Providers) -> str:

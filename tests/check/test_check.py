@@ -61,6 +61,7 @@ class Setup:
                 "port": self.port,
                 "public_url": public_url or url,
                 "twilio_token": self.twilio_token,
+                "secret": SECRET,
                 "dial": "+15005550006",
                 "deepgram_key": "canary-key",
                 "deepgram_url": fake.url,
@@ -99,7 +100,7 @@ async def test_a_sound_setup_passes_before_the_first_start(setup: Setup) -> None
     code, lines = await setup.check()
     assert code == 0, lines
     assert {line[:4] for line in lines.values()} == {"ok  "}
-    assert list(lines) == ["settings", "port", "public address", "websocket", "signature", "twiml", "deepgram"]
+    assert list(lines) == ["settings", "readers", "port", "public address", "websocket", "signature", "twiml", "deepgram"]
     assert "no hub listens on 127.0.0.1 port" in lines["port"]
 
 
@@ -111,7 +112,7 @@ async def test_and_beside_the_running_hub(setup: Setup) -> None:
         config = configured(port=setup.port, public_url=url, twilio_token=TOKEN, drain_seconds=0.0)
         state, _ = await stack.enter_async_context(running(config, lambda _: ScriptedTranscriber()))
         assert await check(lambda: config, lines.append) == 0, lines
-        assert "a hub listens on" in lines[1]
+        assert "a hub listens on" in lines[2]
         assert len(state.registry) == 0  # no call is left behind
         assert state.counters.malformed == 0
 
@@ -120,8 +121,8 @@ async def test_and_beside_the_running_hub(setup: Setup) -> None:
 async def test_without_a_public_address_the_rest_is_checked(setup: Setup) -> None:
     lines: list[str] = []
     assert await check(lambda: configured(port=setup.port), lines.append) == 0
-    assert [line[:4] for line in lines] == ["ok  ", "ok  ", "skip", "skip", "skip", "skip", "ok  "]
-    assert "HUB_PUBLIC_URL is not set" in lines[2]
+    assert [line[:4] for line in lines] == ["ok  ", "ok  ", "ok  ", "skip", "skip", "skip", "skip", "ok  "]
+    assert "HUB_PUBLIC_URL is not set" in lines[3]
 
 
 async def test_a_hub_that_wants_tokens_is_tried_without_one(setup: Setup) -> None:
@@ -132,9 +133,11 @@ async def test_a_hub_that_wants_tokens_is_tried_without_one(setup: Setup) -> Non
 
 
 async def test_a_hub_that_lets_everyone_in_gets_a_note(setup: Setup) -> None:
-    code, lines = await setup.check(twilio_token="", open=True)
+    code, lines = await setup.check(twilio_token="", secret="", open=True)
     assert code == 0
     assert lines["settings"].startswith("note")
+    assert lines["readers"].startswith("note")
+    assert "can read every call, live and ended: set HUB_SECRET" in lines["readers"]
     assert lines["signature"].startswith("note")
 
 
@@ -283,7 +286,9 @@ async def test_20_twiml_that_a_proxy_changes(setup: Setup) -> None:
 
 async def test_21_a_running_hub_with_another_public_address(setup: Setup) -> None:
     async with proxy(setup.port, setup.chain, setup.key) as url, already_running(setup, public_url="https://old.example.com", open=True):
-        await setup.fails("twiml", "names another address than HUB_PUBLIC_URL", "31920", public_url=url, twilio_token="", open=True)
+        await setup.fails(
+            "twiml", "names another address than HUB_PUBLIC_URL", "31920", public_url=url, twilio_token="", secret="", open=True
+        )
 
 
 async def test_22_a_key_that_the_provider_does_not_take(setup: Setup) -> None:

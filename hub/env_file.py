@@ -1,0 +1,86 @@
+"""Reads a .env file: names and values, and a sentence with the line's number for a line that cannot be understood.
+
+A line that was skipped could be the one that protects the hub. So nothing is skipped here: `HUB_SECRET="abc` without the second quote
+would otherwise be no secret at all, and everyone could read every call. Values are taken as they are: `${x}` in a secret is part of it.
+
+Knows the file's form, by python-dotenv. Does not know which settings there are.
+"""
+
+import codecs
+import io
+import re
+from collections.abc import Collection
+from pathlib import Path
+
+from dotenv.parser import Binding, parse_stream
+
+from hub.errors import ConfigError
+
+_MARKED_ENCODINGS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+"""The encodings that say in their first bytes what they are. Notepad and PowerShell on Windows write all of them."""
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+_CUT = re.compile(r"\s#")
+"""What begins a comment behind a value that has no quotes."""
+
+_LINE_BREAK = re.compile(r"\r\n|\r|\n")
+
+
+def read(path: Path, whole: Collection[str] = ()) -> dict[str, str]:
+    """Return what a .env file sets; nothing if there is no such file.
+
+    `whole`: names whose values must not be cut. Such a value without quotes, and with ` #` in it, could be a comment's beginning or a part
+    of a password. Raises: ConfigError, which quotes no value.
+    """
+    if not path.exists() or path.is_dir():  # a folder of this name is some people's virtual environment
+        return {}
+    try:
+        written = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(str(path), f"cannot be read: {error.strerror or error}") from error
+    given: dict[str, str] = {}
+    for binding in parse_stream(io.StringIO(_text(path, written), newline="")):
+        number = binding.original.line + len(_LINE_BREAK.findall(_before(binding)))
+        if (problem := _problem(binding, whole)) is not None:
+            raise ConfigError(f"{path}, line {number},", problem)
+        if binding.key is not None and binding.value is not None:
+            given[binding.key] = binding.value
+    return given
+
+
+def _text(path: Path, written: bytes) -> str:
+    encoding = next((name for mark, name in _MARKED_ENCODINGS if written.startswith(mark)), "utf-8")
+    try:
+        text = written.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = len(_LINE_BREAK.findall(written[: error.start].decode(encoding, "replace"))) + 1
+        raise ConfigError(f"{path}, line {line},", "is not text in UTF-8: save the file in this encoding") from error
+    if "\0" in text:
+        raise ConfigError(str(path), "is not text in UTF-8: save the file in this encoding")
+    return text
+
+
+def _before(binding: Binding) -> str:
+    """Return the blank lines that the parser counts to a binding, though they are before it."""
+    written = binding.original.string
+    return written[: len(written) - len(written.lstrip())]
+
+
+def _problem(binding: Binding, whole: Collection[str]) -> str | None:
+    """Return what is wrong with a line, without what stands in it; None if it is understood."""
+    name, value, written = binding.key, binding.value, binding.original.string.strip()
+    if binding.error:
+        return "cannot be understood: write NAME=value, and close each quote that you open"
+    if name is None:
+        return None
+    if value is None and not _NAME.fullmatch(name):
+        return "has no = in it: write NAME=value"
+    if name in whole and value is None:
+        return f"has no value for {name}: write {name}=value"
+    if _LINE_BREAK.search(written) and (name in whole or re.search(r"^\s*(export\s+)?[A-Z_]+=", written.partition("\n")[2], re.MULTILINE)):
+        return f"begins a value of {name} that goes on over the next lines: close the quote"
+    right = written.partition("=")[2]
+    if name in whole and right.lstrip()[:1] not in {"'", '"'} and _CUT.search(right):
+        return f"has ` #` in the value of {name}: put the value between '…', or the comment on a line of its own"
+    return None
