@@ -242,6 +242,16 @@ class ConditionChanged(Durable, frozen=True, kw_only=True, tag="condition-change
     completeness: Completeness
 
 
+class AgentTrouble(Durable, frozen=True, kw_only=True, tag="agent-trouble"):
+    """Something was wrong with the agent's model, and the conversation goes on. `time`: seconds of call time.
+
+    An example: a response had no sound and was asked for once more, or used more tools than the hub runs.
+    """
+
+    reason: str
+    time: float
+
+
 class CallEnded(Durable, frozen=True, kw_only=True, tag="call-ended"):
     """The call has ended. Nothing follows, unless a new stream of the same call starts. `duration`: seconds of call time."""
 
@@ -347,7 +357,7 @@ class Refusal(Part, frozen=True, kw_only=True, tag_field="type", tag="error"):
 
 DurableEvent: TypeAlias = (
     CallStarted | Final | Gap | TranscriberLost | TranscriberRestored | TranscriberSwitched | StreamFailed | Dtmf
-    | ToolCalled | ToolReturned | AgentInterrupted | ConditionChanged | CallEnded
+    | ToolCalled | ToolReturned | AgentInterrupted | AgentTrouble | ConditionChanged | CallEnded
 )  # fmt: skip
 CallEvent: TypeAlias = DurableEvent | Interim
 Message: TypeAlias = CallEvent | Subscribed | Watching | CallList | Unsubscribed | Listening | Unlistened | Authenticated | Pong | Refusal

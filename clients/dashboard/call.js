@@ -208,6 +208,8 @@ function happened(call, event, fresh) {
       const { time, heard, generated } = event;
       return insert(call, { ...identity(call, event, "interrupted"), place: time, heard, generated }, fresh);
     }
+    case "agent-trouble":
+      return insert(call, { ...identity(call, event, "trouble"), place: event.time, reason: event.reason }, fresh);
     case "condition-changed":
       return insert(call, { ...identity(call, event, "condition"), summary: event.completeness.summary }, fresh);
     case "stream-error":

@@ -15,7 +15,7 @@ export function lineElement(line, query, moment) {
   made.classList.add(spoken ? line.track : line.kind);
   made.classList.toggle("past", line.past === true);
   const time = made.querySelector(".moment");
-  const timed = spoken || ["gap", "ended", "tool-called", "tool-returned", "interrupted"].includes(line.kind);
+  const timed = spoken || ["gap", "ended", "tool-called", "tool-returned", "interrupted", "trouble"].includes(line.kind);
   time.textContent = timed ? clock(line.place) : line.atMs === null ? "" : wallTime(line.atMs);
   if (!line.past) {
     time.href = moment(line.place);

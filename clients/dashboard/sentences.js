@@ -34,6 +34,8 @@ export function sentence(line) {
       return isolating`${line.tool} ${OUTCOMES[line.outcome] ?? line.outcome} after ${line.seconds.toFixed(1)} s: ${line.detail}`;
     case "interrupted":
       return `The agent was interrupted: ${line.heard.toFixed(1)} of ${line.generated.toFixed(1)} s had been heard.`;
+    case "trouble":
+      return isolating`The agent's model ${line.reason}.`;
     case "stream-error":
       return isolating`Twilio says that an audio stream of this call failed: ${line.reason}.`;
     case "lost":

@@ -45,6 +45,8 @@ def sentence(event: events.Event, *, brief: bool = False) -> str | None:
             return f"{event.tool} {OUTCOMES[event.outcome]}" + ("" if brief else f": {event.detail}")
         case events.AgentInterrupted():
             return f"the agent was interrupted after {event.heard:.1f} of {event.generated:.1f} s"
+        case events.AgentTrouble():
+            return f"the agent's model {event.reason}"
         case events.StreamFailed():
             return f"Twilio reports that a stream failed: {event.reason}"
         case events.TranscriberLost():

@@ -32,10 +32,12 @@ class AgentSpeech:
         """What the agent says and has not been heard to the end, by item_id."""
         self._letters_per_ms = LETTERS_PER_MS
         """How fast the agent speaks."""
-        self._muted_id = ""
-        """A response that the caller interrupted: what still comes of it must not be played. Empty when there is none."""
+        self._muted_id: str | None = None
+        """A response that was interrupted or given up: what still comes of it must not be played. None when there is none."""
         self._unheard: dict[str, bool] = {}
         """Items of the muted response: whether the model must still be told that nothing was heard of the item."""
+        self.whole = True
+        """Whether all that the model wrote was said, and to the end of its sentences."""
 
     @property
     def quiet(self) -> bool:
@@ -65,7 +67,7 @@ class AgentSpeech:
                 return []
             case AgentText():
                 utterance = self._utterance(event)
-                utterance.text, utterance.text_done = event.text, True
+                utterance.text, utterance.text_done = utterance.text if event.text is None else event.text, True
             case AgentAudioDone():
                 self._utterance(event).audio_done = True
             case _:
@@ -94,20 +96,52 @@ class AgentSpeech:
         commands, heard_ms, generated_ms = self._cut_short(now_ms)
         return silence + commands + ([Interrupted(heard_ms, generated_ms)] if generated_ms else [])
 
-    def response_ended(self, response_id: str, now_ms: float) -> list[Command]:
-        """Nothing more will come of a response: take what has come of its items for the whole of them."""
+    def is_muted(self, response_id: str) -> bool:
+        """Return whether nothing more of a response is played."""
+        return response_id == self._muted_id
+
+    def has_voice(self, response_id: str) -> bool:
+        """Return whether all of what is known of a response and not settled has a voice, and all of that voice has come."""
+        return all(
+            each.audio_done and self._playback.sent_ms(item_id)
+            for item_id, each in self._utterances.items()
+            if each.response_id == response_id
+        )
+
+    def response_ended(self, response_id: str, now_ms: float, *, cut: bool = False) -> list[Command]:
+        """Nothing more will come of a response: take what has come of its items for the whole of them.
+
+        `cut`: the model stopped in the middle, so the newest item lacks its end. An item that has text and no audio is settled as unspoken.
+        """
         commands: list[Command] = []
         if response_id == self._muted_id:
-            self._muted_id = ""
+            self._muted_id = None
             commands += [ToModel(TruncateItem(item_id, 0)) for item_id, untold in self._unheard.items() if untold]
             self._unheard.clear()
-        for item_id, utterance in list(self._utterances.items()):
-            if utterance.response_id == response_id:
-                utterance.audio_done = utterance.text_done = True
-                if not self._playback.sent_ms(item_id):
-                    del self._utterances[item_id]
+        items = [(item_id, each) for item_id, each in self._utterances.items() if each.response_id == response_id]
+        if items:
+            items[-1][1].cut = cut
+        for item_id, utterance in items:
+            utterance.audio_done = utterance.text_done = True
+            if self._playback.sent_ms(item_id):
                 commands += self._settle(item_id, now_ms)
+            else:
+                del self._utterances[item_id]
+                commands += self._write(item_id, utterance, now_ms)
         return commands
+
+    def _write(self, item_id: str, utterance: AgentUtterance, now_ms: float) -> list[Command]:
+        """Settle an item that has text alone."""
+        if not utterance.text.strip():
+            return []
+        self._turns.begin(item_id, "outbound", now_ms)
+        return self._settled(item_id, utterance, now_ms, now_ms, unspoken=True)
+
+    def _settled(self, item_id: str, utterance: AgentUtterance, end_ms: float, now_ms: float, *, unspoken: bool = False) -> list[Command]:
+        self.whole = self.whole and not utterance.cut and not unspoken
+        self._turns.end(item_id, end_ms)
+        self._turns.mark(item_id, cut=utterance.cut, unspoken=unspoken)
+        return list(map(Publish, self._turns.settle(item_id, utterance.text, now_ms)))
 
     def close(self, now_ms: float) -> list[Command]:
         """The call is over: what was not heard by now never will be."""
@@ -151,8 +185,7 @@ class AgentSpeech:
         self._letters_per_ms = utterance.pace(sent_ms, self._letters_per_ms)
         del self._utterances[item_id]
         self._playback.forget(item_id)
-        self._turns.end(item_id, span[1])
-        return list(map(Publish, self._turns.settle(item_id, utterance.text, now_ms)))
+        return self._settled(item_id, utterance, span[1], now_ms)
 
     def _cut_short(self, now_ms: float) -> tuple[list[Command], float, float]:
         """Drop what is not played, and settle each item by what was heard of it. Also returns how much was heard and generated, in ms."""
@@ -170,6 +203,8 @@ class AgentSpeech:
             if sent:
                 self._unheard[item_id] = False
                 commands.append(ToModel(TruncateItem(item_id, int(heard))))
+            elif utterance.text_done:  # a text that has no audio
+                commands += self._write(item_id, utterance, now_ms)
             if (span := self._playback.span_ms(item_id)) is not None:
                 self._turns.end(item_id, span[1])
                 words = self._heard(item_id, utterance)

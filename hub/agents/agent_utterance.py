@@ -24,6 +24,8 @@ class AgentUtterance:
     """Whether all of its audio has come."""
     text_done: bool = False
     """Whether the text will not change."""
+    cut: bool = False
+    """Whether the model stopped in the middle of it."""
     published_ms: float = 0.0
     """When its newest interim was published."""
 

@@ -105,6 +105,13 @@ class UseTool(msgspec.Struct, frozen=True):
     call: ToolCall
 
 
+class Trouble(msgspec.Struct, frozen=True):
+    """Publish that something was wrong with the model, and that the conversation goes on."""
+
+    problem: str
+    """What, as the rest of a sentence that begins with the vendor's name."""
+
+
 class GiveUp(msgspec.Struct, frozen=True):
     """End the agent's part: the conversation cannot go on. Only `CallOver` has an effect after it."""
 
@@ -112,4 +119,4 @@ class GiveUp(msgspec.Struct, frozen=True):
     """Why, as the rest of a sentence that begins with the vendor's name."""
 
 
-Command: TypeAlias = ToModel | ToCaller | ClearCaller | Publish | Play | Interrupted | Answered | UseTool | GiveUp
+Command: TypeAlias = ToModel | ToCaller | ClearCaller | Publish | Play | Interrupted | Answered | UseTool | Trouble | GiveUp

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import assert_never
 
 from hub.agents.agent_speech import AgentSpeech
+from hub.agents.answering import Answering
 from hub.agents.commands import (
     Answered,
     CallerFrame,
@@ -17,21 +18,19 @@ from hub.agents.commands import (
     ClockLeapt,
     Command,
     ConversationEvent,
-    GiveUp,
     KeyPressed,
     MarkReturned,
     Publish,
     ToModel,
     ToolDone,
-    UseTool,
 )
 from hub.agents.keypad import Keypad
 from hub.agents.model_clock import ModelClock
-from hub.agents.turn_taking import CALLER_STATES, RESPONSE_STATES, TurnState, TurnTrigger, after
-from hub.agents.turns import LATE_MS, Turns
+from hub.agents.patience import Patience, Waiting
+from hub.agents.turn_taking import CALLER_STATES, TurnState, TurnTrigger
+from hub.agents.turns import Turns
 from hub.agents.voice_model import (
     AddCallerText,
-    AddToolOutput,
     AgentAudio,
     AgentAudioDone,
     AgentText,
@@ -42,8 +41,7 @@ from hub.agents.voice_model import (
     CallerText,
     CallerTextDelta,
     CallerTextFailed,
-    CancelResponse,
-    CreateResponse,
+    CallerTextRevised,
     ModelActivity,
     ModelEvent,
     ModelRequest,
@@ -66,46 +64,41 @@ UNPLAYED_MS = 600_000
 _OPENING, _LOST, _OVER = TurnState.OPENING, TurnState.LOST, TurnState.OVER
 """States that each frame is asked about: a name of this module is found several times faster than a member of an enum."""
 
-TAKEN_UP_MS = 1000
-"""A tool's output that was sent so long before the caller fell silent is surely known to the response that follows by itself."""
+_PATIENCE = Patience()
 
 
 class Conversation:
     """One conversation, from the opening of the session to `CallOver`. Times are ms of call time."""
 
-    def __init__(self, greeting: str = "", now_ms: float = 0.0, late_ms: float = LATE_MS) -> None:
-        """`greeting` is what the agent says first. Empty: it waits for the caller. `late_ms` as in Turns."""
+    def __init__(self, greeting: str = "", now_ms: float = 0.0, patience: Patience = _PATIENCE) -> None:
+        """`greeting` is what the agent says first. Empty: it waits for the caller."""
         self._greeting = greeting
         self.now_ms = now_ms
         """The end of the newest frame of the caller."""
-        self.state = TurnState.OPENING
         self.complete = True
-        """Whether no words were missing at the end. Only meaningful after `CallOver`."""
+        """Whether no words are missing, and every sentence of the agent was said to its end. Only meaningful after `CallOver`."""
         self._commands: list[Command] = []
         """What the event that is being received asks for."""
-        self._turns = Turns(late_ms)
+        self._turns = Turns(patience.late_ms)
         self._speech = AgentSpeech(self._turns)
+        self._waiting = Waiting(patience, now_ms)
+        self._answering = Answering(self._speech, self._waiting)
         self._keypad = Keypad()
         self._clock = ModelClock()
         self._early: deque[CallerFrame] = deque()
         """The caller's frames while the session opens."""
         self._early_bytes = 0
-        self._response_id = ""
-        """The response that is being made. Only meaningful in RESPONSE_STATES."""
-        self._wanted = False
-        """Whether a response is to be asked for as soon as that is possible."""
-        self._due_ms = 0.0
-        """Since when a response is due. Only meaningful in RESPONSE_DUE."""
-        self._alive_ms = 0.0
-        """When the newest event of the model came, or the agent was last heard."""
+        self._turn_id = ""
+        """The caller's turn that is going on. Empty while there is none."""
+        self._ended_turn_id = ""
+        """The newest one that has ended: a model may say so twice."""
         self._silent_ms: float | None = None
         """Since when the caller waits for the first sound of an answer. None while they do not."""
-        self._returned_ms = 0.0
-        """When a tool's output, or a number that was typed, was last sent to the model."""
-        self._running_tools: dict[str, str] = {}
-        """The call_id of each tool call that runs, and the response that made the call."""
-        self._failures = 0
-        """Responses that failed since one did not."""
+
+    @property
+    def state(self) -> TurnState:
+        """Whose turn it is."""
+        return self._answering.state
 
     @property
     def seconds(self) -> float:
@@ -120,22 +113,15 @@ class Conversation:
     @property
     def quiet(self) -> bool:
         """Whether the agent has said all it has to say, the caller has heard it, and the caller has nothing to say to it."""
-        return self._speech.quiet and self.state is TurnState.LISTENING and not self._wanted
-
-    @property
-    def unanswered_ms(self) -> float:
-        """How long a response that is due has not begun, or nothing more has come of one that has. 0 while nothing is waited for."""
-        if self.state is TurnState.RESPONSE_DUE:
-            return self.now_ms - self._due_ms
-        return self.now_ms - self._alive_ms if self.state in RESPONSE_STATES else 0.0
+        return self._speech.quiet and self.state is TurnState.LISTENING and not self._answering.wanted
 
     def receive(self, event: ConversationEvent) -> list[Command]:
         """Take one event and return what is to be done because of it. After `CallOver` no event has an effect."""
-        state = self.state
+        state = self._answering.state
         if state is _OVER or (state is _LOST and type(event) is not CallOver):
             return []
         commands: list[Command] = []
-        self._commands = commands
+        self._commands = self._answering.commands = commands
         match event:
             case CallerFrame():  # first, for there are 50 per second
                 self._frame(event)
@@ -146,16 +132,13 @@ class Conversation:
             case ClockLeapt(by_ms):
                 self._leap(by_ms)
             case ToolDone(call_id, output):
-                self._returned(call_id, output)
+                self._answering.tool_returned(call_id, output, self.now_ms)
             case CallOver():
                 self._finish()
             case _:
-                self._alive_ms = self.now_ms
+                self._waiting.alive(self.now_ms)
                 self._model_event(event)
         return commands
-
-    def _step(self, trigger: TurnTrigger) -> None:
-        self.state = after(self.state, trigger)
 
     def _ask(self, request: ModelRequest) -> None:
         self._commands.append(ToModel(request))
@@ -163,32 +146,39 @@ class Conversation:
     def _publish(self, reports: Iterable[Recognized | NotTranscribed]) -> None:
         self._commands += map(Publish, reports)
 
-    def _give_up(self, problem: str) -> None:
-        self._step(TurnTrigger.GIVEN_UP)
-        self._commands.append(GiveUp(problem))
-
     # The caller's side.
 
     def _frame(self, frame: CallerFrame) -> None:
         end_ms = frame.at_ms + len(frame.mulaw) / BYTES_PER_MS
         if end_ms > self.now_ms:
             self.now_ms = end_ms
-        ready = self.state is not _OPENING
+        ready = self._answering.state is not _OPENING
         if ready:
             self._clock.sent(frame.at_ms, len(frame.mulaw))
             self._commands.append(ToModel(AppendAudio(frame.mulaw)))
         else:
             self._keep(frame)
         if not self._speech.quiet:
-            self._alive_ms = self.now_ms
+            self._waiting.sounded(self.now_ms)
             self._commands += self._speech.tick(self.now_ms)
         if self._turns:
             self._publish(self._turns.due(self.now_ms))
         if self._keypad.keys and ready and (typed := self._keypad.typed(self.now_ms)):
             # The model answers when it has said what it is saying.
             self._ask(AddCallerText(f"[The caller pressed on the keypad: {typed}]"))
-            self._wanted, self._returned_ms = True, self.now_ms
-            self._respond()
+            self._answering.told(self.now_ms)
+        if self._turn_id:
+            self._waiting.listen(frame.mulaw, self.now_ms)
+        if self._waiting.due(self.now_ms):
+            self._look()
+
+    def _look(self) -> None:
+        """See whether anybody waits too long."""
+        if not self._turn_id:
+            self._answering.look(self.now_ms)
+        elif self._answering.turn_overdue(self.now_ms):
+            self._turn_ended(self._turn_id, self.now_ms)
+            self._answering.end_turn(self.now_ms)
 
     def _keep(self, frame: CallerFrame) -> None:
         self._early.append(frame)
@@ -203,9 +193,7 @@ class Conversation:
         agent has still to say for heard.
         """
         self.now_ms += by_ms
-        self._due_ms += by_ms
-        self._alive_ms += by_ms
-        self._returned_ms += by_ms
+        self._answering.leap(by_ms)
         if self._silent_ms is not None:
             self._silent_ms += by_ms
         self._speech.leap(by_ms)
@@ -221,30 +209,34 @@ class Conversation:
             case AgentTextDelta() | AgentText() | AgentAudioDone():
                 self._commands += self._speech.receive(event, self.now_ms)
             case CallerSpeechStarted(item_id, start_ms):
-                self._caller_started(item_id, min(self._clock.call_ms(start_ms), self.now_ms))
+                self._caller_started(item_id, self._call_ms(start_ms))
             case CallerSpeechStopped(item_id, end_ms):
-                self._caller_stopped(item_id, min(self._clock.call_ms(end_ms), self.now_ms))
+                self._caller_stopped(item_id, self._call_ms(end_ms))
             case CallerTextDelta(item_id, delta):
                 self._ensure_turn(item_id)
                 self._publish(self._turns.extend(item_id, delta, self.now_ms))
+            case CallerTextRevised(item_id, text):
+                self._ensure_turn(item_id)
+                self._publish(self._turns.revise(item_id, text, self.now_ms))
             case CallerText(item_id, text):
                 self._ensure_turn(item_id)
+                self._transcribed(item_id)
                 self._publish(self._turns.settle(item_id, text, self.now_ms))
             case CallerTextFailed(item_id, reason):
+                self._transcribed(item_id)
                 self._publish(self._turns.fail(item_id, f"it could not be transcribed: {reason}", self.now_ms))
             case ResponseStarted(response_id):
-                self._response_started(response_id)
+                self._answering.response_started(response_id, self.now_ms)
             case ResponseEnded():
-                self._response_ended(event)
+                self._answering.response_ended(event, self.now_ms)
             case ResponseRefused():
-                self._step(TurnTrigger.RESPONSE_REFUSED)
-                self._wanted = True
+                self._answering.response_refused()
             case ToolCall():
-                self._tool_called(event)
+                self._answering.tool_called(event, self.now_ms)
             case SessionReady():
                 self._session_ready()
             case SessionLost(problem):
-                self._give_up(problem)
+                self._answering.give_up(problem)
             case ModelActivity():
                 pass
             case _:
@@ -253,30 +245,46 @@ class Conversation:
     def _session_ready(self) -> None:
         if self.state is not TurnState.OPENING:
             return
-        self._step(TurnTrigger.SESSION_READY)
+        self._answering.step(TurnTrigger.SESSION_READY)
+        self._waiting.sounded(self.now_ms)
         if self._greeting:
-            self._ask_for_response(f"Greet the caller. Say exactly this, and nothing else: {self._greeting}")
+            self._answering.ask_for_response(self.now_ms, f"Greet the caller. Say exactly this, and nothing else: {self._greeting}")
         for frame in self._early:
             self._clock.sent(frame.at_ms, len(frame.mulaw))
             self._ask(AppendAudio(frame.mulaw))
         self._early.clear()
 
+    def _call_ms(self, model_ms: float | None) -> float:
+        """Return a moment of the model's clock in call time: now, where the model does not say."""
+        return self.now_ms if model_ms is None else min(self._clock.call_ms(model_ms), self.now_ms)
+
     def _caller_started(self, item_id: str, start_ms: float) -> None:
-        self._step(TurnTrigger.CALLER_STARTED)
-        self._silent_ms = None
+        if not self._turn_id:
+            self._waiting.turn_began(self.now_ms)
+        elif self._turn_id != item_id:  # nothing said that the turn before was over
+            self._turns.end(self._turn_id, self.now_ms)
+        self._turn_id, self._silent_ms = item_id, None
         self._turns.begin(item_id, "inbound", start_ms)
-        if self.state is TurnState.INTERRUPTED:
-            self._speech.mute(self._response_id)
+        self._answering.caller_started()
         self._commands += self._speech.interrupt(self.now_ms)
 
     def _caller_stopped(self, item_id: str, end_ms: float) -> None:
-        self._silent_ms = end_ms
+        if item_id == self._ended_turn_id:
+            return
+        if self._turn_id and item_id != self._turn_id:  # an earlier turn
+            self._turns.end(item_id, end_ms)
+        else:
+            self._turn_ended(item_id, end_ms)
+            self._answering.caller_stopped(self.now_ms)
+
+    def _turn_ended(self, item_id: str, end_ms: float) -> None:
         self._turns.end(item_id, end_ms)
-        if self._wanted and self.now_ms - self._returned_ms >= TAKEN_UP_MS:
-            self._wanted = False
-        self._step(TurnTrigger.CALLER_STOPPED)
-        if self.state is TurnState.RESPONSE_DUE:
-            self._due_ms = self.now_ms
+        self._turn_id, self._ended_turn_id, self._silent_ms = "", item_id, end_ms
+
+    def _transcribed(self, item_id: str) -> None:
+        """All words of a turn are there, so it is over, whether anything said so or not."""
+        if item_id == self._turn_id:
+            self._caller_stopped(item_id, self.now_ms)
 
     def _ensure_turn(self, item_id: str) -> None:
         """Have a turn for a caller's words. Words whose beginning no event announced are words all the same."""
@@ -286,67 +294,23 @@ class Conversation:
 
     def _say(self, audio: AgentAudio) -> None:
         if self._speech.unplayed_ms > UNPLAYED_MS:
-            self._give_up("speaks further ahead than anyone could hear")
+            self._answering.give_up("speaks further ahead than anyone could hear")
             return
+        if audio.mulaw:
+            self._answering.sounded(audio.response_id, self.now_ms)
         said = self._speech.receive(audio, self.now_ms)
         self._commands += said
         if said and self._silent_ms is not None:
             self._commands.append(Answered(self.now_ms - self._silent_ms))
             self._silent_ms = None
 
-    # Responses and tools.
-
-    def _response_started(self, response_id: str) -> None:
-        self._response_id = response_id
-        self._step(TurnTrigger.RESPONSE_STARTED)
-        if self.state is TurnState.INTERRUPTED:  # it was asked for before the caller spoke, and what they say is answered anyway
-            self._speech.mute(response_id)
-            self._ask(CancelResponse(response_id))
-
-    def _response_ended(self, ended: ResponseEnded) -> None:
-        self._step(TurnTrigger.RESPONSE_ENDED)
-        self._commands += self._speech.response_ended(ended.response_id, self.now_ms)
-        if ended.status == "failed":
-            self._failures += 1
-            if self._failures > 1 or not ended.retryable:
-                self._give_up(ended.problem)
-                return
-            self._wanted = True
-        elif ended.status == "completed":
-            self._failures = 0
-        self._respond()
-
-    def _tool_called(self, call: ToolCall) -> None:
-        if call.call_id not in self._running_tools:
-            self._running_tools[call.call_id] = call.response_id
-            self._commands.append(UseTool(call))
-
-    def _returned(self, call_id: str, output: str) -> None:
-        """Give the model a tool's output. A response is asked for once every tool call of the same response has come to something."""
-        response_id = self._running_tools.pop(call_id, "")
-        self._ask(AddToolOutput(call_id, output))
-        self._returned_ms = self.now_ms
-        if response_id not in self._running_tools.values():
-            self._wanted = True
-            self._respond()
-
-    def _respond(self) -> None:
-        """Ask for a response that is wanted, if it can be asked for now. While the caller speaks it cannot: a response follows anyway."""
-        if self._wanted and self.state is TurnState.LISTENING:
-            self._wanted = False
-            self._ask_for_response()
-
-    def _ask_for_response(self, instructions: str = "") -> None:
-        self._step(TurnTrigger.RESPONSE_ASKED)
-        self._due_ms = self.now_ms
-        self._ask(CreateResponse(instructions))
-
     # The end.
 
     def _finish(self) -> None:
         """Publish what is left, in order, with what was heard of it."""
         self._commands += self._speech.close(self.now_ms)
+        self.complete = self._speech.whole and not self._answering.given_up
         for report in self._turns.close(self.now_ms):
             self.complete = self.complete and not isinstance(report, NotTranscribed)
             self._commands.append(Publish(report))
-        self._step(TurnTrigger.CALL_OVER)
+        self._answering.step(TurnTrigger.CALL_OVER)

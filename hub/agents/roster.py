@@ -156,7 +156,7 @@ class _AgentEntry(msgspec.Struct, forbid_unknown_fields=True):
     time_zone: str = "UTC"
     greeting: str | None = None
     language: str | None = None
-    transcription_model: str = ""
+    transcription_model: str | None = None
     turn_detection: TurnDetection | None = None
     hang_up: bool = False
     transfer: dict[str, str] = {}
@@ -249,7 +249,7 @@ def _agent(config: Config, defaults: AgentDefaults, name: str, entry: _AgentEntr
         time_zone=_time_zone(config, name, entry.time_zone),
         greeting=defaults.greeting if entry.greeting is None else entry.greeting.strip(),
         language=defaults.language if entry.language is None else entry.language,
-        transcription_model=entry.transcription_model or defaults.transcription_model,
+        transcription_model=defaults.transcription_model if entry.transcription_model is None else entry.transcription_model,
         turn_detection=entry.turn_detection or defaults.turn_detection,
         hang_up=entry.hang_up,
         transfer=tuple((place, dialled(callee) or "") for place, callee in entry.transfer.items()),

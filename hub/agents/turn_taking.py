@@ -2,7 +2,7 @@
 
 A caller may speak at any moment, and a response takes seconds, so the two overlap. The states say which of the overlaps there is. An
 example: a response is being made (`RESPONDING`), the caller speaks into it (`INTERRUPTED`: the rest of it must not be played), the caller
-falls silent before the model has noticed (`YIELDING`), the model ends the response (`LISTENING`) and begins the next one (`RESPONDING`).
+falls silent before the model has noticed (`YIELDING`), the model ends the response (`RESPONSE_DUE`) and begins the next one (`RESPONDING`).
 """
 
 from enum import Enum, auto
@@ -84,7 +84,7 @@ TRANSITIONS: Final[dict[TurnState, dict[TurnTrigger, TurnState]]] = {
     TurnState.YIELDING: {
         TurnTrigger.CALLER_STARTED: TurnState.INTERRUPTED,
         TurnTrigger.RESPONSE_STARTED: TurnState.RESPONDING,
-        TurnTrigger.RESPONSE_ENDED: TurnState.LISTENING,
+        TurnTrigger.RESPONSE_ENDED: TurnState.RESPONSE_DUE,
         **_END,
     },
     TurnState.LOST: {

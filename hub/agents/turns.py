@@ -35,6 +35,10 @@ class ConversationTurn:
     settled: bool = False
     """Whether the text will not change."""
     interrupted: bool = False
+    cut: bool = False
+    """Whether the speaker stopped in the middle."""
+    unspoken: bool = False
+    """Whether it was written and not said."""
     failure: str = ""
     """Why there is no text. Empty when there is, or when nothing was said."""
 
@@ -48,7 +52,10 @@ class ConversationTurn:
 
     def final(self) -> Recognized:
         """Return its words as they will stay."""
-        return Recognized(self.track, *self.span(), self.text.strip(), settled=True, closes=True, interrupted=self.interrupted)
+        return Recognized(
+            self.track, *self.span(), self.text.strip(), settled=True, closes=True,
+            interrupted=self.interrupted, cut=self.cut, unspoken=self.unspoken,
+        )  # fmt: skip
 
 
 class Turns:
@@ -74,6 +81,11 @@ class Turns:
         if key not in self._turns and key not in self._past:
             self._turns[key] = ConversationTurn(key, track, start_ms)
 
+    def mark(self, key: str, *, cut: bool, unspoken: bool) -> None:
+        """Note that a side stopped in the middle, or wrote what it did not say. To be called before the turn is settled."""
+        if (turn := self._turns.get(key)) is not None:
+            turn.cut, turn.unspoken = cut, unspoken
+
     def end(self, key: str, end_ms: float) -> None:
         """The side has fallen silent. The turn's text may still be to come."""
         if (turn := self._turns.get(key)) is not None:
@@ -91,15 +103,18 @@ class Turns:
             turn.text = text
             yield from self._interim(turn, now_ms)
 
-    def settle(self, key: str, text: str, end_ms: float, *, interrupted: bool = False) -> Iterator[Recognized | NotTranscribed]:
-        """Take the whole text. Empty: nothing was said. The text of a turn that was given up comes out all the same, out of order."""
+    def settle(self, key: str, text: str | None, end_ms: float, *, interrupted: bool = False) -> Iterator[Recognized | NotTranscribed]:
+        """Take the whole text. Empty: nothing was said. None: what is known is the whole of it.
+
+        The text of a turn that was given up comes out all the same, out of order.
+        """
         past = self._past.get(key)
-        if past is not None and past.failure and not past.text and text.strip():
+        if past is not None and past.failure and not past.text and text and text.strip():
             past.text = text.strip()
             self._late.append(past)
             yield from self._late_finals()
         if (turn := self._turns.get(key)) is not None and not turn.settled:
-            turn.text, turn.settled, turn.interrupted = text.strip(), True, interrupted
+            turn.text, turn.settled, turn.interrupted = (turn.text if text is None else text).strip(), True, interrupted
             turn.end_ms = max(turn.start_ms, turn.end_ms if turn.end_ms is not None else end_ms)
             yield from self.due(end_ms)
 

@@ -35,7 +35,7 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     voice: str
     turn_detection: TurnDetection
     transcription_model: str
-    """Which of the vendor's models writes down what the caller says."""
+    """Which of the vendor's models writes down what the caller says. Empty: whichever the vendor takes."""
     language: str = ""
     """What callers speak, as `en`. Empty: the model finds out."""
     tools: Sequence[ToolDeclaration] = ()
@@ -55,6 +55,8 @@ class CreateResponse(msgspec.Struct, frozen=True, gc=False):
 
     instructions: str = ""
     """Replace the session's instructions for this response. Empty: keep them."""
+    tools: bool = True
+    """Whether it may use tools."""
 
 
 class CancelResponse(msgspec.Struct, frozen=True, gc=False):
@@ -83,7 +85,11 @@ class AddCallerText(msgspec.Struct, frozen=True, gc=False):
     text: str
 
 
-ModelRequest: TypeAlias = AppendAudio | CreateResponse | CancelResponse | TruncateItem | AddToolOutput | AddCallerText
+class EndCallerTurn(msgspec.Struct, frozen=True, gc=False):
+    """Take what the caller said so far for a whole turn: the model has not noticed that it is over. No response follows by itself."""
+
+
+ModelRequest: TypeAlias = AppendAudio | EndCallerTurn | CreateResponse | CancelResponse | TruncateItem | AddToolOutput | AddCallerText
 
 
 # Events: what a model says. `item_id` names one piece of the conversation, `response_id` one answer of the model.
@@ -97,14 +103,16 @@ class CallerSpeechStarted(msgspec.Struct, frozen=True):
     """The caller began to speak at `start_ms` of the model's clock. The words will be this item's."""
 
     item_id: str
-    start_ms: float
+    start_ms: float | None
+    """None: now, as far as the model says."""
 
 
 class CallerSpeechStopped(msgspec.Struct, frozen=True):
-    """The caller fell silent at `end_ms` of the model's clock. A response follows without being asked for."""
+    """The caller fell silent at `end_ms` of the model's clock. A response follows without being asked for. May come again for a turn."""
 
     item_id: str
-    end_ms: float
+    end_ms: float | None
+    """None: now, or earlier, as far as the model says."""
 
 
 class CallerTextDelta(msgspec.Struct, frozen=True):
@@ -114,11 +122,19 @@ class CallerTextDelta(msgspec.Struct, frozen=True):
     delta: str
 
 
-class CallerText(msgspec.Struct, frozen=True):
-    """All that the caller said in an item. Replaces the deltas."""
+class CallerTextRevised(msgspec.Struct, frozen=True):
+    """All that is known of what the caller says in an item. Replaces what came before."""
 
     item_id: str
     text: str
+
+
+class CallerText(msgspec.Struct, frozen=True):
+    """All that the caller said in an item. Replaces what came before."""
+
+    item_id: str
+    text: str | None
+    """None: what came before was all."""
 
 
 class CallerTextFailed(msgspec.Struct, frozen=True):
@@ -140,7 +156,7 @@ class ResponseEnded(msgspec.Struct, frozen=True):
     response_id: str
     status: ResponseStatus
     problem: str = ""
-    """Why it failed, as the rest of a sentence that begins with the vendor's name. Empty unless `failed`."""
+    """Why it failed or is incomplete, as the rest of a sentence that begins with the vendor's name. Else empty."""
     retryable: bool = True
     """Whether asking once more may help. Only meaningful when it failed."""
 
@@ -173,11 +189,12 @@ class AgentTextDelta(msgspec.Struct, frozen=True):
 
 
 class AgentText(msgspec.Struct, frozen=True):
-    """All that an item's audio says. Replaces the deltas."""
+    """All that an item's audio says, or all of an item that has text alone. Replaces the deltas."""
 
     response_id: str
     item_id: str
-    text: str
+    text: str | None
+    """None: the deltas were all."""
 
 
 class ToolCall(msgspec.Struct, frozen=True):
@@ -202,8 +219,9 @@ class SessionLost(msgspec.Struct, frozen=True):
 
 
 ModelEvent: TypeAlias = (
-    SessionReady | CallerSpeechStarted | CallerSpeechStopped | CallerTextDelta | CallerText | CallerTextFailed | ResponseStarted
-    | ResponseEnded | ResponseRefused | AgentAudio | AgentAudioDone | AgentTextDelta | AgentText | ToolCall | ModelActivity | SessionLost
+    SessionReady | CallerSpeechStarted | CallerSpeechStopped | CallerTextDelta | CallerTextRevised | CallerText | CallerTextFailed
+    | ResponseStarted | ResponseEnded | ResponseRefused | AgentAudio | AgentAudioDone | AgentTextDelta | AgentText | ToolCall
+    | ModelActivity | SessionLost
 )  # fmt: skip
 
 MODEL_ACTIVITY: Final = ModelActivity()

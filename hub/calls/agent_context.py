@@ -22,7 +22,7 @@ class AgentLimits:
     quiet_seconds: float = 60.0
     """A stream without a frame for so long is lost: Twilio sends 50 per second, silence included, and no close when a tunnel breaks."""
     answer_seconds: float = 15.0
-    """How long a model may take to begin a response that is due: a second or two is normal, and the caller hears silence."""
+    """How long a model may take to answer: a second or two is normal, and the caller hears silence. After half of it, it is asked again."""
     look_seconds: float = 5.0
     """How often the call looks whether any of this takes too long."""
     leave_seconds: float = 15.0

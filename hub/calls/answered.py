@@ -31,9 +31,11 @@ from hub.agents.commands import (
     ToCaller,
     ToModel,
     ToolDone,
+    Trouble,
     UseTool,
 )
 from hub.agents.conversation import Conversation
+from hub.agents.patience import Patience
 from hub.agents.tools import Toolbox
 from hub.agents.voice_model import ModelEvent, ToolCall, VoiceModel
 from hub.audio.dejitter import Dejitter
@@ -83,7 +85,8 @@ class AnsweredCall:
         self._caller_lane = self._timeline.lanes["inbound"]
         self._base_ms = round(self._timeline.end_ms)
         """Call time at the stream's own zero."""
-        self._conversation = Conversation(agent.greeting, float(self._base_ms))
+        patience = Patience(answer_ms=limits.answer_seconds * 1000)
+        self._conversation = Conversation(agent.greeting, float(self._base_ms), patience)
         toolbox = Toolbox(agent, record, context.webhooks, context.account)
         self._tools = ToolUse(toolbox, self._publisher, self._conversation, context, limits.leave_seconds)
         self._stream: AgentStream | None = None
@@ -283,6 +286,8 @@ class AnsweredCall:
                 case UseTool(call):
                     if self._tool_tasks is not None:
                         self._tool_tasks.create_task(self._use_tool(call))
+                case Trouble(problem):
+                    self._publish_trouble(problem)
                 case GiveUp(problem):
                     self._lose(problem)
                 case _:
@@ -300,6 +305,10 @@ class AnsweredCall:
         self._publisher.publish(
             events.AgentInterrupted(call_sid=self.record.call_sid, time=self._conversation.seconds, heard=heard, generated=generated)
         )
+
+    def _publish_trouble(self, problem: str) -> None:
+        self._log.warning("%s %s", self._model.provider, problem)
+        self._publisher.publish(events.AgentTrouble(call_sid=self.record.call_sid, reason=problem, time=self._conversation.seconds))
 
     async def _use_tool(self, call: ToolCall) -> None:
         """Run one tool call, and give the model what came of it. If the agent left by it, end the agent's part instead."""
@@ -342,8 +351,6 @@ class AnsweredCall:
                     self._fail("agent-limit", problem)
                 elif self._clock() - self._heard_at >= limits.quiet_seconds:
                     self._end("stream-lost", f"no frame for {limits.quiet_seconds:.0f} s")
-                elif self._conversation.unanswered_ms >= limits.answer_seconds * 1000:
-                    self._lose(f"did not answer within {limits.answer_seconds:.0f} s")
 
     @property
     def _passes_on(self) -> bool:

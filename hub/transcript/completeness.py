@@ -92,7 +92,7 @@ class Findings:
         """Take the next event of the log."""
         match event:
             case Final(text=text, track=track):
-                if text:
+                if text and not event.unspoken:
                     self.spoke.add(track)
             case Gap(start=start, end=end):
                 self._gaps.add(start, end)

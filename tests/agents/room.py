@@ -11,6 +11,7 @@ from hub.agents.commands import (
     ToModel,
 )
 from hub.agents.conversation import Conversation
+from hub.agents.patience import Patience
 from hub.agents.voice_model import (
     AgentAudio,
     ModelRequest,
@@ -27,7 +28,7 @@ class Room:
     """A conversation, and all the commands that it returned."""
 
     def __init__(self, greeting: str = "", *, ready: bool = True, late_ms: float = 8000.0) -> None:
-        self.conversation = Conversation(greeting, late_ms=late_ms)
+        self.conversation = Conversation(greeting, patience=Patience(late_ms=late_ms))
         self.commands: list[Command] = []
         self.at_ms = 0
         if ready:
@@ -68,8 +69,8 @@ def started(response_id: str = "r1") -> ResponseStarted:
     return ResponseStarted(response_id)
 
 
-def ended(response_id: str = "r1", status: ResponseStatus = "completed") -> ResponseEnded:
-    return ResponseEnded(response_id, status)
+def ended(response_id: str = "r1", status: ResponseStatus = "completed", problem: str = "") -> ResponseEnded:
+    return ResponseEnded(response_id, status, problem)
 
 
 def voice(duration_ms: int, response_id: str = "r1", item_id: str = "i1") -> AgentAudio:

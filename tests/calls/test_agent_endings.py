@@ -100,7 +100,7 @@ async def test_a_response_that_fails_once_is_asked_for_again() -> None:
         async with line.call() as (phone, follower):
             await line.listen(phone, lambda: phone.playout.now_ms > 900)
             await phone.hang_up()
-            assert read(await follower.all()) == ["agent: Hello.", "ended: completed"]
+            assert read(await follower.all()) == ["agent-trouble", "agent: Hello.", "ended: completed"]
         await line.gone()
 
 
@@ -118,11 +118,13 @@ async def test_an_agents_time_is_limited() -> None:
 
 async def test_a_model_that_does_not_answer_is_given_up() -> None:
     async with lines(Model(mute=True)) as line:
-        line.limit(look_seconds=0.05, answer_seconds=1.0)
+        line.limit(answer_seconds=1.0)
         async with line.call() as (phone, follower):
             while not phone.over.is_set():
                 await line.together(phone)
-            assert "did not answer within 1 s" in (await follower.all())[-2]["reason"]
+            events = await follower.all()
+        assert read(events) == ["agent-trouble", "transcriber-lost", "ended: agent-lost, words are missing"]
+        assert events[-2]["reason"] == "did not answer within 1 s"
         await line.gone()
 
 

@@ -17,7 +17,7 @@ from hub.agents.voice_model import (
     SessionReady,
 )
 from hub.agents.webhooks import Webhooks
-from hub.events import CallEnded, CallStarted, Dtmf, Final, Gap, TranscriberLost
+from hub.events import AgentTrouble, CallEnded, CallStarted, Dtmf, Final, Gap, TranscriberLost
 from tests.calls.agent_desk import AGENT, LIMITS, Desk, desk, start_body
 from tests.calls.answering import VOICE, speech
 
@@ -137,9 +137,10 @@ async def test_a_model_that_owes_an_answer_for_too_long_is_lost() -> None:
         it.frames(14_900)
         await it.looked()
         assert it.call.holds
-        it.frames(100)
+        it.frames(300)
         while it.call.holds:
             await asyncio.sleep(0.002)
+    assert [trouble.reason for trouble in it.events(AgentTrouble)] == ["did not begin to answer; it is asked once more"]
     assert [lost.reason for lost in it.events(TranscriberLost)] == ["did not answer within 15 s"]
     assert it.counters.providers["scripted"].refused == 1
 

@@ -13,13 +13,13 @@ from websockets.asyncio.server import ServerConnection, serve
 from hub.agents.voice_model import SessionSettings
 from hub.errors import ProviderError
 from hub.ops.counters import ProviderCounters
-from hub.vendors.openai import wire
+from hub.vendors.openai import refusals, requests, wire
 from hub.vendors.openai.session import RealtimeEndpoint, RealtimeLimits, RealtimeSession
 from tests.providers.fake_openai import FakeOpenAI
 from tests.providers.openai_script import Model
 from tests.providers.script import Script
 
-OPENING = wire.session_update(
+OPENING = requests.session_update(
     SessionSettings(instructions="i", voice="marin", turn_detection="server_vad", transcription_model="gpt-transcribe")
 )
 
@@ -144,7 +144,7 @@ async def test_an_error_before_the_session_is_ready_refuses_its_settings() -> No
 
 async def test_an_error_after_that_ends_nothing_unless_it_is_one_that_does() -> None:
     async def attend(socket: ServerConnection) -> None:
-        await socket.send(json.dumps({"type": "error", "error": {"code": wire.ACTIVE_RESPONSE}}))
+        await socket.send(json.dumps({"type": "error", "error": {"code": refusals.ACTIVE_RESPONSE}}))
         await socket.send(READY)
         await socket.send(json.dumps({"type": "error", "error": {"code": "invalid_value", "message": "odd"}}))
         await socket.send("not JSON")

@@ -15,7 +15,9 @@ from hub.errors import ProviderError, WireError
 from hub.ops.counters import ProviderCounters
 from hub.ops.logs import CallLog
 from hub.transcribers.connection import ProviderConnection, ProviderSocket, dial
-from hub.vendors.openai import wire
+from hub.vendors.openai import requests, wire
+from hub.vendors.openai.refusals import closed, fatal, is_active_response, refused, refused_settings
+from hub.vendors.openai.requests import Dialect
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +40,7 @@ class RealtimeEndpoint:
 
     url: str
     key: str
+    dialect: Dialect = "openai"
 
     def __repr__(self) -> str:
         """Leave the key out."""
@@ -96,8 +99,8 @@ class RealtimeSession:
         try:
             self.send(opening)
             await connection.closed()
-        except ConnectionClosed as closed:
-            self._lose(wire.closed(closed.rcvd.code if closed.rcvd else None, closed.rcvd.reason if closed.rcvd else ""), receive)
+        except ConnectionClosed as end:
+            self._lose(closed(end.rcvd.code if end.rcvd else None, end.rcvd.reason if end.rcvd else ""), receive)
         finally:
             impatience.cancel()
             self._connection = None
@@ -107,15 +110,15 @@ class RealtimeSession:
     async def _dial(self) -> ProviderSocket:
         """Connect, at a second try if a short wait may help and the first was quick to fail. Raises: ProviderError."""
         began, limits = self._clock(), self._limits
-        headers = wire.headers(self._endpoint.key)
+        headers = requests.headers(self._endpoint.key, self._endpoint.dialect)
         try:
-            return await dial(wire.PROVIDER, self._endpoint.url, headers, limits.open_seconds, wire.refused)
+            return await dial(wire.PROVIDER, self._endpoint.url, headers, limits.open_seconds, refused)
         except ProviderError as error:
             if not error.retryable or self._clock() - began > limits.open_seconds / 2:
                 raise
             self._log.warning("%s; trying once more", error)
         await asyncio.sleep(limits.again_seconds)
-        return await dial(wire.PROVIDER, self._endpoint.url, headers, limits.open_seconds, wire.refused)
+        return await dial(wire.PROVIDER, self._endpoint.url, headers, limits.open_seconds, refused)
 
     def send(self, message: bytes) -> None:
         """Send a message. Nothing happens while there is no session. Never waits.
@@ -159,8 +162,10 @@ class RealtimeSession:
         except WireError as error:
             self._log.warning("%s", error)
             return
-        if type(message) is wire.OpenAIError and (end := self._ends_session(message.error)) is not None:
+        if type(message) is wire.OpenAIError and (end := self._ends_session(message.body)) is not None:
             self._lose(end, receive)
+            return
+        if type(message) is wire.Ping:
             return
         receive(message)
         if type(message) is wire.SessionUpdated and not self._ready:
@@ -171,8 +176,8 @@ class RealtimeSession:
         """Return what an error means if the session cannot go on after it."""
         self._log.warning("OpenAI reports the error %s", body.code or body.type)
         self._log.debug("OpenAI reports: %s", body.message)  # it may quote what was said
-        if (error := wire.fatal(body)) is not None:
+        if (error := fatal(body)) is not None:
             return error
-        if not self._ready and body.code != wire.ACTIVE_RESPONSE:
-            return wire.refused_settings(body)
+        if not self._ready and not is_active_response(body):
+            return refused_settings(body)
         return None

@@ -1,114 +1,33 @@
-"""OpenAI's Realtime API: the address and headers of the handshake, the messages of both sides, what its refusals mean. Sans-I/O.
+"""OpenAI's side of its Realtime API: each message that the hub reads. Sans-I/O.
 
-Knows the GA form (developers.openai.com/api/docs/guides/realtime; openai 3.54.0 `openai.types.realtime`), with mu-law in both directions.
-The beta form was switched off in May 2026: its names never match anything here. Knows no socket, no retry and no call.
+Knows the GA form (developers.openai.com/api/docs/guides/realtime; openai 3.54.0 `openai.types.realtime`). The beta form was switched off in
+May 2026: its names never match anything here. Other servers speak this wire and leave fields out, or send null in them: xAI gives no times
+of speech, and some errors have no message. So what the hub can do without is optional, because a message that cannot be read is lost, and
+with it perhaps the end of a response. Knows no socket, no retry and no call.
 """
 
-from binascii import b2a_base64
-from collections.abc import Mapping
 from typing import Final, TypeAlias
-from urllib.parse import urlencode
 
 import msgspec
 
-from hub.agents.voice_model import SessionSettings
-from hub.errors import ProviderError
 from hub.vendors.messages import read
 
 PROVIDER: Final = "OpenAI"
-
-SESSION_MINUTES: Final = 60
-"""A session ends after this long, and cannot be resumed (guide "realtime-conversations")."""
-
-ACTIVE_RESPONSE: Final = "conversation_already_has_active_response"
-"""The error code for asking for a response while there is one."""
-
-_FORMAT: Final = {"type": "audio/pcmu"}
-"""8 kHz mu-law, as telephones carry it. A rate beside it is refused: only audio/pcm has one."""
-
-
-def realtime_url(base: str, model: str) -> str:
-    """Return the address of a session with a model. `base` is `wss://api.openai.com`, or a proxy with a path of its own.
-
-    The form that OpenAI's own package takes as its base, `…/v1`, is accepted too.
-    """
-    return f"{base.rstrip('/').removesuffix('/realtime').removesuffix('/v1')}/v1/realtime?{urlencode({'model': model})}"
-
-
-def headers(key: str) -> dict[str, str]:
-    """Return the headers of the handshake. No `OpenAI-Beta`: with it the session is closed with 4000 (beta_api_shape_disabled)."""
-    return {"Authorization": f"Bearer {key}"}
-
-
-# Messages of the hub. Each function returns one message, JSON in UTF-8, to be sent as text.
-
-
-def session_update(settings: SessionSettings) -> bytes:
-    """Ask for a session that is like this. The audio formats hold from the answer `session.updated` on: no audio before it."""
-    transcription = {"model": settings.transcription_model} | ({"language": settings.language} if settings.language else {})
-    heard = {
-        "format": _FORMAT,
-        "transcription": transcription,
-        "turn_detection": {"type": settings.turn_detection, "create_response": True, "interrupt_response": True},
-    }
-    tools = [
-        {"type": "function", "name": tool.name, "description": tool.description, "parameters": tool.parameters} for tool in settings.tools
-    ]
-    return _encode({
-        "type": "session.update",
-        "session": {
-            "type": "realtime",
-            "instructions": settings.instructions,
-            "output_modalities": ["audio"],
-            "audio": {"input": heard, "output": {"format": _FORMAT, "voice": settings.voice}},
-            "tools": tools,
-            "tool_choice": "auto",
-        },
-    })  # fmt: skip
-
-
-def append(mulaw: bytes) -> bytes:
-    """Send the caller's audio. Composed by hand, for it is done 50 times per second and call. Never answered."""
-    return b'{"type":"input_audio_buffer.append","audio":"' + b2a_base64(mulaw, newline=False) + b'"}'
-
-
-def response_create(instructions: str = "") -> bytes:
-    """Have the model respond now, once by these instructions instead of the session's. ACTIVE_RESPONSE refuses it while there is one."""
-    return _encode({"type": "response.create"} | ({"response": {"instructions": instructions}} if instructions else {}))
-
-
-def response_cancel(response_id: str) -> bytes:
-    """Have the model stop responding. What it has said already stays. If the response had ended by then, a harmless error comes."""
-    return _encode({"type": "response.cancel", "response_id": response_id})
-
-
-def truncate(item_id: str, audio_end_ms: int) -> bytes:
-    """Say how much of an item was heard. The rest of its text is taken out of the conversation. More than the item's audio is refused."""
-    return _encode({"type": "conversation.item.truncate", "item_id": item_id, "content_index": 0, "audio_end_ms": audio_end_ms})
-
-
-def function_output(call_id: str, output: str) -> bytes:
-    """Give a function call's output. The model looks at it when it next responds."""
-    return _encode({"type": "conversation.item.create", "item": {"type": "function_call_output", "call_id": call_id, "output": output}})
-
-
-def caller_typed(text: str) -> bytes:
-    """Put a text of the caller's into the conversation. The model looks at it when it next responds."""
-    content = [{"type": "input_text", "text": text}]
-    return _encode({"type": "conversation.item.create", "item": {"type": "message", "role": "user", "content": content}})
-
 
 # Messages of OpenAI.
 
 
 class ErrorBody(msgspec.Struct, frozen=True):
-    """What went wrong, in the vendor's words."""
+    """What went wrong, in the vendor's words. The name of the error may stand in `code` or in `type`."""
 
-    message: str = ""
-    type: str | None = ""
-    code: str | None = None
-    param: str | None = None
-    event_id: str | None = None
+    message: str | None = None
+    type: str | None = None
+    code: str | int | None = None
+
+
+def _body(error: ErrorBody | str | None) -> ErrorBody:
+    """Return an error in whichever form it came: some servers send a sentence in its place, or nothing."""
+    return error if isinstance(error, ErrorBody) else ErrorBody(error)
 
 
 class SessionCreated(msgspec.Struct, frozen=True, tag_field="type", tag="session.created"):
@@ -120,16 +39,22 @@ class SessionUpdated(msgspec.Struct, frozen=True, tag_field="type", tag="session
 
 
 class OpenAISpeechStarted(msgspec.Struct, frozen=True, tag_field="type", tag="input_audio_buffer.speech_started"):
-    """The caller began to speak, `audio_start_ms` into the audio sent on this session. The words will be this item's."""
+    """The caller began to speak, `audio_start_ms` into the audio sent on this session. xAI does not say when."""
 
-    audio_start_ms: int
     item_id: str
+    audio_start_ms: float | None = None
 
 
 class OpenAISpeechStopped(msgspec.Struct, frozen=True, tag_field="type", tag="input_audio_buffer.speech_stopped"):
     """The caller fell silent. A response follows without being asked for."""
 
-    audio_end_ms: int
+    item_id: str
+    audio_end_ms: float | None = None
+
+
+class InputCommitted(msgspec.Struct, frozen=True, tag_field="type", tag="input_audio_buffer.committed"):
+    """The caller's turn is over and part of the conversation."""
+
     item_id: str
 
 
@@ -140,32 +65,48 @@ class InputTranscriptDelta(msgspec.Struct, frozen=True, tag_field="type", tag="c
     delta: str | None = ""
 
 
-class InputTranscriptDone(msgspec.Struct, frozen=True, tag_field="type", tag="conversation.item.input_audio_transcription.completed"):
-    """All that the caller said in an item. Replaces the deltas."""
+class InputTranscriptUpdated(msgspec.Struct, frozen=True, tag_field="type", tag="conversation.item.input_audio_transcription.updated"):
+    """All that is known of what the caller says in an item: xAI's form of a delta."""
 
     item_id: str
-    transcript: str
+    transcript: str | None = None
+
+
+class InputTranscriptDone(msgspec.Struct, frozen=True, tag_field="type", tag="conversation.item.input_audio_transcription.completed"):
+    """All that the caller said in an item. Replaces the deltas if it has a text."""
+
+    item_id: str
+    transcript: str | None = None
 
 
 class InputTranscriptFailed(msgspec.Struct, frozen=True, tag_field="type", tag="conversation.item.input_audio_transcription.failed"):
     """What the caller said in an item could not be transcribed. The model understood the audio all the same."""
 
     item_id: str
-    error: ErrorBody = ErrorBody()
+    error: ErrorBody | str | None = None
+
+    @property
+    def body(self) -> ErrorBody:
+        """What went wrong."""
+        return _body(self.error)
 
 
 class ResponseStatusDetails(msgspec.Struct, frozen=True):
     """Why a response did not complete."""
 
     reason: str | None = None
-    error: ErrorBody | None = None
+    error: ErrorBody | str | None = None
+
+    @property
+    def body(self) -> ErrorBody:
+        """What went wrong."""
+        return _body(self.error)
 
 
 class OpenAIItem(msgspec.Struct, frozen=True):
     """A piece of the conversation. A function call has a name, a call_id and arguments: JSON as text that the model wrote."""
 
-    type: str
-    id: str | None = None
+    type: str | None = None
     status: str | None = None
     name: str | None = None
     call_id: str | None = None
@@ -178,19 +119,18 @@ class OpenAIResponse(msgspec.Struct, frozen=True):
     id: str | None = None
     status: str | None = None
     status_details: ResponseStatusDetails | None = None
-    output: tuple[OpenAIItem, ...] | None = ()
 
 
 class ResponseCreated(msgspec.Struct, frozen=True, tag_field="type", tag="response.created"):
     """The model begins to respond. There is one response at a time."""
 
-    response: OpenAIResponse
+    response: OpenAIResponse | None = None
 
 
 class ResponseDone(msgspec.Struct, frozen=True, tag_field="type", tag="response.done"):
     """A response is complete, was interrupted, or failed."""
 
-    response: OpenAIResponse
+    response: OpenAIResponse | None = None
 
 
 class OutputItemDone(msgspec.Struct, frozen=True, tag_field="type", tag="response.output_item.done"):
@@ -220,32 +160,61 @@ class OutputTranscriptDelta(msgspec.Struct, frozen=True, tag_field="type", tag="
 
     response_id: str
     item_id: str
-    delta: str
+    delta: str | None = None
 
 
 class OutputTranscriptDone(msgspec.Struct, frozen=True, tag_field="type", tag="response.output_audio_transcript.done"):
-    """All that the audio of an item says. Replaces the deltas."""
+    """All that the audio of an item says. Replaces the deltas if it has a text."""
 
     response_id: str
     item_id: str
-    transcript: str
+    transcript: str | None = None
+
+
+class OutputTextDelta(msgspec.Struct, frozen=True, tag_field="type", tag="response.output_text.delta"):
+    """More of a text that has no audio."""
+
+    response_id: str
+    item_id: str
+    delta: str | None = None
+
+
+class OutputTextDone(msgspec.Struct, frozen=True, tag_field="type", tag="response.output_text.done"):
+    """A text that has no audio. Replaces the deltas if there is any. Also comes when a response ends in its middle."""
+
+    response_id: str
+    item_id: str
+    text: str | None = None
 
 
 class OpenAIError(msgspec.Struct, frozen=True, tag_field="type", tag="error"):
     """Something went wrong. Mostly it concerns one message of ours and the session goes on: `fatal` says which errors end it."""
 
-    error: ErrorBody
+    error: ErrorBody | str | None = None
 
+    @property
+    def body(self) -> ErrorBody:
+        """What went wrong."""
+        return _body(self.error)
+
+
+class Ping(msgspec.Struct, frozen=True, tag_field="type", tag="ping"):
+    """xAI keeps the connection open with it. It is not answered, and says nothing about a response that is waited for."""
+
+
+CallersMessage: TypeAlias = (
+    OpenAISpeechStarted | OpenAISpeechStopped | InputCommitted | InputTranscriptDelta | InputTranscriptUpdated | InputTranscriptDone
+    | InputTranscriptFailed
+)  # fmt: skip
+"""What the caller does."""
 
 OpenAIMessage: TypeAlias = (
-    SessionCreated | SessionUpdated | OpenAISpeechStarted | OpenAISpeechStopped | InputTranscriptDelta | InputTranscriptDone
-    | InputTranscriptFailed | ResponseCreated | ResponseDone | OutputItemDone | OutputAudioDelta | OutputAudioDone | OutputTranscriptDelta
-    | OutputTranscriptDone | OpenAIError
+    SessionCreated | SessionUpdated | CallersMessage | ResponseCreated | ResponseDone | OutputItemDone | OutputAudioDelta | OutputAudioDone
+    | OutputTranscriptDelta | OutputTranscriptDone | OutputTextDelta | OutputTextDone | OpenAIError | Ping
 )  # fmt: skip
 
 
 _decoder: msgspec.json.Decoder[OpenAIMessage] = msgspec.json.Decoder(OpenAIMessage)
-_encode = msgspec.json.encode
 _KNOWN: Final = frozenset(str(kind.__struct_config__.tag) for kind in OpenAIMessage.__args__)
 
 
@@ -255,82 +224,3 @@ def decode(text: str | bytes) -> OpenAIMessage | None:
     Raises: WireError when the frame is no JSON object with a `type`, or a known type lacks a field.
     """
     return read(_decoder, text, _KNOWN, PROVIDER)
-
-
-_QUOTED_CHARS: Final = 200
-"""Characters of a vendor's own words that go into an error: enough for a sentence, not for a proxy's web page."""
-
-_FATAL: Final = {
-    "session_expired": f"ended the session at its limit of {SESSION_MINUTES} minutes",
-    "insufficient_quota": "has no credit left for this project: add some at platform.openai.com",
-    "rate_limit_exceeded": "takes no more from this project for now, its rate limit is reached",
-    "invalid_api_key": "refused the key: check OPENAI_API_KEY",
-    "model_not_found": "does not know the model, or this project may not use it: check OPENAI_MODEL",
-    "beta_api_shape_disabled": "took this for a session of the beta, which is switched off",
-}
-"""Error codes after which a session cannot go on, and what each means."""
-
-
-def fatal(error: ErrorBody) -> ProviderError | None:
-    """Return what an error means if the session cannot go on after it. None if it can, as after most."""
-    if error.code not in _FATAL:
-        return None
-    return ProviderError(PROVIDER, f"{_FATAL[error.code]} ({error.code})", retryable=False)
-
-
-def refused_settings(error: ErrorBody) -> ProviderError:
-    """Return what an error in answer to `session.update` means."""
-    return ProviderError(PROVIDER, f"refused the agent's settings: {error.message[:200]}", retryable=False)
-
-
-def failed(response: OpenAIResponse) -> ProviderError:
-    """Return what a response with the status `failed` means. Retryable when asking once more may help."""
-    details = response.status_details
-    body = (details.error if details is not None else None) or ErrorBody()
-    if (error := fatal(body)) is not None:
-        return error
-    return ProviderError(PROVIDER, f"could not answer{_quoted(body.message or body.code or '')}", retryable=True)
-
-
-class _Refusal(msgspec.Struct, frozen=True):
-    error: ErrorBody
-
-
-def refused(status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> ProviderError:  # noqa: ARG001  as dial() calls it
-    """Return what a handshake that was answered with `status` instead of 101 means, in words that a person can act on."""
-    try:
-        error = msgspec.json.decode(body, type=_Refusal).error
-    except (ValueError, RecursionError):
-        error = ErrorBody()
-    code = f"{status} {error.code or ''}".strip()
-    why = _quoted(error.message)
-    match status:
-        case 401:
-            problem = f"refused the key ({code}): check OPENAI_API_KEY"  # its own words quote a part of the key
-        case 403 | 404:
-            problem = f"refused the model ({code}){why}; check OPENAI_MODEL"
-        case 429 if error.code == "insufficient_quota":
-            problem = f"{_FATAL['insufficient_quota']} ({code})"
-        case 429:
-            problem = f"{_FATAL['rate_limit_exceeded']} ({code})"
-        case _ if status >= 500:
-            problem = f"cannot open a session now ({code}){why}"
-        case _:
-            problem = f"did not open a session ({code}){why}; check OPENAI_URL"
-    return ProviderError(PROVIDER, problem, retryable=status >= 500 or (status == 429 and error.code != "insufficient_quota"))
-
-
-def closed(code: int | None, reason: str = "") -> ProviderError:
-    """Return what a close that the hub did not ask for means. `code` is None when the connection broke without one."""
-    for name, meaning in _FATAL.items():
-        if name in reason:
-            return ProviderError(PROVIDER, f"{meaning} ({name})", retryable=False)
-    if "maximum duration" in reason:  # how the limit reads in a close frame, with 1001
-        return ProviderError(PROVIDER, f"{_FATAL['session_expired']} (session_expired)", retryable=False)
-    if code in {None, 1005, 1006}:
-        return ProviderError(PROVIDER, "lost the connection", retryable=True)
-    return ProviderError(PROVIDER, f"hung up before the end ({code}){_quoted(reason)}", retryable=True)
-
-
-def _quoted(words: str) -> str:
-    return f": {' '.join(words.split())[:_QUOTED_CHARS]}" if words else ""

@@ -73,6 +73,7 @@ export const toolCalled = (offset, more = {}) =>
   durable("tool-called", offset, { invocation: "call_1", tool: "book", arguments: { day: "2026-12-01", seats: 2 }, time: offset, ...more });
 export const toolReturned = (offset, outcome, detail, more = {}) =>
   durable("tool-returned", offset, { invocation: "call_1", tool: "book", outcome, detail, time: offset, seconds: 0.42, ...more });
+export const agentTrouble = (offset, reason) => durable("agent-trouble", offset, { time: offset, reason });
 export const interrupted = (offset) => durable("agent-interrupted", offset, { time: offset, heard: 1.24, generated: 3.5 });
 export const condition = (offset, text) =>
   durable("condition-changed", offset, { completeness: { ...COMPLETE, state: "incomplete", summary: text } });

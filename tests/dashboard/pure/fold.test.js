@@ -6,6 +6,7 @@ import { fold, foldAll, nothing } from "../../../clients/dashboard/fold.js";
 import { phone } from "../../../clients/dashboard/format.js";
 import { sentence } from "../../../clients/dashboard/sentences.js";
 import {
+  agentTrouble,
   at,
   CALL,
   COMPLETE,
@@ -225,7 +226,8 @@ test("a call with an agent reads as it was: who answers, what it did, where it w
       interrupted(3),
       toolCalled(4),
       toolReturned(5, "refused", "that day is full"),
-      ended(6, { reason: "agent-hung-up", duration: 9 }),
+      agentTrouble(6, "answered without a sound; it is asked once more"),
+      ended(7, { reason: "agent-hung-up", duration: 9 }),
     ),
   );
   assert.deepEqual(lines.filter((line) => line.kind !== "final").map(sentence), [
@@ -233,6 +235,7 @@ test("a call with an agent reads as it was: who answers, what it did, where it w
     "The agent was interrupted: 1.2 of 3.5 s had been heard.",
     "The agent uses book: day 2026-12-01, seats 2.",
     "book refused after 0.4 s: that day is full",
+    "The agent's model answered without a sound; it is asked once more.",
     "The agent hung up after 0:09. The transcript is complete.",
   ]);
   assert.equal(lines.find((line) => line.kind === "final").interrupted, true);
