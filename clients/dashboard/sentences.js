@@ -47,7 +47,7 @@ export function sentence(line) {
     case "switched":
       return isolating`From here on ${line.provider} transcribes: ${line.reason}.`;
     case "ended":
-      return `${ENDS[line.reason] ?? isolating`The call ended (${line.reason})`} after ${clock(line.duration)}. ${isolating`The record: ${line.completeness.summary}.`}`;
+      return `${ENDS[line.reason] ?? isolating`The call ended (${line.reason})`} after ${clock(line.duration)}.${line.completeness ? isolating` The record: ${line.completeness.summary}.` : ""}`;
     case "condition":
       return isolating`The record so far: ${line.summary}.`;
     case "restarted":

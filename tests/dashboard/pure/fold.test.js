@@ -236,7 +236,7 @@ test("a call with an agent reads as it was: who answers, what it did, where it w
     "The agent uses book: day 2026-12-01, seats 2.",
     "book refused after 0.4 s: that day is full",
     "The agent's model answered without a sound; it is asked once more.",
-    "The agent hung up after 0:09. The transcript is complete.",
+    "The agent hung up after 0:09. The record: complete.",
   ]);
   assert.equal(lines.find((line) => line.kind === "final").interrupted, true);
 });
