@@ -18,9 +18,10 @@ from rich.table import Table
 from rich.text import Text
 
 from clients.follow import HubConnection, Position, Refused, Request, subscription
-from clients.terminal.wording import COLOURS, sentence
+from clients.terminal.transcript import COLOURS
 from hub import events
 from hub.foreign_text import line as one_line
+from hub.transcript.wording import sentence
 
 KEEP_SECONDS = 30.0
 """How long an ended call stays on the board, dimmed: long enough to see how it ended."""

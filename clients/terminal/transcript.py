@@ -11,10 +11,13 @@ from rich.live import Live
 from rich.text import Text
 
 from clients.follow import Followed
-from clients.terminal.wording import COLOURS, clock, sentence
 from hub import events
 from hub.audio.g711 import Track
 from hub.foreign_text import line
+from hub.transcript.wording import clock, sentence
+
+COLOURS: dict[Track, str] = {"inbound": "cyan", "outbound": "green"}
+"""The colours of the two sides."""
 
 REFRESHES_PER_SECOND = 12
 """Interims come up to ten times per second and side."""

@@ -1,35 +1,65 @@
-"""`GET /calls` and below: the list of calls, one call, and its transcript as a file.
+"""`GET /calls` and below: the list of calls, the search in it, one call, and its transcript as a file.
 
 Knows live calls and ended ones that the hub still keeps. Does not know how a transcript is written (`hub/transcript`).
 """
 
 import asyncio
+import itertools
 import re
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from typing import Any
 
 import msgspec
 from aiohttp import web
 
-from hub.events import Final
+from hub.events import CallSummary, Final
 from hub.topics.log import Log
 from hub.topics.registry import Record
-from hub.transcript import captions
-from hub.transcript.finals import finals as read_finals
+from hub.transcript import files
+from hub.transcript.lines import Lines, TranscriptLine, finals
+from hub.transcript.search import Query
 from hub.web.access import granted
 from hub.web.state import STATE
 
 _TYPES = {"json": "application/json", "txt": "text/plain", "srt": "application/x-subrip", "vtt": "text/vtt"}
+_FILES: dict[str, Callable[[CallSummary, Iterable[TranscriptLine]], Iterator[str]]] = {
+    "txt": files.text, "srt": files.srt, "vtt": files.vtt,
+}  # fmt: skip
 
 PART_BYTES = 128 * 1024
-"""Events read in one turn of the event loop: about a millisecond."""
+"""Events read in one turn of the event loop: a millisecond or two."""
+
+PART_LINES = 100
+"""Lines of a file written in one turn of the event loop: about a millisecond."""
 
 routes = web.RouteTableDef()
 
 
 @routes.get("/calls")
 async def calls(request: web.Request) -> web.Response:
-    """List all calls that the token allows, live or kept after their end, oldest first."""
-    grant = granted(request)
-    return _json({"calls": [record.summary() for record in request.app[STATE].registry if grant.allows(record.call_sid, *record.numbers)]})
+    """List the calls that the token allows, live or kept after their end, oldest first; with `q`, those in which its words were said.
+
+    Every word of `q` must be in the call's numbers, names, callSid or words. Each call that is found has `hits`, and in `found` the first
+    utterances with the most of the words.
+    """
+    grant, state = granted(request), request.app[STATE]
+    records = [record for record in state.registry if grant.allows(record.call_sid, *record.numbers)]
+    if "q" not in request.query:
+        return _json({"calls": [record.summary() for record in records]})
+    try:
+        query = Query(request.query["q"])
+    except ValueError as error:
+        raise _refused(web.HTTPBadRequest, "query", str(error)) from error
+    async with state.searches:
+        return _json({"calls": [found for record in records if (found := await _search(record, query)) is not None]})
+
+
+async def _search(record: Record, query: Query) -> dict[str, Any] | None:
+    """Return the call as lists show it, with what was found; None if it does not have all words of the query."""
+    search = query.of(record.summary())
+    async for payloads in _parts(record.topic.log):
+        search.read(payloads)
+    return msgspec.to_builtins(record.summary()) | {"hits": search.hits, "found": search.found} if search.fits else None
 
 
 @routes.get("/calls/{sid}")
@@ -40,36 +70,56 @@ async def call(request: web.Request) -> web.Response:
 
 @routes.get(r"/calls/{sid}/transcript.{kind:\w+}")
 async def transcript(request: web.Request) -> web.Response:
-    """Return the transcript so far, during or after the call, as JSON, text, SubRip or WebVTT."""
+    """Return the transcript so far, during or after the call, as JSON with every event, or as text, SubRip or WebVTT."""
     record, kind = _record(request), request.match_info["kind"]
-    finals = await _finals(record.topic.log)
-    match kind:
-        case "json":
-            return _json(msgspec.to_builtins(record.summary()) | {"utterances": captions.ordered(finals)})
-        case "txt":
-            body = captions.text(finals)
-        case "srt":
-            body = captions.srt(finals)
-        case "vtt":
-            body = captions.vtt(finals)
-        case _:
-            raise _not_found(f"there is no transcript.{kind[:10]}, only transcript.json, transcript.txt, transcript.srt and transcript.vtt")
     name = re.sub(r"[^\w-]", "_", record.call_sid)
+    if kind == "json":
+        body = await _everything(record)
+    elif kind in _FILES:
+        lines = Lines()
+        async for payloads in _parts(record.topic.log):
+            lines.read(payloads)
+        body = await _joined(_FILES[kind](record.summary(), lines.ordered()))
+    else:
+        raise _not_found(f"there is no transcript.{kind[:10]}, only transcript.json, transcript.txt, transcript.srt and transcript.vtt")
     return web.Response(
-        text=body, content_type=_TYPES[kind], charset="utf-8", headers={"Content-Disposition": f'inline; filename="{name}.{kind}"'}
+        body=body,
+        content_type=_TYPES[kind],
+        charset=None if kind == "json" else "utf-8",
+        headers={"Content-Disposition": f'inline; filename="{name}.{kind}"'},
     )
 
 
-async def _finals(log: Log) -> list[Final]:
-    """Read a call's utterances out of its log, a part at a time: the log of a day must not make anybody's audio wait."""
-    found: list[Final] = []
+async def _everything(record: Record) -> bytes:
+    """Return the call as JSON: its summary, its utterances in the order in which they began, and all events as subscribers got them."""
+    events: list[bytes] = []
+    spoken: list[Final] = []
+    async for payloads in _parts(record.topic.log):
+        events += payloads
+        spoken += finals(payloads)
+    spoken.sort(key=lambda final: (final.start, final.end))
+    utterances = [msgspec.json.encode(final) for final in spoken]
+    summary = msgspec.json.encode(record.summary())
+    return b"".join((summary[:-1], b',"utterances":[', b",".join(utterances), b'],"events":[', b",".join(events), b"]}"))
+
+
+async def _parts(log: Log) -> AsyncIterator[list[bytes]]:
+    """Read a call's log a part at a time: the log of a day must not make anybody's audio wait."""
     offset = 0
     while (offset := max(offset, log.first - 1)) < log.offset:
         payloads = log.after(offset, PART_BYTES)
         offset += len(payloads)
-        found += read_finals(payloads)
+        yield payloads
         await asyncio.sleep(0)
-    return found
+
+
+async def _joined(pieces: Iterator[str]) -> bytes:
+    """Return the pieces of a file as UTF-8, made a part at a time."""
+    parts: list[bytes] = []
+    while part := "".join(itertools.islice(pieces, PART_LINES)):
+        parts.append(part.encode())
+        await asyncio.sleep(0)
+    return b"".join(parts)
 
 
 def _record(request: web.Request) -> Record:
@@ -80,9 +130,13 @@ def _record(request: web.Request) -> Record:
     return record
 
 
-def _not_found(message: str) -> web.HTTPNotFound:
-    text = msgspec.json.encode({"error": {"code": "not-found", "message": message}}).decode()
-    return web.HTTPNotFound(text=text, content_type="application/json")
+def _not_found(message: str) -> web.HTTPException:
+    return _refused(web.HTTPNotFound, "not-found", message)
+
+
+def _refused(kind: type[web.HTTPException], code: str, message: str) -> web.HTTPException:
+    text = msgspec.json.encode({"error": {"code": code, "message": message}}).decode()
+    return kind(text=text, content_type="application/json")
 
 
 def _json(value: object) -> web.Response:

@@ -1,5 +1,6 @@
 """The parts of a running hub that its doors share. Knows which parts there are; does not know how they work."""
 
+import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -33,6 +34,8 @@ class State:
     limits: Limits = field(default_factory=Limits)
     addresses: Counter[str] = field(default_factory=Counter)
     """Open sockets at /client, by the peer's address. An address without any is not in it."""
+    searches: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+    """Held while the calls' words are searched: one search at a time, so that many cannot slow down what is live."""
     sockets: set[HubSocket] = field(default_factory=set)
     """Every open WebSocket, so that a stopping hub can close all of them."""
 

@@ -120,15 +120,13 @@ async def websocat(line: str, shell: Shell) -> None:
 
 async def curl(line: str, shell: Shell) -> None:
     async with house(**({"secret": SECRET} if "TOKEN" in line else {})) as home:
-        ScriptedCall(home.state)
-        script = home.state.registry.find(CALL)
-        assert script is not None
+        ScriptedCall(home.state).final("a refund for my order")
         said = await shell.run(here(line, home, "") + " -sSf")
     match line.rsplit(".")[-1]:
         case "vtt":
-            assert said == "WEBVTT\n"
+            assert said.startswith("WEBVTT\n\nNOTE\nCall CA")
         case "txt":
-            assert said == ""
+            assert said.endswith("[00:00.0] caller: a refund for my order\n")
         case _:
             assert CALL in said
 

@@ -1,7 +1,7 @@
 """What the events of a call say of the call as a whole."""
 
 from hub.events import CallEnded, CallStarted, Final, Gap, TranscriberName
-from hub.transcript.finals import finals
+from hub.transcript.lines import finals
 from hub.transcript.outline import Outline
 from tests.completeness import COMPLETE
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from clients.terminal.wording import clock, sentence
 from hub import events
+from hub.transcript.wording import clock, sentence
 from tests.completeness import COMPLETE
 from tests.media import CALL
 
@@ -57,4 +57,4 @@ def test_words_are_no_sentence_about_the_call() -> None:
 
 
 def test_call_time_is_minutes_seconds_and_tenths() -> None:
-    assert [clock(seconds) for seconds in (0, 7.94, 59.96, 600.5, 6000)] == ["00:00.0", "00:07.9", "01:00.0", "10:00.5", "100:00.0"]
+    assert [clock(seconds) for seconds in (0, 7.94, 59.96, 600.5, 6000)] == ["00:00.0", "00:07.9", "01:00.0", "10:00.5", "1:40:00.0"]

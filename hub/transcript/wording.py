@@ -1,23 +1,22 @@
-"""What the terminal calls things: one sentence per event, the colours of the two sides, and times.
+"""How events are worded for people: one sentence per event, and times. Files and terminals use the same words.
 
-Knows words. Does not know where they are printed. A new event type needs one line here, in `sentence`.
+Knows words. Does not know where they are shown. A new event type needs one line here, in `sentence`.
 """
 
 from json import dumps
 
 from hub import events
-from hub.audio.g711 import Track
 
 OUTCOMES = {"result": "answered", "refused": "refused", "failed": "failed", "timeout": "took too long"}
 """What became of a tool call, as a verb."""
 
-COLOURS: dict[Track, str] = {"inbound": "cyan", "outbound": "green"}
-
 
 def clock(seconds: float) -> str:
-    """Return call time as minutes, seconds and tenths."""
+    """Return call time as minutes, seconds and tenths, with hours only if there are any."""
     tenths = round(seconds * 10)
-    return f"{tenths // 600:02d}:{tenths // 10 % 60:02d}.{tenths % 10}"
+    minutes, rest = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    return (f"{hours}:" if hours else "") + f"{minutes:02d}:{rest // 10:02d}.{rest % 10}"
 
 
 def sentence(event: events.Event, *, brief: bool = False) -> str | None:
