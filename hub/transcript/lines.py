@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from hub.audio.g711 import Track
-from hub.events import AgentInterrupted, CallEnded, Durable, DurableEvent, Final, Gap, ToolCalled, ToolReturned
+from hub.events import AgentInterrupted, AgentTrouble, CallEnded, Durable, DurableEvent, Final, Gap, ToolCalled, ToolReturned
 from hub.transcript.wording import sentence
 
 _decoder = msgspec.json.Decoder(DurableEvent)
@@ -65,7 +65,7 @@ class Lines:
         match event:
             case Gap(start=start, end=end):
                 return start, end
-            case ToolCalled(time=time) | ToolReturned(time=time) | AgentInterrupted(time=time):
+            case ToolCalled(time=time) | ToolReturned(time=time) | AgentInterrupted(time=time) | AgentTrouble(time=time):
                 return time, time
             case CallEnded(duration=duration):
                 at = max(duration, self._furthest)
