@@ -110,6 +110,21 @@ async def test_a_leap_gives_up_no_model_that_was_asked_a_moment_ago() -> None:
         assert it.events(TranscriberLost) == []
 
 
+async def test_a_streams_clock_that_goes_back_to_zero_costs_no_audio_and_call_time_goes_on() -> None:
+    async with desk() as it:
+        it.frames(3000)
+        it.at_ms = 0
+        it.frames(2000)
+        assert [(gap.track, gap.start, gap.end) for gap in it.events(Gap)] == [("inbound", 3.0, 3.1)]
+        # The model heard 3 s before the leap, and after it all but the frames that were not believed at first.
+        it.emit(CallerSpeechStarted("q", 3500), CallerSpeechStopped("q", 3700), CallerText("q", "Hello?"))
+        (final,) = it.events(Final)
+        assert final.start == pytest.approx(3.6, abs=0.1)
+        it.stream.stop()
+        await asyncio.sleep(0)
+    assert it.end.duration == pytest.approx(5.1)
+
+
 async def test_one_frame_with_a_wrong_time_is_no_leap() -> None:
     async with desk() as it:
         it.frames(200)
