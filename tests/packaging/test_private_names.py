@@ -29,8 +29,6 @@ PRIVATE = {
         "_cancel_heartbeat", "_loop", "_max_msg_size", "_message_tail", "_parser", "_payload_parser", "_post_start", "_reader", "_req",
         "_request_count", "_websocket", "_writer",
     },
-    # hub/vendors/moonshine, held by tests/vendors/test_engine.py and test_moonshine.py.
-    "moonshine_voice": {"_MoonshineLib", "_handle", "_lib"},
     # typing and tuples made by collections.namedtuple: public, in spite of the underscore.
     "": {"_replace"},
 }  # fmt: skip

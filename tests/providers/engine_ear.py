@@ -37,7 +37,6 @@ class EngineHearing:
     def __exit__(self, *_: object) -> None:
         for ear in self._ears:
             ear.leave()
-        self._recognizer.close()
 
     def ear(self, pause_seconds: float | None) -> "EngineEar":
         """Return what recognizes one track of one connection. It decides about pauses itself."""

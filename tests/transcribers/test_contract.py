@@ -15,7 +15,8 @@ from hub.ops.counters import ProviderCounters
 from hub.transcribers.transcriber import Report, Transcriber
 from hub.transcribers.utterances import Recognized
 from hub.vendors.moonshine.descriptor import MOONSHINE
-from hub.vendors.moonshine.transcriber import LocalEngine, LocalTranscriber
+from hub.vendors.moonshine.engine import LocalEngine
+from hub.vendors.moonshine.transcriber import LocalTranscriber
 from hub.vendors.registered import REGISTERED
 from hub.vendors.speech_provider import Capabilities
 from tests.providers.script import FakeProvider, Script, Word, said

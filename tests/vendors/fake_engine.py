@@ -72,9 +72,12 @@ class CountingRecognizer:
         """What it was given."""
         self.texts: list[str] = []
         """What to answer next; when that is over, how many bytes are loud."""
+        self.finals = 0
+        """How many of the stretches were recognized with care."""
 
-    def recognize(self, mulaw: bytes) -> str:
+    def recognize(self, mulaw: bytes, *, final: bool) -> str:
         self.stretches.append(mulaw)
+        self.finals += final
         if self.texts:
             return self.texts.pop(0)
         loud = sum(byte in (LOUD, LOUD ^ 0x80) for byte in mulaw)

@@ -6,7 +6,7 @@ import math
 import os
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 
 import jiwer
@@ -19,8 +19,9 @@ from hub.errors import ConfigError, ProviderError
 from hub.transcribers.transcriber import Report, Transcriber
 from hub.transcribers.utterances import NotTranscribed, Recognized
 from hub.vendors.moonshine import transcriber as local
+from hub.vendors.moonshine.engine import NICENESS, LocalEngine, thread_count
 from hub.vendors.moonshine.recognizer import MoonshineRecognizer
-from hub.vendors.moonshine.transcriber import LocalEngine, LocalTranscriber
+from hub.vendors.moonshine.transcriber import LocalTranscriber
 from tests.providers.vendors import blocks
 from tests.transcribers.runs import until
 from tests.transcribers.sample import plain, said, tracks
@@ -44,10 +45,10 @@ def words(reports: list[Report], track: Track) -> str:
     return str(plain(" ".join(heard.text for heard in finals(reports, track))))
 
 
-async def at_once(host: LocalEngine, call: list[Block]) -> list[Report]:
-    """Push a whole call before anybody works on it; return what was reported."""
+async def at_once(host: LocalEngine, call: list[Block], bound_ms: int = local.WAITING_BOUND_MS) -> list[Report]:
+    """Push a whole call before anybody works on it; return what was reported. `bound_ms` is of what may wait."""
     reports: list[Report] = []
-    transcriber = LocalTranscriber(host)
+    transcriber = LocalTranscriber(host, waiting_bound_ms=bound_ms)
     for block in call:
         transcriber.push(block)
     transcriber.finish()
@@ -92,20 +93,6 @@ def host() -> Iterator[LocalEngine]:
     host.load()
     yield host
     host.close()
-
-
-@pytest.fixture
-def small() -> Callable[..., Awaitable[list[Report]]]:
-    """Transcribe a call at once, with a small bound on what may wait."""
-
-    async def run(call: list[Block], bound_ms: int) -> list[Report]:
-        host = LocalEngine(waiting_bound_ms=bound_ms)
-        try:
-            return await at_once(host, call)
-        finally:
-            host.close()
-
-    return run
 
 
 def test_it_is_a_transcriber() -> None:
@@ -175,9 +162,9 @@ async def test_interims_are_given_up_while_audio_waits(host: LocalEngine) -> Non
 
 
 async def test_beyond_the_bound_one_long_stretch_is_dropped_and_the_rest_keeps_its_time(
-    small: Callable[..., Awaitable[list[Report]]],
+    host: LocalEngine,
 ) -> None:
-    reports = await small(blocks(*tracks(21.3)), 17_400)
+    reports = await at_once(host, blocks(*tracks(21.3)), 17_400)
     for track in g711.TRACKS:
         missed = [report for report in reports if isinstance(report, NotTranscribed) and report.track == track]
         assert missed == [NotTranscribed(track, 0.0, 13.2, local.OVERLOAD_REASON)]
@@ -223,11 +210,11 @@ async def test_a_call_on_which_the_engine_fails_ends_and_the_others_go_on(host: 
         iter([ProviderError("local", "failed: out of memory", retryable=False), ZeroDivisionError("odd")]),
     )
 
-    def words_then(self: MoonshineRecognizer, mulaw: bytes) -> str:
+    def words_then(self: MoonshineRecognizer, mulaw: bytes, *, final: bool) -> str:
         failure = next(failures, None)
         if failure:
             raise failure
-        return real(self, mulaw)
+        return real(self, mulaw, final=final)
 
     monkeypatch.setattr(MoonshineRecognizer, "recognize", words_then)
     call = blocks(*tracks(5))
@@ -243,9 +230,9 @@ async def test_a_call_on_which_the_engine_fails_ends_and_the_others_go_on(host: 
 async def test_what_was_not_settled_when_the_engine_failed_is_there_for_another(host: LocalEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     real, answers = MoonshineRecognizer.recognize, iter([True])
 
-    def words_once(self: MoonshineRecognizer, mulaw: bytes) -> str:
+    def words_once(self: MoonshineRecognizer, mulaw: bytes, *, final: bool) -> str:
         if next(answers, False):
-            return real(self, mulaw)
+            return real(self, mulaw, final=final)
         raise ProviderError("local", "failed", retryable=False)
 
     call = blocks(*tracks(13))
@@ -300,7 +287,7 @@ async def test_a_closed_engine_ends_its_calls_and_takes_no_other() -> None:
 async def test_without_the_engine_one_sentence_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.CRITICAL, "hub.vendors.moonshine.transcriber")
+    caplog.set_level(logging.CRITICAL, "hub.vendors.moonshine.engine")
     monkeypatch.setitem(sys.modules, "moonshine_voice", None)
     bare = LocalEngine()
     with pytest.raises(ConfigError, match=r"^HUB_TRANSCRIBER local needs the engine: pip install 'transcript-hub\[local\]'"):
@@ -313,8 +300,10 @@ async def test_without_the_engine_one_sentence_says_what_to_install(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux keeps a priority per thread")
-def test_the_worker_lets_the_event_loop_go_first(host: LocalEngine) -> None:
-    worker = next(thread for thread in threading.enumerate() if thread.name == "local-engine")
-    assert worker.native_id
+def test_the_engines_threads_let_the_event_loop_go_first(host: LocalEngine) -> None:
+    workers = [thread for thread in threading.enumerate() if thread.name.startswith("local-engine")]
     ours = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-    assert os.getpriority(os.PRIO_PROCESS, worker.native_id) == max(local.NICENESS, ours)
+    assert len(workers) >= thread_count() > 1
+    for worker in workers:
+        assert worker.native_id
+        assert os.getpriority(os.PRIO_PROCESS, worker.native_id) == max(NICENESS, ours)

@@ -1,13 +1,13 @@
 """The speech model, for real: words come out of speech, and none out of noise."""
 
 import random
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
-from hub.errors import ProviderError
 from hub.vendors.moonshine.detector import SileroPool
-from hub.vendors.moonshine.recognizer import MoonshineRecognizer
+from hub.vendors.moonshine.recognizer import TOKENS_PER_SECOND, MoonshineRecognizer
 from hub.vendors.moonshine.track import TrackRecognizer
 from tests.transcribers.sample import plain, tracks
 
@@ -15,11 +15,10 @@ pytestmark = pytest.mark.timeout(90)  # it computes, with whatever else is compu
 
 
 @pytest.fixture(scope="module")
-def recognizer() -> Iterator[MoonshineRecognizer]:
+def recognizer() -> MoonshineRecognizer:
     recognizer = MoonshineRecognizer()
     recognizer.load()
-    yield recognizer
-    recognizer.close()
+    return recognizer
 
 
 def finals(recognizer: MoonshineRecognizer, mulaw: bytes) -> list[str]:
@@ -31,18 +30,18 @@ def finals(recognizer: MoonshineRecognizer, mulaw: bytes) -> list[str]:
 
 def test_a_sentence_becomes_its_words(recognizer: MoonshineRecognizer) -> None:
     speech = tracks(9)[0][int(4.5 * 8000) : int(9.1 * 8000)]
-    assert "ordered a coffee machine last week" in plain(recognizer.recognize(speech))
+    assert "ordered a coffee machine last week" in plain(recognizer.recognize(speech, final=True))
 
 
 def test_the_model_says_you_to_silence_which_a_track_therefore_drops(recognizer: MoonshineRecognizer) -> None:
-    assert recognizer.recognize(b"\xff" * 4000) == "You"
+    assert recognizer.recognize(b"\xff" * 4000, final=True) == "You"
 
 
 def test_one_recognition_leaves_no_trace_on_the_next(recognizer: MoonshineRecognizer) -> None:
     inbound, outbound = (track[: 8 * 8000] for track in tracks(9))
-    before = recognizer.recognize(inbound)
-    recognizer.recognize(outbound)
-    assert recognizer.recognize(inbound) == before
+    before = recognizer.recognize(inbound, final=True)
+    recognizer.recognize(outbound, final=True)
+    assert recognizer.recognize(inbound, final=True) == before
 
 
 def test_no_word_is_made_up_from_noise_tones_and_keys(recognizer: MoonshineRecognizer) -> None:
@@ -57,11 +56,13 @@ def test_a_word_of_a_quarter_second_is_recognized(recognizer: MoonshineRecognize
     assert finals(recognizer, b"\xff" * 8000 + word + b"\xff" * 8000) == ["yes"]
 
 
-def test_a_refusal_of_the_library_is_a_sentence(recognizer: MoonshineRecognizer) -> None:
-    handle, recognizer._model._handle = recognizer._model._handle, 9999
-    try:
-        with pytest.raises(ProviderError, match=r"^local failed: .*[Hh]andle") as failed:
-            recognizer.recognize(b"\xff" * 8000)
-    finally:
-        recognizer._model._handle = handle
-    assert not failed.value.retryable
+def test_threads_that_recognize_at_once_do_not_disturb_each_other(recognizer: MoonshineRecognizer) -> None:
+    stretches = [track[int(4.5 * 8000) : int(9.1 * 8000)] for track in tracks(10)] * 2
+    alone = [recognizer.recognize(stretch, final=True) for stretch in stretches]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(partial(recognizer.recognize, final=True), stretches)) == alone
+
+
+def test_a_text_is_no_longer_than_anybody_can_speak(recognizer: MoonshineRecognizer) -> None:
+    for final in (True, False):
+        assert len(recognizer.recognize(bytes([0x20, 0xA0]) * 4000, final=final).split()) <= 2 * TOKENS_PER_SECOND

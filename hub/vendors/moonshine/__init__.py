@@ -1,4 +1,4 @@
 """The speech engine that runs on this machine, without an account: Silero's voice detector and Moonshine's speech model.
 
-Knows how to turn each track of a call into utterances, and how one thread serves all calls. Does not know subscribers, sockets or Twilio.
+Knows how to turn each track of a call into utterances, and how a few threads serve all calls. Does not know subscribers, sockets or Twilio.
 """

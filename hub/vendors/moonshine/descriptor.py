@@ -8,7 +8,7 @@ from hub.transcribers.transcriber import Transcriber
 from hub.vendors.speech_provider import CallOptions, Capabilities, NoSettings, SpeechProvider
 
 if TYPE_CHECKING:
-    from hub.vendors.moonshine.transcriber import LocalEngine
+    from hub.vendors.moonshine.engine import LocalEngine
 
 
 class EngineFactory:
@@ -35,7 +35,7 @@ class EngineFactory:
             self._engine.close()
 
     def _shared(self) -> "LocalEngine":
-        from hub.vendors.moonshine.transcriber import LocalEngine
+        from hub.vendors.moonshine.engine import LocalEngine
 
         if self._engine is None:
             self._engine = LocalEngine()
@@ -44,7 +44,7 @@ class EngineFactory:
 
 async def probe(_: NoSettings) -> str:
     """Return a sentence if the engine is installed and runs on this machine. Raises: ConfigError."""
-    from hub.vendors.moonshine.transcriber import LocalEngine
+    from hub.vendors.moonshine.engine import LocalEngine
 
     await asyncio.to_thread(LocalEngine().check)
     return "the engine runs on this machine"

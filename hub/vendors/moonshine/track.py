@@ -9,8 +9,8 @@ Two rules shape this file.
 machine, have the same finals. So an interim may save the final its work only if it recognized the very same bytes, and the detector sees
 windows that are counted from where it began, whatever the size of the blocks.
 
-*Work is bounded.* One thread serves all calls, and the model's work grows faster than the audio: 0.2 s of CPU for two seconds of speech,
-1.0 s for eight, 6 s for thirty. So no utterance grows beyond `LONGEST_MS`. A speaker who does not pause is cut where they are quietest.
+*Work is bounded.* A few threads serve all calls, and the model's work grows faster than the audio: 0.08 s of CPU for two seconds of speech,
+0.4 s for eight, 2 s for thirty. So no utterance grows beyond `LONGEST_MS`. A speaker who does not pause is cut where they are quietest.
 """
 
 from dataclasses import dataclass
@@ -52,8 +52,7 @@ CUT_FROM_MS = 7500
 6.5 and 8.3 s, a monologue of 20 s had 0.25 word errors instead of 0.23."""
 
 LONGEST_MS = 9500
-"""When an utterance is this long it is cut. A compromise: to recognize so much costs 1.2 s of CPU on two idle cores, and every other call
-waits 0.6 s for it."""
+"""When an utterance is this long it is cut. A compromise: to recognize so much keeps one of the engine's threads for half a second."""
 
 QUIET_MS = 120
 """Over how much audio loudness is compared to find the quietest moment: the closure of a "t" or a "p" is shorter, a gap between two
@@ -106,6 +105,8 @@ class OpenUtterance:
     """Bytes in windows with voice."""
     recognized_to: int = 0
     """The end of the bytes that made `text`; 0 before the first time."""
+    thorough: bool = False
+    """Whether `text` is as good as the model can make it. Interims take less care."""
     text: str = ""
     reported: str = ""
     """The text of the last interim."""
@@ -178,7 +179,7 @@ class TrackRecognizer:
             return 0.0
         if self._detected_to - utterance.voice_end >= _POST_ROLL:
             # These may be the last words. If nothing follows, the final is the same bytes, and their text is there already.
-            return 2.0 if utterance.recognized_to != self._end(utterance) else 0.0
+            return 0.0 if utterance.recognized_to == self._end(utterance) and utterance.thorough else 2.0
         fresh = utterance.voice_end - (utterance.recognized_to or utterance.voice_start)
         return fresh / max(INTERIM_MS * BYTES_PER_MS, INTERIM_SHARE * (utterance.voice_end - utterance.voice_start))
 
@@ -187,7 +188,7 @@ class TrackRecognizer:
         utterance = self._utterance
         if utterance is None or not self._worth(utterance):
             return []
-        self._recognize(utterance, self._end(utterance))
+        self._recognize(utterance, self._end(utterance), thorough=self._detected_to - utterance.voice_end >= _POST_ROLL)
         if utterance.text == utterance.reported:
             return []
         utterance.reported = utterance.text
@@ -263,16 +264,16 @@ class TrackRecognizer:
         """Return up to where the utterance is to be recognized now."""
         return min(self._detected_to, utterance.voice_end + _POST_ROLL)
 
-    def _recognize(self, utterance: OpenUtterance, end: int) -> None:
-        if utterance.recognized_to != end:
-            text = self._recognizer.recognize(self._audio(utterance.start, end))
+    def _recognize(self, utterance: OpenUtterance, end: int, *, thorough: bool) -> None:
+        if utterance.recognized_to != end or thorough > utterance.thorough:
+            text = self._recognizer.recognize(self._audio(utterance.start, end), final=thorough)
             lone = g711.ms(utterance.voice_end - utterance.voice_start) < LONE_WORD_MS and text.strip(" .,!?").lower() == "you"
             utterance.text = "" if lone else text
-            utterance.recognized_to = end
+            utterance.recognized_to, utterance.thorough = end, thorough
 
     def _close(self, utterance: OpenUtterance, end: int) -> list[Recognized]:
         if self._worth(utterance):
-            self._recognize(utterance, end)
+            self._recognize(utterance, end, thorough=True)
         self._utterance = None
         self._quiet_from = end
         self._floor = min(end, utterance.voice_end + GUARD_MS * BYTES_PER_MS)
