@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import logging
+import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -43,6 +44,9 @@ log = logging.getLogger(__name__)
 
 GOODBYE_SECONDS = 3.0
 """How long open sockets may take to answer the hub's close when it stops."""
+
+BACKLOG = 1024
+"""How many connections may wait to be accepted: all subscribers come back at once when a hub is started again."""
 
 OpenTranscriber = Callable[[StartBody], Transcriber]
 
@@ -90,10 +94,12 @@ async def running(
     open_transcriber = open_transcriber or (transcribers.open if transcribers else None)
     assert open_transcriber is not None
     account = TwilioAccount(config, limits.twilio) if config.twilio_account else None
-    journal = Journal(Path(config.journal), time.time) if config.journal else None
     registry = Registry(keep_seconds=config.keep_minutes * 60, clock=time.monotonic, wall=time.time, soon=loop.call_soon)
     rounds = Rounds(loop.call_later, time.monotonic)
+    journal: Journal | None = None
+    listening = await _taken_port(config)
     try:
+        journal = Journal(Path(config.journal), time.time) if config.journal else None
         async with Webhooks() as webhooks, asyncio.TaskGroup() as group:
             take_over = TakeOver(registry, account, journal, time.monotonic) if account is not None and journal is not None else None
             call_context = CallContext(registry, time.monotonic, account, journal, deadlines)
@@ -107,7 +113,7 @@ async def running(
                 reachable=bool(config.public_url),
             )  # fmt: skip
             routing = answering(config, providers, calls, registry, agent_context)
-            state = State(config, registry, calls, rounds, RestingSockets(loop), counters, routing, account, limits)
+            state = State(config, registry, calls, rounds, RestingSockets(loop), counters, routing, account, journal, limits)
             runner = Runner(application(state), limits, goodbye_seconds=GOODBYE_SECONDS)
             await runner.setup()
             chores = [
@@ -121,21 +127,25 @@ async def running(
                 if take_over is not None:
                     take_over.begin()
                     chores.append(group.create_task(take_over.run()))
-                port = await _listen(runner, config, certificate)
+                for each in listening:
+                    tls = certificate.context if certificate is not None else None
+                    await web.SockSite(runner, each, backlog=BACKLOG, ssl_context=tls).start()
                 if account is not None:
                     account.listening.set()
-                yield state, port
+                yield state, listening[0].getsockname()[1]
                 await drain(state, config.drain_seconds)
             finally:
                 for chore in chores:
                     chore.cancel()
-                for socket in list(state.sockets):
-                    socket.interrupt(STOPPING, "the hub is stopping: come back with your position")
+                for open_socket in list(state.sockets):
+                    open_socket.interrupt(STOPPING, "the hub is stopping: come back with your position")
                 await runner.cleanup()
     except BaseExceptionGroup as errors:
         # Calls end by themselves and raise nothing, so what comes out of the group is what the caller's own body, or the start, raised.
         raise errors.exceptions[0] from None
     finally:
+        for each in listening:
+            each.close()
         if account is not None:
             await account.close()
         if journal is not None:
@@ -162,14 +172,17 @@ def application(state: State) -> web.Application:
     return app
 
 
-async def _listen(runner: web.AppRunner, config: Config, certificate: Certificate | None) -> int:
-    tls = certificate.context if certificate is not None else None
-    site = web.TCPSite(runner, config.host, config.port, backlog=1024, ssl_context=tls)
+async def _taken_port(config: Config) -> list[socket.socket]:
+    """Take the port before anything else of the hub is touched. Who connects waits until the doors are open. Raises: ConfigError."""
+    taken: list[socket.socket] = []
     try:
-        await site.start()
+        found = await asyncio.get_running_loop().getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, _, _, _, address in dict.fromkeys(found):
+            taken.append(socket.create_server(address, family=family, backlog=BACKLOG))
     except OSError as error:
+        for each in taken:
+            each.close()
         if error.errno == errno.EADDRINUSE:
             raise ConfigError("HUB_PORT", f"{config.port} is taken by another program: stop that one or choose another port") from error
         raise ConfigError("HUB_HOST", f"{config.host} port {config.port} cannot be listened on: {error.strerror or error}") from error
-    port: int = runner.addresses[0][1]
-    return port
+    return taken

@@ -1,6 +1,6 @@
 """`GET /healthz` and `GET /readyz`: for whoever runs the hub, such as a container platform or a load balancer.
 
-Knows whether the process answers and whether it takes new calls. Does not know why.
+Knows whether the process answers, whether it takes new calls, and what else an operator should look at.
 """
 
 from aiohttp import web
@@ -18,7 +18,9 @@ async def healthz(_: web.Request) -> web.Response:
 
 @routes.get("/readyz")
 async def readyz(request: web.Request) -> web.Response:
-    """Answer 200 while the hub takes new calls, 503 once it is stopping."""
-    if request.app[STATE].calls.draining:
+    """Answer 200 while the hub takes new calls, 503 once it is stopping. A journal that cannot be written is told, and refuses no call."""
+    state = request.app[STATE]
+    if state.calls.draining:
         return web.Response(status=503, text="stopping\n")
-    return web.Response(text="ready\n")
+    trouble = state.journal.trouble if state.journal is not None else ""
+    return web.Response(text=f"ready\nthe journal cannot be written: {trouble}\n" if trouble else "ready\n")

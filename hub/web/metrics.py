@@ -76,6 +76,8 @@ class HubCollector(Collector):
         yield GaugeMetricFamily("hub_history_bytes", "Bytes of events kept for subscribers that come later", value=registry.kept_bytes)
         yield GaugeMetricFamily("hub_draining", "1 while the hub is stopping", value=calls.draining)
         yield CounterMetricFamily("hub_calls", "Calls started", value=counters.calls)
+        unwritten = self._state.journal.unwritten if self._state.journal is not None else 0
+        yield GaugeMetricFamily("hub_journal_unwritten", "Live calls whose newest state is not in the journal yet", value=unwritten)
         ended = CounterMetricFamily("hub_calls_ended", "Calls ended", labels=["reason", "record"])
         for (reason, record), count in counters.ended.items():
             ended.add_metric([reason, record], count)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from hub.calls.calls import Calls
+from hub.calls.journal import Journal
 from hub.calls.routing import Routing
 from hub.config import Config
 from hub.ops.counters import Counters
@@ -31,6 +32,8 @@ class State:
     routing: Routing
     account: TwilioAccount | None
     """The Twilio account whose calls the hub serves; None where there is none."""
+    journal: Journal | None = None
+    """None where live calls are not remembered over a restart."""
     limits: Limits = field(default_factory=Limits)
     addresses: Counter[str] = field(default_factory=Counter)
     """Open sockets at /client, by the peer's address. An address without any is not in it."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,11 @@ from hub import events
 from hub.calls.journal import Entry, Journal
 from hub.twilio.rest import Over
 from tests.calls.call_desk import CALL, FakePeer, call_desk, gaps, kinds, published, start, turns
+from tests.calls.journal_process import left
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Journal:
+def journal(tmp_path: Path) -> Iterator[Journal]:
     """As an earlier process left it: two minutes into a call, inbound words published up to 58 s, outbound ones up to 60 s."""
     before = Journal(tmp_path / "calls", time.time)
     before.keep(
@@ -23,7 +25,9 @@ def journal(tmp_path: Path) -> Journal:
         )
     )  # fmt: skip
     before.close()
-    return Journal(tmp_path / "calls", time.time)
+    taken_up = Journal(tmp_path / "calls", time.time)
+    yield taken_up
+    taken_up.close()
 
 
 async def test_a_call_is_known_before_its_stream_is_there(journal: Journal) -> None:
@@ -64,7 +68,8 @@ async def test_a_call_that_ended_meanwhile_ends_with_its_gap(journal: Journal, t
         assert isinstance(ended, events.CallEnded)
         assert (ended.reason, ended.duration, ended.completeness.words_missing) == ("stream-lost", 70.0, True)
         assert gaps(desk.record()) == [("inbound", 58.0, 70.0, "no stream"), ("outbound", 60.0, 70.0, "no stream")]
-    assert Journal(tmp_path / "calls", time.time).left == []
+    journal.close()
+    assert left(tmp_path / "calls") == []
 
 
 async def test_a_hub_that_stops_does_not_wait_for_twilio_and_leaves_the_call_to_the_next_process(journal: Journal, tmp_path: Path) -> None:
@@ -78,4 +83,5 @@ async def test_a_hub_that_stops_does_not_wait_for_twilio_and_leaves_the_call_to_
         with pytest.raises(asyncio.CancelledError):
             await taking
         assert kinds(desk.record()) == ["call-started"]
-    assert [entry.call_sid for entry in Journal(tmp_path / "calls", time.time).left] == [CALL]
+    journal.close()
+    assert [entry.call_sid for entry in left(tmp_path / "calls")] == [CALL]

@@ -13,6 +13,7 @@ from hub.errors import ProviderError
 from hub.transcribers.transcriber import OnReport
 from hub.twilio.rest import CallFacts
 from tests.calls.call_desk import CALL, FakePeer, call_desk, gaps, kinds, published, start, turns
+from tests.calls.journal_process import left
 
 
 async def test_a_call_begins_with_its_first_stream_and_ends_with_its_last() -> None:
@@ -235,9 +236,9 @@ async def test_keys_are_published_in_their_place() -> None:
 # What the next hub process is told.
 
 
-def newest(path: Path) -> Entry:
-    """The newest line of a journal that is being written."""
-    return msgspec.json.decode(path.read_bytes().splitlines()[-1], type=Entry)
+def newest(journal: Journal) -> Entry:
+    """The newest entry of the one live call, as it is on its way to the file."""
+    return msgspec.json.decode(journal._live[CALL], type=Entry)
 
 
 async def test_the_journal_knows_how_far_the_words_were_published_before_a_subscriber_has_them(tmp_path: Path) -> None:
@@ -247,12 +248,13 @@ async def test_the_journal_knows_how_far_the_words_were_published_before_a_subsc
         await turns()
         desk.talk(stream, 0, 2000)
         noted: list[float] = []
-        desk.record().topic.log.watch(lambda: noted.append(newest(tmp_path / "calls").settled_ms["inbound"]))
+        desk.record().topic.log.watch(lambda: noted.append(newest(journal).settled_ms["inbound"]))
         desk.transcribers[0].final("hello", end=1.5)
         assert noted == [1500.0]
         stream.stop()
         await desk.idle()
-    assert Journal(tmp_path / "calls", time.time).left == [], "a call that is over is forgotten"
+    journal.close()
+    assert left(tmp_path / "calls") == [], "a call that is over is forgotten"
 
 
 async def test_a_call_that_gave_way_leaves_the_journal_to_the_other_one(tmp_path: Path) -> None:
@@ -269,7 +271,8 @@ async def test_a_call_that_gave_way_leaves_the_journal_to_the_other_one(tmp_path
         old.final("late words", end=0.5)
         old.may_end.set()
         await turns()
-        entry = newest(tmp_path / "calls")
+        entry = newest(journal)
         assert (entry.stream_sid, entry.settled_ms["inbound"]) == ("MZ2", 0.0)
         second.stop()
         await desk.idle()
+    journal.close()
