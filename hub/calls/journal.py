@@ -35,7 +35,7 @@ OLDEST_SECONDS = 24 * 3600.0
 NOTE_MS = 5000
 """How often a call is noted while nobody speaks. That bounds how much silence a restart counts as lost."""
 
-REST_SECONDS = 0.02
+REST_SECONDS = 0.01
 """How long the thread rests after each write, at least: what changes meanwhile is written together. It also rests for as long as the write
 took, so it never takes more than half of a core."""
 
