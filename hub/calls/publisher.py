@@ -49,7 +49,7 @@ class Publisher:
     """One call's events. A Call has its own, since it keeps its own utterances when another Call goes on with the record."""
 
     def __init__(self, record: Record, registry: Registry, on_settled: OnSettled | None = None) -> None:
-        """`on_settled` is called before the final is published, so that the journal has it at once: a restart must not report it as lost."""
+        """`on_settled` is called before the final is published, so that it is noted at once, and a restart does not report it as lost."""
         self.record = record
         self._registry = registry
         self._on_settled = on_settled
