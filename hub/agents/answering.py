@@ -45,8 +45,8 @@ class Answering:
         """Whether a response is to be asked for as soon as that is possible."""
         self._owed = False
         """Whether the model will not answer the caller's turn by itself: it must be asked to, once its interrupted response has ended."""
-        self.given_up = False
-        """Whether the agent was given up."""
+        self.silent = False
+        """Whether the agent was given up because it owed the caller an answer."""
         self._speech = speech
         self._waiting = waiting
         self._responses = Responses()
@@ -71,8 +71,11 @@ class Answering:
     def give_up(self, problem: str) -> None:
         """End the agent's part."""
         self.step(TurnTrigger.GIVEN_UP)
-        self.given_up = True
         self.commands.append(GiveUp(problem))
+
+    def _give_up_silent(self, problem: str) -> None:
+        self.silent = True
+        self.give_up(problem)
 
     def _ask(self, request: ModelRequest) -> None:
         self.commands.append(ToModel(request))
@@ -183,7 +186,7 @@ class Answering:
     def _no_answer(self, ended: ResponseEnded, problem: str, now_ms: float, *, written: bool) -> None:
         """Have a response that was no answer asked for once more, or give up. `written`: it has a text, and no sound."""
         if not self._responses.failed(retryable=ended.retryable):
-            self.give_up(problem)
+            self._give_up_silent(problem)
         elif self.state is not TurnState.LISTENING or self._tools.running_of(ended.response_id):
             self.commands.append(Trouble(problem))  # a response follows anyway
         else:
@@ -204,15 +207,15 @@ class Answering:
         half_ms = patience.answer_ms / 2
         if self.state is TurnState.OPENING:
             if waiting.silent_ms(now_ms) >= patience.open_ms:
-                self.give_up(f"did not begin the session within {patience.open_ms / 1000:g} s")
+                self._give_up_silent(f"did not begin the session within {patience.open_ms / 1000:g} s")
         elif self.state in RESPONSE_STATES:
             if waiting.silent_ms(now_ms) >= patience.busy_ms:
-                self.give_up(f"was at work for {patience.busy_ms / 1000:g} s and said nothing")
+                self._give_up_silent(f"was at work for {patience.busy_ms / 1000:g} s and said nothing")
             elif waiting.mute_ms(now_ms) >= half_ms:
                 self._response_hung(now_ms)
         elif (self.state is TurnState.RESPONSE_DUE or self.wanted) and now_ms - self._due_ms >= half_ms:
             if self._responses.asked_again:
-                self.give_up(f"did not answer within {patience.answer_ms / 1000:g} s")
+                self._give_up_silent(f"did not answer within {patience.answer_ms / 1000:g} s")
             else:
                 self._ask_again("did not begin to answer", now_ms)
 
@@ -237,7 +240,7 @@ class Answering:
         if not refusal:
             self.commands.append(UseTool(call))
         elif self._tools.defiant:
-            self.give_up("goes on using tools and does not answer the caller")
+            self._give_up_silent("goes on using tools and does not answer the caller")
         else:
             if self._refused_in != call.response_id:
                 self._refused_in = call.response_id

@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Iterable
 from typing import assert_never
 
+import msgspec
+
 from hub.agents.agent_speech import AgentSpeech
 from hub.agents.answering import Answering
 from hub.agents.commands import (
@@ -67,11 +69,21 @@ _OPENING, _LOST, _OVER = TurnState.OPENING, TurnState.LOST, TurnState.OVER
 _PATIENCE = Patience()
 
 
+class Before(msgspec.Struct, frozen=True):
+    """What happened in the call before this conversation."""
+
+    told: str = ""
+    """What the model is told of it. Empty: nothing."""
+    goes_on: bool = False
+    """Whether the agent goes on with what it was saying, instead of greeting the caller."""
+
+
 class Conversation:
     """One conversation, from the opening of the session to `CallOver`. Times are ms of call time."""
 
-    def __init__(self, greeting: str = "", now_ms: float = 0.0, patience: Patience = _PATIENCE) -> None:
-        """`greeting` is what the agent says first. Empty: it waits for the caller."""
+    def __init__(self, greeting: str = "", now_ms: float = 0.0, patience: Patience = _PATIENCE, before: "Before | None" = None) -> None:
+        """`greeting` is what the agent says first. Empty: it waits for the caller, or goes on with what was said `before`."""
+        self._before = before or Before()
         self._greeting = greeting
         self.now_ms = now_ms
         """The end of the newest frame of the caller."""
@@ -247,7 +259,11 @@ class Conversation:
             return
         self._answering.step(TurnTrigger.SESSION_READY)
         self._waiting.sounded(self.now_ms)
-        if self._greeting:
+        if self._before.told:
+            self._ask(AddCallerText(self._before.told))
+        if self._before.goes_on:
+            self._answering.ask_for_response(self.now_ms)
+        elif self._greeting:
             self._answering.ask_for_response(self.now_ms, f"Greet the caller. Say exactly this, and nothing else: {self._greeting}")
         for frame in self._early:
             self._clock.sent(frame.at_ms, len(frame.mulaw))
@@ -309,7 +325,7 @@ class Conversation:
     def _finish(self) -> None:
         """Publish what is left, in order, with what was heard of it."""
         self._commands += self._speech.close(self.now_ms)
-        self.complete = self._speech.whole and not self._answering.given_up
+        self.complete = self._speech.whole and not self._answering.silent
         for report in self._turns.close(self.now_ms):
             self.complete = self.complete and not isinstance(report, NotTranscribed)
             self._commands.append(Publish(report))

@@ -29,6 +29,11 @@ class AgentLimits:
     """How long an agent that hangs up or transfers may take to say goodbye."""
     pass_on_seconds: float = 30.0
     """How long a call that goes on without the agent is waited for: its TwiML has an apology to say first."""
+    come_back_seconds: float = 3.0
+    """How long any other call whose stream is over is waited for: if the call goes on, Twilio begins another stream in a second or two."""
+    stale_seconds: float = 3.0
+    """A stream without a frame for so long may be replaced by another one of its call: Twilio has one such stream per call, so the first is
+    dead, though its socket may stay open for minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,17 +34,19 @@ from hub.agents.commands import (
     Trouble,
     UseTool,
 )
-from hub.agents.conversation import Conversation
+from hub.agents.conversation import Before, Conversation
 from hub.agents.patience import Patience
 from hub.agents.tools import Toolbox
 from hub.agents.voice_model import ModelEvent, ToolCall, VoiceModel
 from hub.audio.dejitter import Dejitter
 from hub.audio.g711 import BYTES_PER_MS, TRACKS, Track
 from hub.audio.timeline import Block, StereoTimeline
+from hub.calls.afterwards import END_SENTENCES, Afterwards
 from hub.calls.agent_context import AgentContext, AgentLimits
 from hub.calls.agent_stream import AgentStream
 from hub.calls.call import EndReason, Peer
 from hub.calls.condition import Condition
+from hub.calls.earlier import Earlier
 from hub.calls.publisher import GAP_MS, Publisher, brought, fared
 from hub.calls.tool_use import ToolUse
 from hub.ops.logs import CallLog
@@ -54,9 +56,6 @@ from hub.transcribers.utterances import NotTranscribed
 from hub.twilio.media import StartBody
 
 log = logging.getLogger(__name__)
-
-END_SENTENCES: dict[str, str] = {"agent-limit": "the agent's time is up", "agent-lost": "the agent was lost"}
-"""How the socket is closed of a call that goes on without the agent."""
 
 
 class AnsweredCall:
@@ -86,7 +85,9 @@ class AnsweredCall:
         self._base_ms = round(self._timeline.end_ms)
         """Call time at the stream's own zero."""
         patience = Patience(answer_ms=limits.answer_seconds * 1000)
-        self._conversation = Conversation(agent.greeting, float(self._base_ms), patience)
+        earlier = Earlier(record, agent.name)
+        greeting = "" if earlier.goes_on else agent.greeting
+        self._conversation = Conversation(greeting, float(self._base_ms), patience, Before(earlier.told, goes_on=earlier.goes_on))
         toolbox = Toolbox(agent, record, context.webhooks, context.account)
         self._tools = ToolUse(toolbox, self._publisher, self._conversation, context, limits.leave_seconds)
         self._stream: AgentStream | None = None
@@ -98,8 +99,7 @@ class AnsweredCall:
         """Set when the agent's part is over, for `_reason`."""
         self._reason: EndReason = "completed"
         """Why the call ended. Only meaningful once it is over."""
-        self._released = asyncio.Event()
-        """Set when nobody else is waited for any more."""
+        self._afterwards = Afterwards(agent, limits, reachable=context.reachable)
         self._complete: bool | None = None
         """Whether no words are missing. None until the last words are published."""
         self._tool_tasks: asyncio.TaskGroup | None = None
@@ -115,8 +115,9 @@ class AnsweredCall:
 
     @property
     def holds(self) -> bool:
-        """Whether the agent is to stay: no other Call may take the callSid over until it leaves, or has left."""
-        return not self._over.is_set() and self._tools.leaving is None
+        """Whether the agent is to stay: no other Call may take the callSid over until it leaves, has left, or is not heard any more."""
+        stale = self._clock() - self._heard_at >= self._limits.stale_seconds
+        return not self._over.is_set() and self._tools.leaving is None and not stale
 
     @property
     def answered(self) -> bool:
@@ -150,13 +151,14 @@ class AnsweredCall:
         self._end("completed", "the call goes on in another stream")
         self._publish_rest()
         self.superseded = True
+        self.record.words_missing = self.record.words_missing or not self._complete
         self.record.give_way(self._timeline.end_ms, self._heard_at)
-        self._released.set()
+        self._afterwards.release()
 
     def stop(self) -> None:
         """End the call because the hub stops. What the TwiML has after the agent tells the caller."""
         self._end("hub-stopping", "the hub is stopping")
-        self._released.set()
+        self._afterwards.release()
 
     async def run(self) -> None:
         """See Call. However it comes about that this is over, the model's session is closed then."""
@@ -166,8 +168,7 @@ class AnsweredCall:
                 await self._until_over()
                 conversation.cancel()
             self._publish_rest()
-            if self._passes_on:
-                await self._until_released()
+            await self._afterwards.wait(self._reason)
         except asyncio.CancelledError:
             self._reason = "hub-stopping"
             raise
@@ -351,20 +352,6 @@ class AnsweredCall:
                     self._fail("agent-limit", problem)
                 elif self._clock() - self._heard_at >= limits.quiet_seconds:
                     self._end("stream-lost", f"no frame for {limits.quiet_seconds:.0f} s")
-
-    @property
-    def _passes_on(self) -> bool:
-        """Whether the call goes on with somebody else, in a further stream: its TwiML starts one, if the TwiML is ours."""
-        goes_on = self._reason == "transferred" or (self._reason in END_SENTENCES and bool(self._agent.dial))
-        return self._context.reachable and goes_on
-
-    async def _until_released(self) -> None:
-        """Wait for that stream, so that its words come before `call-ended`."""
-        try:
-            async with asyncio.timeout(self._limits.pass_on_seconds):
-                await self._released.wait()
-        except TimeoutError:
-            pass  # nobody was reached, or the caller did not wait
 
     def _fail(self, reason: EndReason, problem: str) -> None:
         """End the agent's part with a reason that subscribers read. The caller hears what the TwiML has after the agent."""

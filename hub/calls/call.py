@@ -83,7 +83,10 @@ class Call(Protocol):
         """Take in a stream and publish `call-started`. Only while `accepts`, or as the first stream. Never waits."""
 
     def give_way(self) -> None:
-        """Let another Call go on with this callSid from here on. Only while not `holds`; the other one will publish `call-ended`."""
+        """Let another Call go on with this callSid from here on, which will publish `call-ended`. Streams that are live are closed.
+
+        Only while not `holds`, except that people's calls give way to an agent at any time.
+        """
 
     def stop(self) -> None:
         """End the call because the hub stops: streams are closed, the transcript is finished. `run()` returns soon after."""

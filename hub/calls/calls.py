@@ -93,16 +93,20 @@ class Calls:
         return self._joined(call, start, peer)
 
     def answer(self, start: StartBody, peer: Peer, open_answered: OpenCall) -> Stream:
-        """Begin a call that an agent answers. Never waits. Raises: Draining, Taken, and what `open_answered` raises."""
-        call = self._open(start, self._calls.get(start.call_sid), open_answered)
+        """Begin a call that an agent answers. Never waits. Raises: Draining, Taken, and what `open_answered` raises.
+
+        A call that people lead gives way: Twilio connects a caller with one party at a time, so they are with the agent now. The streams
+        that were started with `<Start>` go on in Twilio all the same, and would be a second record of the same words.
+        """
+        call = self._open(start, self._calls.get(start.call_sid), open_answered, by_agent=True)
         return self._joined(call, start, peer)
 
-    def _open(self, start: StartBody, previous: Call | None, open_call: OpenCall) -> Call:
+    def _open(self, start: StartBody, previous: Call | None, open_call: OpenCall, *, by_agent: bool = False) -> Call:
         """Begin a Call, in place of one that gives way. Raises: Draining, Taken, and what `open_call` raises."""
         if self.draining:
             raise Draining("the hub is stopping")
         if previous is not None:
-            if previous.holds:
+            if previous.holds and (previous.answered or not by_agent):
                 raise Taken("this call is served already")
             previous.give_way()
         call = open_call(self._registry.open(start.call_sid), start)

@@ -156,7 +156,9 @@ class Publisher:
                 call_sid=self.record.call_sid,
                 reason=reason,
                 duration=round(end_ms / 1000, 3),
-                completeness=findings.completeness(ended=True, measured=Measured(lost_percent, unheard, not complete)),
+                completeness=findings.completeness(
+                    ended=True, measured=Measured(lost_percent, unheard, not complete or self.record.words_missing)
+                ),
                 audio=audio,
             )
         )

@@ -231,6 +231,11 @@ class TranscribedCall:
 
     def give_way(self) -> None:
         """See Call. What the journal knows of the call is the other Call's from here."""
+        for stream in list(self._streams):
+            stream.peer.close("an agent goes on with this call")
+            self.left(stream, "completed")
+        self._reason = "completed"
+        self._changed.set()
         self.superseded = True
         self._bookmark = Bookmark(None, 0.0)
         self.record.give_way(self.timeline.end_ms, self._left_at if self._left_at is not None else self.clock())
@@ -384,6 +389,8 @@ class TranscribedCall:
         for broken in self._recovery.missing:
             self._publish_missing(broken, self.timeline.end_ms)
         self._complete = not self.publisher.close_open() and complete
+        if self.superseded and not self._complete:
+            self.record.words_missing = True
 
     def _report(self, report: Report) -> None:
         """Take one report of the transcriber, or of this call itself. Never waits, never raises."""

@@ -30,7 +30,7 @@ class LeftOff:
 class Record:
     """One call, live or kept for a while after its end."""
 
-    __slots__ = ("call_sid", "ended_at", "left_off", "live_audio", "outline", "topic", "utterances")
+    __slots__ = ("call_sid", "ended_at", "left_off", "live_audio", "outline", "topic", "utterances", "words_missing")
 
     def __init__(self, topic: Topic, live_audio: LiveAudio) -> None:
         self.call_sid = topic.call_sid
@@ -40,6 +40,8 @@ class Record:
         """What the events in the topic's log say of the call."""
         self.utterances = Utterances(topic.call_sid)
         """The utterances that are open, and the numbering. A Call that gives way keeps this one, and its successor gets the next."""
+        self.words_missing = False
+        """Whether words may be missing in a part of the call that gave way to another one."""
         self.ended_at = 0.0
         """Registry clock time of the end. Only meaningful while the call is not live."""
         self.left_off: LeftOff | None = None

@@ -160,5 +160,7 @@ async def lines(
     settings = {"openai_greeting": "Hello there friend.", "openai_key": "k"} | settings
     async with FakeOpenAI(model, key="k", **(fake or {})) as server:
         async with real_house(openai_url=server.url, **settings) as home:
-            yield Lines(home, server, twilio)
+            line = Lines(home, server, twilio)
+            line.limit(come_back_seconds=0.0)  # nobody comes back, unless a test says so
+            yield line
         assert server.open_sessions == 0

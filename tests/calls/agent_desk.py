@@ -28,7 +28,7 @@ AGENT = Agent(
     tools=(Tool("book", "Books.", {"type": "object", "properties": {"day": {"type": "string"}}}, "http://127.0.0.1:9/hook", "s" * 16),),
 )  # fmt: skip
 
-LIMITS = AgentLimits(calls=5, call_seconds=1800.0)
+LIMITS = AgentLimits(calls=5, call_seconds=1800.0, come_back_seconds=0.0)
 
 Published = CallEnded | Dtmf | Final | Gap | Any
 
@@ -87,9 +87,10 @@ class Desk:
     peer: KeepingPeer = field(default_factory=KeepingPeer)
     model: ScriptedModel = field(default_factory=ScriptedModel)
     account: ScriptedAccount = field(default_factory=ScriptedAccount)
+    registry: Registry = None  # type: ignore[assignment]  # of an earlier part of the call; its own without one
 
     def __post_init__(self) -> None:
-        self.registry = Registry(keep_seconds=60, clock=self.clock, wall=lambda: 0.0, soon=lambda _: None)
+        self.registry = self.registry or Registry(keep_seconds=60, clock=self.clock, wall=lambda: 0.0, soon=lambda _: None)
         self.at_ms = 0
         self.clock_reads = 0
         self.running: asyncio.Task[None]
@@ -138,10 +139,17 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk(agent: Agent = AGENT, limits: AgentLimits = LIMITS, *, ready: bool = True, reachable: bool = False) -> AsyncIterator[Desk]:
+async def desk(
+    agent: Agent = AGENT,
+    limits: AgentLimits = LIMITS,
+    *,
+    ready: bool = True,
+    reachable: bool = False,
+    registry: Registry | None = None,
+) -> AsyncIterator[Desk]:
     """Run an agent's call until it has ended; one that the test left alive is stopped."""
     async with Webhooks() as webhooks, asyncio.TaskGroup() as group:
-        desk = Desk()
+        desk = Desk(registry=registry)  # type: ignore[arg-type]
         desk.begin(webhooks, agent, limits, reachable=reachable)
         desk.running = group.create_task(desk.call.run())
         await desk.model.opened.wait()

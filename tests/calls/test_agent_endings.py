@@ -8,7 +8,7 @@ import pytest
 
 from clients.pretend_twilio.agent_phone import Phone
 from clients.pretend_twilio.media_socket import NotAnswered
-from tests.agents.lines import Follower, lines, read, words
+from tests.agents.lines import lines, read, words
 from tests.providers.openai_script import Call, Model, Reply
 from tests.providers.script import Script
 
@@ -172,25 +172,3 @@ async def test_a_call_that_an_agent_answers_is_not_transcribed_a_second_time() -
                 other.stream.call_sid = phone.stream.call_sid
             await phone.hang_up()
         await line.gone()
-
-
-async def test_the_same_call_may_come_back_to_the_agent() -> None:
-    async with lines(Model(replies=[Reply("Hello.")])) as line:
-        async with line.call() as (phone, _):
-            await line.listen(phone, lambda: phone.playout.now_ms > 800)
-            await phone.hang_up()
-        await line.gone()
-        again = Phone(line.url)
-        again.stream.call_sid = phone.stream.call_sid
-        async with again:
-            while not line.home.state.calls.live:
-                await asyncio.sleep(0.002)
-            follower = Follower(line.home, phone.stream.call_sid)
-            await follower.begin()
-            await line.listen(again, lambda: again.playout.now_ms > 800)
-            await again.hang_up()
-            events = await follower.all()
-        await line.gone()
-    assert read(events) == ["agent: Hello.", "ended: completed", "agent: Hello.", "ended: completed"]
-    first, second = (event for event in events if event["type"] == "final")
-    assert second["start"] > first["end"]

@@ -124,9 +124,9 @@ async def test_a_stream_that_goes_quiet_is_lost() -> None:
         it.frame()
         it.now += LIMITS.quiet_seconds - 1
         await it.looked()
-        assert it.call.holds
+        assert it.call.answered
         it.now += 1
-        while it.call.holds:
+        while it.call.answered:
             await asyncio.sleep(0.002)
     assert (it.end.reason, it.peer.closed) == ("stream-lost", ["no frame for 60 s"])
 

@@ -74,15 +74,16 @@ async def test_a_draining_hub_takes_no_new_call_but_further_streams_of_those_it_
         assert desk.calls.live == 0
 
 
-async def test_a_call_that_people_hold_is_not_given_to_an_agent_nor_the_other_way_round() -> None:
-    def never(_: Record, __: StartBody) -> None:
-        raise AssertionError
-
+async def test_a_call_that_people_lead_gives_way_to_an_agent_without_an_end_of_its_own() -> None:
     async with call_desk() as desk:
-        desk.calls.join(start("MZ1"), FakePeer())
-        with pytest.raises(Taken):
-            desk.calls.answer(start("MZ2"), FakePeer(), never)  # type: ignore[arg-type]
+        peer = FakePeer()
+        desk.calls.join(start("MZ1"), peer)
+        desk.calls.answer(start("MZ2"), FakePeer(), desk.calls._open_transcribed)
+        assert peer.closed == ["an agent goes on with this call"]
         assert desk.calls.live_streams == 1
+        record = desk.registry.find(CALL)
+        assert record is not None
+        assert record.live
 
 
 async def test_a_call_that_is_refused_when_it_is_opened_leaves_nothing_behind() -> None:

@@ -354,6 +354,8 @@ class _Session:
                 self.wrong("item_already_exists", "There is an output for this call.", event_id)
                 return
             self.talk.outputs[item["call_id"]] = item["output"]
+        elif item["type"] == "message":
+            self.talk.told += [part["text"] for part in item["content"]]
         self.say("conversation.item.added", previous_item_id=None, item=item | {"id": self.name("item"), "object": "realtime.item"})
 
     def truncate(self, event: dict[str, Any], event_id: str | None) -> None:

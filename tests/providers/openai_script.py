@@ -82,6 +82,7 @@ class Talk:
     items: dict[str, Utterance] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)  # by call_id
     instructions: list[str] = field(default_factory=list)  # of each response asked for
+    told: list[str] = field(default_factory=list)  # texts put into the conversation
     errors: list[str] = field(default_factory=list)  # codes sent
     responses: int = 0
     cancelled: int = 0

@@ -179,9 +179,9 @@ async def test_everything_that_a_hub_sends_is_as_the_document_says() -> None:
 
 
 async def told_of_an_agent() -> set[str]:
-    """Return the types that only a call with an agent has: the agent calls a tool and is interrupted."""
+    """Return the types that only a call with an agent has: the model fails once, the agent calls a tool and is interrupted."""
     tale = "one two three four five six seven eight nine ten eleven twelve"
-    async with lines(Model(replies=[Reply(tale, [Call("fly")])])) as line:
+    async with lines(Model(replies=[Reply(fails="server_error"), Reply(tale, [Call("fly")])])) as line:
         async with line.call() as (phone, follower):
             await line.listen(phone, lambda: phone.playout.now_ms >= 1500 and phone.playout.came_ms)
             await line.say(phone, words("wait a moment please"))
