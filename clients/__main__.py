@@ -9,6 +9,7 @@ import sys
 
 from clients.follow import Refused
 from hub import command_line
+from hub.foreign_text import line
 
 COMMANDS = {
     "call": "play an audio file into a hub as a phone call, or talk to an agent",
@@ -49,7 +50,7 @@ def _main(arguments: list[str] | None) -> int:
     try:
         code: int = options.run(options)
     except Refused as refusal:
-        print(f"transcript-client: {refusal}", file=sys.stderr)
+        print(f"transcript-client: {line(str(refusal))}", file=sys.stderr)
         return 1
     return code
 

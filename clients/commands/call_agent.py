@@ -19,6 +19,7 @@ from clients.devices.portaudio import NoDevice, device
 from clients.pretend_twilio.agent_phone import Phone, play_to_agent, speak_to_agent
 from clients.pretend_twilio.media_socket import NotAnswered
 from clients.pretend_twilio.signature import CannotSign
+from hub.foreign_text import line
 
 DEFAULT_URL = "ws://127.0.0.1:5000/agent"
 
@@ -93,13 +94,13 @@ def _mistake(options: argparse.Namespace) -> str | None:
 def _report(phone: Phone, options: argparse.Namespace, console: Console, errors: Console) -> int:
     """Print how the call went. Return the exit code."""
     if phone.problem is not None:
-        errors.print(f"Twilio would have warned: {phone.problem}")
+        errors.print(f"Twilio would have warned: {line(str(phone.problem))}")
         return 1
     closed = phone.over.is_set() and not phone.hung_up
     if closed and phone.close_code != NORMAL:
-        errors.print(f"The hub ended the call with close code {phone.close_code}: {phone.close_reason or 'it gave no reason'}.")
+        errors.print(f"The hub ended the call with close code {phone.close_code}: {line(phone.close_reason or '') or 'it gave no reason'}.")
         return 1
-    ended = f"the hub closed with {phone.close_code}: {phone.close_reason}" if closed else "you hung up"
+    ended = f"the hub closed with {phone.close_code}: {line(phone.close_reason or '')}" if closed else "you hung up"
     saved = f" The call is in {options.save}." if options.save is not None else ""
     console.print(f"{phone.playout.now_ms / 1000:.1f} s with the agent; {ended}.{saved}")
     return 0

@@ -23,6 +23,7 @@ from clients.pretend_twilio.speaking import speak
 from clients.terminal.transcript import show
 from hub.audio import g711
 from hub.backoff import Backoff
+from hub.foreign_text import line
 
 FULL_LEVEL = 6000
 """The level that fills the meter, of 32768: loud speech near a microphone."""
@@ -163,4 +164,4 @@ async def show_transcript(
             problem = refused
             if refused.refusal_code != "unknown-call":
                 break
-    errors.print(f"The transcript cannot be shown: {problem}")
+    errors.print(f"The transcript cannot be shown: {line(str(problem))}")

@@ -79,7 +79,7 @@ class CallResult:
     @property
     def ending(self) -> str:
         """One sentence for a call that the hub cut short."""
-        reason = f": {self.close_reason}" if self.close_reason else ""
+        reason = f": {line(self.close_reason)}" if self.close_reason else ""
         return f"The hub ended the call after {self.seconds:.1f} s with close code {self.close_code}{reason}"
 
 

@@ -19,6 +19,7 @@ from hub.agents import Agent
 from hub.check.public import ANSWER_SECONDS, Broken, Public, Skipped, session
 from hub.config import Config
 from hub.errors import ConfigError, ProviderError
+from hub.foreign_text import line
 from hub.ops.logs import without
 from hub.transcribers.fallback import Refusing
 from hub.twilio import twiml
@@ -43,7 +44,7 @@ class Finding:
 
     def __str__(self) -> str:
         shown = f" [Twilio shows {self.code}]" if self.code else ""
-        return f"{self.verdict:<4}  {self.probe:<14}  {self.words}{shown}"
+        return f"{self.verdict:<4}  {self.probe:<14}  {line(self.words)}{shown}"
 
 
 async def check(

@@ -3,6 +3,10 @@
 A line gets its call from `CallLog`, or from the task that writes it: each call's task sets the context variable `call`, which the tasks it
 starts inherit. So a provider's session logs under its call without knowing the callSid. Knows the secrets, in order to leave them out of
 every line. Does not know settings.
+
+What a caller, a provider or a stranger sent may be in a message: the reason of a close, a path, the format of a stream. So the formatters
+write every character that could start a line or act on a terminal as its escape. A message is one line whoever wrote it, and nobody can
+forge another one.
 """
 
 import logging
@@ -13,6 +17,8 @@ from contextvars import ContextVar
 from typing import Any, Literal
 
 import msgspec
+
+from hub.foreign_text import quoted
 
 call: ContextVar[str] = ContextVar("call", default="")
 """The callSid of the call to which the current task belongs; empty outside of calls."""
@@ -44,16 +50,27 @@ def set_up(level: str, form: Literal["text", "json"], secrets: Collection[str] =
 
 
 class Text(logging.Formatter):
-    """Lines such as `2026-11-21 10:00:00,000 INFO hub.calls.calls call=CA… stream=MZ… ended: completed`; a traceback follows below."""
+    """Lines such as `2026-11-21 10:00:00,000 INFO hub.calls.calls call=CA… stream=MZ… ended: completed`.
+
+    A traceback follows below, each of its lines indented, so that no text in it can be taken for a line of the log.
+    """
 
     def __init__(self, secrets: Collection[str] = ()) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s %(where)s%(message)s")
         self._secrets = _worth_hiding(secrets)
 
-    def format(self, record: logging.LogRecord) -> str:
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging's own name
         """See logging.Formatter."""
         record.where = "".join(f"{name}={value} " for name, value in _about(record).items())
-        return without(super().format(record), self._secrets)
+        return quoted(without(super().formatMessage(record), self._secrets))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802  logging's own name
+        """See logging.Formatter."""
+        return _indented(without(super().formatException(ei), self._secrets))
+
+    def formatStack(self, stack_info: str) -> str:  # noqa: N802  logging's own name
+        """See logging.Formatter."""
+        return _indented(without(stack_info, self._secrets))
 
 
 class Json(logging.Formatter):
@@ -67,9 +84,10 @@ class Json(logging.Formatter):
         """See logging.Formatter."""
         at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
         line = {"at": f"{at}.{int(record.msecs):03d}Z", "level": record.levelname.lower(), "logger": record.name, **_about(record)}
-        line["message"] = without(record.getMessage(), self._secrets)
+        line["message"] = quoted(without(record.getMessage(), self._secrets))
         if record.exc_info:
-            line["error"] = without(self.formatException(record.exc_info), self._secrets)
+            error = without(self.formatException(record.exc_info), self._secrets)
+            line["error"] = "\n".join(map(quoted, error.split("\n")))
         return msgspec.json.encode(line).decode()
 
 
@@ -77,6 +95,10 @@ def _about(record: logging.LogRecord) -> dict[str, str]:
     """Return the call and the stream that a line is about, as far as they are known."""
     about = {"call": getattr(record, "call", None) or call.get(), "stream": getattr(record, "stream", None)}
     return {name: value for name, value in about.items() if value}
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {quoted(each)}" for each in text.split("\n"))
 
 
 def _worth_hiding(secrets: Collection[str]) -> list[str]:

@@ -51,10 +51,30 @@ def test_a_traceback_is_one_field_of_the_same_line() -> None:
     assert "RuntimeError: with key" in json.loads(text)["error"]
 
 
-def test_a_line_break_in_a_message_makes_no_second_line() -> None:
-    text = Json().format(record("said %s", 'x\n{"level":"error"}'))
-    assert "\n" not in text
-    assert json.loads(text)["message"] == 'said x\n{"level":"error"}'
+FORGED = "done\r\n2026-11-21 10:00:00,000 ERROR hub.app forged\u2028\x85\x0b\x1b]0;title\x07\x9b2J\u202e\x00"
+SHOWN = r"done\r\n2026-11-21 10:00:00,000 ERROR hub.app forged\u2028\x85\x0b\x1b]0;title\x07\x9b2J\u202e\x00"
+
+
+def test_no_text_from_outside_can_forge_a_line_or_act_on_a_terminal() -> None:
+    assert Text().format(record("closed: %s", FORGED)).endswith(f" INFO hub.calls.transcribed closed: {SHOWN}")
+    text = Json().format(record("closed: %s", FORGED))
+    assert text.isprintable()
+    assert json.loads(text)["message"] == f"closed: {SHOWN}"
+    assert Text().format(record("said %s", "Zoë “你好” C:\\new")).endswith("said Zoë “你好” C:\\new"), "other letters stay as they are"
+
+
+def test_no_error_can_forge_a_line_below_its_own() -> None:
+    try:
+        raise RuntimeError(FORGED)
+    except RuntimeError:
+        made = record("failed", failed=False)
+        made.exc_info = sys.exc_info()
+    made.args = ()
+    first, *traceback = Text().format(made).splitlines()
+    assert first.endswith("failed")
+    assert traceback[0] == "    Traceback (most recent call last):"
+    assert all(line.startswith("    ") and line.isprintable() for line in traceback)
+    assert Json().format(made).isprintable()
 
 
 @pytest.mark.parametrize("kind", [Text, Json])
