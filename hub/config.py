@@ -5,7 +5,6 @@ section, and gets them back by `Config.of`. Does not know what a setting is for:
 """
 
 import difflib
-import ipaddress
 import os
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -15,6 +14,7 @@ from typing import Any, ClassVar, Literal, Protocol, TypeVar, get_args
 from urllib.parse import urlsplit
 
 from hub import env_file
+from hub.addresses import loopback
 from hub.errors import ConfigError
 from hub.phone_numbers import EXAMPLE, dialled
 
@@ -268,16 +268,6 @@ def _check_twilio(config: Config) -> None:
     if config.dial and dialled(config.dial) is None:
         raise ConfigError("HUB_DIAL", f"must be a number with its country code, as {EXAMPLE}, or sip:… or client:…")
     check_url("TWILIO_API_URL", config.twilio_url, ("https", "http"))
-
-
-def loopback(host: str) -> bool:
-    """Return whether only this machine can reach an address or host name."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def check_url(name: str, url: str, schemes: tuple[str, ...]) -> None:

@@ -21,8 +21,6 @@ from clients.pretend_twilio.media_socket import NotAnswered
 from clients.pretend_twilio.signature import CannotSign
 from hub.foreign_text import line
 
-DEFAULT_URL = "ws://127.0.0.1:5000/agent"
-
 NORMAL = 1000
 """The close code of a call that is over. Any other is a refusal or a failure (RFC 6455 section 7.4.1)."""
 
@@ -32,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "to an agent", "The caller is the file's left channel, or the microphone; without either, the caller is silent."
     )
-    group.add_argument("--agent", nargs="?", const="", metavar="NAME", help=f"call an agent, at {DEFAULT_URL} unless --url says otherwise")
+    group.add_argument("--agent", nargs="?", const="", metavar="NAME", help="call an agent, at the hub that --url names")
     group.add_argument("--mic", action="store_true", help="speak into the microphone and hear the agent (the extra `mic`); Ctrl-C hangs up")
     hearing = group.add_mutually_exclusive_group()
     hearing.add_argument(
@@ -55,8 +53,7 @@ def run(options: argparse.Namespace) -> int:
         return 2
     try:
         mulaw = read_call(options.file).inbound if options.file is not None else b""
-        url = DEFAULT_URL if options.url == call_options.DEFAULT_URL else options.url
-        call = call_options.read(options, url, agent=options.agent or None)
+        call = call_options.read(options, "/agent", agent=options.agent or None)
     except (UnreadableFile, CannotSign) as error:
         errors.print(error)
         return 2

@@ -6,6 +6,8 @@ Knows options and what is wrong with them. Does not know what is said in the cal
 import argparse
 import re
 
+from clients.commands import hub_options
+from clients.follow.address import Door, door_address
 from clients.pretend_twilio import signature
 from clients.pretend_twilio.media_socket import OutgoingCall
 from clients.pretend_twilio.messages import new_sid
@@ -18,7 +20,7 @@ PARAMETER_CHARACTERS = 500
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options that `read` understands."""
-    parser.add_argument("--url", default=DEFAULT_URL, help="the hub's address for Twilio (default: %(default)s)")
+    parser.add_argument("--url", default=DEFAULT_URL, type=hub_options.address, help="the hub's address (default: %(default)s)")
     parser.add_argument(
         "--sign",
         nargs="?",
@@ -34,12 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--parameter", action="append", default=[], type=_parameter, metavar="NAME=VALUE", help="may be repeated")
 
 
-def read(options: argparse.Namespace, url: str | None = None, **more: str | None) -> OutgoingCall:
-    """Return the call that the options describe. `url` replaces theirs; `more` are parameters that the options may override.
+def read(options: argparse.Namespace, door: Door = "/twilio", **more: str | None) -> OutgoingCall:
+    """Return the call that the options describe, to a door of their hub. `more` are parameters that the options may override.
 
     Raises: signature.CannotSign.
     """
-    url = options.url if url is None else url
+    url = door_address(options.url, door)
     parameters = {"from": options.from_, "to": options.to} | more | dict(options.parameter)
     signed_url, headers = None, {}
     if options.sign is not None:

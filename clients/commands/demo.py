@@ -199,7 +199,7 @@ async def _listens(port: int) -> bool:
 async def begun(base: str, call_sid: str) -> None:
     """Wait until the hub knows the call. That takes a moment after the call's socket was opened."""
     async for _ in BACKOFF.until():
-        async with connect(f"ws://{base}/client", compression=None) as asking:
+        async with connect(f"ws://{base}/client", compression=None, proxy=None) as asking:
             if call_sid in str(await asking.recv()):
                 return
 

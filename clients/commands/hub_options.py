@@ -3,11 +3,22 @@
 import argparse
 import os
 
+from clients.follow import door_address
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare `--url` and `--token`."""
-    parser.add_argument("--url", default="ws://127.0.0.1:5000/client", help="the hub's /client (default: %(default)s)")
+    parser.add_argument("--url", default="ws://127.0.0.1:5000/client", type=address, help="the hub's address (default: %(default)s)")
     add_token(parser, "the token, for a hub that wants one (default: the variable HUB_TOKEN, which other users of the machine cannot read)")
+
+
+def address(text: str) -> str:
+    """Check a hub's address. Raises: ArgumentTypeError."""
+    try:
+        door_address(text, "/client")
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
 
 
 def add_token(parser: argparse.ArgumentParser, purpose: str) -> None:

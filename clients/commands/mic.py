@@ -5,7 +5,6 @@ Knows options, what a speaker needs to see, and exit codes. Does not know device
 
 import argparse
 import asyncio
-import re
 from contextlib import ExitStack, aclosing, closing
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from clients.audio.wav import WavRecorder
 from clients.commands import call_options, hub_options
 from clients.devices.microphone import Microphone, hang_up_on_ctrl_c, microphone
 from clients.devices.portaudio import NoDevice, device, devices
-from clients.follow import Refused, follow
+from clients.follow import Refused, door_address, follow
 from clients.pretend_twilio.media_socket import CallResult, NotAnswered, OutgoingCall
 from clients.pretend_twilio.signature import CannotSign
 from clients.pretend_twilio.speaking import speak
@@ -110,7 +109,7 @@ async def _call(options: argparse.Namespace, call: OutgoingCall, errors: Console
             meter.show(seconds, mulaw)
 
         async with asyncio.TaskGroup() as group:
-            url = re.sub(r"/[^/]*$", "/client", options.url)
+            url = door_address(options.url, "/client")
             following = group.create_task(show_transcript(url, options.token, call.call_sid, begun, errors)) if options.follow else None
             try:
                 spoken = await speak(call, mic, hang_up_after_ms=options.hang_up_after_ms, recorder=recorder, sent=sent)

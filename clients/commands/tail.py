@@ -12,6 +12,7 @@ from rich.console import Console
 from clients.commands import hub_options
 from clients.follow import follow, newest
 from clients.terminal.transcript import show, show_json
+from hub.foreign_text import name
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,8 +32,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _tail(options: argparse.Namespace) -> None:
-    call_sid = options.call_sid
-    if call_sid is None:
+    call_sid = name(options.call_sid or "")
+    if not call_sid:
         if not options.json:
             Console(stderr=True).print("waiting for a call …", style="dim")
         call_sid = await newest(options.url, options.token)

@@ -11,8 +11,9 @@
 Knows the subscriber protocol: positions, close codes, reconnecting. Does not know what the events are used for. Needs none of the extras.
 """
 
+from clients.follow.address import door_address
 from clients.follow.connection import HubConnection, Refused, Request
 from clients.follow.subscription import Followed, follow, newest, subscription
 from hub.events import Position
 
-__all__ = ["Followed", "HubConnection", "Position", "Refused", "Request", "follow", "newest", "subscription"]
+__all__ = ["Followed", "HubConnection", "Position", "Refused", "Request", "door_address", "follow", "newest", "subscription"]

@@ -14,7 +14,9 @@ from typing import TypeAlias
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, WebSocketException
 
+from clients.follow.address import door_address
 from hub import events
+from hub.addresses import proxy
 from hub.backoff import Backoff
 from hub.errors import HubError
 
@@ -61,9 +63,12 @@ class HubConnection:
     ) -> None:
         """`requests` returns what to ask for on each new connection.
 
-        `known`: a hub did answer at this address once, so even the first connection is tried until it succeeds.
+        `known`: a hub did answer at this address once, so even the first connection is tried until it succeeds. Raises: Refused.
         """
-        self.url = url
+        try:
+            self.url = door_address(url, "/client")
+        except ValueError as error:
+            raise Refused("address", str(error)) from error
         self.connected = False
         """Whether the hub has sent a message on the present connection."""
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -93,6 +98,7 @@ class HubConnection:
                     max_size=MAX_MESSAGE_BYTES,
                     additional_headers=self._headers,
                     close_timeout=CLOSING_SECONDS,
+                    proxy=proxy(self.url),
                 ) as socket:
                     self._socket = socket
                     for request in self._requests():
@@ -104,6 +110,8 @@ class HubConnection:
                 if error.rcvd is not None and 4500 <= error.rcvd.code < 4600:
                     code = error.rcvd.code
                     raise Refused(REFUSALS.get(code, str(code)), error.rcvd.reason or f"the hub refused with close code {code}") from error
+            except ImportError as error:  # websockets can use a SOCKS proxy only with another package
+                raise Refused("proxy", f"{self.url} cannot be reached through this machine's proxy: {error}") from error
             except (WebSocketException, OSError, ValueError, OverflowError) as error:
                 self._judge(error)
             finally:

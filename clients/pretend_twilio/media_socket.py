@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidProxy, InvalidStatus, InvalidURI, ProxyError
 from websockets.http11 import Response
 
 from clients.pretend_twilio.messages import MediaStreamMessages, new_sid
+from hub.addresses import proxy
 from hub.audio.g711 import Track
 from hub.foreign_text import line
 
@@ -191,9 +192,9 @@ class MediaStreamSocket:
 async def _open(url: str, headers: Mapping[str, str], closing_seconds: float) -> ClientConnection:
     """Open the socket to the hub, as Twilio does. Raises: NotAnswered."""
     try:
-        # No pings, because Twilio is not known to send any. No proxy, because the hub of a pretend Twilio is near.
+        # No pings, because Twilio is not known to send any.
         return await connect(
-            url, additional_headers=headers, compression=None, proxy=None, ping_interval=None, close_timeout=closing_seconds
+            url, additional_headers=headers, compression=None, proxy=proxy(url), ping_interval=None, close_timeout=closing_seconds
         )
     except InvalidURI as error:
         raise NotAnswered(f"{url} is not the address of a hub; it should look like ws://127.0.0.1:5000/twilio.") from error
@@ -201,6 +202,8 @@ async def _open(url: str, headers: Mapping[str, str], closing_seconds: float) ->
         answer = error.response
         refusal = f"HTTP {answer.status_code} {answer.reason_phrase}{_reason(answer)}"
         raise NotAnswered(f"The hub at {url} refused the call: {refusal}.", answer.status_code) from error
+    except (InvalidProxy, ProxyError, ImportError) as error:
+        raise NotAnswered(f"{url} cannot be reached through this machine's proxy: {error}.") from error
     except (InvalidHandshake, EOFError) as error:
         raise NotAnswered(f"The server at {url} is not a hub: it does not speak WebSocket.") from error
     except TimeoutError as error:

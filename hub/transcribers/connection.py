@@ -22,6 +22,7 @@ try:
 except ImportError:  # a platform for which websockets has no compiled part
     from websockets.utils import apply_mask
 
+from hub.addresses import proxy
 from hub.audio.g711 import BYTES_PER_MS
 from hub.audio.timeline import Block
 from hub.errors import ProviderError
@@ -208,6 +209,7 @@ async def dial(provider: str, url: str, headers: Mapping[str, str], seconds: flo
             ping_timeout=PING_SECONDS,
             user_agent_header="transcript-hub",
             logger=_websockets_log,
+            proxy=proxy(url),
             **tls,
         )
     except InvalidStatus as error:
@@ -217,7 +219,7 @@ async def dial(provider: str, url: str, headers: Mapping[str, str], seconds: flo
         raise ProviderError(
             provider, f"has an address that is not a WebSocket URL; check {provider.upper()}_URL", retryable=False
         ) from error
-    except InvalidProxy as error:
+    except (InvalidProxy, ImportError) as error:  # a proxy that speaks SOCKS needs a package that the hub does not bring
         raise ProviderError(provider, f"cannot be reached through this machine's proxy: {error}", retryable=False) from error
     except TimeoutError as error:
         raise ProviderError(provider, f"did not answer the handshake within {seconds:.0f} s", retryable=True) from error

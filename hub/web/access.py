@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 from aiohttp import hdrs, web
 
-from hub.config import loopback
+from hub.addresses import loopback
 from hub.errors import TokenError
 from hub.tokens import OPEN, Grant, verify
 from hub.web.state import STATE, State

@@ -100,9 +100,10 @@ def _number(text: str) -> str:
 def decode(text: str) -> Request:
     """Decode one message of a subscriber. A bare callSid and a bare token need no JSON.
 
+    A byte order mark in front is left out: PowerShell writes one into its pipes.
     Raises: WireError, whose text names what is wrong. The socket can stay open after it.
     """
-    text = text.strip()
+    text = text.strip().strip("\ufeff").strip()
     if _BARE.fullmatch(text):
         return Bare(text)
     if _JWT.fullmatch(text):

@@ -95,7 +95,8 @@ async def until_printed(process: asyncio.subprocess.Process, *expected: str) -> 
 def here(line: str, home: House, door: str = "client") -> str:
     """Return a line with this test's hub, and its call, in place of the page's."""
     line = re.sub(r"CA(0123)?…", CALL, line).replace("127.0.0.1:5000", f"127.0.0.1:{home.port}")
-    return re.sub(r"wss?://(hub\.example\.com|10\.0\.0\.7:5000)/", f"ws://127.0.0.1:{home.port}/", line) + (
+    line = re.sub(r"(?<=--url )(ws|http)s?://(hub\.example\.com|10\.0\.0\.7:5000)", rf"\1://127.0.0.1:{home.port}", line)
+    return re.sub(r"wss?://hub\.example\.com/", f"ws://127.0.0.1:{home.port}/", line) + (
         "" if "--url" in line or door == "" else f" --url ws://127.0.0.1:{home.port}/{door}"
     )
 
@@ -145,7 +146,16 @@ async def check(line: str, shell: Shell) -> None:
     async with FakeDeepgram() as deepgram:
         shell.variables |= {"HUB_PORT": "0", "HUB_PUBLIC_URL": "", "DEEPGRAM_API_KEY": "key-of-a-test", "DEEPGRAM_URL": deepgram.url}
         said = await shell.run(line)
-    assert [line.split()[1] for line in said.splitlines()] == ["settings", "port", "public", "websocket", "signature", "twiml", "deepgram"]
+    assert [line.split()[1] for line in said.splitlines()] == [
+        "settings",
+        "readers",
+        "port",
+        "public",
+        "websocket",
+        "signature",
+        "twiml",
+        "deepgram",
+    ]
 
 
 async def serve(line: str, shell: Shell) -> None:

@@ -82,6 +82,22 @@ async def test_a_server_that_is_no_websocket_is_tried_again() -> None:
     assert failed.value.retryable
 
 
+async def test_no_proxy_is_asked_for_a_provider_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "ws_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    async with FakeDeepgram() as fake:
+        answered = lambda status, *_: ProviderError("Deepgram", f"answered {status}", retryable=False)  # noqa: E731
+        with pytest.raises(ProviderError, match="answered 404"):
+            await connections.dial("Deepgram", f"{fake.url}/nothing", {}, 5.0, answered)
+
+
+async def test_a_proxy_that_needs_another_package_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "socks5://127.0.0.1:1")
+    with pytest.raises(ProviderError, match="cannot be reached through this machine's proxy: ") as error:
+        await connections.dial("Deepgram", "wss://api.example.com", {}, 5.0, lambda *_: ProviderError("Deepgram", "", retryable=True))
+    assert not error.value.retryable
+
+
 async def test_over_tls_connections_break_and_are_cancelled_as_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=test", "-addext"]

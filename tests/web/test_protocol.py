@@ -25,6 +25,7 @@ from hub.web.protocol import (
     [
         ("CA123", Bare("CA123")),
         ("  CA123\n", Bare("CA123")),
+        ("\ufeffCA123\r\n", Bare("CA123")),
         ('{"action":"subscribe","callSid":"CA1"}', Subscribe(call_sid="CA1")),
         (
             '{"action":"subscribe","callSid":"CA1","after":{"epoch":"e","offset":12},"interims":false}',

@@ -51,7 +51,7 @@ async def test_what_cannot_be_is_one_sentence_and_exit_1(capsys: pytest.CaptureF
         for arguments, says in (
             (at(home), "this hub wants a token first"),
             ((*at(home), "--token", "a.b.c"), "the token is not one of this hub's"),
-            (("--url", "nonsense"), "'nonsense' is not a WebSocket address: it must begin with ws:// or wss://"),
+            (("--url", "http://nonsense.invalid"), "no hub answers at ws://nonsense.invalid/client: Name or service not known"),
         ):
             assert await asyncio.to_thread(main, ["board", *arguments]) == 1
             assert capsys.readouterr() == ("", f"transcript-client: {says}\n")

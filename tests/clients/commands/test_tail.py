@@ -53,6 +53,30 @@ async def test_a_pipe_gets_the_call_as_lines_of_text() -> None:
     ]
 
 
+PROXIES = {name: "http://127.0.0.1:1" for name in ("http_proxy", "https_proxy", "all_proxy", "ws_proxy", "HTTP_PROXY", "HTTPS_PROXY")}
+
+
+async def test_no_proxy_is_asked_for_a_hub_on_this_machine() -> None:
+    async with house() as home:
+        a_call(home)
+        for host in ("127.0.0.1", "localhost"):
+            code, lines, err = await outcome(await client("tail", CALL, "--url", f"http://{host}:{home.port}", **PROXIES))
+            assert (code, err, len(lines)) == (0, "", 4)
+
+
+async def test_a_proxy_that_needs_another_package_is_one_sentence() -> None:
+    code, lines, err = await outcome(await client("tail", CALL, "--url", "hub.example.com", https_proxy="socks5://127.0.0.1:1"))
+    assert (code, lines, len(err.splitlines())) == (1, [], 1)
+    assert "cannot be reached through this machine's proxy: " in err
+
+
+async def test_a_callsid_may_have_come_along_with_a_byte_order_mark() -> None:
+    async with house() as home:
+        a_call(home)
+        code, lines, err = await outcome(await client("tail", f"\ufeff{CALL}\r", *at(home)))
+    assert (code, err, len(lines)) == (0, "", 4)
+
+
 async def test_json_is_every_event_as_the_hub_sends_it() -> None:
     async with house() as home:
         publisher = a_call(home)
