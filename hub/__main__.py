@@ -17,7 +17,7 @@ from hub import __version__, agents, app, command_line, config, tokens
 from hub.calls.routing import AGENT_PARAMETER
 from hub.check import check
 from hub.errors import ConfigError, TokenError
-from hub.ops import logs
+from hub.ops import descriptors, logs
 from hub.twilio import twiml
 from hub.vendors.registered import REGISTERED
 from hub.vendors.scripted import Script
@@ -157,6 +157,7 @@ async def serve(settings: config.Config, script: Script | None = None) -> int:
 
     Returns the exit code.
     """
+    descriptors.raise_limit()
     # Imported modules stay for ever, so the garbage collector need not look through them while calls wait. It also runs less often than
     # by default: nearly everything that a frame allocates is freed with the frame, by reference counts.
     gc.collect()

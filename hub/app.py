@@ -22,6 +22,7 @@ from hub.calls.transcribed import DEADLINES, CallContext, Deadlines, Transcribed
 from hub.config import Config
 from hub.errors import ConfigError
 from hub.ops.counters import Counters
+from hub.ops.descriptors import most_descriptors
 from hub.topics.outbox import Rounds
 from hub.topics.registry import Record, Registry
 from hub.transcribers.limits import DEFAULT_LIMITS, SessionLimits
@@ -32,21 +33,22 @@ from hub.vendors.providers import Providers
 from hub.vendors.registered import REGISTERED
 from hub.vendors.transcribers import Transcribers
 from hub.vendors.voice_model_provider import ModelContext
-from hub.web import agent, asyncapi, calls, client, dashboard, docs, health, metrics, status, twilio, twiml
-from hub.web.limits import LIMITS, Limits
+from hub.web import agent, asyncapi, calls, client, dashboard, docs, health, http, metrics, status, twilio, twiml
+from hub.web.limits import LIMITS, Limits, Room
+from hub.web.proof import MAX_BODY_BYTES
 from hub.web.protocol import STOPPING
 from hub.web.resting_sockets import RestingSockets
 from hub.web.server import Runner
 from hub.web.state import STATE, State
 from hub.web.tls import Certificate
+from hub.web.tls_site import TlsSite
+from hub.web.unproved import Unproved
 
 log = logging.getLogger(__name__)
 
 GOODBYE_SECONDS = 3.0
 """How long open sockets may take to answer the hub's close when it stops."""
 
-BACKLOG = 1024
-"""How many connections may wait to be accepted: all subscribers come back at once when a hub is started again."""
 
 OpenTranscriber = Callable[[StartBody], Transcriber]
 
@@ -97,7 +99,8 @@ async def running(
     registry = Registry(keep_seconds=config.keep_minutes * 60, clock=time.monotonic, wall=time.time, soon=loop.call_soon)
     rounds = Rounds(loop.call_later, time.monotonic)
     journal: Journal | None = None
-    listening = await _taken_port(config)
+    room = Room.within(most_descriptors(), limits)
+    listening = await _taken_port(config, room.backlog)
     try:
         journal = Journal(Path(config.journal), time.time) if config.journal else None
         async with Webhooks() as webhooks, asyncio.TaskGroup() as group:
@@ -113,12 +116,13 @@ async def running(
                 reachable=bool(config.public_url),
             )  # fmt: skip
             routing = answering(config, providers, calls, registry, agent_context)
-            state = State(config, registry, calls, rounds, RestingSockets(loop), counters, routing, account, journal, limits)
-            runner = Runner(application(state), limits, goodbye_seconds=GOODBYE_SECONDS)
+            parts = (registry, calls, rounds, RestingSockets(loop), counters, routing, account)
+            state = State(config, *parts, room, Unproved(room.unproved), journal, limits)
+            runner = Runner(application(state), limits, state.unproved, goodbye_seconds=GOODBYE_SECONDS, clock=time.monotonic)
             await runner.setup()
             chores = [
                 group.create_task(calls.expire()),
-                group.create_task(runner.expect_requests(time.monotonic)),
+                group.create_task(runner.connections.watch()),
                 group.create_task(metrics.measure_lag(counters.lag_seconds, loop.time)),
             ]
             if certificate is not None:
@@ -127,9 +131,11 @@ async def running(
                 if take_over is not None:
                     take_over.begin()
                     chores.append(group.create_task(take_over.run()))
-                for each in listening:
-                    tls = certificate.context if certificate is not None else None
-                    await web.SockSite(runner, each, backlog=BACKLOG, ssl_context=tls).start()
+                if certificate is not None:
+                    await TlsSite(runner, listening, certificate.context, group).start()
+                else:
+                    for each in listening:
+                        await web.SockSite(runner, each, backlog=room.backlog).start()
                 if account is not None:
                     account.listening.set()
                 yield state, listening[0].getsockname()[1]
@@ -156,12 +162,12 @@ async def running(
 
 def application(state: State) -> web.Application:
     """Build the doors."""
-    app = web.Application()
+    app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[http.answered])
     app[STATE] = state
-    app.router.add_get("/twilio", twilio.twilio)
+    app.router.add_get("/twilio", twilio.twilio, allow_head=False)
     app.add_routes(twiml.routes)
     app.add_routes(status.routes)
-    app.router.add_get("/client", client.client)
+    app.router.add_get("/client", client.client, allow_head=False)
     app.add_routes(agent.routes)
     app.add_routes(calls.routes)
     app.add_routes(health.routes)
@@ -172,13 +178,13 @@ def application(state: State) -> web.Application:
     return app
 
 
-async def _taken_port(config: Config) -> list[socket.socket]:
+async def _taken_port(config: Config, backlog: int) -> list[socket.socket]:
     """Take the port before anything else of the hub is touched. Who connects waits until the doors are open. Raises: ConfigError."""
     taken: list[socket.socket] = []
     try:
         found = await asyncio.get_running_loop().getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         for family, _, _, _, address in dict.fromkeys(found):
-            taken.append(socket.create_server(address, family=family, backlog=BACKLOG))
+            taken.append(socket.create_server(address, family=family, backlog=backlog))
     except OSError as error:
         for each in taken:
             each.close()

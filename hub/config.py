@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from hub import env_file
 from hub.addresses import loopback
 from hub.errors import ConfigError
+from hub.origins import normal, origin_of
 from hub.phone_numbers import EXAMPLE, dialled
 
 Proof = Literal["signature", "token", "none"]
@@ -27,6 +28,9 @@ _OTHERS = frozenset({"HUB_TOKEN"})
 """Names that look like settings of the hub and are read by `transcript-client`."""
 
 _ACCOUNT = re.compile(r"AC[0-9a-fA-F]{32}")
+_KEY = re.compile(r"SK[0-9a-fA-F]{32}")
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def setting(name: str, default: Any, meaning: str, *, secret: bool = False, required: bool = False) -> Any:
@@ -60,7 +64,14 @@ class Config:
     tls_cert: str = setting("HUB_TLS_CERT", "", "PEM file with the certificate and its chain; with it the hub itself speaks https and wss")
     tls_key: str = setting("HUB_TLS_KEY", "", "PEM file with the private key, unless `HUB_TLS_CERT` contains it")
     secret: str = setting("HUB_SECRET", "", "signs tokens; with it, nobody watches a call without a token", secret=True)
-    origins: str = setting("HUB_ORIGINS", "", "other web origins whose pages may connect, separated by commas")
+    origins: str = setting(
+        "HUB_ORIGINS",
+        "",
+        "other web origins whose pages may connect, separated by commas; with `HUB_SECRET` also `null`, `file://` and the like",
+    )
+    proxies: str = setting(
+        "HUB_PROXIES", "", "proxies in front of the hub, as addresses or networks such as `10.0.0.0/8`: their `X-Forwarded-For` is believed"
+    )
     sockets_per_address: int = setting("HUB_SOCKETS_PER_ADDRESS", 10000, "most sockets at `/client` from one address")
     open: bool = setting("HUB_OPEN", False, "1: run without authentication on an address that others can reach")
     listen: bool = setting("HUB_LISTEN", False, "1: anyone allowed to watch a call can also hear it, live; off by default")
@@ -83,8 +94,16 @@ class Config:
     greeting: str = setting("HUB_GREETING", "", "what `/twiml` says to callers first")
     journal: str = setting("HUB_JOURNAL", "", "file that remembers live calls, so that a restarted hub continues them")
     twilio_account: str = setting(
-        "TWILIO_ACCOUNT_SID", "", "the account that the hub asks about calls, and that ends and transfers them; needs `TWILIO_AUTH_TOKEN`"
+        "TWILIO_ACCOUNT_SID",
+        "",
+        "the account that the hub asks about calls, and that ends and transfers them; needs `TWILIO_API_KEY` or `TWILIO_AUTH_TOKEN`",
     )
+    twilio_key: str = setting(
+        "TWILIO_API_KEY",
+        "",
+        "an API key of the account (`SK…`), with which the hub asks instead of the auth token; needs `TWILIO_API_SECRET`",
+    )
+    twilio_key_secret: str = setting("TWILIO_API_SECRET", "", "the secret of the API key", secret=True)
     twilio_token: str = setting(
         "TWILIO_AUTH_TOKEN",
         "",
@@ -115,13 +134,25 @@ class Config:
 
     @property
     def allowed_origins(self) -> tuple[str, ...]:
-        """Web origins, besides the hub's own, whose pages may connect."""
-        return tuple(origin.strip().rstrip("/") for origin in self.origins.split(",") if origin.strip())
+        """Web origins whose pages may connect, in their normal form: that of HUB_PUBLIC_URL, and those of HUB_ORIGINS."""
+        given = (self.public_url and origin_of(self.public_url), *(part for part in self.origins.split(",") if part.strip()))
+        return tuple(origin for each in given if each and (origin := normal(each)) is not None)
+
+    @property
+    def trusted_proxies(self) -> tuple[Network, ...]:
+        """Networks of proxies that are believed when they say for whom they ask."""
+        return tuple(ipaddress.ip_network(part.strip(), strict=False) for part in self.proxies.split(",") if part.strip())
 
     @property
     def auth_tokens(self) -> tuple[str, ...]:
         """Twilio's secrets, any of which may have signed a request."""
         return tuple(token.strip() for token in self.twilio_token.split(",") if token.strip())
+
+    @property
+    def twilio_credentials(self) -> tuple[tuple[str, str], ...]:
+        """Names and passwords for Twilio's REST API, to be tried in this order."""
+        key = ((self.twilio_key, self.twilio_key_secret),) if self.twilio_key else ()
+        return (*key, *((self.twilio_account, token) for token in self.auth_tokens))
 
     @property
     def proof(self) -> Proof:
@@ -238,8 +269,11 @@ def _check(config: Config) -> None:
         raise ConfigError("HUB_TLS_KEY", "is set and HUB_TLS_CERT is not: name the file with the certificate, too")
     if config.public_url:
         check_url("HUB_PUBLIC_URL", config.public_url, ("https", "http"))
-    for origin in config.allowed_origins:
-        check_url("HUB_ORIGINS", origin, ("https", "http"))
+    _check_origins(config)
+    try:
+        _ = config.trusted_proxies
+    except ValueError as error:
+        raise ConfigError("HUB_PROXIES", f"must be addresses or networks such as 10.0.0.0/8, separated by commas: {error}") from error
     if not 0 < config.agent_minutes <= AGENT_MINUTES_MOST:
         raise ConfigError("HUB_AGENT_MINUTES", f"must be more than 0 and at most {AGENT_MINUTES_MOST:g}, not {config.agent_minutes:g}")
     if config.agent_calls < 1:
@@ -254,6 +288,20 @@ def _check(config: Config) -> None:
         )
 
 
+def _check_origins(config: Config) -> None:
+    for given in filter(None, (part.strip() for part in config.origins.split(","))):
+        origin = normal(given)
+        if origin is None:
+            raise ConfigError(
+                "HUB_ORIGINS", f"{given!r} can never match: an origin is a scheme and a host, such as https://desk.example.com"
+            )
+        if not origin.startswith(("https://", "http://")) and not config.secret:
+            raise ConfigError(
+                "HUB_ORIGINS",
+                f"{given!r} stands for many pages, also of strangers: it can be allowed only where HUB_SECRET asks for a token",
+            )
+
+
 def _check_twilio(config: Config) -> None:
     if config.auth_tokens and not config.public_url:
         raise ConfigError(
@@ -261,8 +309,16 @@ def _check_twilio(config: Config) -> None:
         )
     if config.twilio_account and not _ACCOUNT.fullmatch(config.twilio_account):
         raise ConfigError("TWILIO_ACCOUNT_SID", "must be AC and 32 hexadecimal digits")
-    if config.twilio_account and not config.auth_tokens:
-        raise ConfigError("TWILIO_ACCOUNT_SID", "is set, so its token is needed in TWILIO_AUTH_TOKEN")
+    if config.twilio_key and not _KEY.fullmatch(config.twilio_key):
+        raise ConfigError("TWILIO_API_KEY", "must be SK and 32 hexadecimal digits: the key's SID, not its secret")
+    if bool(config.twilio_key) != bool(config.twilio_key_secret):
+        raise ConfigError("TWILIO_API_SECRET" if config.twilio_key else "TWILIO_API_KEY", "is not set: an API key has two parts")
+    if config.twilio_key and not config.twilio_account:
+        raise ConfigError("TWILIO_ACCOUNT_SID", "is not set, but TWILIO_API_KEY is: name the account that the key belongs to")
+    if config.twilio_account and not config.twilio_credentials:
+        raise ConfigError(
+            "TWILIO_ACCOUNT_SID", "is set, so it needs TWILIO_API_KEY and TWILIO_API_SECRET, or the account's token in TWILIO_AUTH_TOKEN"
+        )
     if config.journal and not config.twilio_account:
         raise ConfigError("HUB_JOURNAL", "is set, but only Twilio can bring calls back: set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN too")
     if config.dial and dialled(config.dial) is None:

@@ -42,6 +42,11 @@ class Grant:
     expires_at: float | None = None
     """Unix seconds; None if the grant comes from no token."""
 
+    @property
+    def everything(self) -> bool:
+        """Whether every call may be seen."""
+        return EVERYTHING in self.calls
+
     def allows(self, call_sid: str, *numbers: str | None) -> bool:
         """Return whether this call, from and to these numbers, may be seen."""
         return EVERYTHING in self.calls or call_sid in self.calls or any(number in self.calls for number in numbers if number)

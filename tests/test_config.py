@@ -171,7 +171,7 @@ SID = "AC" + "0" * 32
     ("given", "says"),
     [
         ({"TWILIO_AUTH_TOKEN": "t"}, "HUB_PUBLIC_URL is not set, but TWILIO_AUTH_TOKEN is"),
-        ({"TWILIO_ACCOUNT_SID": SID}, "TWILIO_ACCOUNT_SID is set, so its token is needed"),
+        ({"TWILIO_ACCOUNT_SID": SID}, "TWILIO_ACCOUNT_SID is set, so it needs TWILIO_API_KEY"),
         ({"TWILIO_ACCOUNT_SID": "12", "TWILIO_AUTH_TOKEN": "t", "HUB_PUBLIC_URL": "https://h"}, "TWILIO_ACCOUNT_SID must be AC"),
         ({"HUB_JOURNAL": "calls"}, "HUB_JOURNAL is set, but only Twilio can bring calls back"),
         ({"HUB_DIAL": "the desk"}, "HUB_DIAL must be a number"),

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from hub.audio.g711 import Track
-from hub.events import CallEnded, CallStarted, CallSummary, Durable, stamped
+from hub.events import CallEnded, CallStarted, CallSummary, Durable, encode, stamped
+from hub.tokens import Grant
 from hub.topics.live_audio import LiveAudio
 from hub.topics.log import LOG_BYTES
 from hub.topics.topic import Topic
@@ -30,7 +31,18 @@ class LeftOff:
 class Record:
     """One call, live or kept for a while after its end."""
 
-    __slots__ = ("call_sid", "ended_at", "left_off", "live_audio", "outline", "topic", "utterances", "words_missing")
+    __slots__ = (
+        "_summary",
+        "call_sid",
+        "ended_at",
+        "indexed",
+        "left_off",
+        "live_audio",
+        "outline",
+        "topic",
+        "utterances",
+        "words_missing",
+    )
 
     def __init__(self, topic: Topic, live_audio: LiveAudio) -> None:
         self.call_sid = topic.call_sid
@@ -46,6 +58,15 @@ class Record:
         """Registry clock time of the end. Only meaningful while the call is not live."""
         self.left_off: LeftOff | None = None
         """Where the next part of the call goes on. None while the first part lasts."""
+        self.indexed: set[str] = set()
+        """The phone numbers under which the registry finds the call: also one that a later `call-started` has corrected."""
+        self._summary = (-1, b"")
+        """The newest summary in JSON, and the offset at which it was made."""
+
+    @property
+    def number(self) -> int:
+        """What tells this call from every other on this hub. Later calls have higher ones."""
+        return self.live_audio.number
 
     @property
     def started(self) -> CallStarted | None:
@@ -84,6 +105,14 @@ class Record:
         log = self.topic.log
         return self.outline.summary(self.call_sid, log.epoch, log.offset)
 
+    def summary_json(self) -> bytes:
+        """Return the summary as JSON. It is made once per event: a list of thousands of calls is mostly of calls that are over."""
+        offset, made = self._summary
+        if offset != self.topic.log.offset:
+            made = encode(self.summary())
+            self._summary = (self.topic.log.offset, made)
+        return made
+
 
 Watch: TypeAlias = Callable[[Record, Durable], None]
 
@@ -109,6 +138,8 @@ class Registry:
         self._soon = soon
         self._numbers = itertools.count(1)
         """For live audio."""
+        self._by_number: dict[str, dict[str, Record]] = {}
+        """Calls by the phone numbers that they are from or to, and by callSid."""
         self._watchers: dict[Watch, None] = {}
         """In the order in which they came."""
         self._delivered = (0, 0)
@@ -142,12 +173,28 @@ class Registry:
 
     def announce(self, record: Record, event: Durable) -> None:
         """Tell the watchers about an event that concerns a call as a whole. Never waits."""
+        if isinstance(event, CallStarted):
+            for number in filter(None, record.numbers):
+                record.indexed.add(number)
+                self._by_number.setdefault(number, {})[record.call_sid] = record
         for watcher in list(self._watchers):
             watcher(record, event)
 
     def find(self, call_sid: str) -> Record | None:
         """Return the call's record, or None."""
         return self._records.get(call_sid)
+
+    def with_number(self, number: str) -> list[Record]:
+        """Return the calls from or to a phone number, oldest first."""
+        found = self._by_number.get(number, {})
+        return sorted((record for record in found.values() if number in record.numbers), key=lambda record: record.number)
+
+    def allowed(self, grant: Grant) -> list[Record]:
+        """Return the calls that a token allows, oldest first. Costs as much as there are such calls, not as there are calls."""
+        if grant.everything:
+            return list(self._records.values())
+        found = {record.call_sid: record for name in grant.calls for record in (self._records.get(name), *self.with_number(name)) if record}
+        return sorted(found.values(), key=lambda record: record.number)
 
     @property
     def delivered(self) -> tuple[int, int]:
@@ -170,12 +217,21 @@ class Registry:
     def __len__(self) -> int:
         return len(self._records)
 
+    def _forget(self, call_sid: str) -> Record:
+        record = self._records.pop(call_sid)
+        for number in record.indexed:
+            if (calls := self._by_number.get(number)) is not None:
+                calls.pop(call_sid, None)
+                if not calls:
+                    del self._by_number[number]
+        return record
+
     def expire(self) -> int:
         """Forget the calls that ended longer ago than the keep time; return how many. A subscriber that still replays one keeps its log."""
         before = self._clock() - self._keep_seconds
         gone = [sid for sid, record in self._records.items() if not record.live and record.ended_at <= before]
         for sid in gone:
-            topic = self._records.pop(sid).topic
+            topic = self._forget(sid).topic
             audience = topic.audience
             for following in [following for following in audience.followings if following.complete]:
                 audience.leave(following)

@@ -159,13 +159,16 @@ class TwilioAccount:
         return f"/2010-04-01/Accounts/{account}/Calls/{call_sid}"
 
     async def _ask(self, method: str, path: str, form: Mapping[str, str] | None = None) -> bytes:
-        """Send a request with each auth token until Twilio accepts one: during a change of tokens it knows the old, the new, or both."""
+        """Send a request with the API key, then with each auth token, until Twilio accepts one.
+
+        During a change of tokens it knows the old one, the new one, or both.
+        """
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self._patience.answer_seconds))
         status, body = 0, b""
-        for token in self._config.auth_tokens:
+        for name, password in self._config.twilio_credentials:
             options: dict[str, Any] = {
-                "headers": {"Authorization": aiohttp.encode_basic_auth(self._config.twilio_account, token)},
+                "headers": {"Authorization": aiohttp.encode_basic_auth(name, password)},
                 "data": form,
             }
             try:

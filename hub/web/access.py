@@ -7,12 +7,13 @@ Knows which requests to refuse and how a refusal looks. Does not know Twilio's s
 import ipaddress
 from urllib.parse import urlsplit
 
-import msgspec
 from aiohttp import hdrs, web
 
 from hub.addresses import loopback
 from hub.errors import TokenError
+from hub.origins import normal
 from hub.tokens import OPEN, Grant, verify
+from hub.web.errors import refusal
 from hub.web.state import STATE, State
 
 
@@ -50,15 +51,25 @@ def check_origin(request: web.Request) -> None:
     hub that listens on the user's machine. Programs send no Origin and are not affected. RFC 6455 section 10.2 leaves the check to the
     server, and aiohttp does not make it.
     """
+    if hdrs.ORIGIN in request.headers and not allowed_origin(request):
+        raise refusal(web.HTTPForbidden, "origin", "pages of this origin may not connect; HUB_ORIGINS can allow it")
+
+
+def allowed_origin(request: web.Request) -> bool:
+    """Return whether the request comes from a page that may use this hub: the hub's own, or one that the settings name."""
     origin = request.headers.get(hdrs.ORIGIN)
     if origin is None:
-        return
-    config = request.app[STATE].config
-    own = origin.lower() in {f"http://{request.host.lower()}", f"https://{request.host.lower()}"} and _is_ours(request)
-    public = urlsplit(config.public_url)
-    if own or origin in config.allowed_origins or (config.public_url and origin == f"{public.scheme}://{public.netloc}".lower()):
-        return
-    raise refusal(web.HTTPForbidden, "origin", "pages of this origin may not connect; HUB_ORIGINS can allow it")
+        return False
+    origin = normal(origin)
+    own = {normal(f"{scheme}://{request.host}") for scheme in ("http", "https")}
+    return origin is not None and ((origin in own and _is_ours(request)) or origin in request.app[STATE].config.allowed_origins)
+
+
+def check_websocket(request: web.Request) -> None:
+    """Refuse a request that does not ask for a WebSocket. Raises: HTTPUpgradeRequired."""
+    if request.headers.get(hdrs.UPGRADE, "").lower() != "websocket":
+        headers = {"Upgrade": "websocket", "Connection": "Upgrade"}
+        raise refusal(web.HTTPUpgradeRequired, "upgrade", "this address is for WebSockets", headers)
 
 
 def check_host(request: web.Request) -> None:
@@ -90,17 +101,6 @@ def _hostname(netloc: str) -> str:
         return urlsplit(f"//{netloc}").hostname or ""
     except ValueError:
         return ""
-
-
-def refusal(
-    kind: type[web.HTTPForbidden | web.HTTPUnauthorized | web.HTTPTooManyRequests],
-    code: str,
-    message: str,
-    headers: dict[str, str] | None = None,
-) -> web.HTTPException:
-    """Return an HTTP error whose body has the same `code` and `message` as an `error` event at /client."""
-    text = msgspec.json.encode({"error": {"code": code, "message": message}}).decode()
-    return kind(text=text, content_type="application/json", headers=headers)
 
 
 def _is_address(name: str) -> bool:

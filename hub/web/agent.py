@@ -15,6 +15,7 @@ from hub.calls.routing import AGENT_PARAMETER, NoAgent
 from hub.errors import ConfigError
 from hub.twilio import twiml
 from hub.twilio.media import StartBody
+from hub.web.connections import connection_of
 from hub.web.proof import check_upgrade, webhook
 from hub.web.state import STATE, State
 from hub.web.twilio import MediaDoor
@@ -36,7 +37,7 @@ class AgentDoor(MediaDoor):
         return self._state.routing.answer(start, self)
 
 
-@routes.get("/agent")
+@routes.get("/agent", allow_head=False)
 async def agent(request: web.Request) -> web.StreamResponse:
     """Serve one call. A refusal comes before the upgrade, so that Twilio goes on in its TwiML and its debugger shows why.
 
@@ -51,7 +52,7 @@ async def agent(request: web.Request) -> web.StreamResponse:
         state.counters.refused[f"agent {error.code}"] += 1
         log.warning("a call was refused: %s", error)
         raise web.HTTPServiceUnavailable(text=f"{error}\n") from error
-    door = AgentDoor(state)
+    door = AgentDoor(state, connection_of(request))
     await door.serve(request)
     return door.socket
 

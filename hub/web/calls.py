@@ -19,6 +19,8 @@ from hub.transcript import files
 from hub.transcript.lines import Lines, TranscriptLine, finals
 from hub.transcript.search import Query
 from hub.web.access import granted
+from hub.web.errors import refusal
+from hub.web.paging import Page, read_query
 from hub.web.state import STATE
 
 _TYPES = {"json": "application/json", "txt": "text/plain", "srt": "application/x-subrip", "vtt": "text/vtt"}
@@ -39,19 +41,36 @@ routes = web.RouteTableDef()
 async def calls(request: web.Request) -> web.Response:
     """List the calls that the token allows, live or kept after their end, oldest first; with `q`, those in which its words were said.
 
-    Every word of `q` must be in the call's numbers, names, callSid or words. Each call that is found has `hits`, and in `found` the first
-    utterances with the most of the words.
+    `limit` and `after` ask for a page. Every word of `q` must be in the call's numbers, names, callSid or words. Each call that is found
+    has `hits`, and in `found` the first utterances with the most of the words.
     """
-    grant, state = granted(request), request.app[STATE]
-    records = [record for record in state.registry if grant.allows(record.call_sid, *record.numbers)]
-    if "q" not in request.query:
-        return _json({"calls": [record.summary() for record in records]})
+    state, grant = request.app[STATE], granted(request)
+    query = read_query(request, "q", "limit", "after")
+    page = Page.of(query)
+    await state.turns.next()
+    records = page.behind(state.registry.allowed(grant))
+    if "q" not in query:
+        return _list([(record.number, record.summary_json()) for record in page.beginning(records)], page)
     try:
-        query = Query(request.query["q"])
+        wanted = Query(query["q"])
     except ValueError as error:
-        raise _refused(web.HTTPBadRequest, "query", str(error)) from error
+        raise refusal(web.HTTPBadRequest, "query", str(error)) from error
+    found: list[tuple[int, bytes]] = []
     async with state.searches:
-        return _json({"calls": [found for record in records if (found := await _search(record, query)) is not None]})
+        for record in records:
+            if (hit := await _search(record, wanted)) is not None:
+                found.append((record.number, msgspec.json.encode(hit)))
+                if page.full(found):
+                    break
+    return _list(found, page)
+
+
+def _list(numbered: list[tuple[int, bytes]], page: Page) -> web.Response:
+    """Return a page of calls in JSON; there may be one more than fits on it, which shows that the list goes on."""
+    shown = numbered[: page.limit]
+    following = str(shown[-1][0]) if len(numbered) > len(shown) else None
+    body = b'{"calls":[%b],"next":%b}' % (b",".join(call for _, call in shown), msgspec.json.encode(following))
+    return web.Response(body=body, content_type="application/json")
 
 
 async def _search(record: Record, query: Query) -> dict[str, Any] | None:
@@ -65,13 +84,16 @@ async def _search(record: Record, query: Query) -> dict[str, Any] | None:
 @routes.get("/calls/{sid}")
 async def call(request: web.Request) -> web.Response:
     """Describe one call."""
-    return _json(_record(request).summary())
+    record = _record(request)
+    read_query(request)
+    return web.Response(body=record.summary_json(), content_type="application/json")
 
 
 @routes.get(r"/calls/{sid}/transcript.{kind:\w+}")
 async def transcript(request: web.Request) -> web.Response:
     """Return the transcript so far, during or after the call, as JSON with every event, or as text, SubRip or WebVTT."""
     record, kind = _record(request), request.match_info["kind"]
+    read_query(request)
     name = re.sub(r"[^\w-]", "_", record.call_sid)
     if kind == "json":
         body = await _everything(record)
@@ -130,13 +152,8 @@ def _record(request: web.Request) -> Record:
     return record
 
 
-def _not_found(message: str) -> web.HTTPException:
-    return _refused(web.HTTPNotFound, "not-found", message)
-
-
-def _refused(kind: type[web.HTTPException], code: str, message: str) -> web.HTTPException:
-    text = msgspec.json.encode({"error": {"code": code, "message": message}}).decode()
-    return kind(text=text, content_type="application/json")
+def _not_found(message: str) -> web.HTTPError:
+    return refusal(web.HTTPNotFound, "not-found", message)
 
 
 def _json(value: object) -> web.Response:

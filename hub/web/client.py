@@ -8,20 +8,27 @@ import logging
 import socket as sockets
 import time
 from contextlib import suppress
+from typing import TypeAlias
 
 import msgspec
 from aiohttp import WebSocketError, WSMsgType, web
 
 from hub.errors import Lagged, TokenError, WireError
 from hub.events import Authenticated, Part, Pong, Refusal, encode
+from hub.tokens import Grant
 from hub.topics.outbox import Outbox
 from hub.web import protocol as wire
-from hub.web.access import carried, check_origin, grant, refusal
+from hub.web.access import carried, check_origin, check_websocket, grant
+from hub.web.allowance import Allowance
+from hub.web.connections import connection_of
+from hub.web.errors import refusal
 from hub.web.frames import close_frame, text_frame
 from hub.web.listening_in import ListeningIn
 from hub.web.sockets import HubSocket, Interruption, UnacknowledgedBytes
 from hub.web.state import STATE, State
 from hub.web.subscriptions import Subscriptions
+from hub.web.turns import MESSAGES
+from hub.web.unproved import counted_as
 
 log = logging.getLogger(__name__)
 
@@ -39,23 +46,30 @@ class Subscriber:
     """One socket at /client."""
 
     __slots__ = (
+        "_address",
         "_allowance",
         "_close_code",
-        "_counted_at",
+        "_connection",
         "_expiry",
+        "_in_turn",
         "_listening_in",
         "_outbox",
         "_over",
         "_request",
+        "_shown",
         "_state",
         "_subscriptions",
         "_transport",
         "socket",
     )
 
-    def __init__(self, state: State, request: web.Request) -> None:
+    def __init__(self, state: State, request: web.Request, shown: "Shown") -> None:
         self._state = state
         self._request = request
+        self._connection = connection_of(request)
+        self._shown = shown
+        self._address: str | None = None
+        """The address as which the socket is counted; None until it is let in."""
         self._subscriptions: Subscriptions | None = None
         """What the subscriber follows; None until it has shown a token, on a hub that wants one."""
         self._listening_in: ListeningIn | None = None
@@ -67,10 +81,10 @@ class Subscriber:
         self._close_code: int | None = None
         """The code with which the hub closes; None while it does not. A peer that is gone never answers, so the socket may not know."""
         limits = state.limits
-        self._allowance = limits.messages_at_once
+        self._allowance = Allowance(limits.messages_at_once, limits.messages_per_second, time.monotonic)
         """Messages that the peer may send now."""
-        self._counted_at = time.monotonic()
-        """When `_allowance` was last computed, monotonic seconds."""
+        self._in_turn = 0.0
+        """What was processed since the event loop last had a turn for others, in messages."""
         self.socket = HubSocket(max_msg_size=wire.MAX_MESSAGE_BYTES, heartbeat=limits.ping_seconds, close_seconds=limits.close_seconds)
 
     async def serve(self) -> None:
@@ -97,6 +111,7 @@ class Subscriber:
                 self._listening_in.close()
             if self._subscriptions is not None:
                 self._subscriptions.close()
+            self._give_room_back()
             self._outbox.close()
             if transport.get_write_buffer_size():
                 transport.abort()
@@ -109,23 +124,32 @@ class Subscriber:
                 raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, SEND_BUFFER_BYTES)
 
     def _greet(self) -> None:
-        """Check the token of the request, if it has one or needs none; otherwise give the subscriber time to send one."""
-        token = carried(self._request)
-        if self._state.config.secret and token is None:
-            self._expiry = asyncio.get_running_loop().call_later(self._state.limits.token_seconds, self._turn_away, "no token came")
-            return
-        self._authenticate(token)
+        """Admit the subscriber if its request shows a token or needs none; otherwise give it time to send one."""
+        match self._shown:
+            case None:
+                self._expiry = asyncio.get_running_loop().call_later(self._state.limits.token_seconds, self._turn_away, "no token came")
+            case TokenError():
+                self._turn_away(str(self._shown))
+            case Grant():
+                self._admit(self._shown)
 
-    def _authenticate(self, token: str | None) -> None:
+    def _authenticate(self, token: str) -> None:
         """Admit the subscriber with its first token, or replace its token by another."""
         try:
             granted = grant(self._state, token)
         except TokenError as error:
             self._turn_away(str(error))
-            return
+        else:
+            self._admit(granted)
+
+    def _admit(self, granted: Grant) -> None:
         if self._expiry is not None:
             self._expiry.cancel()
             self._expiry = None
+        if not self._take_room():
+            self._refuse("too-many", crowded(self._state))
+            self._end(wire.FORBIDDEN, "too many sockets")
+            return
         if granted.expires_at is not None:
             left_seconds = max(0.0, granted.expires_at - time.time())
             self._expiry = asyncio.get_running_loop().call_later(left_seconds, self._turn_away, "the token has expired")
@@ -140,6 +164,24 @@ class Subscriber:
         )
         self._outbox.answer(msgspec.json.encode(self._subscriptions.live()))
 
+    def _take_room(self) -> bool:
+        """Count the socket as one that was let in, and no longer as one that has proved nothing. Return whether there is room for it."""
+        if self._address is None:
+            address = counted_as(self._connection.address)
+            if not has_room(self._state, address):
+                self._state.counters.refused["client address"] += 1
+                return False
+            self._state.addresses[address] += 1
+            self._address = address
+            self._connection.prove()
+        return True
+
+    def _give_room_back(self) -> None:
+        if self._address is not None:
+            self._state.addresses[self._address] -= 1
+            if not self._state.addresses[self._address]:
+                del self._state.addresses[self._address]
+
     def _turn_away(self, reason: str) -> None:
         self._state.counters.refused["client token"] += 1
         self._refuse("token", reason)
@@ -152,6 +194,10 @@ class Subscriber:
 
     async def _receive_all(self) -> None:
         while True:
+            if self._in_turn >= MESSAGES:
+                self._in_turn = 0.0
+                await self._state.turns.next()
+            self._in_turn += 1
             message = await self.socket.receive()
             match message.type:
                 case WSMsgType.TEXT:
@@ -159,6 +205,11 @@ class Subscriber:
                 case WSMsgType.BINARY:
                     if self._allowed():
                         self._refuse("protocol", "subscriber sent a binary message, but requests are text")
+                case WSMsgType.PING:
+                    if self._allowed():
+                        self.socket.answer_ping(message.data)
+                case WSMsgType.PONG:
+                    self._allowed()
                 case WSMsgType.ERROR if isinstance(message.data, Interruption):
                     await self._last_events_taken()
                     self._outbox.close()
@@ -183,17 +234,16 @@ class Subscriber:
 
     def _allowed(self) -> bool:
         """Return whether to process a message: the socket stays open, and the peer's allowance is not used up. Count it; close if it is."""
-        limits = self._state.limits
         if self._over:
             return False
-        now = time.monotonic()
-        self._allowance = min(limits.messages_at_once, self._allowance + (now - self._counted_at) * limits.messages_per_second) - 1
-        self._counted_at = now
-        if self._allowance >= 0:
+        if self._allowance.spend():
             return True
-        self._refuse("too-many", f"more than {limits.messages_per_second:.0f} messages per second")
-        self._end(wire.FORBIDDEN, "too many messages")
+        self._flooded()
         return False
+
+    def _flooded(self) -> None:
+        self._refuse("too-many", f"more than {self._state.limits.messages_per_second:.0f} messages per second, or lists as dear as that")
+        self._end(wire.FORBIDDEN, "too many messages")
 
     def _receive(self, text: str) -> None:
         if not self._allowed():
@@ -205,11 +255,17 @@ class Subscriber:
             return
         if isinstance(request, wire.Authenticate):
             self._authenticate(request.token)
-            return
-        subscriptions = self._subscriptions
-        if subscriptions is None:
+        elif self._subscriptions is None:
             self._turn_away("this hub wants a token first")
-            return
+        else:
+            self._do(request, self._subscriptions)
+        if self._subscriptions is not None and (cost := self._subscriptions.cost):
+            self._subscriptions.cost = 0.0
+            self._in_turn += cost
+            if not self._allowance.spend(cost) and not self._over:
+                self._flooded()
+
+    def _do(self, request: wire.Bare | wire.Action, subscriptions: Subscriptions) -> None:
         match request:
             case wire.Bare(call_sid):
                 if not subscriptions.follow_bare(call_sid):
@@ -254,20 +310,43 @@ class Subscriber:
         self._state.rounds.after(ABORT_SECONDS, self._transport.abort)
 
 
+Shown: TypeAlias = Grant | TokenError | None
+"""What the request for the upgrade shows: what its token allows, why its token is refused, or nothing."""
+
+
 async def client(request: web.Request) -> web.StreamResponse:
-    """Serve one subscriber. Before the upgrade: 403 for a web page of another origin, 429 for an address with too many sockets."""
+    """Serve one subscriber. Before the upgrade: 403 for a web page of another origin, 429 for one more socket than there is room for.
+
+    A socket without a token is let in for the time in which one can be sent. It counts among the connections that have proved nothing.
+    """
     state = request.app[STATE]
     check_origin(request)
-    address = request.remote or ""
-    if state.addresses[address] >= state.config.sockets_per_address:
+    check_websocket(request)
+    shown = _shown(state, carried(request))
+    if isinstance(shown, Grant) and not has_room(state, counted_as(connection_of(request).address)):
         state.counters.refused["client address"] += 1
-        raise refusal(web.HTTPTooManyRequests, "too-many", f"{state.config.sockets_per_address} sockets are open from this address")
-    state.addresses[address] += 1
+        raise refusal(web.HTTPTooManyRequests, "too-many", crowded(state))
+    subscriber = Subscriber(state, request, shown)
+    await subscriber.serve()
+    return subscriber.socket
+
+
+def _shown(state: State, token: str | None) -> Shown:
+    if state.config.secret and token is None:
+        return None
     try:
-        subscriber = Subscriber(state, request)
-        await subscriber.serve()
-        return subscriber.socket
-    finally:
-        state.addresses[address] -= 1
-        if not state.addresses[address]:
-            del state.addresses[address]
+        return grant(state, token)
+    except TokenError as error:
+        return error
+
+
+def has_room(state: State, address: str) -> bool:
+    """Return whether one more socket may be let in: from this address, and at all."""
+    return state.addresses[address] < state.config.sockets_per_address and state.addresses.total() < state.room.subscribers
+
+
+def crowded(state: State) -> str:
+    """Return why there is no room."""
+    if state.addresses.total() >= state.room.subscribers:
+        return f"{state.room.subscribers} sockets are open; the hub may have no more descriptors"
+    return f"{state.config.sockets_per_address} sockets are open from this address"

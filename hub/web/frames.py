@@ -17,12 +17,17 @@ def binary_frame(payload: bytes) -> bytes:
     return _frame(0x82, payload)
 
 
+def pong_frame(payload: bytes) -> bytes:
+    """Return the answer to a ping. `payload` is the ping's: at most 125 bytes, or the parser would have refused it."""
+    return _frame(0x8A, payload)
+
+
 def close_frame(code: int, reason: str) -> bytes:
     """Return a close message; the reason is cut to the 123 bytes that fit."""
     return _frame(0x88, code.to_bytes(2, "big") + reason.encode()[:123].decode(errors="ignore").encode())
 
 
-def _frame(head: Literal[0x81, 0x82, 0x88], payload: bytes) -> bytes:
+def _frame(head: Literal[0x81, 0x82, 0x88, 0x8A], payload: bytes) -> bytes:
     size = len(payload)
     if size < 126:
         return bytes((head, size)) + payload

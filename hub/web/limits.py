@@ -35,9 +35,13 @@ class Limits:
     calls_listened: int = 16
     """Calls one socket may listen to at once: nobody follows two voices, but a program may record a small team."""
     request_seconds: float = 10.0
-    """How long a connection may take to send its first request. aiohttp itself waits for ever."""
+    """How long a TLS handshake may take, and then a request, from its first header to the end of its body. aiohttp would wait for ever."""
+    answer_seconds: float = 10.0
+    """How long a peer may take nothing of the answer to its request."""
     look_seconds: float = 1.0
-    """How often the hub looks for connections without a request. One timer for all: one per connection would keep closed ones in memory."""
+    """How often the hub looks for connections that are too slow. One timer for all: one per connection would keep closed ones in memory."""
+    unproved_connections: int = 512
+    """Connections that have proved nothing yet: more than Twilio and people's browsers have at any moment. With few descriptors, fewer."""
     twilio: Patience = field(default_factory=Patience)
     """How long the hub waits for Twilio's REST API, and for streams that it requests there."""
     keep_alive_seconds: float = 30.0
@@ -45,3 +49,21 @@ class Limits:
 
 
 LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How a process's descriptors are shared out. What is left, at least a quarter, is for Twilio's streams and for their providers."""
+
+    unproved: int
+    """Connections that have proved nothing yet."""
+    subscribers: int
+    """Sockets at /client that have shown a token, where one is wanted."""
+    backlog: int
+    """Connections that the kernel holds until the hub accepts them. All of them may be accepted in one turn of the event loop."""
+
+    @classmethod
+    def within(cls, descriptors: int, limits: Limits) -> "Room":
+        """Share out so many descriptors."""
+        eighth = max(16, descriptors // 8)
+        return cls(unproved=min(limits.unproved_connections, eighth), subscribers=max(16, descriptors // 2), backlog=min(1024, eighth))

@@ -30,6 +30,7 @@ PULSE_SECONDS = 0.25
 @routes.get("/metrics")
 async def metrics(request: web.Request) -> web.Response:
     """Return all metrics in Prometheus' text format."""
+    await request.app[STATE].turns.next()
     registry = CollectorRegistry(auto_describe=False)
     registry.register(HubCollector(request.app[STATE]))
     ProcessCollector(registry=registry)

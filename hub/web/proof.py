@@ -13,6 +13,7 @@ Sources: twilio.com/docs/usage/webhooks/webhooks-security, …/webhook-shared-ke
 requests; the arithmetic is in `hub/twilio/signature.py`.
 """
 
+import asyncio
 import hashlib
 import hmac
 import logging
@@ -29,7 +30,8 @@ from twilio.request_validator import (
 )
 
 from hub.twilio.signature import addresses, signed
-from hub.web.access import check_host, check_origin
+from hub.web.access import check_host, check_origin, check_websocket
+from hub.web.connections import TOO_SLOW, connection_of
 from hub.web.state import STATE
 
 log = logging.getLogger(__name__)
@@ -47,6 +49,7 @@ millisecond, and anyone can make the hub do it."""
 def check_upgrade(request: web.Request) -> None:
     """Refuse a WebSocket upgrade of a web page, and one that Twilio did not sign on a hub that can check it. Raises: HTTPForbidden."""
     check_origin(request)  # a web page's browser sends an Origin, Twilio does not
+    check_websocket(request)
     config = request.app[STATE].config
     if config.proof == "signature":
         _check(request, addresses(config.public_url, request.raw_path, upgrade=True), MultiDict())
@@ -115,8 +118,13 @@ def _refused(request: web.Request, why: str) -> web.HTTPForbidden:
 
 
 async def _body(request: web.Request) -> bytes:
+    """Read the body. Raises: HTTPRequestEntityTooLarge, HTTPRequestTimeout."""
     if (request.content_length or 0) <= MAX_BODY_BYTES:
-        body = await request.read()
+        try:
+            async with asyncio.timeout(connection_of(request).left_seconds):
+                body = await request.read()
+        except TimeoutError as error:
+            raise web.HTTPRequestTimeout(text=f"{TOO_SLOW.decode()}\n") from error
         if len(body) <= MAX_BODY_BYTES:
             return body
     raise web.HTTPRequestEntityTooLarge(MAX_BODY_BYTES, request.content_length or 0)

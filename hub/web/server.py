@@ -1,17 +1,18 @@
-"""The HTTP server: aiohttp's runner, with a deadline for a connection's first request, and a log that blames the right side.
+"""The HTTP server: aiohttp's runner, with connections that are bounded, and a log that blames the right side.
 
-Knows connections. Does not know addresses or doors.
+Knows how connections come in, with TLS or without. Does not know addresses or doors.
 """
 
-import asyncio
 import logging
 from collections.abc import Callable
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.web_protocol import RequestHandler
+from aiohttp.web_server import Server
 
+from hub.web.connections import Connections, ConnectionServer
 from hub.web.limits import Limits
+from hub.web.unproved import Unproved
 
 log = logging.getLogger(__name__)
 
@@ -38,10 +39,12 @@ def _log() -> logging.Logger:
 
 
 class Runner(web.AppRunner):
-    """An aiohttp AppRunner that closes connections which send no request."""
+    """An aiohttp AppRunner whose connections have deadlines and a bounded room; see `connections.py`."""
 
-    def __init__(self, app: web.Application, limits: Limits, *, goodbye_seconds: float) -> None:
-        """`goodbye_seconds`: how long open sockets may take to answer the hub's close when it stops."""
+    def __init__(
+        self, app: web.Application, limits: Limits, unproved: Unproved, *, goodbye_seconds: float, clock: Callable[[], float]
+    ) -> None:
+        """`goodbye_seconds`: how long open sockets may take to answer the hub's close when it stops. `clock`: monotonic seconds."""
         # aiohttp logs the subprotocols that a client offers, and some clients carry their token there.
         logging.getLogger("aiohttp.websocket").setLevel(logging.ERROR)
         super().__init__(
@@ -50,20 +53,12 @@ class Runner(web.AppRunner):
             handle_signals=False,
             shutdown_timeout=goodbye_seconds,
             keepalive_timeout=limits.keep_alive_seconds,
+            # 60 KB of compressed zeros unpack to 60 MB, in the event loop, before any door is asked whether it wants them.
+            auto_decompress=False,
+            lingering_time=limits.close_seconds,
             logger=_log(),
         )
-        self._limits = limits
+        self.connections = Connections(limits, unproved, clock)
 
-    async def expect_requests(self, clock: Callable[[], float]) -> None:
-        """Abort connections that finish no first request within `Limits.request_seconds`, until cancelled. `clock`: monotonic seconds."""
-        request_seconds, look_seconds = self._limits.request_seconds, self._limits.look_seconds
-        since: dict[RequestHandler, float] = {}
-        while True:
-            await asyncio.sleep(look_seconds)
-            if self.server is None:
-                continue
-            now = clock()
-            since = {each: since.get(each, now) for each in self.server.connections if not each._request_count}
-            for connection, seen_at in since.items():
-                if now - seen_at >= request_seconds - look_seconds and connection.transport is not None:
-                    connection.transport.abort()
+    async def _make_server(self) -> Server:
+        return ConnectionServer(await super()._make_server(), self.connections)

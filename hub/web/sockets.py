@@ -6,6 +6,7 @@ internals where it has no public way; tests hold them to what is assumed here. D
 
 import asyncio
 import socket
+import time
 from array import array
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +16,9 @@ from typing import Any
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
 from aiohttp.abc import AbstractStreamWriter
+
+from hub.web.allowance import Allowance
+from hub.web.frames import pong_frame
 
 try:
     import fcntl
@@ -26,10 +30,17 @@ UNTAKEN_SECONDS = 30.0
 """How long the kernel keeps a connection whose peer acknowledges nothing of what is on the way to it: a close, a pong, last events. Linux
 itself would try for about 15 minutes."""
 
+PINGS_AT_ONCE, PINGS_PER_SECOND = 100, 5
+"""Pings that a stream may send: Twilio sends none, and others send one in some seconds."""
+
 LINGER_SECONDS = 0.05
 """How often a close that lingers checks whether the peer has gone: 40 checks in the two seconds that it may take."""
 
-TEXT, BINARY = WSMsgType.TEXT, WSMsgType.BINARY
+PONG_BYTES = 16 * 1024
+"""A peer that has more than this to read gets no answer to a ping: a newer ping will do (RFC 6455 section 5.5.3). A pong that had to wait
+would be kept for a peer that does not read."""
+
+TEXT, BINARY, PING, PONG = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PING, WSMsgType.PONG
 """As module constants: finding a member in its Enum takes longer than parsing a frame's header, and every frame needs one of these."""
 
 
@@ -47,7 +58,8 @@ class HubSocket(web.WebSocketResponse):
     def __init__(self, *, max_msg_size: int, heartbeat: float | None, close_seconds: float) -> None:
         """`close_seconds`: how long the peer may take to answer a close frame."""
         # Compression would cost 116 KiB per connection and 15 us per message, and would let in messages that unpack to gigabytes.
-        super().__init__(compress=False, max_msg_size=max_msg_size, heartbeat=heartbeat, timeout=close_seconds)
+        # No automatic pongs: aiohttp waits until a pong is taken, and meanwhile reads nothing else from the peer.
+        super().__init__(compress=False, max_msg_size=max_msg_size, heartbeat=heartbeat, timeout=close_seconds, autoping=False)
         self._close_seconds = close_seconds
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter:
@@ -59,6 +71,14 @@ class HubSocket(web.WebSocketResponse):
             with suppress(OSError):  # the connection is already gone
                 raw.setsockopt(socket.IPPROTO_TCP, option, round(UNTAKEN_SECONDS * 1000))
         return writer
+
+    def answer_ping(self, payload: bytes) -> None:
+        """Answer a ping, unless the peer has enough to read. Never waits."""
+        transport = self._req.transport if self._req is not None else None
+        if transport is None or transport.is_closing() or transport.get_write_buffer_size() > PONG_BYTES:
+            return
+        with suppress(RuntimeError):  # the connection is already gone: uvloop raises that
+            transport.write(pong_frame(bytes(payload)))
 
     def interrupt(self, code: int, reason: str) -> None:
         """Make the pending or next `receive()` return an ERROR message whose data is an Interruption. Never waits."""
@@ -109,10 +129,14 @@ class UnacknowledgedBytes:
 
 
 class _FrameQueue(WebSocketDataQueue):
-    """Passes data frames on where aiohttp's parser delivers them; keeps pings, pongs and closes for `receive()`."""
+    """Passes data frames on where aiohttp's parser delivers them, answers pings there, and keeps closes for `receive()`.
 
-    # The compiled base class swallows exceptions here, so `take` must not raise.
+    A ping must not wait in a queue: `receive()` is called once in a stream's life.
+    """
+
+    # The compiled base class swallows exceptions here, so these must not raise.
     take: Callable[[bytes, bool], None]
+    ping: Callable[[bytes], None]
 
     def feed_data(self, data: WSMessage, size: int) -> None:  # type: ignore[override]
         kind = data[0]
@@ -120,7 +144,9 @@ class _FrameQueue(WebSocketDataQueue):
             self.take(data[1], True)
         elif kind is BINARY:
             self.take(data[1], False)
-        else:
+        elif kind is PING:
+            self.ping(data[1])
+        elif kind is not PONG:
             super().feed_data(data, size)
 
 
@@ -139,6 +165,16 @@ class FrameSocket(HubSocket):
         # No pings: a peer that sends fifty frames per second shows that it is there.
         super().__init__(max_msg_size=max_msg_size, heartbeat=None, close_seconds=close_seconds)
         self._take = take
+        self._pings = Allowance(PINGS_AT_ONCE, PINGS_PER_SECOND, time.monotonic)
+        self._flooded = False
+        """Whether there were too many pings: the socket is about to be closed, and no more are answered."""
+
+    def _pinged(self, payload: bytes) -> None:
+        if self._pings.spend():
+            self.answer_ping(payload)
+        elif not self._flooded:
+            self._flooded = True
+            self.interrupt(1008, "too many pings")
 
     def _post_start(self, request: web.BaseRequest, protocol: str | None, writer: object) -> None:
         early, request.protocol._message_tail = request.protocol._message_tail, b""
@@ -147,6 +183,7 @@ class FrameSocket(HubSocket):
         assert loop is not None
         frames = _FrameQueue(request.protocol, self._max_msg_size, loop=loop)
         frames.take = self._take
+        frames.ping = self._pinged
         self._reader = frames
         self._parser = WebSocketReader(frames, self._max_msg_size, compress=False, decode_text=False)
         request.protocol._payload_parser = self._parser

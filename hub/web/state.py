@@ -14,9 +14,14 @@ from hub.ops.counters import Counters
 from hub.topics.outbox import Rounds
 from hub.topics.registry import Registry
 from hub.twilio.rest import TwilioAccount
-from hub.web.limits import Limits
+from hub.web.limits import Limits, Room
 from hub.web.resting_sockets import RestingSockets
 from hub.web.sockets import HubSocket
+from hub.web.turns import Turns
+from hub.web.unproved import Unproved
+
+GZIPS_AT_ONCE = 2
+"""Answers compressed at the same time, each in a thread. Further ones go out as they are: threads are few, and other work needs them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +37,18 @@ class State:
     routing: Routing
     account: TwilioAccount | None
     """The Twilio account whose calls the hub serves; None where there is none."""
-    journal: Journal | None = None
+    room: Room
+    unproved: Unproved
+    """Connections that have proved nothing yet."""
+    journal: Journal | None
     """None where live calls are not remembered over a restart."""
     limits: Limits = field(default_factory=Limits)
     addresses: Counter[str] = field(default_factory=Counter)
-    """Open sockets at /client, by the peer's address. An address without any is not in it."""
+    """Sockets at /client that were let in, by the client's address. An address without any is not in it."""
+    turns: Turns = field(default_factory=Turns)
+    """For peers that have much to do."""
+    compressing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(GZIPS_AT_ONCE))
+    """Answers that are being compressed."""
     searches: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     """Held while the calls' words are searched: one search at a time, so that many cannot slow down what is live."""
     sockets: set[HubSocket] = field(default_factory=set)

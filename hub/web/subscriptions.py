@@ -6,6 +6,9 @@ event can fall between them. Knows what a grant allows. Does not know how the to
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
 
 from hub.events import CallList, CallStarted, Durable, Part, Position, Refusal, Subscribed, Unsubscribed, Watching, encode
 from hub.tokens import Grant
@@ -14,6 +17,12 @@ from hub.topics.outbox import Outbox
 from hub.topics.registry import Record, Registry
 from hub.web.limits import Limits
 from hub.web.protocol import Subscribe, Unsubscribe
+
+CALLS_PER_MESSAGE = 16
+"""How many calls in a list cost as much as one message: 5,000 calls cost 312, so that a page may ask for such a list now and then."""
+
+BYTES_PER_MESSAGE = 64 * 1024
+"""How much replay costs as much as one message: one socket's share of a turn of the event loop."""
 
 NO_SUCH_CALL = "no such call: it has not begun, or ended too long ago"
 
@@ -30,7 +39,19 @@ class NumberWatch:
 class Subscriptions:
     """One socket's subscriptions: starts and stops them, and answers the subscriber on its outbox."""
 
-    __slots__ = ("_followings", "_limits", "_lists_all", "_numbers", "_on_complete", "_outbox", "_registry", "_watches", "grant", "stay")
+    __slots__ = (
+        "_followings",
+        "_limits",
+        "_lists_all",
+        "_numbers",
+        "_on_complete",
+        "_outbox",
+        "_registry",
+        "_watches",
+        "cost",
+        "grant",
+        "stay",
+    )
 
     def __init__(self, registry: Registry, outbox: Outbox, grant: Grant, limits: Limits, on_complete: Callable[[], None]) -> None:
         """`on_complete` is called when only bare callSids were followed, and the last event of each of these calls was sent."""
@@ -48,6 +69,8 @@ class Subscriptions:
         """Whether this socket follows the list of all calls."""
         self._watches = False
         """Whether the registry announces calls to this object."""
+        self.cost = 0.0
+        """What the requests so far cost beyond the messages themselves, in messages. The socket takes it off its allowance."""
         self.stay = False
         """Whether the socket stays open at the end of a call. True once a program subscribed or listened by JSON."""
 
@@ -61,6 +84,7 @@ class Subscriptions:
     def narrow(self, grant: Grant) -> None:
         """Replace the grant, and stop following what the new one does not allow."""
         self.grant = grant
+        self.cost += len(self._followings) / CALLS_PER_MESSAGE
         for number in [number for number in self._numbers if not grant.allows_number(number)]:
             self.unsubscribe(Unsubscribe(number=number))
         for call_sid, following in list(self._followings.items()):
@@ -74,7 +98,7 @@ class Subscriptions:
 
     def live(self) -> list[str]:
         """Return the callSids of the live calls that the token allows, oldest first."""
-        return [record.call_sid for record in self._registry if record.live and self.allows(record)]
+        return [record.call_sid for record in self._registry.allowed(self.grant) if record.live]
 
     def follow_bare(self, call_sid: str) -> bool:
         """Follow one call by its bare callSid, from its start to its end. Return False if there is no such call."""
@@ -82,6 +106,7 @@ class Subscriptions:
         if record is not None:
             following, _ = record.topic.audience.follow(self._outbox, on_complete=self._completed)
             self._followings[call_sid] = following
+            self._count_replay(record, following)
             self._outbox.news(following)
             return True
         known = self._registry.find(call_sid)
@@ -151,11 +176,16 @@ class Subscriptions:
         self._leave(record.call_sid)  # an earlier call of the same callSid that the hub has forgotten
         following, whole = topic.audience.follow(self._outbox, after=after, interims=interims)
         self._followings[record.call_sid] = following
+        self._count_replay(record, following)
         now = self._registry.now()
         self._answer(
             Subscribed(call_sid=record.call_sid, epoch=topic.log.epoch, offset=following.offset, whole=whole, number=number, at=now)
         )
         self._outbox.news(following)
+
+    def _count_replay(self, record: Record, following: Following) -> None:
+        log = record.topic.log
+        self.cost += (log.total_bytes - log.bytes_up_to(following.offset)) / BYTES_PER_MESSAGE
 
     def _leave(self, call_sid: str) -> bool:
         following = self._followings.pop(call_sid, None)
@@ -178,8 +208,8 @@ class Subscriptions:
         watch = self._numbers[number] = NumberWatch(interims)
         self._watch()
         self._answer(Watching(number=number, at=self._registry.now()))
-        for record in self._registry:
-            if record.live and number in record.numbers:
+        for record in self._registry.with_number(number):
+            if record.live:
                 self._follow_for(number, watch, record)
 
     def _follow_for(self, number: str, watch: NumberWatch, record: Record) -> None:
@@ -194,7 +224,9 @@ class Subscriptions:
             return
         self.stay = self._lists_all = True
         self._watch()
-        self._answer(CallList(calls=[record.summary() for record in self._registry if self.allows(record)], at=self._registry.now()))
+        calls: list[Any] = [msgspec.Raw(record.summary_json()) for record in self._registry.allowed(self.grant)]
+        self.cost += len(calls) / CALLS_PER_MESSAGE
+        self._answer(CallList(calls=calls, at=self._registry.now()))
 
     def _watch(self) -> None:
         if not self._watches:
@@ -209,7 +241,8 @@ class Subscriptions:
                     self._follow_for(number, watch, record)
         # A socket that follows the call gets the event there, in order, and not a second time here.
         if self._lists_all and self.allows(record) and not self._follows(record):
-            self._answer(event)
+            # The log has just encoded the event, so thousands who follow the list cost no thousand encodings.
+            self._outbox.answer(record.topic.log.after(event.offset - 1)[0])
 
     def _completed(self, _: Following) -> None:
         if not self.stay and all(each.complete for each in self._followings.values()):

@@ -16,6 +16,7 @@ being refused with 403. The token is checked before the call is joined: a stream
 
 import asyncio
 import logging
+import time
 from typing import ClassVar
 
 from aiohttp import WebSocketError, web
@@ -26,6 +27,8 @@ from hub.ops.logs import CallLog
 from hub.tokens import verify_stream
 from hub.twilio.media import MAX_MESSAGE_BYTES, DtmfMessage, Mark, Media, Start, StartBody, Stop, TwilioStream
 from hub.twilio.twiml import TOKEN
+from hub.web.allowance import Allowance
+from hub.web.connections import Connection, connection_of
 from hub.web.frames import text_frame
 from hub.web.proof import check_upgrade
 from hub.web.sockets import FrameSocket, Interruption
@@ -33,17 +36,21 @@ from hub.web.state import STATE, State
 
 log = logging.getLogger(__name__)
 
+RARE_AT_ONCE, RARE_PER_SECOND = 200, 20
+"""Messages that are neither audio nor marks: nobody presses keys as fast, and events that a later Twilio may add are not more frequent."""
+
 
 class MediaDoor:
     """One Twilio socket: passes its frames, in order, to a stream of its call. Implements `Peer`."""
 
-    __slots__ = ("_close_code", "_counters", "_log", "_over", "_state", "_stream", "_wire", "socket")
+    __slots__ = ("_close_code", "_connection", "_counters", "_log", "_over", "_rare", "_state", "_stream", "_wire", "socket")
 
     name: ClassVar = "twilio"
     """This door's name in the metrics."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, connection: Connection) -> None:
         self._state = state
+        self._connection = connection
         self._counters = state.counters
         self._wire = TwilioStream()
         self._stream: Stream | None = None
@@ -51,6 +58,8 @@ class MediaDoor:
         self._log = CallLog(log)
         self._over = False
         """Whether the socket is about to be closed: frames that still arrive are ignored."""
+        self._rare = Allowance(RARE_AT_ONCE, RARE_PER_SECOND, time.monotonic)
+        """Messages that are neither audio nor marks."""
         self._close_code: int | None = None
         """The code with which the hub closes; None while it does not. Kept here, because Twilio need not answer a close frame."""
         self.socket = FrameSocket(self.take, max_msg_size=MAX_MESSAGE_BYTES, close_seconds=state.limits.close_seconds)
@@ -70,11 +79,14 @@ class MediaDoor:
                 if stream.chunk(media.track, media.timestamp, media.payload):
                     self._state.resting_sockets.rest(self.socket)
                 return
+            if type(message) is not Mark and not self._rare.spend():
+                raise WireError("Twilio", "sent too many messages that are no audio", 1008)
             match message:
                 case Start(start):
                     self._log = CallLog(log, {"call": start.call_sid, "stream": start.stream_sid})
                     self._check_token(start)
                     self._stream = self._join(start)
+                    self._connection.prove()
                 case DtmfMessage(dtmf) if stream is not None:
                     stream.dtmf(dtmf.digit, "outbound" if dtmf.track.startswith("outbound") else "inbound")
                 case Mark(mark) if stream is not None:
@@ -128,6 +140,8 @@ class MediaDoor:
 
     async def serve(self, request: web.Request) -> None:
         """Open the socket, wait until the stream is over for whatever reason, and close."""
+        if self._state.config.proof == "signature":  # it was checked
+            self._connection.prove()
         await self.socket.prepare(request)
         self._state.sockets.add(self.socket)
         deadline = asyncio.get_running_loop().call_later(self._state.limits.start_seconds, self._start_is_overdue)
@@ -165,6 +179,6 @@ async def twilio(request: web.Request) -> web.StreamResponse:
     if state.calls.draining:
         state.counters.refused["twilio stopping"] += 1
         raise web.HTTPServiceUnavailable(text="the hub is stopping\n")
-    door = MediaDoor(state)
+    door = MediaDoor(state, connection_of(request))
     await door.serve(request)
     return door.socket

@@ -11,6 +11,7 @@ from aiohttp.http_exceptions import BadStatusLine
 
 from hub.web.limits import Limits
 from hub.web.server import Runner
+from hub.web.unproved import Unproved
 
 
 class Clock:
@@ -40,12 +41,13 @@ async def serving(limits: Limits) -> AsyncIterator[tuple[Runner, int, Clock]]:
 
     app = web.Application()
     app.router.add_get("/", page)
-    runner, clock = Runner(app, limits, goodbye_seconds=0.1), Clock()
+    clock = Clock()
+    runner = Runner(app, limits, Unproved(limits.unproved_connections), goodbye_seconds=0.1, clock=clock)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         async with asyncio.TaskGroup() as group:
-            expecting = group.create_task(runner.expect_requests(clock))
+            expecting = group.create_task(runner.connections.watch())
             yield runner, runner.addresses[0][1], clock
             expecting.cancel()
     finally:
@@ -67,7 +69,7 @@ async def test_a_connection_without_a_request_is_kept_until_its_deadline_and_the
         await clock.looked()
         assert connections(runner) == 1, "there is time left"
         clock.now += 0.1
-        assert await reader.read() == b""
+        assert (await reader.read()).startswith(b"HTTP/1.1 408 ")
         writer.close()
         while connections(runner):
             await asyncio.sleep(0.001)

@@ -140,7 +140,8 @@ async def test_wild_timestamps_are_counted_and_unknown_events_skipped() -> None:
 
 @pytest.mark.timeout(180)  # a thousand handshakes take as long as a busy machine takes
 async def test_a_thousand_sockets_that_never_start_are_closed_and_disturb_nobody() -> None:
-    async with house(on_block=talking, limits=impatient(start_seconds=3.0)) as home, asyncio.TaskGroup() as group:
+    limits = impatient(start_seconds=3.0, unproved_connections=2400)
+    async with house(on_block=talking, limits=limits) as home, asyncio.TaskGroup() as group:
         idle = [group.create_task(closed(await home.open("/twilio"))) for _ in range(1000)]
         socket = await home.call()
         subscriber = await follow(home)

@@ -1,0 +1,35 @@
+"""The one form in which the hub refuses an HTTP request: `{"error": {"code": …, "message": …}}`, as in an `error` event at /client.
+
+`code` is for programs, `message` for people. Knows HTTP errors. Does not know why something is refused.
+"""
+
+import msgspec
+from aiohttp import web
+
+CODES = {
+    400: "bad-request",
+    401: "token",
+    403: "not-allowed",
+    404: "not-found",
+    405: "method",
+    406: "not-acceptable",
+    408: "too-slow",
+    413: "too-long",
+    415: "encoding",
+    417: "expectation",
+    426: "upgrade",
+    429: "too-many",
+    500: "failed",
+    503: "unavailable",
+}
+"""The code of an error that names none of its own."""
+
+
+def error_body(code: str, message: str) -> bytes:
+    """Return the body of an error."""
+    return msgspec.json.encode({"error": {"code": code, "message": message}})
+
+
+def refusal(kind: type[web.HTTPError], code: str, message: str, headers: dict[str, str] | None = None) -> web.HTTPError:
+    """Return an HTTP error in the hub's form, to be raised."""
+    return kind(text=error_body(code, message).decode(), content_type="application/json", headers=headers)

@@ -1,0 +1,81 @@
+"""Room for peers that have proved nothing yet: a bounded number, and a share of it for each address.
+
+**Why it is bounded apart.** Every connection costs a descriptor, and a process has a limited number of them. Anyone can open connections
+and send nothing, or a byte from time to time. If such connections could take every descriptor, Twilio could bring no call and no viewer
+could follow one. So they have a room of their own. A peer leaves it by proving what it is: Twilio by its signature or its stream's token, a
+subscriber by its token.
+
+**Who makes room.** A newcomer always gets in, because it may be Twilio. In a full room, the address that holds the most loses the
+connection that has waited longest. Twilio proves itself within milliseconds, so it is not among those.
+
+Knows addresses and the order of arrival. Does not know what a peer is or how it proves itself.
+"""
+
+import ipaddress
+from typing import Protocol
+
+
+class Peer(Protocol):
+    """Something that holds a connection."""
+
+    def drop(self) -> None:
+        """Let go of the connection at once. Must not raise."""
+
+
+class Unproved:
+    """The room. A peer is in it at most once."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.share = max(1, most // 2)
+        """How many peers one address may have in the room. Behind a proxy that is not named in HUB_PROXIES, everyone has one address."""
+        self.dropped = 0
+        """How many peers had to make room."""
+        self._addresses: dict[Peer, str] = {}
+        """Who is in the room, oldest first, and from which address."""
+        self._held: dict[str, dict[Peer, None]] = {}
+        """The same by address."""
+
+    def __len__(self) -> int:
+        return len(self._addresses)
+
+    def __contains__(self, peer: Peer) -> bool:
+        return peer in self._addresses
+
+    def enter(self, peer: Peer, address: str) -> None:
+        """Let a peer in, or move it to the end of the queue, and make room for it."""
+        self.leave(peer)
+        network = counted_as(address)
+        self._addresses[peer] = network
+        held = self._held.setdefault(network, {})
+        held[peer] = None
+        if len(held) > self.share:
+            self._drop(next(iter(held)))
+        elif len(self._addresses) > self.most:
+            largest = max(map(len, self._held.values()))
+            self._drop(next(each for each, network in self._addresses.items() if len(self._held[network]) == largest))
+
+    def leave(self, peer: Peer) -> None:
+        """Take a peer out; safe to call twice."""
+        network = self._addresses.pop(peer, None)
+        if network is not None:
+            held = self._held[network]
+            del held[peer]
+            if not held:
+                del self._held[network]
+
+    def _drop(self, peer: Peer) -> None:
+        self.leave(peer)
+        self.dropped += 1
+        peer.drop()
+
+
+def counted_as(address: str) -> str:
+    """Return what counts as one address: of IPv6 the network of 64 bits, because a single customer has all addresses in it."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(ip, ipaddress.IPv6Address):
+        return str(ip.ipv4_mapped or ipaddress.ip_network((ip, 64), strict=False))
+    return str(ip)
