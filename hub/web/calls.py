@@ -154,7 +154,3 @@ def _record(request: web.Request) -> Record:
 
 def _not_found(message: str) -> web.HTTPError:
     return refusal(web.HTTPNotFound, "not-found", message)
-
-
-def _json(value: object) -> web.Response:
-    return web.Response(body=msgspec.json.encode(value), content_type="application/json")
