@@ -5,6 +5,7 @@ section, and gets them back by `Config.of`. Does not know what a setting is for:
 """
 
 import difflib
+import ipaddress
 import os
 import re
 from collections.abc import Collection, Iterable, Mapping
