@@ -23,8 +23,12 @@ class ToTelephone:
         """Converted bytes that were not taken yet."""
 
     def add(self, samples: Any) -> None:
-        """Convert floats between -1 and 1. Samples outside that range are clipped. At 8 kHz no sample is changed."""
-        self._encode(self._resampler.resample(numpy.ascontiguousarray(samples, numpy.float32)))
+        """Convert floats between -1 and 1. Samples outside that range are clipped. At 8 kHz no sample is changed.
+
+        What is no number becomes silence: one such sample would make the resampler forget all the others around it.
+        """
+        numbers = numpy.nan_to_num(numpy.ascontiguousarray(samples, numpy.float32), nan=0.0, posinf=1.0, neginf=-1.0)
+        self._encode(self._resampler.resample(numbers))
 
     def take(self, size_bytes: int) -> bytes | None:
         """Remove and return `size_bytes` of converted audio, or return None while there is less."""

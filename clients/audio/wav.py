@@ -1,10 +1,12 @@
-"""Writes telephone audio as WAV files, 8 kHz 16-bit.
+"""WAV files: writes telephone audio, 8 kHz 16-bit, and completes the headers of files that were written as a stream.
 
 Knows WAV and mu-law. Does not know where the audio comes from.
 """
 
+import struct
 import wave
 from pathlib import Path
+from typing import BinaryIO
 
 from clients.audio.frames import FRAME_BYTES
 from hub.audio import g711
@@ -45,3 +47,36 @@ def save_stereo(path: Path, left: bytes, right: bytes) -> None:
         file.setsampwidth(2)
         file.setframerate(g711.SAMPLE_RATE_HZ)
         file.writeframes(g711.to_pcm(stereo))
+
+
+def with_length(file: BinaryIO) -> bytes | None:
+    """Return a WAV file with the length in its header, where a program that wrote it as a stream left 0 there; None for any other file.
+
+    (0xFFFFFFFF and other lengths beyond the end, which other programs write, are understood by libsndfile itself.)
+    """
+    if file.read(4) != b"RIFF" or file.read(8)[4:] != b"WAVE":
+        return None
+    while len(head := file.read(8)) == 8:
+        name, size = struct.unpack("<4sI", head)
+        if name == b"data":
+            at, rest = file.tell(), b"" if size else file.read()
+            if not rest or _are_chunks(rest):
+                return None
+            file.seek(0)
+            before = file.read(at - 4)
+            return before[:4] + _size(at - 8 + len(rest)) + before[8:] + _size(len(rest)) + rest
+        file.seek(size + size % 2, 1)
+    return None
+
+
+def _size(count: int) -> bytes:
+    return struct.pack("<I", min(0xFFFFFFFF, count))
+
+
+def _are_chunks(rest: bytes) -> bool:
+    """Return whether this is no audio but further chunks, which are named by four letters and end where the file ends."""
+    at = 0
+    while at + 8 <= len(rest) and rest[at : at + 4].isascii() and rest[at : at + 4].decode().isprintable():
+        at += 8 + int.from_bytes(rest[at + 4 : at + 8], "little")
+        at += at % 2
+    return at >= len(rest) > 0 and at - len(rest) <= 1

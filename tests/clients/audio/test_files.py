@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+import struct
 import subprocess
 from pathlib import Path
 
@@ -147,7 +148,7 @@ def test_a_missing_file_a_directory_and_an_empty_file_are_named(tmp_path: Path) 
     for name, words in (
         ("nowhere.wav", "No such file"),
         (".", "directory"),
-        ("empty.wav", "not"),
+        ("empty.wav", "is empty"),
         ("header.wav", "no sound"),
     ):
         with pytest.raises(UnreadableFile, match=words):
@@ -189,3 +190,60 @@ def test_the_shipped_call_is_what_its_script_says() -> None:
 def loudness_dbfs(mulaw: bytes) -> float:
     samples = numpy.frombuffer(g711.to_pcm(mulaw), "<i2") / 32768
     return float(10 * numpy.log10(numpy.mean(samples**2)))
+
+
+def header(size: int, data_size: int, *chunks: bytes, rate_hz: int = 8000) -> bytes:
+    """A WAV file's beginning, mono 16-bit, with the sizes that it claims; other chunks may stand before the samples."""
+    about = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, rate_hz, 2 * rate_hz, 2, 16)
+    return b"RIFF" + struct.pack("<I", size) + b"WAVE" + about + b"".join(chunks) + b"data" + struct.pack("<I", data_size)
+
+
+@pytest.mark.parametrize("subtype", ["GSM610", "G721_32", "ALAW", "ULAW", "PCM_24", "PCM_U8", "IMA_ADPCM", "DOUBLE"])
+def test_a_wav_file_may_hold_any_encoding(subtype: str, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "call.wav", tone(400), 8000, subtype=subtype)
+    call = read_call(tmp_path / "call.wav", block_seconds=0.3)
+    assert 1.0 <= call.seconds < 1.1
+    assert heard(call.inbound, 400) > 0.45
+
+
+@pytest.mark.parametrize(("size", "data_size"), [(0, 0), (36, 0), (0xFFFFFFFF, 0xFFFFFFFF), (0x7FFFFFFF, 0x7FFFFFFF), (0, 0xFFFFFFFF)])
+def test_a_wav_file_that_was_written_as_a_stream_is_read_to_its_end(size: int, data_size: int, tmp_path: Path) -> None:
+    samples = numpy.rint(tone(400) * 32767).astype("<i2").tobytes()
+    note = b"LIST" + struct.pack("<I", 5) + b"INFO\0" + b"\0"
+    (tmp_path / "call.wav").write_bytes(header(size, data_size, note) + samples)
+    call = read_call(tmp_path / "call.wav")
+    assert call.seconds == 1.0
+    assert heard(call.inbound, 400) > 0.45
+
+
+def test_a_wav_file_without_samples_has_no_sound_even_if_other_chunks_follow(tmp_path: Path) -> None:
+    (tmp_path / "call.wav").write_bytes(header(0, 0) + b"LIST" + struct.pack("<I", 4) + b"INFO")
+    with pytest.raises(UnreadableFile, match="no sound"):
+        read_call(tmp_path / "call.wav")
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 16000])
+def test_samples_that_are_no_numbers_are_silent_and_harm_no_others(rate_hz: int, tmp_path: Path) -> None:
+    samples = tone(400, rate_hz)
+    samples[100:200], samples[300], samples[301] = math.nan, math.inf, -math.inf
+    soundfile.write(tmp_path / "call.wav", samples, rate_hz, subtype="FLOAT")
+    call = read_call(tmp_path / "call.wav")
+    assert call.seconds == 1.0
+    assert heard(call.inbound, 400) > 0.45
+
+
+def test_an_mp3_file_may_be_called_wav(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "call.mp3", tone(400), 8000)
+    (tmp_path / "call.mp3").rename(tmp_path / "call.wav")
+    assert heard(read_call(tmp_path / "call.wav").inbound, 400) > 0.45
+
+
+def test_a_header_that_makes_no_sense_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "call.wav").write_bytes(header(36 + 16000, 16000, rate_hz=1) + bytes(16000))
+    with pytest.raises(UnreadableFile, match="has 1 samples a second"):
+        read_call(tmp_path / "call.wav")
+
+
+def test_a_wav_file_that_was_cut_off_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    (tmp_path / "call.wav").write_bytes(header(36 + 16000, 16000) + bytes(999))
+    assert read_call(tmp_path / "call.wav").seconds == pytest.approx(499 / 8000)
