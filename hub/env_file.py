@@ -6,7 +6,6 @@ would otherwise be no secret at all, and everyone could read every call. Values 
 Knows the file's form, by python-dotenv. Does not know which settings there are.
 """
 
-import codecs
 import io
 import re
 from collections.abc import Collection
@@ -15,9 +14,7 @@ from pathlib import Path
 from dotenv.parser import Binding, parse_stream
 
 from hub.errors import ConfigError
-
-_MARKED_ENCODINGS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-"""The encodings that say in their first bytes what they are. Notepad and PowerShell on Windows write all of them."""
+from hub.text_file import read_text
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -35,30 +32,14 @@ def read(path: Path, whole: Collection[str] = ()) -> dict[str, str]:
     """
     if not path.exists() or path.is_dir():  # a folder of this name is some people's virtual environment
         return {}
-    try:
-        written = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(str(path), f"cannot be read: {error.strerror or error}") from error
     given: dict[str, str] = {}
-    for binding in parse_stream(io.StringIO(_text(path, written), newline="")):
+    for binding in parse_stream(io.StringIO(read_text(path), newline="")):
         number = binding.original.line + len(_LINE_BREAK.findall(_before(binding)))
         if (problem := _problem(binding, whole)) is not None:
             raise ConfigError(f"{path}, line {number},", problem)
         if binding.key is not None and binding.value is not None:
             given[binding.key] = binding.value
     return given
-
-
-def _text(path: Path, written: bytes) -> str:
-    encoding = next((name for mark, name in _MARKED_ENCODINGS if written.startswith(mark)), "utf-8")
-    try:
-        text = written.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = len(_LINE_BREAK.findall(written[: error.start].decode(encoding, "replace"))) + 1
-        raise ConfigError(f"{path}, line {line},", "is not text in UTF-8: save the file in this encoding") from error
-    if "\0" in text:
-        raise ConfigError(str(path), "is not text in UTF-8: save the file in this encoding")
-    return text
 
 
 def _before(binding: Binding) -> str:

@@ -75,13 +75,13 @@ def test_a_line_that_is_not_understood_is_named_and_its_value_is_not(file: Path,
 )
 def test_a_file_in_another_encoding_is_refused_with_the_line(file: Path, written: bytes, line: int) -> None:
     file.write_bytes(written)
-    with pytest.raises(ConfigError, match=rf"\.env, line {line}, is not text in UTF-8: save the file in this encoding"):
+    with pytest.raises(ConfigError, match=rf"\.env cannot be read: line {line} is not text in UTF-8; save the file"):
         read(file)
 
 
 def test_text_in_two_bytes_a_letter_that_does_not_say_so_is_refused(file: Path) -> None:
     file.write_bytes("HUB_PORT=1\n".encode("utf-16-le"))
-    with pytest.raises(ConfigError, match=r"\.env is not text in UTF-8"):
+    with pytest.raises(ConfigError, match=r"\.env cannot be read: it is not text in UTF-8"):
         read(file)
 
 

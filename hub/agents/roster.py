@@ -19,6 +19,7 @@ from hub.config import Config, check_url
 from hub.errors import ConfigError
 from hub.foreign_text import name
 from hub.phone_numbers import dialled, normal
+from hub.text_file import read_text
 
 HANG_UP = "hang_up"
 TRANSFER = "transfer"
@@ -206,11 +207,9 @@ def load(config: Config, defaults: AgentDefaults) -> Agents:
     if not config.agents:
         return Agents([_agent(config, defaults, "agent", _AgentEntry())])
     try:
-        text = Path(config.agents).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        _refuse(config, f"cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}", error)
-    try:
-        file = msgspec.convert(tomllib.loads(text), _File)
+        file = msgspec.convert(tomllib.loads(read_text(Path(config.agents))), _File)
+    except ConfigError as error:
+        _refuse(config, error.problem, error)
     except tomllib.TOMLDecodeError as error:
         _refuse(config, f"is not TOML: {error}", error)
     except msgspec.ValidationError as error:

@@ -112,6 +112,21 @@ def test_a_wrong_file_is_one_sentence_that_names_the_place(text: str, says: str,
     assert len(str(error.value).splitlines()) == 1
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_file_may_be_written_by_any_editor(encoding: str, tmp_path: Path) -> None:
+    settings = config(tmp_path, "")
+    Path(settings.agents).write_bytes("[agents.a]\r\ngreeting = 'Grüße'\r\n".encode(encoding))
+    (agent,) = loaded(settings)
+    assert agent.greeting == "Grüße"
+
+
+def test_a_file_in_another_encoding_is_one_sentence_with_the_line(tmp_path: Path) -> None:
+    settings = config(tmp_path, "")
+    Path(settings.agents).write_bytes("[agents.a]\ngreeting = 'Grüße'\n".encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"^HUB_AGENTS .*agents\.toml cannot be read: line 2 is not text in UTF-8; save the file"):
+        loaded(settings)
+
+
 def test_a_file_that_is_not_there_is_one_sentence() -> None:
     with pytest.raises(ConfigError, match="HUB_AGENTS /nowhere cannot be read: No such file"):
         loaded(configured(openai_key="k", agents="/nowhere"))

@@ -14,6 +14,7 @@ import msgspec
 from hub.audio.g711 import Track
 from hub.audio.timeline import Block
 from hub.errors import ConfigError
+from hub.text_file import read_text
 from hub.transcribers.transcriber import OnReport, Report
 from hub.transcribers.utterances import Recognized
 
@@ -62,9 +63,9 @@ class Script:
     def read(cls, path: Path) -> "Script":
         """Read a JSON file: an array of objects with track, text, start and end. Raises: ConfigError, one sentence."""
         try:
-            lines = msgspec.json.decode(path.read_bytes(), type=list[ScriptLine])
-        except OSError as error:
-            raise ConfigError("--script", f"{path} cannot be read: {error.strerror or error}") from error
+            lines = msgspec.json.decode(read_text(path), type=list[ScriptLine])
+        except ConfigError as error:
+            raise ConfigError("--script", str(error)) from error
         except msgspec.DecodeError as error:
             raise ConfigError("--script", f"{path} is not a script: {error}") from error
         return cls(path.name, lines)

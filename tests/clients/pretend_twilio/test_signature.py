@@ -61,5 +61,5 @@ def test_settings_are_read_as_the_hub_reads_them(tmp_path: Path) -> None:
     assert settings({}, dotenv) == {"TWILIO_AUTH_TOKEN": "file", "HUB_PUBLIC_URL": "https://file.example.com"}
     assert settings({"TWILIO_AUTH_TOKEN": " environment ", "HUB_PUBLIC_URL": ""}, dotenv) == {"TWILIO_AUTH_TOKEN": "environment"}
     dotenv.write_bytes(b"TWILIO_AUTH_TOKEN=\xff\xfe\n")
-    with pytest.raises(CannotSign, match=r"TWILIO_AUTH_TOKEN may be in .*\.env, line 1, is not text in UTF-8"):
+    with pytest.raises(CannotSign, match=r"TWILIO_AUTH_TOKEN may be in .*\.env, and .*\.env cannot be read: line 1 is not text in UTF-8"):
         settings({}, dotenv)
