@@ -32,6 +32,9 @@ ANSWER_BYTES = 16 * 1024
 """How much of an answer is read: a model reads it, not a program."""
 
 
+ARGUMENT_CHARACTERS = 64 * 1024
+"""A model that writes longer arguments has lost its way. They would be kept in the call's log, and checked while every other call waits."""
+
 OutcomeKind: TypeAlias = Literal["result", "refused", "failed", "timeout"]
 """What can come of a tool. `refused`: the arguments do not fit, or the tool declined."""
 
@@ -50,6 +53,8 @@ class ToolOutcome:
 
 def read_arguments(schema: Mapping[str, Any] | None, text: str) -> tuple[Any, str]:
     """Return a tool call's arguments, and what is wrong with them. Empty when nothing is. Without a schema any JSON will do."""
+    if len(text) > ARGUMENT_CHARACTERS:
+        return text[:ANSWER_BYTES], f"the arguments are longer than {ARGUMENT_CHARACTERS} characters"
     try:
         arguments = msgspec.json.decode(text or "{}")
     except (ValueError, RecursionError):

@@ -148,6 +148,7 @@ async def lines(
     tmp_path: Path | None = None,
     fake: Any = None,
     twilio: FakeTwilio | None = None,
+    server: type[FakeOpenAI] = FakeOpenAI,
     **settings: Any,
 ) -> AsyncIterator[Lines]:
     """Run a hub whose agents speak by `model`; `file` is an agents file; with `twilio`, only who signs as it does gets in."""
@@ -158,9 +159,9 @@ async def lines(
     if twilio is not None:
         settings |= {"twilio_account": twilio.account, "twilio_token": TOKEN, "twilio_url": twilio.url, "public_url": PUBLIC}
     settings = {"openai_greeting": "Hello there friend.", "openai_key": "k"} | settings
-    async with FakeOpenAI(model, key="k", **(fake or {})) as server:
-        async with real_house(openai_url=server.url, **settings) as home:
-            line = Lines(home, server, twilio)
+    async with server(model, key="k", **(fake or {})) as running:
+        async with real_house(openai_url=running.url, **settings) as home:
+            line = Lines(home, running, twilio)
             line.limit(come_back_seconds=0.0)  # nobody comes back, unless a test says so
             yield line
-        assert server.open_sessions == 0
+        assert running.open_sessions == 0

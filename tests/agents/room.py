@@ -5,15 +5,21 @@ from hub.agents.commands import (
     ClearCaller,
     Command,
     ConversationEvent,
+    GiveUp,
     Interrupted,
     Publish,
     ToCaller,
     ToModel,
+    Trouble,
 )
 from hub.agents.conversation import Conversation
 from hub.agents.patience import Patience
 from hub.agents.voice_model import (
     AgentAudio,
+    CallerSpeechStarted,
+    CallerSpeechStopped,
+    CallerText,
+    ModelEvent,
     ModelRequest,
     ResponseEnded,
     ResponseStarted,
@@ -45,6 +51,23 @@ class Room:
         for _ in range(0, duration_ms, 20):
             self.take(CallerFrame(self.at_ms, b"\xff" * 160))
             self.at_ms += 20
+
+    def speak(self, duration_ms: int) -> None:
+        """Have the caller's line be loud."""
+        for _ in range(0, duration_ms, 20):
+            self.take(CallerFrame(self.at_ms, b"\x10" * 160))
+            self.at_ms += 20
+
+    @property
+    def troubles(self) -> list[str]:
+        return [each.problem for each in self.commands if isinstance(each, Trouble)]
+
+    @property
+    def given_up(self) -> list[str]:
+        return [each.problem for each in self.commands if isinstance(each, GiveUp)]
+
+    def settled(self) -> list[Recognized]:
+        return [each for each in self.reports if isinstance(each, Recognized) and each.settled]
 
     def asked(self, kind: type[ModelRequest]) -> list[ModelRequest]:
         return [each.request for each in self.commands if isinstance(each, ToModel) and isinstance(each.request, kind)]
@@ -83,3 +106,8 @@ def tool_call(call_id: str, response_id: str = "r1") -> ToolCall:
 
 def kinds(commands: list[Command]) -> list[type[Command]]:
     return [type(command) for command in commands]
+
+
+def question(item_id: str = "q") -> list[ModelEvent]:
+    """A whole turn of the caller."""
+    return [CallerSpeechStarted(item_id, 0), CallerSpeechStopped(item_id, 0), CallerText(item_id, "Well?")]

@@ -73,6 +73,7 @@ def test_the_scheduling_example_is_ready(tmp_path: Path) -> None:
     (declared,) = agent.declared()
     good = '{"name":"Ann Lee","email":"ann@example.com","starts_at":"2026-12-01T15:30","description":"A check-up."}'
     assert read_arguments(declared.parameters, good)[1] == ""
+    assert read_arguments(None, f'"{"x" * 65_536}"') == (f'"{"x" * 16_383}', "the arguments are longer than 65536 characters")
     assert "email" in read_arguments(declared.parameters, good.replace("@", " at "))[1]
     assert "description" in read_arguments(declared.parameters, '{"name":"Ann"}')[1] or read_arguments(declared.parameters, "{}")[1]
 

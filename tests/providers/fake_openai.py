@@ -18,28 +18,11 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Response
 
+from tests.providers.openai_objects import BETA, LIMIT, MODELS, REFUSALS, error_object, item_object, response_object, text_of
 from tests.providers.openai_script import Call, Model, Reply, Talk, Utterance
 from tests.providers.script import BYTES_PER_SECOND, Ear, FakeProvider, Line, Visit
 
-MODELS = {"gpt-realtime-2.1", "gpt-realtime-2.1-mini", "gpt-realtime-2", "gpt-realtime-1.5"}
-
-REFUSALS = {
-    401: (
-        "invalid_request_error",
-        "invalid_api_key",
-        "Incorrect API key provided: k***. You can find your API key at platform.openai.com.",
-    ),
-    403: ("invalid_request_error", "model_not_found", "Project does not have access to model."),
-    404: ("invalid_request_error", "model_not_found", "The model does not exist or you do not have access to it."),
-    429: ("requests", "rate_limit_exceeded", "Rate limit reached for gpt-realtime in organization on requests per min."),
-}
-
-LIMIT = "Your session hit the maximum duration of 60 minutes."
-
 SILENCE = frozenset(b"\xff\x7f")
-
-BETA = {"modalities", "voice", "input_audio_format", "output_audio_format", "input_audio_transcription", "turn_detection", "temperature"}
-
 START_MS, PREFIX_MS, STOP_MS = 60, 300, 500
 """Sound that makes a speaker, how much before it counts to the turn, and the silence that ends it (the vendor's defaults)."""
 
@@ -50,6 +33,7 @@ class FakeOpenAI(FakeProvider):
     """`async with FakeOpenAI(Model(...)) as fake`; `fake.talks` has one entry for each session."""
 
     path: ClassVar[str] = "/v1/realtime"
+    models: ClassVar[set[str]] = MODELS
 
     def __init__(self, model: Model | None = None, **others: Any) -> None:
         super().__init__(**others)
@@ -72,17 +56,21 @@ class FakeOpenAI(FakeProvider):
         scheme, _, key = visit.headers.get("Authorization", "").partition(" ")
         if scheme != "Bearer" or not key or self.key not in {None, key}:
             return 401, ""
-        return (404, "") if dict(visit.query).get("model") not in MODELS else None
+        return (404, "") if dict(visit.query).get("model") not in self.models else None
+
+    def session(self, line: Line, talk: Talk, group: asyncio.TaskGroup) -> "FakeSession":
+        """Return what holds one session."""
+        return FakeSession(self, line, talk, group)
 
     async def attend(self, line: Line) -> None:
         """Hold one session, from the first message to the close."""
         talk = Talk()
         self.talks.append(talk)
         if "OpenAI-Beta" in line.visit.headers:
-            line.say({"type": "error", **_error("beta_api_shape_disabled", "The Realtime Beta API is no longer supported.")})
+            line.say({"type": "error", **error_object("beta_api_shape_disabled", "The Realtime Beta API is no longer supported.")})
             await line.close(4000, "invalid_request_error.beta_api_shape_disabled")
         async with asyncio.TaskGroup() as group:
-            session = _Session(self, line, talk, group)
+            session = self.session(line, talk, group)
             try:
                 session.created()
                 while True:
@@ -92,11 +80,7 @@ class FakeOpenAI(FakeProvider):
                 session.stop()
 
 
-def _error(code: str, message: str, event_id: str | None = None) -> dict[str, Any]:
-    return {"error": {"type": "invalid_request_error", "code": code, "message": message, "param": None, "event_id": event_id}}
-
-
-class _Session:
+class FakeSession:
     """What the vendor's server knows of one session."""
 
     def __init__(self, fake: FakeOpenAI, line: Line, talk: Talk, group: asyncio.TaskGroup) -> None:
@@ -124,7 +108,7 @@ class _Session:
 
     def wrong(self, code: str, message: str, event_id: str | None = None) -> None:
         self.talk.errors.append(code)
-        self.say("error", **_error(code, message, event_id))
+        self.say("error", **error_object(code, message, event_id))
 
     def soon(self, coroutine: Any) -> asyncio.Task[None]:
         task = self.group.create_task(coroutine)
@@ -142,25 +126,33 @@ class _Session:
     def created(self) -> None:
         self.say("session.created", session=self.told())
 
+    def judge(self, event: dict[str, Any]) -> str:
+        """Return what is wrong with a message of the client, as the vendor's own types see it."""
+        try:
+            judge.validate_python(event)
+        except ValidationError as error:
+            return str(error)[:300]
+        return ""
+
     async def take(self, frame: str | bytes) -> None:
         if isinstance(frame, bytes):
             self.wrong("invalid_json", "The server could not parse the message: binary frames are not supported.")
             return
         event = json.loads(frame)
         kind, event_id = event.get("type"), event.get("event_id")
-        if kind != "input_audio_buffer.append":  # fifty a second: the vendor's types are slow
-            try:
-                judge.validate_python(event)
-            except ValidationError as error:
-                self.wrong("invalid_value", str(error)[:300], event_id)
-                return
+        # Audio comes fifty times a second: the vendor's types are slow.
+        if kind != "input_audio_buffer.append" and (problem := self.judge(event)):
+            self.wrong("invalid_value", problem, event_id)
+            return
         match kind:
             case "session.update":
                 await self.update(event["session"], event_id)
             case "input_audio_buffer.append":
                 await self.hear(base64.b64decode(event["audio"], validate=True))
             case "response.create":
-                self.create(event.get("response", {}).get("instructions", ""), event_id)
+                self.create(event.get("response", {}), event_id)
+            case "input_audio_buffer.commit":
+                self.commit(event_id)
             case "response.cancel":
                 if not self.cancel("client_cancelled"):
                     self.wrong("response_cancel_not_active", "Cancellation failed: no active response found", event_id)
@@ -219,18 +211,27 @@ class _Session:
             self.say("input_audio_buffer.speech_started", audio_start_ms=int(self.spoken_ms), item_id=self.caller_item)
             if self.vad("interrupt_response"):
                 self.cancel("turn_detected")
-        elif self.spoken_ms is not None and self.silence_ms >= STOP_MS:
-            item, self.spoken_ms = self.caller_item, None
-            self.say("input_audio_buffer.speech_stopped", audio_end_ms=int(now_ms), item_id=item)
-            self.say("input_audio_buffer.committed", item_id=item, previous_item_id=None)
-            text = " ".join(word.text for heard in self.ear.end() for word in heard.words)
-            self.ear = Ear(pause_seconds=None, settle_words=1000)
-            content = [{"type": "input_audio", "transcript": None}]
-            for kind in ("added", "done"):
-                self.say(f"conversation.item.{kind}", previous_item_id=None, item=_item(item, "user", content))
-            self.soon(self.transcribe(item, text))
+        elif self.spoken_ms is not None and self.silence_ms >= STOP_MS and not self.model.never_stops:
+            self.say("input_audio_buffer.speech_stopped", audio_end_ms=int(now_ms), item_id=self.caller_item)
+            self._turn_over()
             if self.vad("create_response") and self.response is None:
-                self.respond("")
+                self.respond({})
+
+    def _turn_over(self) -> None:
+        item, self.spoken_ms = self.caller_item, None
+        self.say("input_audio_buffer.committed", item_id=item, previous_item_id=None)
+        text = " ".join(word.text for heard in self.ear.end() for word in heard.words)
+        self.ear = Ear(pause_seconds=None, settle_words=1000)
+        content = [{"type": "input_audio", "transcript": None}]
+        for kind in ("added", "done"):
+            self.say(f"conversation.item.{kind}", previous_item_id=None, item=item_object(item, "user", content))
+        self.soon(self.transcribe(item, text))
+
+    def commit(self, event_id: str | None) -> None:
+        if self.spoken_ms is None:
+            self.wrong("input_audio_buffer_commit_empty", "Error committing input audio buffer: buffer too small.", event_id)
+            return
+        self._turn_over()
 
     def vad(self, name: str) -> bool:
         return bool(self.talk.session["audio"]["input"]["turn_detection"].get(name, True))
@@ -251,19 +252,21 @@ class _Session:
 
     # The model's answers.
 
-    def create(self, instructions: str, event_id: str | None) -> None:
+    def create(self, asked: dict[str, Any], event_id: str | None) -> None:
         if self.response is not None:
             code = "conversation_already_has_active_response"
             self.wrong(code, f"Conversation already has an active response in progress: {self.response_id}.", event_id)
             return
-        self.respond(instructions)
+        self.respond(asked)
 
-    def respond(self, instructions: str) -> None:
-        self.talk.instructions.append(instructions)
+    def respond(self, asked: dict[str, Any]) -> None:
+        self.talk.instructions.append(asked.get("instructions", ""))
         if self.model.mute:
             return
         number, self.talk.responses = self.talk.responses, self.talk.responses + 1
         reply = self.model.replies[number] if number < len(self.model.replies) else Reply("All right.")
+        if asked.get("tool_choice") == "none" and self.model.obeys and reply.calls:
+            reply = Reply(reply.text or "All right.")
         self.response_id = self.name("resp")
         self.response = self.soon(self.answer(self.response_id, reply))
 
@@ -277,22 +280,25 @@ class _Session:
 
     async def answer(self, response_id: str, reply: Reply) -> None:
         output: list[dict[str, Any]] = []
-        self.say("response.created", response=_response(response_id, "in_progress", output))
+        self.say("response.created", response=response_object(response_id, "in_progress", output))
         try:
             if reply.fails:
                 await asyncio.sleep(0)
                 trouble = {"type": "failed", "error": {"type": "server_error", "code": reply.fails, "message": "It failed."}}
                 self.response = None
-                self.say("response.done", response=_response(response_id, "failed", output, trouble))
+                self.say("response.done", response=response_object(response_id, "failed", output, trouble))
                 return
-            if reply.text:
+            if reply.text and reply.written:
+                self.write(response_id, reply, output)
+            elif reply.text:
                 await self.utter(response_id, reply, output)
             for call in reply.calls:
                 self.invoke(response_id, call, output)
             if reply.silent_after:
                 await asyncio.Event().wait()
             self.response = None
-            self.say("response.done", response=_response(response_id, "completed", output))
+            details = {"type": "incomplete", "reason": reply.stops} if reply.stops else None
+            self.say("response.done", response=response_object(response_id, "incomplete" if reply.stops else "completed", output, details))
             limits = [{"name": "tokens", "limit": 40000, "remaining": 39000, "reset_seconds": 1.5}]
             self.say("rate_limits.updated", rate_limits=limits)
         except asyncio.CancelledError as cancelled:
@@ -302,20 +308,23 @@ class _Session:
             for item in output:
                 item["status"] = "incomplete" if item["status"] == "in_progress" else item["status"]
             with suppress(ConnectionClosed):
-                self.say("response.done", response=_response(response_id, "cancelled", output, {"type": "cancelled", "reason": reason}))
+                self.say(
+                    "response.done", response=response_object(response_id, "cancelled", output, {"type": "cancelled", "reason": reason})
+                )
 
     async def utter(self, response_id: str, reply: Reply, output: list[dict[str, Any]]) -> None:
         item_id = self.name("item")
         content: list[dict[str, Any]] = []
-        item = _item(item_id, "assistant", content, "in_progress")
+        item = item_object(item_id, "assistant", content, "in_progress")
         at = {"response_id": response_id, "output_index": len(output)}
         output.append(item)
         self.say("response.output_item.added", **at, item=dict(item))
         self.say("conversation.item.added", previous_item_id=None, item=dict(item))
         at |= {"item_id": item_id, "content_index": 0}
         self.say("response.content_part.added", **at, part={"type": "audio", "transcript": ""})
-        utterance = self.talk.items[item_id] = Utterance(reply.text)
-        audio, words = self.model.voice(reply.text), reply.text.split(" ")
+        utterance = self.talk.items[item_id] = Utterance(text_of(reply))
+        text = text_of(reply)
+        audio, words = self.model.voice(text), text.split(" ")
         size = self.model.delta_ms * BYTES_PER_SECOND // 1000
         pieces = [audio[start : start + size] for start in range(0, len(audio), size)]
         told = 0
@@ -328,10 +337,31 @@ class _Session:
             self.say("response.output_audio.delta", **at, delta=base64.b64encode(piece).decode())
             await asyncio.sleep(self.model.delta_seconds)
         self.say("response.output_audio.done", **at)
-        self.say("response.output_audio_transcript.done", **at, transcript=reply.text)
-        self.say("response.content_part.done", **at, part={"type": "audio", "transcript": reply.text})
-        content.append({"type": "output_audio", "transcript": reply.text})
-        item["status"] = "completed"
+        self.say("response.output_audio_transcript.done", **at, transcript=text)
+        self.say("response.content_part.done", **at, part={"type": "audio", "transcript": text})
+        content.append({"type": "output_audio", "transcript": text})
+        self.whole(at, item, reply)
+
+    def write(self, response_id: str, reply: Reply, output: list[dict[str, Any]]) -> None:
+        """Answer in a text that has no voice."""
+        item_id, text = self.name("item"), text_of(reply)
+        content: list[dict[str, Any]] = []
+        item = item_object(item_id, "assistant", content, "in_progress")
+        at = {"response_id": response_id, "output_index": len(output)}
+        output.append(item)
+        self.say("response.output_item.added", **at, item=dict(item))
+        at |= {"item_id": item_id, "content_index": 0}
+        self.say("response.content_part.added", **at, part={"type": "text", "text": ""})
+        for word in text.split(" "):
+            self.say("response.output_text.delta", **at, delta=f"{word} ")
+        self.say("response.output_text.done", **at, text=text)
+        self.say("response.content_part.done", **at, part={"type": "text", "text": text})
+        content.append({"type": "output_text", "text": text})
+        self.whole(at, item, reply)
+
+    def whole(self, at: dict[str, Any], item: dict[str, Any], reply: Reply) -> None:
+        """Say that nothing more comes of an item."""
+        item["status"] = "incomplete" if reply.stops else "completed"
         del at["item_id"], at["content_index"]
         self.say("response.output_item.done", **at, item=dict(item))
         self.say("conversation.item.done", previous_item_id=None, item=dict(item))
@@ -369,12 +399,3 @@ class _Session:
             return
         utterance.truncated_ms = event["audio_end_ms"]
         self.say("conversation.item.truncated", item_id=event["item_id"], content_index=0, audio_end_ms=event["audio_end_ms"])
-
-
-def _item(name: str, role: str, content: list[dict[str, Any]], status: str = "completed") -> dict[str, Any]:
-    return {"id": name, "object": "realtime.item", "type": "message", "role": role, "status": status, "content": content}
-
-
-def _response(name: str, status: str, output: list[dict[str, Any]], details: dict[str, Any] | None = None) -> dict[str, Any]:
-    usage = None if status == "in_progress" else {"total_tokens": 30, "input_tokens": 20, "output_tokens": 10}
-    return {"object": "realtime.response", "id": name, "status": status, "status_details": details, "output": list(output), "usage": usage}

@@ -43,6 +43,8 @@ class Reply:
     text: str = ""
     calls: Sequence[Call] = ()
     fails: str = ""
+    written: bool = False  # the text has no voice
+    stops: str = ""  # why it ends in the middle of its text: max_output_tokens or content_filter
     silent_after: bool = False  # nothing more comes of it, not even its end, until it is cancelled
 
 
@@ -59,6 +61,8 @@ class Model:
     expire_after_ms: int | None = None  # of the caller's audio: the 60-minute limit
     drop_after_ms: int | None = None  # of the caller's audio: the connection breaks
     error_on_update: str = ""  # what is wrong with the session's settings
+    never_stops: bool = False  # does not notice that the caller has finished, until it is told
+    obeys: bool = True  # uses no tool in a response that is to do without
     mute: bool = False  # takes all and never begins a response
     unknown: bool = False  # an unknown type before each message, and an unknown field in it
     greets_late: asyncio.Event | None = None  # session.updated waits for it

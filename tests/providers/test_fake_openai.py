@@ -64,6 +64,27 @@ async def test_openais_own_client_holds_a_conversation_and_its_types_take_every_
     assert {"response.output_audio_transcript.done", "input_audio_buffer.speech_stopped", "rate_limits.updated"} <= set(types)
 
 
+async def test_openais_types_take_answers_without_sound_too() -> None:
+    replies = [Reply(), Reply("In text alone.", written=True), Reply("It stops here.", stops="max_output_tokens")]
+    replies.append(Reply("It is not shown.", written=True, stops="content_filter"))
+    async with FakeOpenAI(Model(replies=replies), key="k") as fake, AsyncOpenAI(api_key="k", websocket_base_url=f"{fake.url}/v1") as client:
+        async with client.realtime.connect(model="gpt-realtime-2.1", max_retries=0) as line:
+            await line.session.update(session=SESSION)
+            ends: list[Any] = []
+            async for event in line:
+                if event.type == "response.done":
+                    ends.append((event.response.status, event.response.status_details and event.response.status_details.reason))
+                if len(ends) == len(replies):
+                    break
+                if event.type in {"session.updated", "response.done"}:
+                    await line.response.create()
+        sent = fake.visits[0].sent
+    for message in sent:
+        judge.validate_python(message, strict=False)
+    assert ends == [("completed", None), ("completed", None), ("incomplete", "max_output_tokens"), ("incomplete", "content_filter")]
+    assert [each["text"] for each in sent if each["type"] == "response.output_text.done"] == ["In text alone.", "It is"]
+
+
 @pytest.mark.parametrize("status", [401, 404, 429, 500])
 async def test_it_refuses_at_the_handshake(status: int) -> None:
     async with FakeOpenAI(script=Script(refuse=[status])) as fake:
