@@ -27,6 +27,17 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _JOINERS = dict.fromkeys([0x200C, 0x200D])
 """Invisible characters that a name may need and a number does not."""
 
+_NAMED = re.compile(r'(?:"[^"]*"\s*|[^<>"]*)<([^<>]+)>')
+"""A SIP address with the name of whom it belongs to, as SIP headers have it: `"Ada" <sip:ada@example.com>` (RFC 3261 section 25.1)."""
+
+_SIP = re.compile(r"sips?:([^@:;\s]+)(?:[:;][^@\s]*)?@(\[[0-9a-f:.]+\]|[^\s:;?<>@]+)(?::\d+)?(?:[;?]\S*)?", re.IGNORECASE)
+"""A SIP address: the user, without password and parameters, and the host, without its port."""
+
+_CLIENT = re.compile(r"client:([^\s\x00-\x1f\x7f]+)", re.IGNORECASE)
+
+_NOBODY = frozenset({"anonymous", "restricted", "unavailable", "unknown", "private", "blocked", "withheld"})
+"""What carriers put in place of a user who does not want to be known, or is not (RFC 3323 has the first)."""
+
 _ADDRESS = re.compile(r"(?:sips?|client):[^\s\x00-\x1f\x7f]+", re.IGNORECASE)
 """What Twilio can call besides a number: a SIP address, or a client of its Voice SDK."""
 
@@ -41,12 +52,21 @@ def normal(text: str) -> str | None:
     return _normal(text) if len(text) <= 200 else None
 
 
+def identity(text: str) -> str | None:
+    """Return what a caller or callee can be told by: a number in E.164 form, a SIP user, or a client of Twilio's Voice SDK.
+
+    A SIP user is `sip:ada@pbx.example.com`, however the port and the parameters were written. None for `anonymous` and its kin, and for
+    whatever else is nobody in particular.
+    """
+    return _identity(text) if len(text) <= 200 else None
+
+
 def shown(text: str) -> str:
-    """Return a caller or callee as people are shown it: in E.164 form when it is a number, else as it came (`anonymous`, a SIP name).
+    """Return a caller or callee as people are shown it: in E.164 form when it is a number, else as it came (`anonymous`, for example).
 
     It never contains characters that would make it look like another number.
     """
-    return normal(text) or name(text)
+    return identity(text) or name(text)
 
 
 def dialled(text: str) -> str | None:
@@ -58,11 +78,11 @@ def dialled(text: str) -> str | None:
 def _normal(text: str) -> str | None:
     if _CONTROL.search(text.strip()):
         return None
-    written = _ascii_digits(name(text).translate(_JOINERS)).strip()
+    written = _ascii_digits(name(_unnamed(text)).translate(_JOINERS)).strip()
     scheme, colon, rest = written.partition(":")
     if colon:
         match scheme.lower():
-            case "tel":
+            case "tel" | "whatsapp":
                 written = _subscriber(rest)
             case "sip" | "sips" if "@" in rest:
                 written = unquote(re.split("[;:]", rest.rpartition("@")[0])[0])
@@ -76,6 +96,25 @@ def _normal(text: str) -> str | None:
         return _e164(written, certain=False)
     digits = re.sub(r"\D", "", written)
     return None if len(digits) == 10 and _valid(f"+1{digits}") else _e164(f"+{digits}", certain=True)
+
+
+@functools.lru_cache(maxsize=4096)
+def _identity(text: str) -> str | None:
+    if (number := normal(text)) is not None:
+        return number
+    written = _unnamed(text).strip()
+    if written != name(written):
+        return None
+    if client := _CLIENT.fullmatch(written):
+        return f"client:{client[1]}"
+    if (sip := _SIP.fullmatch(written)) is None or sip[1].lower() in _NOBODY or sip[2].lower().endswith(".invalid"):
+        return None
+    return f"sip:{sip[1]}@{sip[2].lower()}"
+
+
+def _unnamed(text: str) -> str:
+    named = _NAMED.fullmatch(text.strip())
+    return named[1] if named else text
 
 
 def _ascii_digits(text: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import jwt
 
 from hub.errors import TokenError
-from hub.phone_numbers import EXAMPLE, normal
+from hub.phone_numbers import EXAMPLE, identity
 
 ALGORITHM = "HS256"
 """The only accepted algorithm. A token whose header names another, or `none`, is refused before anything else in it is read."""
@@ -65,10 +65,10 @@ def mint(secret: str, calls: Iterable[str], seconds: float, now: float | None = 
 
     `now`: Unix seconds; None for the present. Raises: TokenError for an entry that is neither, and for a duration that makes no sense.
     """
-    entries = list(dict.fromkeys(normal(entry) or entry for entry in calls))
+    entries = list(dict.fromkeys(identity(entry) or entry for entry in calls))
     for entry in entries:
-        if not (entry == EVERYTHING or normal(entry) or _CALL_SID.fullmatch(entry)):
-            raise TokenError(f"{entry!r} is not a callSid, not a number with its country code ({EXAMPLE}), and not *")
+        if not (entry == EVERYTHING or identity(entry) or _CALL_SID.fullmatch(entry)):
+            raise TokenError(f"{entry!r} is not a callSid, not a number with its country code ({EXAMPLE}), not a SIP address, and not *")
     if not entries:
         raise TokenError("a token needs at least one callSid, number or *")
     if not 0 < seconds < MOST_SECONDS:
@@ -83,7 +83,7 @@ def verify(secret: str, token: str) -> Grant:
     if not isinstance(calls, list) or not all(isinstance(call, str) for call in calls):
         raise TokenError("the token has no list of calls")
     try:
-        return Grant(frozenset(form for call in calls for form in (call, normal(call)) if form), float(claims["exp"]))
+        return Grant(frozenset(form for call in calls for form in (call, identity(call)) if form), float(claims["exp"]))
     except OverflowError as error:  # integers in JSON may have any number of digits
         raise TokenError("the token's exp is not a moment in time") from error
 

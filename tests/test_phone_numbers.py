@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.phone_numbers import EXAMPLE, dialled, normal, shown
+from hub.phone_numbers import EXAMPLE, dialled, identity, normal, shown
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,14 @@ from hub.phone_numbers import EXAMPLE, dialled, normal, shown
         "sip:%2B14155550100@pbx.example.com",
         "sip:14155550100:secret@pbx.example.com",
         "sip:0014155550100@pbx.example.com",
+        '"Ada L." <sip:+14155550100@pbx.example.com;user=phone>',
+        "<tel:+14155550100>",
+        "whatsapp:+14155550100",
+        "\uff0b\uff11\uff14\uff11\uff15\uff15\uff15\uff15\uff10\uff11\uff10\uff10",
+        "+\u0661\u0664\u0661\u0665\u0665\u0665\u0665\u0660\u0661\u0660\u0660",
+        "+1\u00a0415\u202f555\u20090100",
+        "+1\u200d415\u200c5550100",
+        "\ufeff+14155550100\r\n",
     ],
 )
 def test_every_way_to_write_a_number_is_the_same_number(written: str) -> None:
@@ -100,6 +108,37 @@ def test_what_cannot_be_a_number_has_no_form(text: str) -> None:
 def test_any_text_is_a_number_in_e164_form_or_none(text: str) -> None:
     number = normal(text)
     assert number is None or (number[0] == "+" and number[1:].isascii() and number[1:].isdigit() and normal(number) == number)
+
+
+@pytest.mark.parametrize(
+    ("text", "told_by"),
+    [
+        ("+1 415 555 0100", EXAMPLE),
+        ("sip:+14155550100@pbx.example.com", EXAMPLE),
+        ("sip:ada@pbx.example.com", "sip:ada@pbx.example.com"),
+        ("SIPS:ada@PBX.example.com:5061;transport=tls", "sip:ada@pbx.example.com"),
+        ("sip:ada;phone-context=x:secret@pbx.example.com?subject=y", "sip:ada@pbx.example.com"),
+        ('"Ada" <sip:ada@pbx.example.com>', "sip:ada@pbx.example.com"),
+        ("sip:4000@[2001:db8::7]:5060", "sip:4000@[2001:db8::7]"),
+        ("Client:ada", "client:ada"),
+        ("anonymous", None),
+        ("Restricted", None),
+        ("sip:anonymous@anonymous.invalid", None),
+        ("sip:Anonymous@sip.example.com", None),
+        ("sip:Restricted@10.0.0.1", None),
+        ("sip:@pbx.example.com", None),
+        ("sip:ada@", None),
+        ("sip:a\u202eda@pbx.example.com", None),
+        ("client:", None),
+        ("client:ada bob", None),
+        ("+266696687", None),
+        ("", None),
+        ("sip:ada@" + "x" * 200, None),
+    ],
+)
+def test_a_caller_is_told_by_a_number_a_sip_user_or_a_client(text: str, told_by: str | None) -> None:
+    assert identity(text) == told_by
+    assert identity(told_by or "") == told_by
 
 
 def test_people_are_shown_the_number_or_what_came_in_its_place() -> None:

@@ -21,7 +21,17 @@ def test_a_minted_token_allows_what_it_names_and_malformed_entries_are_refused()
     assert grant.allows("CA9", None, "+14155550100")
     assert not grant.allows("CA9", "+1415555010", None)
     assert not Grant(frozenset({""})).allows("CA9", None, "")
-    for wish in ([], [""], ["+1 415"], ["4155550100"], ["+12345"], ["sip:alice@example.com"], ["CA 1"], ["*", "CA/1"]):
+    for wish in (
+        [],
+        [""],
+        ["+1 415"],
+        ["4155550100"],
+        ["+12345"],
+        ["anonymous "],
+        ["sip:anonymous@anonymous.invalid"],
+        ["CA 1"],
+        ["*", "CA/1"],
+    ):
         with pytest.raises(TokenError):
             mint(SECRET, wish, 60)
     for seconds in (0.0, -1.0, float("nan"), float("inf")):
@@ -32,6 +42,13 @@ def test_a_minted_token_allows_what_it_names_and_malformed_entries_are_refused()
 def test_a_number_is_one_entry_however_it_is_written() -> None:
     written = ["+1 (415) 555-0100", "14155550100", "sip:+14155550100@pbx.example.com", "+14155550100"]
     assert verify(SECRET, mint(SECRET, written, 60)).calls == {"+14155550100"}
+
+
+def test_a_token_can_name_a_sip_user_and_a_client() -> None:
+    grant = verify(SECRET, mint(SECRET, ["sips:ada@PBX.example.com:5061;transport=tls", "client:bob"], 60))
+    assert grant.calls == {"sip:ada@pbx.example.com", "client:bob"}
+    assert grant.allows("CA9", "sip:ada@pbx.example.com", None)
+    assert not grant.allows("CA9", "sip:ADA@pbx.example.com", "client:ada")
 
 
 def test_a_token_from_elsewhere_may_write_its_numbers_as_it_likes() -> None:

@@ -18,7 +18,7 @@ from hub.agents.voice_model import SessionSettings, ToolDeclaration, TurnDetecti
 from hub.config import Config, check_url
 from hub.errors import ConfigError
 from hub.foreign_text import name
-from hub.phone_numbers import dialled, normal
+from hub.phone_numbers import dialled, identity
 from hub.text_file import read_text
 
 HANG_UP = "hang_up"
@@ -188,8 +188,9 @@ class Agents:
         """Return the agent of this name; without a name the agent of this number, or else the first. None if no agent has this name."""
         if name:
             return self._agents.get(name)
+        known = identity(number)
         for agent in self._agents.values():
-            if number in agent.numbers or normal(number) in agent.numbers:
+            if number in agent.numbers or known in agent.numbers:
                 return agent
         return next(iter(self._agents.values()), None)
 
@@ -233,15 +234,15 @@ def _agent(config: Config, defaults: AgentDefaults, name: str, entry: _AgentEntr
         if callee and not dialled(callee):
             _refuse(config, f"has {callee!r} for {name}, which cannot be called: use a number as +14155550100, sip:… or client:…")
     for number in entry.numbers:
-        if not dialled(number):
-            _refuse(config, f"has a wrong number {number!r} for {name}: write it as Twilio does, +14155550100")
+        if not identity(number):
+            _refuse(config, f"has a wrong number {number!r} for {name}: write it as Twilio does, +14155550100, or as sip:desk@example.com")
     names = [tool.name for tool in entry.tools]
     for tool_name in names:
         if names.count(tool_name) > 1 or tool_name in {HANG_UP, TRANSFER}:
             _refuse(config, f"has two tools called {tool_name} for {name}: hang_up and transfer are the hub's own")
     return Agent(
         name=name,
-        numbers=tuple(dialled(number) or "" for number in entry.numbers),
+        numbers=tuple(identity(number) or "" for number in entry.numbers),
         model=entry.model or defaults.model,
         voice=entry.voice or defaults.voice,
         instructions=entry.instructions.strip() or defaults.instructions,

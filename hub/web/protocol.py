@@ -11,7 +11,7 @@ import msgspec
 
 from hub.errors import WireError
 from hub.events import Position
-from hub.phone_numbers import EXAMPLE, normal
+from hub.phone_numbers import EXAMPLE, identity
 
 MAX_MESSAGE_BYTES = 16 * 1024
 """The longest message that makes sense is a token of a few thousand bytes; a subscription has a few hundred."""
@@ -90,10 +90,13 @@ _JWT = re.compile(r"[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]+")
 
 
 def _number(text: str) -> str:
-    """Return a number in the form in which calls have it. Raises: WireError if it cannot be one, so that nobody waits for its calls."""
-    known = normal(text)
+    """Return a number, or a SIP address, in the form in which calls have it.
+
+    Raises: WireError if it can be neither, so that nobody waits for its calls.
+    """
+    known = identity(text)
     if known is None:
-        raise WireError("subscriber", f"sent a number that cannot be one: write it with its country code, as {EXAMPLE}")
+        raise WireError("subscriber", f"sent a number that cannot be one: write it with its country code, as {EXAMPLE}, or a SIP address")
     return known
 
 

@@ -43,6 +43,18 @@ async def test_names_and_numbers_cannot_act_on_what_stands_beside_them() -> None
     assert event["parameters"]["from"] == "Bank 0010555514+"
 
 
+@pytest.mark.parametrize("caller", ["sip:ada@PBX.example.com:5060;transport=udp", "SIPS:ada@pbx.example.com"])
+async def test_whoever_follows_a_sip_user_gets_its_calls(caller: str) -> None:
+    async with house(secret=SECRET) as home, home.session.ws_connect(home.url("/client"), compress=0) as subscriber:
+        await subscriber.send_str(mint(SECRET, ["sip:ada@pbx.example.com"], 60))
+        await subscriber.receive()
+        await subscriber.send_json({"action": "subscribe", "number": "sip:ada@pbx.example.com"})
+        assert (await subscriber.receive_json())["type"] == "watching"
+        await started(home, caller)
+        assert (await subscriber.receive_json())["type"] == "subscribed"
+        assert (await subscriber.receive_json())["from"] == "sip:ada@pbx.example.com"
+
+
 @pytest.mark.parametrize("caller", ["anonymous", "sip:alice@example.com", "client:alice", "+266696687"])
 async def test_a_caller_without_a_number_is_shown_as_they_come_and_watched_by_callsid(caller: str) -> None:
     token = mint(SECRET, [CALL], 60)
