@@ -7,6 +7,7 @@ import msgspec
 
 from hub.audio.g711 import Track
 from hub.events import SPEAKERS, Final, Interim, Word
+from hub.transcribers.blanks import joined
 
 LONG_SECONDS = 30.0
 """An utterance without a pause ends at the next settled piece after this long, so that a monologue still becomes readable finals."""
@@ -74,7 +75,7 @@ class _OpenUtterance:
         return [*self.settled, self.pending] if self.pending else self.settled
 
     def text(self) -> str:
-        return " ".join(piece.text for piece in self.pieces() if piece.text)
+        return joined(piece.text for piece in self.pieces())
 
     def confidence(self) -> float | None:
         known = [(piece.confidence, max(1, len(piece.words))) for piece in self.pieces() if piece.confidence is not None and piece.text]
@@ -161,11 +162,7 @@ class Utterances:
             start=start,
             end=end,
             confidence=utterance.confidence(),
-            words=[
-                Word(text=word.text, start=round(word.start, 3), end=round(word.end, 3), confidence=word.confidence)
-                for piece in pieces
-                for word in piece.words
-            ],
+            words=[_published(word) for piece in pieces for word in piece.words],
             language=next((piece.language for piece in pieces if piece.language), None),
             interrupted=any(piece.interrupted for piece in pieces),
             cut=any(piece.cut for piece in pieces),
@@ -177,4 +174,18 @@ class Utterances:
         pieces = [piece for piece in utterance.pieces() if piece.text]
         if not pieces:
             return 0.0, 0.0
-        return round(min(piece.start for piece in pieces), 3), round(max(piece.end for piece in pieces), 3)
+        return _span(min(min(piece.start, piece.end) for piece in pieces), max(max(piece.start, piece.end) for piece in pieces))
+
+
+def _published(word: RecognizedWord) -> Word:
+    start, end = _span(word.start, word.end)
+    return Word(text=word.text, start=start, end=end, confidence=word.confidence)
+
+
+def _span(start: float, end: float) -> tuple[float, float]:
+    """Return a span of call time as events have it: never before the call, never backwards, whatever a provider says.
+
+    Players and subtitle files take neither: SubRip has no sign for a time below zero.
+    """
+    start = max(0.0, min(start, end))
+    return round(start, 3), round(max(start, end), 3)

@@ -135,3 +135,40 @@ def test_an_utterances_interims_end_in_one_final(script: list[Recognized]) -> No
         settled = " ".join(report.text for report in script if report.settled and report.text and report.track == track)
         told = " ".join(event.text for event in events if isinstance(event, Final) and event.text and event.track == track)
         assert told.startswith(settled), "every settled word is in the finals, once and in order"
+
+
+def test_pieces_are_joined_as_their_script_joins_them_in_interims_and_finals() -> None:
+    transcript = Utterances("CA1")
+    transcript.fold(heard("今日は", settled=True))
+    interim = transcript.fold(heard("iPhone"))
+    assert isinstance(interim, Interim)
+    assert interim.text == "今日はiPhone"
+    final = transcript.fold(heard("晴れです。", settled=True, closes=True))
+    assert isinstance(final, Final)
+    assert final.text == "今日は晴れです。"
+
+
+moments = st.floats(-1e6, 1e6)
+spoken_words = st.lists(st.builds(RecognizedWord, st.text(min_size=1), moments, moments), max_size=4).map(tuple)
+told = st.builds(
+    Recognized, st.just("inbound"), moments, moments, st.just("word"), settled=st.booleans(), closes=st.just(False), words=spoken_words
+)
+
+
+@given(st.lists(told, min_size=1, max_size=6))
+def test_no_span_is_before_the_call_or_backwards_whatever_a_provider_says(pieces: list[Recognized]) -> None:
+    transcript = Utterances("CA1")
+    events = [event for event in map(transcript.fold, pieces) if event is not None] + transcript.close()
+    assert events
+    for event in events:
+        assert 0 <= event.start <= event.end
+        for word in event.words if isinstance(event, Final) else ():
+            assert 0 <= word.start <= word.end
+
+
+def test_an_utterance_lasts_from_its_first_word_to_its_last_in_whatever_order_they_come() -> None:
+    transcript = Utterances("CA1")
+    transcript.fold(heard("world", settled=True, start=3, end=4))
+    final = transcript.fold(heard("hello", settled=True, closes=True, start=2, end=1))
+    assert isinstance(final, Final)
+    assert (final.start, final.end) == (1, 4)
