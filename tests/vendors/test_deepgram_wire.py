@@ -1,15 +1,14 @@
-"""Deepgram's wire: what its messages decode to, what is asked of it, and what its refusals say."""
+"""Deepgram's wire: what its messages decode to, and what its refusals say."""
 
 import json
 from typing import Any
-from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.errors import ConfigError, ProviderError, WireError
+from hub.errors import ProviderError, WireError
 from hub.vendors.deepgram import wire as deepgram
 
 # The message examples of the vendor's reference, as protocols.md quotes them.
@@ -76,6 +75,20 @@ def test_results_need_no_flags_and_may_hold_nulls() -> None:
     assert (heard.transcript, heard.words, heard.languages, heard.is_final) == ("", (), (), None)
 
 
+@pytest.mark.parametrize(
+    "words", [[{"word": "hi"}], [None], [{"word": "hi", "start": None, "end": 5}], 7, [{"word": "hi", "start": 1, "end": "x"}]]
+)
+def test_a_result_whose_words_cannot_be_read_has_its_text(words: object) -> None:
+    alternative = {"transcript": "hello", "confidence": 0.9, "words": words}
+    heard = results(RESULTS | {"is_final": True, "channel": {"alternatives": [alternative]}})
+    assert (heard.transcript, heard.words, heard.is_final, heard.end) == ("hello", (), True, 1.02)
+
+
+def test_words_may_be_null() -> None:
+    heard = results(RESULTS | {"channel": {"alternatives": [{"transcript": " hello ", "words": None}]}})
+    assert (heard.transcript, heard.words) == ("hello", ())
+
+
 def test_results_without_an_alternative_are_silence() -> None:
     heard = results(RESULTS | {"channel": {"alternatives": []}})
     assert (heard.transcript, heard.words, heard.confidence) == ("", (), None)
@@ -110,6 +123,7 @@ def test_a_type_that_is_new_is_nothing() -> None:
         "", "{", "[]", "null", '"Results"', "{}", '{"type":5}', '{"type":"Results"}', '{"type":"Weather",', '{"type":"Results"} {}',
         json.dumps(RESULTS | {"start": "0"}), json.dumps(RESULTS | {"channel_index": []}), json.dumps(RESULTS | {"channel_index": [-1, 2]}),
         json.dumps(RESULTS | {"channel": None}), json.dumps(UTTERANCE_END | {"channel": None}), "\ud800",
+        json.dumps(RESULTS | {"start": None}), json.dumps(RESULTS).replace("1.02", "NaN"), json.dumps(RESULTS).replace("1.02", "1e999"),
         '{"type":"Results","x":' + "[" * 100_000,
     ],
 )  # fmt: skip
@@ -141,63 +155,6 @@ def test_any_text_is_a_message_nothing_or_a_wire_error(text: str | bytes) -> Non
 def test_any_damaged_message_is_a_message_nothing_or_a_wire_error(message: dict[str, Any], data: st.DataObject) -> None:
     damaged = message | {data.draw(st.sampled_from(list(message))): data.draw(texts)}
     says_something_or_nothing(json.dumps(damaged))
-
-
-def asked(url: str) -> dict[str, list[str]]:
-    return parse_qs(urlsplit(url).query, strict_parsing=True)
-
-
-def test_the_address_names_model_and_audio() -> None:
-    url = deepgram.listen_url("wss://api.deepgram.com", model="nova-3")
-    assert url.startswith("wss://api.deepgram.com/v1/listen?model=nova-3&")
-    query = asked(url)
-    assert (query["encoding"], query["sample_rate"], query["channels"], query["multichannel"]) == (["mulaw"], ["8000"], ["2"], ["true"])
-    assert (query["interim_results"], query["endpointing"], query["utterance_end_ms"]) == (["true"], ["300"], ["1000"])
-    assert "language" not in query
-    assert "keyterm" not in query
-
-
-def test_a_base_may_end_in_a_slash_or_have_a_path() -> None:
-    assert deepgram.listen_url("ws://127.0.0.1:1/", model="m").startswith("ws://127.0.0.1:1/v1/listen?")
-    assert deepgram.listen_url("wss://proxy/deepgram", model="m").startswith("wss://proxy/deepgram/v1/listen?")
-
-
-def test_language_and_keyterms_are_asked_for() -> None:
-    query = asked(deepgram.listen_url("wss://h", model="nova-3-medical", language="multi", keyterms=["Transcript Hub", "a&b"]))
-    assert (query["language"], query["keyterm"]) == (["multi"], ["Transcript Hub", "a&b"])
-
-
-def test_a_model_before_nova_3_is_given_keywords() -> None:
-    query = asked(deepgram.listen_url("wss://h", model="nova-2-phonecall", keyterms=["hub"]))
-    assert query["keywords"] == ["hub"]
-    assert "keyterm" not in query
-
-
-def test_options_replace_add_repeat_and_remove_parameters() -> None:
-    url = deepgram.listen_url("wss://h", model="nova-3", options="?endpointing=500&keyterm=a&keyterm=b&utterance_end_ms=", keyterms=["c"])
-    query = asked(url)
-    assert (query["endpointing"], query["keyterm"]) == (["500"], ["a", "b"])
-    assert "utterance_end_ms" not in query
-
-
-@pytest.mark.parametrize("option", ["encoding=linear16", "sample_rate=16000", "channels=", "multichannel=false", "callback=https://x"])
-def test_options_cannot_change_the_audio_or_send_the_words_away(option: str) -> None:
-    with pytest.raises(ConfigError, match=r"^DEEPGRAM_OPTIONS cannot set \w+: the hub decides"):
-        deepgram.listen_url("wss://h", model="nova-3", options=option)
-
-
-def test_options_cannot_name_the_model_because_a_setting_does() -> None:
-    with pytest.raises(ConfigError, match="DEEPGRAM_MODEL"):
-        deepgram.listen_url("wss://h", model="nova-3", options="model=nova-2")
-
-
-@given(st.text(), st.text(min_size=1), st.lists(st.text(min_size=1)))
-def test_parameters_arrive_as_they_were_written(model: str, language: str, keyterms: list[str]) -> None:
-    url = deepgram.listen_url("wss://h", model=model, language=language, keyterms=keyterms)
-    pairs = parse_qsl(urlsplit(url).query, keep_blank_values=True)
-    assert ("model", model) in pairs
-    assert ("language", language) in pairs
-    assert [value for name, value in pairs if name in {"keyterm", "keywords"}] == keyterms
 
 
 def test_the_key_travels_as_a_token_in_a_header_only() -> None:

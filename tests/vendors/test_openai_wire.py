@@ -5,6 +5,7 @@ import json
 from contextlib import suppress
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -223,3 +224,22 @@ def test_a_failed_response_says_why() -> None:
     details = openai.ResponseStatusDetails(error=openai.ErrorBody("Slow down", code="rate_limit_exceeded"))
     assert "rate limit" in str(refusals.failed(openai.OpenAIResponse(status="failed", status_details=details)))
     assert str(refusals.failed(openai.OpenAIResponse(status="failed"))) == "OpenAI could not answer"
+
+
+@pytest.mark.parametrize(
+    ("written", "model", "asked"),
+    [
+        ("en-US", "gpt-live-transcribe", {"language": "en"}),
+        ("PT_br", "whisper-1", {"language": "pt"}),
+        ("en-US, de", "gpt-live-transcribe", {"languages": ["en", "de"]}),
+        ("en-US, de", "gpt-4o-transcribe", {}),
+        ("multi", "gpt-live-transcribe", {}),
+        ("English", "gpt-live-transcribe", {}),
+        ("", "gpt-live-transcribe", {}),
+    ],
+)
+def test_any_spelling_of_a_language_is_asked_for_as_openai_spells_it(written: str, model: str, asked: dict[str, Any]) -> None:
+    settings = replace(SETTINGS, language=written, transcription_model=model)
+    update = json.loads(requests.session_update(settings))
+    judge.validate_python(update)
+    assert update["session"]["audio"]["input"]["transcription"] == {"model": model} | asked

@@ -1,14 +1,17 @@
 """Deepgram, as the hub knows it."""
 
+import logging
 from dataclasses import dataclass
 
 from hub.transcribers.session import Endpoint, SessionContext
 from hub.transcribers.transcriber import Transcriber
-from hub.vendors.deepgram import wire
+from hub.vendors.deepgram import address, wire
 from hub.vendors.deepgram.probe import probe
 from hub.vendors.deepgram.settings import DeepgramSettings
 from hub.vendors.deepgram.transcriber import Deepgram
 from hub.vendors.speech_provider import CallOptions, Capabilities, SpeechProvider
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,8 @@ class DeepgramFactory:
 
     def open(self, options: CallOptions) -> Transcriber:
         """See TranscriberFactory."""
+        for sentence in address.left_out(options.language, options.keyterms):
+            log.warning("%s %s", wire.PROVIDER, sentence)
         return Deepgram(Endpoint(self._url(options), self.settings.key, self.settings.model), self.context)
 
     def close(self) -> None:
@@ -31,7 +36,7 @@ class DeepgramFactory:
 
     def _url(self, options: CallOptions) -> str:
         asked = self.settings
-        return wire.listen_url(asked.url, model=asked.model, language=options.language, keyterms=options.keyterms, options=asked.options)
+        return address.listen_url(asked.url, model=asked.model, language=options.language, keyterms=options.keyterms, options=asked.options)
 
 
 DEEPGRAM = SpeechProvider(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from hub.config import check_url, setting
-from hub.vendors.deepgram import wire
+from hub.vendors.deepgram import address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,4 +18,4 @@ class DeepgramSettings:
     def check(self) -> None:
         """See Section."""
         check_url("DEEPGRAM_URL", self.url, ("wss", "ws"))
-        wire.listen_url(self.url, model=self.model, options=self.options)
+        address.listen_url(self.url, model=self.model, options=self.options)

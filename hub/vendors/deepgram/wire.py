@@ -1,18 +1,16 @@
-"""Deepgram's /v1/listen: the address and headers of the handshake, the messages of both sides, and what refusals mean.
+"""Deepgram's /v1/listen: the headers of the handshake, the messages of both sides, and what refusals mean.
 
 Knows the text of the protocol (developers.deepgram.com/reference/speech-to-text/listen-streaming; deepgram-sdk 7.17.0). Knows no socket,
-no retry and no call: times are seconds of the audio sent on one connection, from 0. Flux (/v2/listen) takes mono only, so the hub does
-not use it.
+no retry and no call: times are seconds of the audio sent on one connection, from 0. The address is in `address.py`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Final, TypeAlias
-from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
 from hub.audio import g711
-from hub.errors import ConfigError, ProviderError
+from hub.errors import ProviderError, WireError
 from hub.vendors.messages import read
 
 PROVIDER: Final = "Deepgram"
@@ -29,51 +27,6 @@ FINALIZE: Final = '{"type":"Finalize"}'
 
 CLOSE_STREAM: Final = '{"type":"CloseStream"}'
 """Says that no audio follows: the last Results come, then Metadata, then close 1000. An empty binary frame would cut off the last words."""
-
-_FIXED: Final = {
-    "encoding": "mulaw",
-    "sample_rate": str(g711.SAMPLE_RATE_HZ),
-    "channels": str(len(CHANNELS)),
-    "multichannel": "true",
-}
-"""Parameters that describe the audio. Another value would not change the audio that the hub sends, so Deepgram would read noise."""
-
-_DEFAULTS: Final = {
-    "interim_results": "true",  # words while they are spoken; utterance_end_ms needs them too
-    "endpointing": "300",  # ms of silence that end an utterance; Deepgram's default of 10 cuts sentences at every breath
-    "utterance_end_ms": "1000",  # the least allowed: ends an utterance if noise on the line hides the silence from endpointing
-    "smart_format": "true",
-    "punctuate": "true",
-    "vad_events": "false",  # SpeechStarted is not the start of the first word, so the hub has no use for it
-}
-
-
-def listen_url(base: str, *, model: str, language: str | None = None, keyterms: Iterable[str] = (), options: str = "") -> str:
-    """Return the address of a stereo mu-law session on `base` (`wss://api.deepgram.com`, or a proxy with a path of its own).
-
-    The model is always named, because Deepgram uses its oldest model for a request that names none. `options` is a query string: its
-    parameters replace those given here, repeated ones stay repeated, and an empty value removes a parameter (`utterance_end_ms=`).
-
-    Raises: ConfigError if `options` names the model, a parameter that describes the audio, or a callback, to which the words would go.
-    """
-    wanted = parse_qsl(options.strip().lstrip("?"), keep_blank_values=True)
-    for name, _ in wanted:
-        if name in _FIXED or name in {"callback", "callback_method"}:
-            raise ConfigError("DEEPGRAM_OPTIONS", f"cannot set {name}: the hub decides how audio is sent and where the words go")
-        if name == "model":
-            raise ConfigError("DEEPGRAM_OPTIONS", "cannot set model: name it in DEEPGRAM_MODEL")
-    own = [("model", model), *_FIXED.items(), *_DEFAULTS.items()]
-    if language:
-        own.append(("language", language))
-    own += [(_keyterm_name(model), term) for term in keyterms]
-    replaced = {name for name, _ in wanted}
-    query = [pair for pair in own if pair[0] not in replaced] + [pair for pair in wanted if pair[1]]
-    return f"{base.rstrip('/')}/v1/listen?{urlencode(query)}"
-
-
-def _keyterm_name(model: str) -> str:
-    """Return the parameter for key terms. Nova-3 refuses `keywords` with 400 (deepgram-js-sdk issue 470); older models know only that."""
-    return "keyterm" if model.startswith("nova-3") else "keywords"
 
 
 def headers(key: str) -> dict[str, str]:
@@ -101,7 +54,7 @@ class Alternative(msgspec.Struct, frozen=True):
 
     transcript: str
     confidence: float | None = None
-    words: tuple[DeepgramWord, ...] = ()
+    words: tuple[DeepgramWord, ...] | None = ()
     languages: tuple[str, ...] | None = None
 
 
@@ -150,7 +103,7 @@ class Results(msgspec.Struct, frozen=True, tag_field="type", tag="Results"):
     @property
     def transcript(self) -> str:
         """The window's text; empty in silence."""
-        return self.readings.best.transcript
+        return self.readings.best.transcript.strip()
 
     @property
     def confidence(self) -> float | None:
@@ -159,8 +112,8 @@ class Results(msgspec.Struct, frozen=True, tag_field="type", tag="Results"):
 
     @property
     def words(self) -> tuple[DeepgramWord, ...]:
-        """The window's words, in order."""
-        return self.readings.best.words
+        """The window's words, in the order of the text, which is not always that of their times."""
+        return self.readings.best.words or ()
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -169,10 +122,14 @@ class Results(msgspec.Struct, frozen=True, tag_field="type", tag="Results"):
 
 
 class UtteranceEnd(msgspec.Struct, frozen=True, tag_field="type", tag="UtteranceEnd"):
-    """There was no word for utterance_end_ms after `last_word_end` (seconds; -1: ignore). May follow a `speech_final` of the same pause."""
+    """There was no word for utterance_end_ms after `last_word_end` (seconds; -1: ignore). May follow a `speech_final` of the same pause.
+
+    It may also come while the words before the pause can still change: smart_format holds back a number for up to 3 s, to see it whole. The
+    final that settles them then has no `speech_final`.
+    """
 
     channel_index: _Index = msgspec.field(name="channel")
-    last_word_end: float
+    last_word_end: float | None = None
 
     @property
     def channel(self) -> int:
@@ -212,16 +169,51 @@ class DeepgramWarning(msgspec.Struct, frozen=True, tag_field="type", tag="Warnin
 Message: TypeAlias = Results | UtteranceEnd | DeepgramSpeechStarted | Metadata | DeepgramError | DeepgramWarning
 
 
+class _Text(msgspec.Struct, frozen=True):
+    transcript: str
+
+
+class _Texts(msgspec.Struct, frozen=True):
+    alternatives: tuple[_Text, ...]
+
+
+class _TextOnly(msgspec.Struct, frozen=True, tag_field="type", tag="Results"):
+    """A result without what may be missing from it."""
+
+    channel_index: _Index
+    start: float
+    duration: float
+    channel: _Texts
+    is_final: bool | None = False
+    speech_final: bool | None = False
+    from_finalize: bool | None = False
+
+    def results(self) -> Results:
+        readings = Channel(tuple(Alternative(each.transcript) for each in self.channel.alternatives))
+        flags = (self.is_final, self.speech_final, self.from_finalize)
+        return Results(self.channel_index, self.start, self.duration, readings, *flags)
+
+
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
+_text_only = msgspec.json.Decoder(_TextOnly)
 _KNOWN: Final = frozenset({"Results", "UtteranceEnd", "SpeechStarted", "Metadata", "Error", "Warning"})
 
 
 def decode(text: str | bytes) -> Message | None:
     """Read one text frame; None for a type that the hub does not use. Unknown fields are skipped.
 
+    A result whose words cannot be read, for lack of a time for example, still has its text, without words.
+
     Raises: WireError if it is not a JSON object with a `type`, or if a known type lacks a field.
     """
-    return read(_decoder, text, _KNOWN, PROVIDER)
+    try:
+        return read(_decoder, text, _KNOWN, PROVIDER)
+    except WireError:
+        try:
+            return _text_only.decode(text).results()
+        except (ValueError, RecursionError):
+            pass
+        raise
 
 
 class _DeepgramRefusal(msgspec.Struct, frozen=True):

@@ -1,14 +1,18 @@
 """The speech engine on this machine, as the hub knows it. The engine itself is imported when it is first used: it is an extra."""
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING
 
 from hub.transcribers.session import SessionContext
 from hub.transcribers.transcriber import Transcriber
+from hub.vendors import languages
 from hub.vendors.speech_provider import CallOptions, Capabilities, NoSettings, SpeechProvider
 
 if TYPE_CHECKING:
     from hub.vendors.moonshine.engine import LocalEngine
+
+log = logging.getLogger(__name__)
 
 
 class EngineFactory:
@@ -23,8 +27,10 @@ class EngineFactory:
         """See TranscriberFactory: whether the engine is installed, and runs on this machine."""
         self._shared().check()
 
-    def open(self, options: CallOptions) -> Transcriber:  # noqa: ARG002
+    def open(self, options: CallOptions) -> Transcriber:
         """See TranscriberFactory. The engine's one model knows English, and no key terms."""
+        if (wanted := languages.bare(languages.tags(options.language))) and "en" not in wanted:
+            log.warning("the engine on this machine knows English only, and a call asks for the language %r", options.language)
         from hub.vendors.moonshine.transcriber import LocalTranscriber
 
         return LocalTranscriber(self._shared(), self._context.counters, self._context.clock)

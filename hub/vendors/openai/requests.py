@@ -11,6 +11,7 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 
 from hub.agents.voice_model import SessionSettings
+from hub.vendors import languages
 
 Dialect: TypeAlias = Literal["openai", "xai", "azure"]
 """Whose form of the wire a server speaks. `xai`: voice and turn detection stand at the top of the session's settings, and there is one way
@@ -82,9 +83,19 @@ def _xai_session(settings: SessionSettings) -> dict[str, Any]:
     }
 
 
-def _transcription(settings: SessionSettings) -> dict[str, str]:
-    given = {"model": settings.transcription_model, "language": settings.language}
-    return {name: value for name, value in given.items() if value}
+def _transcription(settings: SessionSettings) -> dict[str, str | list[str]]:
+    """Return how the caller is transcribed. A language goes without its region, and several go only to models that take a list."""
+    model = settings.transcription_model
+    codes = [code for code in languages.bare(languages.tags(settings.language)) if code != languages.MULTI]
+    if len(codes) > 1:
+        asked: dict[str, str | list[str]] = {"languages": codes} if model.startswith(_LIST_MODELS) else {}
+    else:
+        asked = {"language": codes[0]} if codes else {}
+    return ({"model": model} if model else {}) | asked
+
+
+_LIST_MODELS: Final = ("gpt-live-transcribe", "gpt-transcribe")
+"""Transcription models that take `languages`, a list, in place of `language`."""
 
 
 def _tools(settings: SessionSettings) -> list[dict[str, Any]]:
