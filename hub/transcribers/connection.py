@@ -125,6 +125,8 @@ class ProviderConnection:
         """When a message last came."""
         self.ended_at: float | None = None
         """When the end message was sent; None before."""
+        self.summed_up = False
+        """Whether the provider sent its last message without saying how much audio it covers."""
         self.processed_ms = 0.0
         """How much of the audio sent the provider has surely processed, on `clock`."""
         self._ticked_at = now

@@ -131,9 +131,20 @@ class ReplayBuffer:
         """Return the blocks that are not settled, with silence where one track is, for another transcriber."""
         return [self._masked(kept.block) for kept in self._kept]
 
+    def audio(self, track: Track, start_ms: float, end_ms: float) -> list[tuple[float, bytes]]:
+        """Return the audio of a track between two call times, as far as it is kept, in pieces with the call time of each."""
+        found = []
+        for kept in self._kept:
+            block = kept.block
+            if block.start_ms < end_ms and kept.end_ms > start_ms:
+                first_ms, last_ms = max(start_ms, block.start_ms), min(end_ms, kept.end_ms)
+                part = slice(round((first_ms - block.start_ms) * BYTES_PER_MS), round((last_ms - block.start_ms) * BYTES_PER_MS))
+                found.append((first_ms, block.track(track)[part]))
+        return found
+
     def sent_at(self, at_ms: float) -> float | None:
         """Return when the audio at a call time was sent on the present connection; None if it is no longer in the buffer."""
-        if not self._kept:
+        if not self._kept or not self._kept[0].block.start_ms <= at_ms <= self.end_ms:
             return None
         # Nearly all blocks have one length, so the index can be guessed and corrected.
         first = self._kept[0].block
@@ -208,8 +219,12 @@ class AudioClock:
         self.total_ms += block.end_ms - block.start_ms + padding_ms
 
     def call_ms(self, sent_ms: float, *, end: bool = False) -> float:
-        """Return the call time of a moment on the connection. `end`: a moment at a leap is the end of the audio before the leap."""
+        """Return the call time of a moment on the connection. `end`: a moment at a leap is the end of the audio before the leap.
+
+        Providers are known to report a time below zero. One that is not within the audio sent counts as the nearest moment that is.
+        """
         if not self._sent_ms:
             return sent_ms
+        sent_ms = min(max(sent_ms, 0.0), self.total_ms)
         index = max(0, (bisect_left if end else bisect_right)(self._sent_ms, sent_ms) - 1)
         return self._call_ms[index] + sent_ms - self._sent_ms[index]

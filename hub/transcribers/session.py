@@ -24,10 +24,14 @@ from hub.ops.counters import ProviderCounters
 from hub.transcribers.connection import ProviderConnection, dial, prepare
 from hub.transcribers.limits import DEFAULT_LIMITS, SessionLimits
 from hub.transcribers.replay import ReplayBuffer
+from hub.transcribers.reported import ReportedWords
 from hub.transcribers.transcriber import Lost, OnReport, Restored
 from hub.transcribers.utterances import NotTranscribed, Recognized, RecognizedWord
 
 log = logging.getLogger(__name__)
+
+REMARKS = 20
+"""How many messages of one call's session that cannot be read are warned of; the rest is at DEBUG, so that nobody can fill the log."""
 
 _AWAY = "{} was away for longer than the audio could be kept"
 
@@ -95,6 +99,9 @@ class Session(ABC):
         """Why the hub ended the present connection; None if it did not."""
         self._unsettled: dict[Track, bool] = dict.fromkeys(tracks, False)
         """Per track, whether the newest words reported may still change."""
+        self._reported: dict[Track, ReportedWords] = {track: ReportedWords() for track in tracks}
+        self._unreadable = 0
+        """How many messages could not be read. Any of them may have held words, so the transcript may not be complete."""
 
     # What a subclass provides.
 
@@ -134,6 +141,9 @@ class Session(ABC):
 
     def disconnected(self) -> None:  # noqa: B027  not every provider needs it
         """Forget the state that belongs to the connection that is gone."""
+
+    def concluding(self) -> None:  # noqa: B027  not every provider needs it
+        """Report what is open: the provider has recognized all audio."""
 
     # Transcriber.
 
@@ -177,7 +187,7 @@ class Session(ABC):
         if not self._done:
             self.replay.abandon()
             self._report_gaps(f"{self.TITLE} was lost before its last word")
-        return self._done
+        return self._done and not self._unreadable
 
     def unsettled(self) -> list[Block]:
         """See Transcriber."""
@@ -228,9 +238,12 @@ class Session(ABC):
             self.opened()
             await connection.closed()
         except ConnectionClosed as error:
+            code, reason = (error.rcvd.code, error.rcvd.reason) if error.rcvd else (None, "")
+            if connection.summed_up and code == 1000:
+                self._conclude()
             if self._done:
                 return
-            raise self._failure or self.closed(error.rcvd.code if error.rcvd else None, error.rcvd.reason if error.rcvd else "") from error
+            raise self._failure or self.closed(code, reason) from error
         finally:
             if connection.read_at > connection.opened_at and self._clock() - connection.opened_at >= self._limits.stable_seconds:
                 self._attempt = 0
@@ -247,8 +260,9 @@ class Session(ABC):
         connection.read_at = self._clock()
         try:
             self.receive(message)
-        except WireError as error:
-            log.warning("%s", error)  # one message that cannot be read is no reason to lose the others
+        except WireError as error:  # one message that cannot be read is no reason to lose the others
+            self._unreadable += 1
+            log.log(logging.WARNING if self._unreadable <= REMARKS else logging.DEBUG, "%s", error)
         except ProviderError as error:
             self._failure = error
             connection.cut()
@@ -321,11 +335,18 @@ class Session(ABC):
         self.report_lost()
         self._flush(connection)
 
-    def terminated(self) -> None:
-        """Take note of the provider's terminal message: it has recognized all audio, if the hub had asked for its last words."""
-        if self._connection is not None and self._connection.ended_at is not None:
-            for track in self.tracks:
-                self.replay.settle(track, self.replay.end_ms)
+    def summed_up(self, heard_seconds: float | None, precision_seconds: float) -> None:
+        """Take note of the provider's last message, which says how much audio it received on this connection.
+
+        A provider that ends a session by itself sends it, too, and it may be on its way when the hub sends its end message. So it counts
+        only if it covers the audio that was sent. One that does not say how much it covers counts if an orderly close follows.
+        """
+        connection = self._connection
+        if connection is None or connection.ended_at is None:
+            return
+        if heard_seconds is None:
+            connection.summed_up = True
+        elif (heard_seconds + precision_seconds) * 1000 >= connection.clock.total_ms:
             self._conclude()
 
     def end_utterance(self, track: Track) -> None:
@@ -349,18 +370,22 @@ class Session(ABC):
         if piece.text and (sent_at := self.replay.sent_at(piece.end * 1000)) is not None:
             (self._counters.final_seconds if piece.settled else self._counters.interim_seconds).add(now - sent_at)
         self._unsettled[piece.track] = not piece.settled
+        if piece.settled and piece.text:
+            self._reported[piece.track].add(piece.words or (RecognizedWord(piece.text, piece.start, piece.end),))
         self._report(piece)
 
     def new_words(self, track: Track, words: tuple[RecognizedWord, ...]) -> tuple[RecognizedWord, ...]:
-        """Return the words that lie behind the settled audio; the others were reported already."""
-        settled = self.replay.settled_ms[track] / 1000
-        return tuple(word for word in words if (word.start + word.end) / 2 >= settled)
+        """Return the words that were not reported as settled before."""
+        return self._reported[track].new(words)
 
     def repeated(self, words: int) -> None:
         """Count words that the provider sent again and that are not reported again."""
         self._counters.repeats += words
 
     def _conclude(self) -> None:
+        self.concluding()
+        for track in self.tracks:
+            self.replay.settle(track, self.replay.end_ms)
         self._done = True
         for track in self.tracks:
             self.end_utterance(track)

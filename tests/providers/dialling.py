@@ -11,6 +11,7 @@ from websockets.exceptions import ConnectionClosed
 
 from hub.audio import g711
 from hub.vendors.assemblyai import wire as assemblyai
+from hub.vendors.deepgram import address
 from hub.vendors.deepgram import wire as deepgram
 from tests.providers.fake_deepgram import FakeDeepgram
 from tests.providers.script import FakeProvider, Word, said, spoken
@@ -37,7 +38,7 @@ def stereo(seconds: float = 6.5) -> bytes:
 async def line(fake: FakeProvider, model: str = "nova-3", options: str = "") -> AsyncIterator[ClientConnection]:
     """The hub's own address and headers, as its transcribers dial them."""
     if isinstance(fake, FakeDeepgram):
-        url, headers = deepgram.listen_url(fake.url, model=model, options=options), deepgram.headers("k")
+        url, headers = address.listen_url(fake.url, model=model, options=options), deepgram.headers("k")
     else:
         url, headers = assemblyai.stream_url(fake.url, model=model, options=options), assemblyai.headers("k")
     async with connect(url, additional_headers=headers, compression=None) as socket:

@@ -17,7 +17,12 @@ MODELS = {
     "u3-rt-pro", "u3-rt-pro-beta-1", "universal-3-5-pro", "universal-3-6", "universal-3-6-pro",
 }  # fmt: skip
 DEFAULT_MODEL = "universal-3-5-pro"
-"""What answers when the model is left out or misspelled, without a word (live, September 2026)."""
+"""What answers when the model is left out."""
+
+LANGUAGES = {
+    "en", "es", "de", "fr", "it", "pt", "tr", "nl", "sv", "no", "da", "fi", "hi", "vi", "ar", "he", "ja", "ur", "zh", "ru", "ko", "ca",
+    "gl", "ro", "et", "fa", "yue", "af", "mr", "zu", "xh", "nn",
+}  # fmt: skip
 
 REFUSALS = {
     1008: "Unauthorized Connection: Invalid API key",
@@ -80,18 +85,26 @@ class FakeAssemblyAI(FakeProvider):
             return 1008, ""
         if asked.get("encoding") != "pcm_mulaw" or asked.get("sample_rate") != "8000":
             return 3006, "Invalid connection parameters: this fake hears pcm_mulaw at 8000 Hz"
-        for name in ("keyterms_prompt", "language_codes"):
-            try:
-                listed = json.loads(asked.get(name, "[]"))
-            except ValueError:
-                listed = None
-            if not isinstance(listed, list) or len(listed) > 100 or any(len(term) > 50 for term in listed):
-                return 3006, f"Invalid connection parameters: {name}"
+        if asked.get("speech_model", DEFAULT_MODEL) not in MODELS:  # a value is refused (recorded in September 2026), a strange name is not
+            return 3006, f"Invalid speech_model: '{asked['speech_model']}'. Valid values: {', '.join(sorted(MODELS))}"
+        terms, codes = (_listed(asked.get(name, "[]")) for name in ("keyterms_prompt", "language_codes"))
+        if terms is None or len(terms) > 100 or any(len(term) > 50 for term in terms):
+            return 3006, "Invalid connection parameters: keyterms_prompt"
+        if codes is None or len(codes) > 10 or (codes != ["multi"] and set(codes) - LANGUAGES):
+            return 3006, "Invalid connection parameters: language_codes"
         return None
 
     async def _end(self, line: Line, code: int, text: str = "") -> NoReturn:
         line.say({"type": "Error", "error_code": code, "error": text or REFUSALS.get(code, "Server error")})
         await line.close(code, "See Error message for details")
+
+
+def _listed(text: str) -> list[str] | None:
+    try:
+        listed = json.loads(text)
+    except ValueError:
+        return None
+    return listed if isinstance(listed, list) and all(isinstance(each, str) for each in listed) else None
 
 
 class _Session:
@@ -100,7 +113,7 @@ class _Session:
     def __init__(self, fake: FakeAssemblyAI, line: Line) -> None:
         asked = dict(line.visit.query)
         self.line = line
-        self.model = asked["speech_model"] if asked.get("speech_model") in MODELS else DEFAULT_MODEL
+        self.model = asked.get("speech_model", DEFAULT_MODEL)
         self.classic = self.model.startswith(
             "universal-streaming-"
         )  # the family that formats a turn when asked to, in a message of its own

@@ -11,11 +11,11 @@ from websockets.asyncio.server import ServerConnection, serve
 BEGIN = '{"type":"Begin","id":"1","expires_at":1}'
 """AssemblyAI's first message of a session."""
 
-TERMINATION = '{"type":"Termination"}'
-"""And its last one."""
+TERMINATION = '{"type":"Termination","audio_duration_seconds":86400}'
+"""And its last one, of a session that took whatever was sent."""
 
-METADATA = '{"type":"Metadata","request_id":"r"}'
-"""Deepgram's last message of a session."""
+METADATA = '{"type":"Metadata","request_id":"r","duration":86400}'
+"""Deepgram's last message of such a session."""
 
 
 @asynccontextmanager

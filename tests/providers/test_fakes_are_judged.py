@@ -6,7 +6,7 @@ import threading
 import warnings
 from inspect import signature
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
 from assemblyai.streaming.v3 import (
@@ -21,9 +21,11 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from hub.vendors.assemblyai import wire as assemblyai
+from hub.vendors.deepgram import address
 from hub.vendors.deepgram import wire as deepgram
 from tests.providers.dialling import CALLEE, CALLER, finals, frames, hear, line, rest, stereo, text_of
-from tests.providers.fake_assemblyai import FakeAssemblyAI
+from tests.providers.fake_assemblyai import LANGUAGES, FakeAssemblyAI
+from tests.providers.fake_assemblyai import MODELS as ASSEMBLYAI_MODELS
 from tests.providers.fake_deepgram import FakeDeepgram
 from tests.providers.script import Script, spoken
 
@@ -84,7 +86,7 @@ async def test_deepgrams_own_client_hears_both_sides_and_its_models_take_every_m
 async def test_deepgram_refuses_at_the_handshake(status: int) -> None:
     async with FakeDeepgram(Script(refuse=[status])) as fake:
         with pytest.raises(InvalidStatus) as caught:
-            await connect(deepgram.listen_url(fake.url, model="nova-3"), additional_headers=deepgram.headers("k"))
+            await connect(address.listen_url(fake.url, model="nova-3"), additional_headers=deepgram.headers("k"))
         response = caught.value.response
         error = deepgram.refused(response.status_code, response.body, dict(response.headers))
         assert response.headers["dg-request-id"] in str(error)
@@ -170,9 +172,9 @@ async def test_assemblyais_own_client_hears_the_track_and_its_models_take_every_
 
 
 def test_the_hub_asks_both_with_the_sdks_own_names() -> None:
-    asked = parse_qsl(urlsplit(deepgram.listen_url("wss://h", model="nova-3", language="en", keyterms=["hub"])).query)
+    asked = parse_qsl(urlsplit(address.listen_url("wss://h", model="nova-3", language="en", keyterms=["hub"])).query)
     assert set(dict(asked)) <= set(signature(V1Client.connect).parameters)
-    url = assemblyai.stream_url("wss://h", model="universal-streaming-multilingual", keyterms=["hub"], language="en")
+    url = assemblyai.stream_url("wss://h", model=assemblyai.MODEL, keyterms=["hub"], language="en-US")
     query: dict[str, Any] = dict(parse_qsl(urlsplit(url).query))
     assert set(query) <= set(StreamingParameters.model_fields)
     for name in ("keyterms_prompt", "language_codes"):
@@ -195,11 +197,28 @@ async def test_assemblyai_refuses_after_the_socket_opened(query: str, key: str, 
         assert not assemblyai.refused(error["error_code"], error["error"]).retryable
 
 
-async def test_assemblyai_replaces_a_misspelled_model_without_a_word() -> None:
+async def test_assemblyai_refuses_a_model_that_does_not_exist_and_says_which_do() -> None:
     async with FakeAssemblyAI() as fake, line(fake, "u3-rt-pr") as socket:
-        begin = assemblyai.decode(await socket.recv())
-        assert isinstance(begin, assemblyai.Begin)
-        assert begin.other_model("u3-rt-pr") == "universal-3-5-pro"
+        (error,) = await rest(socket)
+    refusal = assemblyai.refused(error["error_code"], error["error"])
+    assert "universal-3-6-pro" in refusal.problem
+    assert "check ASSEMBLYAI_MODEL" in refusal.problem
+    assert not refusal.retryable
+
+
+def test_the_models_and_languages_of_the_hub_are_those_of_the_fake_and_the_models_those_of_the_sdk() -> None:
+    assert assemblyai.LANGUAGES == LANGUAGES
+    assert set(assemblyai.MODELS) <= ASSEMBLYAI_MODELS
+    assert set(assemblyai.MODELS) <= {model.value for model in SpeechModel}
+
+
+@pytest.mark.parametrize(
+    "codes", ['["en-US"]', '["xx"]', '["multi","en"]', '["en","es","de","fr","it","pt","tr","nl","sv","no","da"]', "en"]
+)
+async def test_assemblyai_refuses_languages_that_it_does_not_take(codes: str) -> None:
+    query = f"sample_rate=8000&encoding=pcm_mulaw&language_codes={quote(codes)}"
+    async with FakeAssemblyAI() as fake, connect(f"{fake.url}/v3/ws?{query}", additional_headers={"Authorization": "k"}) as socket:
+        assert [(message["type"], message["error_code"]) for message in await rest(socket)] == [("Error", 3006)]
 
 
 @pytest.mark.parametrize("size", [160, 399, 8001])

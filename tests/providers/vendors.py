@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hub.audio import g711
-from hub.audio.g711 import TRACKS, Track
 from hub.audio.timeline import Block
 from hub.backoff import Backoff
 from hub.ops.counters import ProviderCounters
@@ -14,8 +13,9 @@ from hub.transcribers.limits import DEFAULT_LIMITS, SessionLimits
 from hub.transcribers.session import Endpoint, SessionContext
 from hub.transcribers.transcriber import Transcriber
 from hub.vendors.assemblyai import wire as assemblyai
-from hub.vendors.assemblyai.transcriber import AssemblyAI, AssemblyAITracks
-from hub.vendors.deepgram import wire as deepgram
+from hub.vendors.assemblyai.tracks import AssemblyAITracks
+from hub.vendors.assemblyai.transcriber import AssemblyAI
+from hub.vendors.deepgram import address
 from hub.vendors.deepgram.transcriber import Deepgram
 from tests.providers.fake_assemblyai import FakeAssemblyAI
 from tests.providers.fake_deepgram import FakeDeepgram
@@ -30,24 +30,24 @@ HURRY = replace(DEFAULT_LIMITS, backoff=Backoff(0.01, 0.02), tick_seconds=0.02)
 
 
 def _deepgram(url: str, context: SessionContext) -> Transcriber:
-    return Deepgram(Endpoint(deepgram.listen_url(url, model="nova-3"), "k", "nova-3"), context)
+    return Deepgram(Endpoint(address.listen_url(url, model="nova-3"), "k", "nova-3"), context)
 
 
-def _session(track: Track | None, url: str, context: SessionContext, model: str = "u3-rt-pro") -> AssemblyAI:
-    return AssemblyAI(Endpoint(assemblyai.stream_url(url, model=model), "k", model), track, context)
+def _assemblyai(url: str, model: str) -> Endpoint:
+    return Endpoint(assemblyai.stream_url(url, model=model), "k", model)
 
 
 def _separate(url: str, context: SessionContext) -> Transcriber:
-    return AssemblyAITracks(*(_session(track, url, context) for track in TRACKS))
+    return AssemblyAITracks(_assemblyai(url, assemblyai.MODEL), context)
 
 
 def _classic(url: str, context: SessionContext) -> Transcriber:
     """The family that ends a turn twice."""
-    return AssemblyAITracks(*(_session(track, url, context, "universal-streaming-english") for track in TRACKS))
+    return AssemblyAITracks(_assemblyai(url, "universal-streaming-english"), context)
 
 
 def _mixed(url: str, context: SessionContext) -> Transcriber:
-    return _session(None, url, context)
+    return AssemblyAI(_assemblyai(url, assemblyai.MODEL), None, context)
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ MIXED = Vendor("assemblyai mixed", FakeAssemblyAI, _mixed, mixes=True)
 
 def sessions(transcriber: Transcriber) -> tuple[Any, ...]:
     """Return the sessions of one call's transcriber: one per connection."""
-    return transcriber.sessions if isinstance(transcriber, AssemblyAITracks) else (transcriber,)
+    return tuple(transcriber.sessions) if isinstance(transcriber, AssemblyAITracks) else (transcriber,)
 
 
 def blocks(inbound: bytes, outbound: bytes, start_ms: float = 0.0) -> list[Block]:

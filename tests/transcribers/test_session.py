@@ -187,7 +187,10 @@ class TestTheEnd:
             reports, complete = await transcribed(vendor.open(fake.url, limits=limits), CALL)
         assert not complete
         assert time.monotonic() - began >= 0.3, "it was waited for"
-        assert {(gap.track, gap.start, gap.end) for gap in told(reports, NotTranscribed)} == {(track, 0.0, 5.0) for track in TRACKS}
+        began = {"inbound": 0.0, "outbound": 2.1 if vendor is SEPARATE else 0.0}  # that one opens a session a second before a track's sound
+        assert {(gap.track, gap.start, gap.end) for gap in told(reports, NotTranscribed)} == {
+            (track, began[track], 5.0) for track in TRACKS
+        }
         assert {gap.reason.partition(" ")[2] for gap in told(reports, NotTranscribed)} == {"was lost before its last word"}
 
     @VENDORS

@@ -88,7 +88,7 @@ def test_a_type_that_is_new_is_nothing() -> None:
     "text",
     [
         "", "{", "[]", "null", "{}", '{"type":5}', '{"type":"Turn"}', '{"type":"Weather",', '{"error":5}', '{"type":"Error"}', "\ud800",
-        json.dumps(TURN | {"turn_order": "0"}), json.dumps(TURN | {"words": None}), json.dumps(TURN | {"transcript": None}),
+        json.dumps(TURN | {"turn_order": "0"}), json.dumps(TURN | {"transcript": 5}),
         '{"type":"Turn","x":' + "[" * 100_000,
     ],
 )  # fmt: skip
@@ -133,12 +133,34 @@ def test_elsewhere_being_formatted_does_not_end_a_turn(model: str, formatted: bo
     assert assemblyai.is_last(turn(end_of_turn=True, turn_is_formatted=True), model, formatted)
 
 
-def test_an_open_turn_shows_the_word_that_is_being_spoken() -> None:
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"transcript": "hi", "end_of_turn": False}, "hi the"),
+        ({"transcript": "hi there", "end_of_turn": False}, "hi there"),
+        ({"transcript": "hi", "end_of_turn": True}, "hi"),
+        ({"transcript": "", "end_of_turn": True}, "hi the"),
+        ({"transcript": None, "end_of_turn": True}, "hi the"),
+        ({"transcript": "", "end_of_turn": True, "utterance": "Hi the"}, "Hi the"),
+        ({"transcript": "", "end_of_turn": False, "words": []}, ""),
+        ({"transcript": "hi", "end_of_turn": True, "words": None}, "hi"),
+    ],
+)
+def test_what_is_in_the_transcript_the_utterance_or_the_words_is_the_text_of_a_turn(changes: dict[str, Any], text: str) -> None:
     words = [TURN["words"][0], {"start": 1500, "end": 1600, "text": "the", "confidence": 0.4, "word_is_final": False}]
-    assert turn(transcript="hi", words=words).so_far == "hi the"
-    assert turn(transcript="hi there", words=words).so_far == "hi there"
-    assert turn(transcript="hi", words=words, end_of_turn=True).so_far == "hi"
-    assert turn(transcript="", words=[]).so_far == ""
+    told = turn(**({"words": words} | changes))
+    assert (told.text, told.is_empty) == (text, not text)
+
+
+def test_words_without_blanks_make_a_text_without_blanks() -> None:
+    words = [{"start": 0, "end": 1, "text": text} for text in ("今日は", "iPhone", "です。")]
+    assert turn(transcript="", words=words, end_of_turn=True).text == "今日はiPhoneです。"
+
+
+@pytest.mark.parametrize("words", [[{"text": "hi"}], [None], [{"text": "hi", "start": None, "end": 5}], 7])
+def test_a_turn_whose_words_cannot_be_read_has_its_text(words: object) -> None:
+    told = turn(words=words)
+    assert (told.text, told.words) == ("hi there", ())
 
 
 def test_a_model_that_was_not_asked_for_is_noticed() -> None:
@@ -157,6 +179,12 @@ def test_the_address_names_model_and_audio() -> None:
     url = assemblyai.stream_url("wss://streaming.assemblyai.com/", model="u3-rt-pro")
     assert url.startswith("wss://streaming.assemblyai.com/v3/ws?")
     assert asked(url) == {"sample_rate": "8000", "encoding": "pcm_mulaw", "speech_model": "u3-rt-pro", "inactivity_timeout": "120"}
+
+
+def test_universal_3_models_are_asked_for_speed_unless_the_options_say_otherwise() -> None:
+    assert asked(assemblyai.stream_url("wss://h", model="universal-3-6-pro"))["mode"] == "min_latency"
+    assert asked(assemblyai.stream_url("wss://h", model="universal-3-6-pro", options="mode=balanced"))["mode"] == "balanced"
+    assert "mode" not in asked(assemblyai.stream_url("wss://h", model="u3-rt-pro"))
 
 
 def test_only_universal_streaming_is_asked_to_format() -> None:
@@ -245,3 +273,73 @@ def test_a_close_may_carry_the_words_of_an_error_that_did_not_arrive() -> None:
 def test_a_close_before_the_end_is_worth_a_retry(code: int | None, sentence: str) -> None:
     error = assemblyai.closed(code)
     assert (str(error), error.retryable) == (sentence, True)
+
+
+@pytest.mark.parametrize(
+    ("written", "codes"),
+    [
+        ("en-US", ["en"]),
+        ("EN_us, pt-BR", ["en", "pt"]),
+        ("en-US, en-GB", ["en"]),
+        ("zh-Hant-TW", ["zh"]),
+        ("nb-NO", ["no"]),
+        ("multi", ["multi"]),
+        ("en, multi", ["multi"]),
+        ("xx, de", ["de"]),
+        ("en es de fr it pt tr nl sv no da fi", ["en", "es", "de", "fr", "it", "pt", "tr", "nl", "sv", "no"]),
+        ("xx", None),
+        ("klingon", None),
+        ("", None),
+    ],
+)
+def test_any_spelling_of_a_language_is_asked_for_as_assemblyai_spells_it(written: str, codes: list[str] | None) -> None:
+    for query in (
+        asked(assemblyai.stream_url("wss://h", model=assemblyai.MODEL, language=written)),
+        asked(assemblyai.stream_url("wss://h", model=assemblyai.MODEL, options=f"language_codes={written}")),
+        asked(assemblyai.stream_url("wss://h", model=assemblyai.MODEL, options="language_codes=" + json.dumps(written.split()))),
+    ):
+        assert query.get("language_codes") == (json.dumps(codes, separators=(",", ":")) if codes else None)
+
+
+def test_models_for_fixed_languages_are_asked_for_none() -> None:
+    for model in ("universal-streaming-english", "universal-streaming-multilingual"):
+        assert "language_codes" not in asked(assemblyai.stream_url("wss://h", model=model, language="en-US"))
+
+
+def test_key_terms_are_cut_to_what_assemblyai_takes() -> None:
+    terms = [f"term {number}" for number in range(101)] + ["x" * 51]
+    query = asked(assemblyai.stream_url("wss://h", model=assemblyai.MODEL, keyterms=terms))
+    assert json.loads(query["keyterms_prompt"]) == terms[:100]
+    assert json.loads(asked(assemblyai.stream_url("wss://h", model=assemblyai.MODEL, keyterms=["x" * 51]))["keyterms_prompt"]) == ["x" * 50]
+
+
+@pytest.mark.parametrize(
+    ("model", "language", "keyterms", "sentences"),
+    [
+        (assemblyai.MODEL, "en-US", ("Acme",), []),
+        (assemblyai.MODEL, None, (), []),
+        (assemblyai.MODEL, "multi, en", (), []),
+        (assemblyai.MODEL, "xx, klingon, de", (), ["is not asked for 'xx', 'klingon' in language: universal-3-6-pro does not take it"]),
+        ("universal-streaming-english", "en-US", (), []),
+        ("universal-streaming-english", "de", (), ["is not asked for 'de' in language: universal-streaming-english does not take it"]),
+        (
+            assemblyai.MODEL,
+            None,
+            ("x",) * 1 + tuple(map(str, range(100))),
+            ["is asked for 100 of 101 key terms: it takes 100 of 50 characters each"],
+        ),
+    ],
+)
+def test_what_is_left_out_is_said(model: str, language: str | None, keyterms: tuple[str, ...], sentences: list[str]) -> None:
+    assert assemblyai.left_out(model, language, keyterms) == sentences
+
+
+def test_a_refused_model_is_said_with_the_models_that_there_are() -> None:
+    refusal = assemblyai.refused(3006, "Invalid speech_model")
+    assert str(refusal).startswith(
+        "AssemblyAI refused the model (3006): Invalid speech_model; its models are universal-3-6-pro, universal-3-6,"
+    )
+    assert str(refusal).endswith("; check ASSEMBLYAI_MODEL")
+    assert not refusal.retryable
+    listed = assemblyai.refused(3006, "Invalid speech_model. Valid values: universal-3-6-pro, u3-rt-pro")
+    assert str(listed).count("universal-3-6-pro") == 1

@@ -190,7 +190,8 @@ async def test_no_provider_delays_twilio_or_ends_the_call(kind: type[FakeProvide
         assert completeness(events[-1]) == "complete"
     else:
         assert completeness(events[-1]).startswith(f"not transcribed: {name_of(fake)} ")
-        assert {(gap["track"], gap["start"], gap["end"]) for gap in of(events, "gap")} == {("inbound", 0, 5), ("outbound", 0, 5)}
+        began = 2.1 if kind is FakeAssemblyAI else 0  # a session for one track is opened a second before its first sound
+        assert {(gap["track"], gap["start"], gap["end"]) for gap in of(events, "gap")} == {("inbound", 0, 5), ("outbound", began, 5)}
 
 
 REFUSALS = [
@@ -256,14 +257,14 @@ async def test_if_the_fallback_refuses_too_that_is_reported_and_the_call_goes_on
 
 async def test_a_call_chooses_its_transcriber_language_and_keyterms() -> None:
     async with FakeDeepgram() as one, FakeAssemblyAI() as other, hub(one, other) as home:
-        events = await whole(home, {"transcriber": "assemblyai", "language": "de", "keyterms": "Acme, Dr. Okafor,"})
+        events = await whole(home, {"transcriber": "assemblyai", "language": "de_DE", "keyterms": "Acme, Dr. Okafor,"})
     check_words(events)
-    assert of(events, "call-started")[0]["transcriber"] == {"provider": "assemblyai", "model": "u3-rt-pro"}
+    assert of(events, "call-started")[0]["transcriber"] == {"provider": "assemblyai", "model": "universal-3-6-pro"}
     assert not one.visits
     for visit in other.visits:
         asked = dict(visit.query)
         assert (asked["language_codes"], asked["keyterms_prompt"]) == ('["de"]', '["Acme","Dr. Okafor"]')
-        assert asked["speech_model"] == "u3-rt-pro"
+        assert asked["speech_model"] == "universal-3-6-pro"
 
 
 async def test_deepgram_is_asked_for_a_calls_language_and_keyterms() -> None:
@@ -333,7 +334,7 @@ async def test_interims_end_in_one_final_each_whatever_breaks(kind: type[FakePro
         await socket.send_str(stop())
         events = early + await rest(subscriber)
     check_words(events)
-    assert len(fake.visits) > len(cuts)
+    assert len(fake.visits) >= len(cuts)
     stories: dict[str, list[Event]] = {}
     for event in [*of(events, "interim"), *of(events, "final")]:
         stories.setdefault(event["utterance"], []).append(event)

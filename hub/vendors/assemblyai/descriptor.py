@@ -1,5 +1,6 @@
 """AssemblyAI, as the hub knows it."""
 
+import logging
 from dataclasses import dataclass
 
 from hub.transcribers.session import Endpoint, SessionContext
@@ -7,8 +8,11 @@ from hub.transcribers.transcriber import Transcriber
 from hub.vendors.assemblyai import wire
 from hub.vendors.assemblyai.probe import probe
 from hub.vendors.assemblyai.settings import AssemblyAISettings
-from hub.vendors.assemblyai.transcriber import AssemblyAI, AssemblyAITracks
+from hub.vendors.assemblyai.tracks import AssemblyAITracks
+from hub.vendors.assemblyai.transcriber import AssemblyAI
 from hub.vendors.speech_provider import CallOptions, Capabilities, SpeechProvider
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +28,12 @@ class AssemblyAIFactory:
 
     def open(self, options: CallOptions) -> Transcriber:
         """See TranscriberFactory."""
+        for sentence in wire.left_out(self.settings.model, options.language, options.keyterms):
+            log.warning("%s %s", wire.PROVIDER, sentence)
         endpoint = self._endpoint(options)
         if self.settings.channels == "mixed":
             return AssemblyAI(endpoint, None, self.context)
-        return AssemblyAITracks(AssemblyAI(endpoint, "inbound", self.context), AssemblyAI(endpoint, "outbound", self.context))
+        return AssemblyAITracks(endpoint, self.context)
 
     def close(self) -> None:
         """See TranscriberFactory: sessions share nothing."""

@@ -15,12 +15,12 @@ class AssemblyAISettings:
     url: str = setting(
         "ASSEMBLYAI_URL", "wss://streaming.assemblyai.com", "address of AssemblyAI; a regional one keeps audio in its region"
     )
-    model: str = setting("ASSEMBLYAI_MODEL", "u3-rt-pro", "AssemblyAI's model")
+    model: str = setting("ASSEMBLYAI_MODEL", wire.MODEL, "AssemblyAI's model")
     options: str = setting("ASSEMBLYAI_OPTIONS", "", "more query parameters, such as `max_turn_silence=800`")
     channels: Literal["separate", "mixed"] = setting(
         "ASSEMBLYAI_CHANNELS",
         "separate",
-        "`separate`: one session, and one bill, per track; `mixed`: one session, speakers told apart by loudness",
+        "`separate`: one session, and one bill, per track, from its first sound on; `mixed`: one session, speakers told apart by loudness",
     )
 
     def check(self) -> None:

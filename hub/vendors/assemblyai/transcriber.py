@@ -1,15 +1,16 @@
 """Transcribes calls with AssemblyAI. A session takes one channel: either one session per track, or one session of both tracks mixed."""
 
-import asyncio
-import functools
 from collections.abc import Mapping
+
+from msgspec.structs import replace
 
 from hub.audio import g711
 from hub.audio.g711 import TRACKS, Track
+from hub.audio.onset import onset
 from hub.audio.timeline import Block
 from hub.errors import ProviderError
+from hub.transcribers.blanks import joined
 from hub.transcribers.session import Endpoint, Session, SessionContext, log
-from hub.transcribers.transcriber import Lost, OnReport, Report, Restored
 from hub.transcribers.utterances import Recognized, RecognizedWord
 from hub.vendors.assemblyai import wire
 
@@ -18,6 +19,10 @@ LEAST_BYTES = 50 * g711.BYTES_PER_MS
 
 SILENT_SECONDS = 20.0
 """Audio this old, with no turn open, had no speech in it: the first message of a turn comes within a second or two."""
+
+
+PRECISION_SECONDS = 1.0
+"""How exact the duration in AssemblyAI's last message is: whole seconds."""
 
 
 class AssemblyAI(Session):
@@ -40,6 +45,8 @@ class AssemblyAI(Session):
         """The track of that turn."""
         self._ended_turn = -1
         """`turn_order` of the newest turn that is over, on the present connection."""
+        self._onset: tuple[tuple[Track, float, float], float] | None = None
+        """The newest first word of a turn, as its track and times, and where its sound begins; None before the first."""
         self._spoke_ms: float | None = None
         """Session time of the newest SpeechStarted that no turn has followed; None if there is none."""
         self._levels: dict[Track, list[tuple[float, int]]] = {"inbound": [], "outbound": []}
@@ -70,6 +77,10 @@ class AssemblyAI(Session):
         """See Session."""
         self._turn, self._ended_turn, self._spoke_ms = None, -1, None
 
+    def concluding(self) -> None:
+        """See Session. A turn whose formatted end did not come is over, too."""
+        self._close_turn()
+
     def refused(self, status: int, body: bytes, headers: Mapping[str, str]) -> ProviderError:  # noqa: ARG002
         """See Session."""
         return wire.refused(status, body.decode(errors="replace"))
@@ -89,9 +100,8 @@ class AssemblyAI(Session):
                 self._take(turn)
             case wire.AssemblyAISpeechStarted(timestamp_ms=at_ms):
                 self._spoke_ms = at_ms
-            case wire.Termination():
-                self._close_turn()
-                self.terminated()
+            case wire.Termination(audio_duration_seconds=seconds):
+                self.summed_up(seconds, PRECISION_SECONDS)
             case wire.AssemblyAIError(error=error, error_code=code):
                 raise wire.refused(code, error)
             case wire.AssemblyAIWarning() as warning:
@@ -111,37 +121,39 @@ class AssemblyAI(Session):
     def _take(self, turn: wire.AssemblyAITurn) -> None:
         if turn.turn_order <= self._ended_turn:
             if wire.is_last(turn, self.model, self._formatted):
-                self.repeated(len(turn.words))
+                self.repeated(len(turn.words or ()))
             return  # reported already
         if self._turn is not None and self._turn.turn_order < turn.turn_order:
             self._close_turn()  # its formatted end never came
+        if turn.is_empty and self._turn is not None and self._turn.is_settled:  # words that were final stay
+            turn = replace(self._turn, end_of_turn=turn.end_of_turn, turn_is_formatted=turn.turn_is_formatted)
         if self._track is None and turn.words and not (self._turn and self._turn.words):
             self._turn_track = self._louder(turn)
         self._turn = turn
         if wire.is_last(turn, self.model, self._formatted):
             self._close_turn()
-        elif turn.so_far:
+        elif not turn.is_empty:
             self._report_turn(turn, last=False)
 
     def _close_turn(self) -> None:
         """Report the open turn as its final."""
         turn, self._turn, self._spoke_ms = self._turn, None, None
-        if turn is not None:
+        if turn is None:
+            return
+        if not turn.is_empty:  # a turn that ended without a word may still get its words
             self._ended_turn = turn.turn_order
-            self._report_turn(turn, last=True)
+        self._report_turn(turn, last=True)
 
     def _report_turn(self, turn: wire.AssemblyAITurn, *, last: bool) -> None:
         track = self._turn_track
         for other in self.tracks:
             if other != track and self._unsettled[other]:
                 self.withdraw(other)  # before the connection broke, these words were counted as the other speaker's
-        words = tuple(
-            RecognizedWord(word.text, self.call_ms(word.start_ms) / 1000, self.call_ms(word.end_ms, end=True) / 1000, word.confidence)
-            for word in turn.words
-        )
+        words = self._words(turn, track)
         new = self.new_words(track, words)
-        text = (turn.transcript if last and turn.transcript else turn.so_far) if len(new) == len(words) else " ".join(w.text for w in new)
-        start, end = (new[0].start, new[-1].end) if new else (self.replay.settled_ms[track] / 1000,) * 2
+        text = turn.text if len(new) == len(words) else joined(word.text for word in new)
+        settled = self.replay.settled_ms[track] / 1000
+        start, end = (min(word.start for word in new), max(word.end for word in new)) if new else (settled, settled)
         confidences = [word.confidence for word in new if word.confidence is not None]
         self.recognized(
             Recognized(
@@ -161,69 +173,38 @@ class AssemblyAI(Session):
             for each in self.tracks if new else ():
                 self.replay.settle(each, end * 1000)
 
+    def _words(self, turn: wire.AssemblyAITurn, track: Track) -> tuple[RecognizedWord, ...]:
+        """Return the turn's words in call time. The first one begins where its sound does."""
+        call_ms = self.call_ms
+        words = [
+            RecognizedWord(word.text, call_ms(word.start_ms) / 1000, call_ms(word.end_ms, end=True) / 1000, word.confidence)
+            for word in turn.words or ()
+            if word.text.strip()
+        ]
+        if words:
+            first = words[0]
+            words[0] = RecognizedWord(first.text, self._first_sound(track, first), first.end, first.confidence)
+        return tuple(words)
+
+    def _first_sound(self, track: Track, word: RecognizedWord) -> float:
+        """Return where a turn's first word begins, seconds of call time: not before its sound.
+
+        On telephone audio AssemblyAI has it begin up to a second early, which would put a short answer before its question. The audio is in
+        the replay buffer, because it is not settled. It is looked at once per turn, and again if AssemblyAI moves the word.
+        """
+        span = (track, word.start, word.end)
+        if self._onset is None or self._onset[0] != span:
+            audio = self.replay.audio(track, word.start * 1000, word.end * 1000)
+            whole = bool(audio) and audio[0][0] <= word.start * 1000  # else its first part was dropped from the buffer
+            onset_ms = onset(audio) if whole else None
+            self._onset = span, word.start if onset_ms is None else max(word.start, min(onset_ms / 1000, word.end))
+        return self._onset[1]
+
     def _louder(self, turn: wire.AssemblyAITurn) -> Track:
         """Return the track with more sound where the turn's first words were spoken."""
         if not turn.words:
             return self._turn_track
-        start, end = self.call_ms(turn.words[0].start_ms), self.call_ms(turn.words[-1].end_ms, end=True)
+        start = self.call_ms(min(word.start_ms for word in turn.words))
+        end = self.call_ms(max(word.end_ms for word in turn.words), end=True)
         sums = {track: sum(level for at, level in self._levels[track] if start - 100 < at < end) for track in TRACKS}
         return "inbound" if sums["inbound"] >= sums["outbound"] else "outbound"
-
-
-class AssemblyAITracks:
-    """A call's two tracks, each with its own session and its own bill. Implements `Transcriber`."""
-
-    provider = AssemblyAI.provider
-
-    def __init__(self, inbound: AssemblyAI, outbound: AssemblyAI) -> None:
-        self.model = inbound.model
-        self.sessions = (inbound, outbound)
-
-    def push(self, block: Block) -> None:
-        """See Transcriber."""
-        for session in self.sessions:
-            session.push(block)
-
-    def finish(self) -> None:
-        """See Transcriber."""
-        for session in self.sessions:
-            session.finish()
-
-    async def run(self, report: OnReport) -> bool:
-        """See Transcriber. Raises: ProviderError of the first session that no retry can help; then the other session is closed."""
-        away: set[AssemblyAI] = set()
-
-        def of_one(session: AssemblyAI, fact: Report) -> None:
-            """Pass on a report of one session. Lost and Restored are reported once for both sessions."""
-            match fact:
-                case Lost():
-                    away.add(session)
-                    if len(away) > 1:
-                        return
-                case Restored():
-                    away.discard(session)
-                    if away:
-                        return
-                case _:
-                    pass
-            report(fact)
-
-        try:
-            async with asyncio.TaskGroup() as group:
-                runs = [group.create_task(session.run(functools.partial(of_one, session))) for session in self.sessions]
-        except BaseExceptionGroup as errors:
-            for session in self.sessions:
-                session.leave()
-            raise errors.exceptions[0] from None
-        return all(run.result() for run in runs)
-
-    def unsettled(self) -> list[Block]:
-        """See Transcriber. Both sessions have the same blocks, each settled on its own track."""
-        left, right = ({block.start_ms: block for block in session.unsettled()} for session in self.sessions)
-        both = []
-        for start_ms in sorted(left.keys() | right.keys()):
-            size = len((left.get(start_ms) or right[start_ms]).inbound)
-            inbound = left[start_ms].inbound if start_ms in left else g711.silence(size)
-            outbound = right[start_ms].outbound if start_ms in right else g711.silence(size)
-            both.append(Block(start_ms, inbound, outbound))
-        return both

@@ -5,7 +5,7 @@ Knows no socket, no retry and no call: times are milliseconds of the audio sent 
 An open socket is not an accepted session: every refusal comes after the 101, as an Error message and a close. Wait for Begin.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, TypeAlias
 from urllib.parse import parse_qsl, urlencode
 
@@ -13,8 +13,33 @@ import msgspec
 
 from hub.audio import g711
 from hub.errors import ConfigError, ProviderError, WireError
+from hub.transcribers.blanks import joined
+from hub.vendors import languages
+from hub.vendors.key_terms import within
 
 PROVIDER: Final = "AssemblyAI"
+
+MODEL: Final = "universal-3-6-pro"
+"""The model that AssemblyAI recommends (November 2026)."""
+
+MODELS: Final = (
+    MODEL, "universal-3-6", "universal-3-5-pro", "u3-rt-pro",
+    "universal-streaming-english", "universal-streaming-multilingual", "whisper-rt",
+)  # fmt: skip
+"""The models of November 2026, for people who misspelled one. There may be others by now, so no name is refused for not being here."""
+
+LANGUAGES: Final = frozenset((
+    "en", "es", "de", "fr", "it", "pt", "tr", "nl", "sv", "no", "da", "fi", "hi", "vi", "ar", "he", "ja", "ur", "zh", "ru", "ko", "ca",
+    "gl", "ro", "et", "fa", "yue", "af", "mr", "zu", "xh", "nn",
+))  # fmt: skip
+"""Codes that `language_codes` takes. Another one, or a region (`en-US`), ends the session with 3006 before it began."""
+
+MOST_LANGUAGES: Final = 10
+
+MOST_KEY_TERMS: Final = 100
+"""One more ends the session with 3006 before it began."""
+
+KEY_TERM_CHARS: Final = 50
 
 TERMINATE: Final = '{"type":"Terminate"}'
 """Says that no audio follows: the last Turn comes, then Termination, then close 1000. Read until Termination, or the last turn is lost."""
@@ -34,6 +59,11 @@ session of a hub that lost its power. Twice the time that ends a call whose Twil
 
 _FIXED: Final = {"sample_rate": str(g711.SAMPLE_RATE_HZ), "encoding": "pcm_mulaw"}
 """Parameters that describe the audio. Another value would not change the audio that the hub sends, so AssemblyAI would read noise."""
+
+
+_MODE: Final = "min_latency"
+"""How universal-3 models weigh speed. Others measured on telephone audio that the first words come after 0.58 s instead of 1.17 s, that the
+words are the same, and that a pause between sentences ends a turn, which otherwise it does not at 8000 Hz."""
 
 
 def always_formats(model: str) -> bool:
@@ -60,18 +90,47 @@ def stream_url(base: str, *, model: str, keyterms: Iterable[str] = (), language:
     own = [*_FIXED.items(), ("speech_model", model), ("inactivity_timeout", str(INACTIVITY_SECONDS))]
     if not always_formats(model):
         own.append(("format_turns", "true"))
-    if language:
-        own.append(("language_codes", _json([language])))
-    if terms := list(keyterms):
-        own.append(("keyterms_prompt", _json(terms)))
+    if model.startswith("universal-3-"):
+        own.append(("mode", _MODE))
+    own.append(("language_codes", _language_codes(language, model)))
+    own.append(("keyterms_prompt", _json(_keyterms(keyterms))))
+    wanted = [(name, _language_codes(value, model) if name == "language_codes" else value) for name, value in wanted]
     replaced = {name for name, _ in wanted}
-    query = [pair for pair in own if pair[0] not in replaced] + [pair for pair in wanted if pair[1]]
-    return f"{base.rstrip('/')}/v3/ws?{urlencode(query)}"
+    query = [pair for pair in own if pair[0] not in replaced] + wanted
+    return f"{base.rstrip('/')}/v3/ws?{urlencode([pair for pair in query if pair[1]])}"
 
 
-def _json(items: list[str]) -> str:
-    """Return a list as AssemblyAI takes it: a JSON array in one parameter, not a repeated parameter."""
-    return msgspec.json.encode(items).decode()
+def _json(items: Iterable[str]) -> str:
+    """Return a list as AssemblyAI takes it: a JSON array in one parameter, not a repeated parameter. Empty if the list is."""
+    found = list(items)
+    return msgspec.json.encode(found).decode() if found else ""
+
+
+def _language_codes(written: str | None, model: str) -> str:
+    """Return the value of `language_codes` for languages as people write them; empty if there are none that this model takes."""
+    wanted = languages.bare(languages.tags(written))
+    if not always_formats(model):  # this family has a model per set of languages, and no parameter for them
+        return ""
+    if languages.MULTI in wanted:
+        return _json([languages.MULTI])
+    return _json([code for code in wanted if code in LANGUAGES][:MOST_LANGUAGES])
+
+
+def left_out(model: str, language: str | None, keyterms: Sequence[str]) -> list[str]:
+    """Return a sentence, without its subject, on each wish of a call that AssemblyAI would refuse the session for, so it is not asked."""
+    taken, wanted = _language_codes(language, model), [*languages.bare(languages.tags(language)), *languages.strange(language)]
+    no_codes = [code for code in wanted if f'"{code}"' not in taken]
+    sentences = []
+    if no_codes and languages.MULTI not in taken and not (model.endswith("-english") and wanted == ["en"]):
+        sentences.append(f"is not asked for {', '.join(map(repr, no_codes))} in language: {model} does not take it")
+    if (terms := _keyterms(keyterms)) != list(keyterms):
+        limits = f"{MOST_KEY_TERMS} of {KEY_TERM_CHARS} characters each"
+        sentences.append(f"is asked for {len(terms)} of {len(keyterms)} key terms: it takes {limits}")
+    return sentences
+
+
+def _keyterms(terms: Iterable[str]) -> list[str]:
+    return within(terms, most=MOST_KEY_TERMS, most_chars=KEY_TERM_CHARS)
 
 
 def headers(key: str) -> dict[str, str]:
@@ -112,19 +171,35 @@ class AssemblyAITurn(msgspec.Struct, frozen=True, tag_field="type", tag="Turn"):
     """One turn up to now. It replaces every earlier message with the same `turn_order`, which starts at 0 in each session."""
 
     turn_order: int
-    transcript: str
+    transcript: str | None
     end_of_turn: bool
     turn_is_formatted: bool = False
-    words: tuple[AssemblyAIWord, ...] = ()
+    words: tuple[AssemblyAIWord, ...] | None = ()
     language_code: str | None = None
+    utterance: str | None = None
 
     @property
-    def so_far(self) -> str:
-        """The text to show while the turn is open. Universal-streaming leaves the word that is being spoken out of `transcript`."""
-        if self.end_of_turn or not self.words or self.words[-1].word_is_final:
-            return self.transcript
-        spoken = " ".join(word.text for word in self.words)
-        return spoken if len(spoken) > len(self.transcript) else self.transcript
+    def text(self) -> str:
+        """The text of the turn up to now.
+
+        Universal-streaming leaves the word that is being spoken out of `transcript`. Where `transcript` is empty, `utterance` or the words
+        stand for it: what is in one of them was recognized.
+        """
+        words, text = self.words or (), (self.transcript or "").strip() or (self.utterance or "").strip()
+        if not words or (text and (self.end_of_turn or words[-1].word_is_final)):
+            return text
+        spoken = joined(word.text for word in words)
+        return spoken if len(spoken) > len(text) else text
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was recognized. Universal-streaming ends such a turn at Terminate."""
+        return not self.text
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether none of its words may change: a word that is final stays."""
+        return bool(self.words) and all(word.word_is_final for word in self.words or ())
 
 
 class AssemblyAISpeechStarted(msgspec.Struct, frozen=True, tag_field="type", tag="SpeechStarted"):
@@ -163,7 +238,15 @@ class _AssemblyAIType(msgspec.Struct, frozen=True):
     error_code: object = None
 
 
+class _TextOnly(msgspec.Struct, frozen=True, tag_field="type", tag="Turn"):
+    turn_order: int
+    transcript: str
+    end_of_turn: bool
+    turn_is_formatted: bool = False
+
+
 _decoder = msgspec.json.Decoder(Message)
+_text_only = msgspec.json.Decoder(_TextOnly)
 _kind = msgspec.json.Decoder(_AssemblyAIType)
 _KNOWN: Final = frozenset({"Begin", "Turn", "SpeechStarted", "Termination", "Error", "Warning"})
 
@@ -176,6 +259,8 @@ def decode(text: str | bytes) -> Message | None:
     try:
         message: Message = _decoder.decode(text)
     except (ValueError, RecursionError) as exc:
+        if (turn := _without_words(text)) is not None:
+            return turn
         try:
             kind = _kind.decode(text)
         except (ValueError, RecursionError):
@@ -186,6 +271,15 @@ def decode(text: str | bytes) -> Message | None:
             return None
         raise WireError(PROVIDER, f"sent a message that cannot be read: {exc}") from exc
     return message
+
+
+def _without_words(text: str | bytes) -> AssemblyAITurn | None:
+    """Return a turn whose words cannot be read, for lack of a time for example, with its text alone. None if that does not help."""
+    try:
+        told = _text_only.decode(text)
+    except (ValueError, RecursionError):
+        return None
+    return AssemblyAITurn(told.turn_order, told.transcript, told.end_of_turn, told.turn_is_formatted)
 
 
 def is_last(turn: AssemblyAITurn, model: str, formatted: bool) -> bool:
@@ -203,8 +297,8 @@ def is_last(turn: AssemblyAITurn, model: str, formatted: bool) -> bool:
 SESSION_EXPIRED: Final = 3008
 """The close code of a session that reached its 3 hours or its token's limit. Another session may be opened at once."""
 
-_QUOTED_CHARS: Final = 200
-"""How many characters of AssemblyAI's own text go into an error: enough for a sentence, not for a proxy's web page."""
+_QUOTED_CHARS: Final = 400
+"""How many characters of AssemblyAI's own text go into an error: enough for its list of models, not for a proxy's web page."""
 
 
 def refused(error_code: int | None, text: str = "") -> ProviderError:
@@ -226,6 +320,9 @@ def refused(error_code: int | None, text: str = "") -> ProviderError:
             problem, retryable = f"refused the key{code}{because}; check ASSEMBLYAI_API_KEY", False
         case 3006 if "inactivity" in said:
             problem = f"received nothing for too long and hung up{code}"
+        case 3006 | 400 | 4101 if "model" in said and "language" not in said:
+            exist = "" if MODEL in said else f"; its models are {', '.join(MODELS)}"
+            problem, retryable = f"refused the model{code}{because}{exist}; check ASSEMBLYAI_MODEL", False
         case 3006 | 400 | 4101:  # the same request would be refused again
             problem, retryable = f"refused the request{code}{because}; check ASSEMBLYAI_MODEL and ASSEMBLYAI_OPTIONS", False
         case 3007 if "rate exceeded" in said:
