@@ -6,11 +6,11 @@ Knows what is shown of each call, and what to ask the hub for. Does not know how
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from rich.cells import cell_len
+from rich.cells import cell_len, split_graphemes
 from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.live import Live
 from rich.measure import Measurement
@@ -31,6 +31,10 @@ RECENT_EVENTS = 20
 
 MOST_FOLLOWED = 500
 """How many calls' words are followed: more than any screen shows. Starts and ends come from all calls."""
+
+KEEP_LINES, WRAP_LINES = "\x1b[?7l", "\x1b[?7h"
+"""Tells a terminal to cut a line that is too long, or to wrap it again (DECAWM). Terminals do not agree on how wide letters of Indian
+scripts and some emojis are. A row that is wider than we think would otherwise push all rows below it down."""
 
 REFRESH_SECONDS = 0.2
 """The time between two drawings. Nobody reads faster."""
@@ -232,10 +236,18 @@ class LastWords:
         speaker, words = one_line(self._said.speaker) + ": ", one_line(self._said.text) + ("" if settled else " …")
         room = options.max_width - cell_len(speaker)
         if cell_len(words) > room:
-            while words and cell_len(words) >= room:
-                words = words[1:]
-            words = "…" + words
+            words = "…" + _ending(words, room - 1)
         yield Text.assemble((speaker, f"bold {COLOURS[self._said.track]}"), (words, "" if settled else "italic"), no_wrap=True)
+
+
+def _ending(words: str, cells: int) -> str:
+    """Return the end of the words that fits into so many cells. What is one letter to its reader, as an emoji of several, is not torn."""
+    start = len(words)
+    for start_of_letter, _, width in reversed(split_graphemes(words)[0]):
+        if width > cells:
+            break
+        start, cells = start_of_letter, cells - width
+    return words[start:]
 
 
 def line(row: Row, message: events.Event) -> str | None:
@@ -264,13 +276,26 @@ async def show_board(url: str, token: str | None = None) -> None:
         return
     view = BoardView(board, connection, console)
     try:
-        with Live(console=console, auto_refresh=False, get_renderable=view.page, screen=True) as live:
+        with _unwrapped(console), Live(console=console, auto_refresh=False, get_renderable=view.page, screen=True) as live:
             async with asyncio.TaskGroup() as group:
                 drawing = group.create_task(_draw(live))
                 await _receive(board, connection)
                 drawing.cancel()
     except* Refused as refusals:
         raise refusals.exceptions[0] from None
+
+
+@contextmanager
+def _unwrapped(console: Console) -> Iterator[None]:
+    if console.legacy_windows:
+        yield
+        return
+    console.file.write(KEEP_LINES)
+    try:
+        yield
+    finally:
+        console.file.write(WRAP_LINES)
+        console.file.flush()
 
 
 async def _draw(live: Live) -> None:

@@ -64,7 +64,7 @@ class CallView:
 
 async def show(followed: AsyncIterator[Followed]) -> None:
     """Show a call until it ends: with interims in a terminal, finals only in a pipe."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())  # lines in a pipe are never broken: other programs read them
     view = CallView(console)
     if not console.is_terminal:
         async for event in followed:

@@ -77,6 +77,34 @@ async def test_a_callsid_may_have_come_along_with_a_byte_order_mark() -> None:
     assert (code, err, len(lines)) == (0, "", 4)
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
+@pytest.mark.parametrize("command", ["tail", "board"])
+async def test_letters_that_a_pipe_cannot_carry_are_no_error(encoding: str, command: str) -> None:
+    async with house() as home:
+        said = ScriptedCall(home.state)
+        said.final("שלום — “你好” ok")
+        process = await client(command, *((CALL,) if command == "tail" else ()), *at(home), PYTHONIOENCODING=encoding)
+        assert process.stdout is not None
+        while b"ok" not in (line := await process.stdout.readline()):
+            assert line
+        process.terminate()
+        _, err = await process.communicate()
+    assert err == b""
+    assert line.decode(encoding).rstrip().endswith("ok")
+    if encoding == "ascii":
+        assert rb"\u05e9\u05dc\u05d5\u05dd \u2014" in line
+
+
+async def test_no_line_in_a_pipe_is_broken_and_joiners_stay() -> None:
+    words = "می\u200cروم \U0001f469\u200d\U0001f4bb 10\u00a0km cafe\u0301 " * 10
+    async with house() as home:
+        said = ScriptedCall(home.state)
+        said.final(words)
+        said.end()
+        code, lines, err = await outcome(await client("tail", CALL, *at(home), COLUMNS="80"))
+    assert (code, err, lines[1]) == (0, "", f"00:00.0  caller: {words.strip()}")
+
+
 async def test_json_is_every_event_as_the_hub_sends_it() -> None:
     async with house() as home:
         publisher = a_call(home)

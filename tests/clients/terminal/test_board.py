@@ -215,3 +215,18 @@ def test_no_more_calls_are_followed_than_a_screen_could_ever_show_and_the_newest
     sight = Sight()
     asked = sight.receive(listing(*(summary(f"CA{number:032}") for number in range(MOST_FOLLOWED + 3))))
     assert [request["callSid"] for request in asked] == [f"CA{number:032}" for number in range(3, MOST_FOLLOWED + 3)]  # type: ignore[index]
+
+
+def last_words(text: str, width: int) -> str:
+    console = Console(width=width, record=True, color_system=None)
+    with console.capture() as printed:
+        console.print(LastWords(interim(text)))
+    return printed.get()
+
+
+def test_what_is_one_letter_to_its_reader_is_kept_whole_or_left_out() -> None:
+    assert last_words("می\u200cروم 10\u00a0km cafe\u0301", 60) == "agent: می\u200cروم 10\u00a0km cafe\u0301 …\n"
+    coder = "\U0001f469\u200d\U0001f4bb"
+    assert last_words(f"hello {coder} yes", 16) == f"agent: …{coder} yes …\n"
+    assert last_words(f"hello {coder} yes", 15) == "agent: … yes …\n"
+    assert last_words("cafe\u0301 au lait", 20) == "agent: …fe\u0301 au lait …\n"
