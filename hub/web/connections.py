@@ -70,7 +70,10 @@ class Connection(RequestHandler):
         """See asyncio.Protocol."""
         self._connections.speaking_http.pop(self, None)
         self._connections.unproved.leave(self)
+        task = self._task_handler
         super().connection_lost(exc)
+        if task is not None and not self._request_in_progress:
+            task.cancel()  # it may wait for the rest of a body that nobody wanted, also when nobody is there to send it
 
     def set_parser(self, *parser: Any, **more: Any) -> None:
         """Become a WebSocket: aiohttp calls this then."""
@@ -85,6 +88,11 @@ class Connection(RequestHandler):
             self.address = address
             if self in self._connections.unproved:
                 self._connections.unproved.enter(self, address)
+
+    @property
+    def has_spoken(self) -> bool:
+        """See Peer."""
+        return self._request_count > 0
 
     def prove(self) -> None:
         """The peer has proved what it is, so its connection takes no room from those that have not."""

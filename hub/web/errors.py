@@ -25,11 +25,29 @@ CODES = {
 """The code of an error that names none of its own."""
 
 
+class Told(msgspec.Struct, frozen=True):
+    """What an error says."""
+
+    code: str
+    message: str
+
+
+class _Body(msgspec.Struct, frozen=True):
+    error: Told
+
+
 def error_body(code: str, message: str) -> bytes:
     """Return the body of an error."""
-    return msgspec.json.encode({"error": {"code": code, "message": message}})
+    return msgspec.json.encode(_Body(Told(code, message)))
 
 
 def refusal(kind: type[web.HTTPError], code: str, message: str, headers: dict[str, str] | None = None) -> web.HTTPError:
     """Return an HTTP error in the hub's form, to be raised."""
     return kind(text=error_body(code, message).decode(), content_type="application/json", headers=headers)
+
+
+def told_by(error: web.HTTPException) -> Told:
+    """Return what an error says, whether it is in the hub's form or aiohttp's own."""
+    if error.content_type == "application/json" and error.text:
+        return msgspec.json.decode(error.text, type=_Body).error
+    return Told(CODES.get(error.status, "refused"), (error.text or error.reason).strip().removeprefix(f"{error.status}: "))

@@ -12,7 +12,7 @@ from aiohttp import hdrs, web
 
 from hub.web.access import allowed_origin
 from hub.web.connections import connection_of
-from hub.web.errors import CODES, error_body, refusal
+from hub.web.errors import error_body, refusal, told_by
 from hub.web.proxies import client_address
 from hub.web.state import STATE
 
@@ -67,13 +67,11 @@ async def answered(request: web.Request, handler: Handler) -> web.StreamResponse
 def _shaped(request: web.Request, error: web.HTTPException) -> web.Response:
     """Return an error as an answer: in JSON, or as text for Twilio."""
     headers = {name: value for name, value in error.headers.items() if name not in {hdrs.CONTENT_TYPE, hdrs.CONTENT_LENGTH}}
-    body = error.body if isinstance(error.body, bytes) else b""
-    content_type = error.content_type
+    told = told_by(error)
     if request.path in TWILIOS:
-        content_type = "text/plain"
-    elif content_type != "application/json":
-        words = (error.text or error.reason).strip().removeprefix(f"{error.status}: ")
-        body, content_type = error_body(CODES.get(error.status, "refused"), words), "application/json"
+        body, content_type = told.message.encode() + b"\n", "text/plain"
+    else:
+        body, content_type = error_body(told.code, told.message), "application/json"
     answer = web.Response(status=error.status, reason=error.reason, body=body, content_type=content_type, headers=headers)
     if error.status in {408, 413, 415}:  # the rest of the body is not wanted
         answer.force_close()

@@ -65,5 +65,5 @@ class Room:
     @classmethod
     def within(cls, descriptors: int, limits: Limits) -> "Room":
         """Share out so many descriptors."""
-        eighth = max(16, descriptors // 8)
-        return cls(unproved=min(limits.unproved_connections, eighth), subscribers=max(16, descriptors // 2), backlog=min(1024, eighth))
+        unproved = min(limits.unproved_connections, max(16, descriptors // 4))
+        return cls(unproved, subscribers=max(16, descriptors // 2), backlog=min(1024, max(16, descriptors // 8)))

@@ -36,6 +36,8 @@ from hub.web.state import STATE
 
 log = logging.getLogger(__name__)
 
+NO_SIGNATURE = f"it has no {SIGNATURE_HEADER}"
+
 FORM = "application/x-www-form-urlencoded"
 
 MAX_BODY_BYTES = 64 * 1024
@@ -67,6 +69,8 @@ async def webhook(request: web.Request) -> MultiMapping[str]:
         raise _refused(request, "this hub cannot check that it is Twilio's: set TWILIO_AUTH_TOKEN, or use a TwiML Bin")
     if config.proof == "none":
         _check_no_page(request)
+    elif not request.headers.get(SIGNATURE_HEADER):
+        raise _refused(request, NO_SIGNATURE)  # before its body is waited for
     body = await _body(request)
     form = _form(body) if request.content_type == FORM else MultiDict()
     if config.proof == "signature":
@@ -100,7 +104,7 @@ def _check(request: web.Request, urls: tuple[str, ...], parameters: MultiMapping
     signature = request.headers.get(SIGNATURE_HEADER)
     algorithm = get_signature_algorithm(request.headers.get(SIGNATURE_SETTINGS_HEADER))
     if not signature:
-        raise _refused(request, "it has no X-Twilio-Signature")
+        raise _refused(request, NO_SIGNATURE)
     if algorithm not in {HMAC_SHA1, HMAC_SHA256}:
         raise _refused(request, "its signature has an algorithm that this hub does not know")
     if not signed(request.app[STATE].config, urls, parameters, signature, algorithm):
@@ -125,6 +129,8 @@ async def _body(request: web.Request) -> bytes:
                 body = await request.read()
         except TimeoutError as error:
             raise web.HTTPRequestTimeout(text=f"{TOO_SLOW.decode()}\n") from error
+        except RuntimeError as error:  # aiohttp's, for a connection that was lost meanwhile
+            raise ConnectionResetError("the peer is gone") from error
         if len(body) <= MAX_BODY_BYTES:
             return body
     raise web.HTTPRequestEntityTooLarge(MAX_BODY_BYTES, request.content_length or 0)

@@ -108,6 +108,9 @@ class TlsSite(web.BaseSite):
 class _Handshake:
     """An accepted socket that is not a connection yet. A Peer."""
 
+    has_spoken = False
+    """See Peer."""
+
     def __init__(self, connected: socket.socket) -> None:
         self.socket = connected
 

@@ -1,12 +1,13 @@
-"""Room for peers that have proved nothing yet: a bounded number, and a share of it for each address.
+"""Room for peers that have proved nothing yet: a bounded number, of which no address keeps more than its share when it is crowded.
 
 **Why it is bounded apart.** Every connection costs a descriptor, and a process has a limited number of them. Anyone can open connections
 and send nothing, or a byte from time to time. If such connections could take every descriptor, Twilio could bring no call and no viewer
 could follow one. So they have a room of their own. A peer leaves it by proving what it is: Twilio by its signature or its stream's token, a
 subscriber by its token.
 
-**Who makes room.** A newcomer always gets in, because it may be Twilio. In a full room, the address that holds the most loses the
-connection that has waited longest. Twilio proves itself within milliseconds, so it is not among those.
+**Who makes room.** A newcomer always gets in, because it may be Twilio. In a full room, the address that holds the most loses a connection.
+It is one whose request has come and proved nothing, such as one whose body dribbles in, and of those the one that has waited longest. Only
+where there is none, it is one that has yet to send a request. Twilio's upgrade is proved as soon as it has come, so it is not among those.
 
 Knows addresses and the order of arrival. Does not know what a peer is or how it proves itself.
 """
@@ -18,6 +19,10 @@ from typing import Protocol
 class Peer(Protocol):
     """Something that holds a connection."""
 
+    @property
+    def has_spoken(self) -> bool:
+        """Whether a request has come, so that it could have proved something."""
+
     def drop(self) -> None:
         """Let go of the connection at once. Must not raise."""
 
@@ -27,8 +32,6 @@ class Unproved:
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self.share = max(1, most // 2)
-        """How many peers one address may have in the room. Behind a proxy that is not named in HUB_PROXIES, everyone has one address."""
         self.dropped = 0
         """How many peers had to make room."""
         self._addresses: dict[Peer, str] = {}
@@ -47,13 +50,11 @@ class Unproved:
         self.leave(peer)
         network = counted_as(address)
         self._addresses[peer] = network
-        held = self._held.setdefault(network, {})
-        held[peer] = None
-        if len(held) > self.share:
-            self._drop(next(iter(held)))
-        elif len(self._addresses) > self.most:
+        self._held.setdefault(network, {})[peer] = None
+        if len(self._addresses) > self.most:
             largest = max(map(len, self._held.values()))
-            self._drop(next(each for each, network in self._addresses.items() if len(self._held[network]) == largest))
+            among = [each for each, network in self._addresses.items() if len(self._held[network]) == largest and each is not peer]
+            self._drop(next((each for each in among if each.has_spoken), among[0] if among else next(iter(self._addresses))))
 
     def leave(self, peer: Peer) -> None:
         """Take a peer out; safe to call twice."""
