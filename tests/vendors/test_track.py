@@ -3,6 +3,7 @@
 import math
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,6 +11,7 @@ from hub.audio import g711
 from hub.transcribers.utterances import Recognized
 from hub.vendors.moonshine import track as rules
 from hub.vendors.moonshine.detector import WINDOW_BYTES
+from hub.vendors.moonshine.echo import RecentSound
 from hub.vendors.moonshine.track import TrackRecognizer
 from tests.vendors.fake_engine import CountingRecognizer, LevelPool, noise, voice
 
@@ -21,9 +23,14 @@ PAUSE = noise(rules.CLOSING_MS / WINDOW_MS + 2)
 class Bench:
     """One track with a detector and a recognizer that can be foreseen."""
 
-    def __init__(self) -> None:
+    def __init__(self, other: bytes | None = None) -> None:
+        """`other` is what the other side says."""
         self.pool, self.recognizer = LevelPool(), CountingRecognizer()
-        self.track = TrackRecognizer("inbound", self.pool, self.recognizer)
+        sound = None
+        if other is not None:
+            sound = RecentSound()
+            sound.take(0.0, other)
+        self.track = TrackRecognizer("inbound", self.pool, self.recognizer, sound)
         self.at_ms = 0.0
 
     def take(self, mulaw: bytes, piece_bytes: int = 800) -> list[Recognized]:
@@ -211,6 +218,64 @@ def test_an_interim_at_a_pause_saves_the_final_its_work() -> None:
     (final,) = bench.take(PAUSE)
     assert final.text == interim.text
     assert len(bench.recognizer.stretches) == 1
+
+
+def shout(windows: float) -> bytes:
+    """So much of the other side's voice, of which `voice` may be the echo: the same wave, and 13 dB louder."""
+    return bytes([0x01, 0x81]) * round(windows * WINDOW_BYTES / 2)
+
+
+BREAK = noise(math.ceil(rules.STRETCH_PAUSE_MS / WINDOW_MS) + 1)
+"""Long enough to tell an echo from what follows, and too short to end an utterance."""
+
+
+def test_an_echo_of_the_other_side_is_no_utterance() -> None:
+    bench = Bench(noise(50) + shout(30) + noise(100))
+    ((start, end, _),) = bench.texts(noise(55) + voice(30) + noise(65) + voice(20) + PAUSE)
+    assert (start, end) == (150 * WINDOW_MS / 1000, 170 * WINDOW_MS / 1000)
+    assert len(bench.recognizer.stretches) == 1
+
+
+def test_what_is_as_loud_as_the_other_side_is_no_echo() -> None:
+    assert len(Bench(noise(50) + voice(30) + noise(100)).texts(noise(55) + voice(30) + PAUSE)) == 1
+
+
+def test_an_answer_that_follows_an_echo_is_told_without_it() -> None:
+    bench = Bench(shout(30) + noise(200))
+    ((start, end, text),) = bench.texts(noise(5) + voice(30) + BREAK + voice(20) + PAUSE)
+    began = 35 * WINDOW_MS + g711.ms(len(BREAK))
+    assert (start * 1000, end * 1000, text) == (pytest.approx(began), pytest.approx(began + 20 * WINDOW_MS), f"{20 * WINDOW_BYTES} loud")
+
+
+def test_an_echo_that_follows_what_was_said_is_left_out() -> None:
+    bench = Bench(noise(50 + len(BREAK) / WINDOW_BYTES) + shout(20) + noise(200))
+    ((start, end, text),) = bench.texts(noise(20) + voice(30) + BREAK + voice(20) + PAUSE)
+    assert (start, end, text) == (20 * WINDOW_MS / 1000, 50 * WINDOW_MS / 1000, f"{30 * WINDOW_BYTES} loud")
+
+
+def test_an_echo_has_no_interims_and_is_not_looked_at_again_until_it_has_grown() -> None:
+    bench = Bench(shout(300))
+    bench.take(noise(10) + voice(rules.INTERIM_MS / WINDOW_MS + 2))
+    assert bench.track.interim_due() >= 1
+    assert bench.track.interim() == []
+    assert bench.recognizer.stretches == []
+    assert bench.track.interim_due() < 1
+
+
+def test_interims_of_what_turns_out_to_be_an_echo_are_taken_back() -> None:
+    bench = Bench(noise(30) + shout(300))
+    bench.take(voice(27))
+    (interim,) = bench.track.interim()
+    (final,) = bench.take(voice(60) + BREAK)
+    assert (interim.settled, interim.text) == (False, f"{27 * WINDOW_BYTES} loud")
+    assert (final.settled, final.text, final.start) == (True, "", interim.start)
+
+
+def test_a_long_echo_without_a_pause_is_dropped_to_its_end() -> None:
+    assert Bench(shout(900)).texts(noise(10) + voice(800) + PAUSE) == []
+    broken_off = Bench(shout(900))
+    assert broken_off.texts(noise(10) + voice(100)) == []
+    assert broken_off.pool.lent == 0
 
 
 SOUNDS = st.lists(

@@ -1,7 +1,7 @@
 """One track of a call on its way to text: where utterances begin and end, when an interim is due, what is settled.
 
-Knows mu-law bytes, probabilities of voice and positions. Knows no model: detectors and a recognizer are handed in. Knows no calls, no
-threads and no clock: a method returns when its work is done.
+Knows mu-law bytes, probabilities of voice and positions. Knows no model: detectors and a recognizer are handed in, and the sound of the
+other track, because what is its echo is not said here. Knows no calls, no threads and no clock: a method returns when its work is done.
 
 Two rules shape this file.
 
@@ -19,6 +19,7 @@ from hub.audio import g711
 from hub.audio.g711 import BYTES_PER_MS, Track
 from hub.transcribers.utterances import Recognized
 from hub.vendors.moonshine.detector import WINDOW_BYTES, DetectorPool, VoiceDetector
+from hub.vendors.moonshine.echo import LATEST_MS, RecentSound, is_echo
 from hub.vendors.moonshine.recognizer import SpeechRecognizer
 
 ONSET = 0.3
@@ -68,6 +69,10 @@ LONE_WORD_MS = 600
 """The model says "You" to a breath, a cough or a bit of noise, as it was trained on captions. A lone "You" with less voice than this is
 dropped: spoken alone, the word is longer."""
 
+STRETCH_PAUSE_MS = 200
+"""A pause of this length ends a stretch of voice, and each stretch is looked at by itself whether it is an echo: the answer to a question
+often follows the question's echo by less than the pause that ends an utterance."""
+
 FORGET_MS = 20_000
 """After so long without an utterance the detector forgets what it has heard. Its memory carries a steady noise along, and after half a
 minute of it a voice 8 dB above the noise is no voice any more: whole utterances were lost that the recognizer reads well. To forget
@@ -103,6 +108,16 @@ class OpenUtterance:
     """The end of the last window with voice."""
     voiced: int
     """Bytes in windows with voice."""
+    stretch: int
+    """Where the voice began which no pause of `STRETCH_PAUSE_MS` has ended."""
+    before: tuple[int, int] | None = None
+    """`voice_end` and `voiced` before that; None if it is the first stretch."""
+    stretch_over: bool = False
+    """Whether such a pause has ended it. It was no echo then."""
+    until: int | None = None
+    """Where an echo begins that followed: nothing from there on is recognized. None if none did."""
+    echo_to: int = 0
+    """The end of voice that was an echo so far; 0 before such a moment."""
     recognized_to: int = 0
     """The end of the bytes that made `text`; 0 before the first time."""
     thorough: bool = False
@@ -111,12 +126,22 @@ class OpenUtterance:
     reported: str = ""
     """The text of the last interim."""
 
+    def add_voice(self, end: int) -> None:
+        """Count the window that ends there."""
+        if self.stretch_over:
+            self.until = None
+            self.stretch, self.before, self.stretch_over = end - WINDOW_BYTES, (self.voice_end, self.voiced), False
+        self.voice_end = end
+        self.voiced += WINDOW_BYTES
+
 
 class TrackRecognizer:
     """One track of one call: audio in, in order; what was recognized out."""
 
-    def __init__(self, track: Track, detectors: DetectorPool, recognizer: SpeechRecognizer) -> None:
+    def __init__(self, track: Track, detectors: DetectorPool, recognizer: SpeechRecognizer, other: RecentSound | None = None) -> None:
+        """`other` is the sound of the call's other track, of which echoes are dropped. It is to have what this track is given at least."""
         self.track = track
+        self._other = other
         self._detectors = detectors
         self._recognizer = recognizer
         self._next_ms: float | None = None
@@ -180,13 +205,16 @@ class TrackRecognizer:
         if self._detected_to - utterance.voice_end >= _POST_ROLL:
             # These may be the last words. If nothing follows, the final is the same bytes, and their text is there already.
             return 0.0 if utterance.recognized_to == self._end(utterance) and utterance.thorough else 2.0
-        fresh = utterance.voice_end - (utterance.recognized_to or utterance.voice_start)
+        fresh = utterance.voice_end - max(utterance.recognized_to, utterance.echo_to, utterance.voice_start)
         return fresh / max(INTERIM_MS * BYTES_PER_MS, INTERIM_SHARE * (utterance.voice_end - utterance.voice_start))
 
     def interim(self) -> list[Recognized]:
         """Recognize the open utterance as far as it goes; return an interim, if its words have changed."""
         utterance = self._utterance
         if utterance is None or not self._worth(utterance):
+            return []
+        if self._is_echo(utterance):
+            utterance.echo_to = utterance.voice_end
             return []
         self._recognize(utterance, self._end(utterance), thorough=self._detected_to - utterance.voice_end >= _POST_ROLL)
         if utterance.text == utterance.reported:
@@ -201,7 +229,10 @@ class TrackRecognizer:
             end = self._kept_from + len(self._kept)
             if utterance.voice_end == self._detected_to:
                 utterance.voice_end = end  # the part of a window that the detector has not seen goes on as the windows before
-            finals = self._close(utterance, min(end, utterance.voice_end + _POST_ROLL))
+            if self._is_echo(utterance):
+                finals = self._take_out(utterance)
+            if self._utterance:
+                finals = self._close(utterance, min(end, utterance.voice_end + _POST_ROLL, utterance.until or end))
         self.leave()
         return finals
 
@@ -220,21 +251,47 @@ class TrackRecognizer:
 
     def _follow(self, probability: float) -> list[Recognized]:
         """Take the detector's answer for the next window; return the final of an utterance that ended with it."""
-        utterance, window = self._utterance, self._detected_to - WINDOW_BYTES
+        utterance = self._utterance
         if utterance is None:
-            if probability >= ONSET:
-                start = max(self._floor, window - _PRE_ROLL)
-                self._utterance = OpenUtterance(start, window, self._detected_to, WINDOW_BYTES)
-            elif g711.ms(self._detected_to - self._quiet_from) >= FORGET_MS:
-                self._forget()
+            self._wait(probability)
             return []
         if probability >= VOICE:
-            utterance.voice_end = self._detected_to
-            utterance.voiced += WINDOW_BYTES
-        pause_ms, length_ms = g711.ms(self._detected_to - utterance.voice_end), g711.ms(self._detected_to - utterance.start)
-        if pause_ms >= (BREATH_MS if length_ms >= LONG_MS else CLOSING_MS):
+            utterance.add_voice(self._detected_to)
+        length_ms = g711.ms(self._detected_to - utterance.start)
+        if self._pause_ms(utterance) >= STRETCH_PAUSE_MS or length_ms >= LONGEST_MS:
+            if self._is_echo(utterance):
+                taken_back = self._take_out(utterance)
+                if self._utterance is None:
+                    return taken_back
+            utterance.stretch_over = True
+        if self._pause_ms(utterance) >= (BREATH_MS if length_ms >= LONG_MS else CLOSING_MS):
             return self._close(utterance, self._end(utterance))
         return self._cut(utterance) if length_ms >= LONGEST_MS else []
+
+    def _wait(self, probability: float) -> None:
+        """Begin an utterance if the next window has voice."""
+        window = self._detected_to - WINDOW_BYTES
+        if probability >= ONSET:
+            start = max(self._floor, window - _PRE_ROLL)
+            self._utterance = OpenUtterance(start, window, self._detected_to, WINDOW_BYTES, window)
+        elif g711.ms(self._detected_to - self._quiet_from) >= FORGET_MS:
+            self._forget()
+
+    def _is_echo(self, utterance: OpenUtterance) -> bool:
+        """Return whether the newest stretch of voice is an echo of the other track. One that is over was none."""
+        if self._other is None or utterance.stretch_over:
+            return False
+        start_ms, end_ms = self._ms(utterance.stretch), self._ms(utterance.voice_end)
+        return is_echo(self._audio(utterance.stretch, utterance.voice_end), self._other.between(start_ms - LATEST_MS, end_ms))
+
+    def _take_out(self, utterance: OpenUtterance) -> list[Recognized]:
+        """Make the utterance what it was before its newest stretch of voice. If that was all of it, return what takes its interims back."""
+        if utterance.before:
+            utterance.voice_end, utterance.voiced = utterance.before
+            utterance.until = utterance.stretch
+            return []
+        utterance.text = ""
+        return self._leave_off(utterance, utterance.voice_end)
 
     def _forget(self) -> None:
         assert self._detector
@@ -247,13 +304,16 @@ class TrackRecognizer:
         utterance.voice_end = min(voice_end, cut)
         finals = self._close(utterance, cut)
         if voice_end > cut:
-            self._utterance = OpenUtterance(cut, cut, voice_end, voice_end - cut)
+            self._utterance = OpenUtterance(cut, cut, voice_end, voice_end - cut, cut)
         return finals
 
     def _quietest(self, utterance: OpenUtterance) -> int:
         first, size = utterance.start + CUT_FROM_MS * BYTES_PER_MS, QUIET_MS * BYTES_PER_MS
         starts = range(first, self._detected_to - size + 1, QUIET_STEP_MS * BYTES_PER_MS)
         return min(starts, key=lambda start: g711.level(self._audio(start, start + size))) + size // 2
+
+    def _pause_ms(self, utterance: OpenUtterance) -> float:
+        return g711.ms(self._detected_to - utterance.voice_end)
 
     @staticmethod
     def _worth(utterance: OpenUtterance) -> bool:
@@ -262,7 +322,7 @@ class TrackRecognizer:
 
     def _end(self, utterance: OpenUtterance) -> int:
         """Return up to where the utterance is to be recognized now."""
-        return min(self._detected_to, utterance.voice_end + _POST_ROLL)
+        return min(self._detected_to, utterance.voice_end + _POST_ROLL, utterance.until or self._detected_to)
 
     def _recognize(self, utterance: OpenUtterance, end: int, *, thorough: bool) -> None:
         if utterance.recognized_to != end or thorough > utterance.thorough:
@@ -274,6 +334,10 @@ class TrackRecognizer:
     def _close(self, utterance: OpenUtterance, end: int) -> list[Recognized]:
         if self._worth(utterance):
             self._recognize(utterance, end, thorough=True)
+        return self._leave_off(utterance, end)
+
+    def _leave_off(self, utterance: OpenUtterance, end: int) -> list[Recognized]:
+        """Make room for the next utterance; return the final of this one, if anybody has heard of it or is to."""
         self._utterance = None
         self._quiet_from = end
         self._floor = min(end, utterance.voice_end + GUARD_MS * BYTES_PER_MS)

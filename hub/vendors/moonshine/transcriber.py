@@ -16,6 +16,7 @@ from hub.errors import ProviderError
 from hub.ops.counters import ProviderCounters
 from hub.transcribers.transcriber import OnReport, Report
 from hub.transcribers.utterances import NotTranscribed, Recognized
+from hub.vendors.moonshine.echo import RecentSound
 from hub.vendors.moonshine.engine import LocalEngine
 from hub.vendors.moonshine.recognizer import MODEL, PROVIDER
 from hub.vendors.moonshine.track import TrackRecognizer
@@ -36,8 +37,10 @@ TURN_PIECES = 10
 class TrackWork:
     """One track of a call with its audio: filled by the event loop, worked off by a thread of the engine."""
 
-    def __init__(self, recognizer: TrackRecognizer, bound_ms: int) -> None:
+    def __init__(self, recognizer: TrackRecognizer, sound: RecentSound, bound_ms: int) -> None:
         self.recognizer = recognizer
+        self.sound = sound
+        """What the other track's recognizer compares with."""
         self.waiting = WaitingAudio(bound_ms * g711.BYTES_PER_MS)
         """Guarded by the engine's lock."""
         self.reports: list[Report] = []
@@ -66,7 +69,11 @@ class LocalTranscriber:
         self.left = False
         """Whether nobody waits for this call any more."""
         self._engine = engine
-        self._tracks = [TrackWork(TrackRecognizer(track, engine.detectors, engine.recognizer), waiting_bound_ms) for track in TRACKS]
+        sounds = [RecentSound() for _ in TRACKS]
+        self._tracks = [
+            TrackWork(TrackRecognizer(track, engine.detectors, engine.recognizer, other), sound, waiting_bound_ms)
+            for track, sound, other in zip(TRACKS, sounds, sounds[::-1], strict=True)
+        ]
         self._counters = counters or ProviderCounters()
         self._clock = clock
         self._pushed = (0.0, 0.0)
@@ -142,6 +149,9 @@ class LocalTranscriber:
                 return
             if not any(piece for _, piece in taken):
                 return
+            for track, (_, piece) in zip(self._tracks, taken, strict=True):
+                if piece:
+                    track.sound.take(*piece)
             finals = [self._recognize(track, *each) for track, each in zip(self._tracks, taken, strict=True)]
             if any(finals):
                 return
