@@ -7,8 +7,8 @@ import argparse
 import importlib
 import sys
 
-from clients.follow import Refused
 from hub import command_line
+from hub.errors import HubError
 from hub.foreign_text import line
 
 COMMANDS = {
@@ -49,7 +49,7 @@ def _main(arguments: list[str] | None) -> int:
     options = parser.parse_args(arguments)
     try:
         code: int = options.run(options)
-    except Refused as refusal:
+    except HubError as refusal:
         print(f"transcript-client: {line(str(refusal))}", file=sys.stderr)
         return 1
     return code

@@ -27,6 +27,25 @@ def test_a_reader_that_went_away_ends_a_command_quietly(command: tuple[str, ...]
     assert process.returncode == 0
 
 
+INTERRUPTED_IMPORT = """
+import sys
+class Finder:
+    def find_spec(self, name, *_):
+        if name in {"hub.commands", "clients.commands.tail"}:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Finder())
+from PACKAGE.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(("package", "command"), [("hub", "serve"), ("clients", "tail")])
+def test_ctrl_c_while_a_command_is_still_being_loaded_ends_it_quietly(package: str, command: str) -> None:
+    program = INTERRUPTED_IMPORT.replace("PACKAGE", package)
+    ended = subprocess.run([sys.executable, "-c", program, command], capture_output=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, b"", b"")
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
 def test_a_full_disk_is_one_sentence() -> None:
     with open("/dev/full", "wb") as full:
