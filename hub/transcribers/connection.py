@@ -11,11 +11,10 @@ import ssl
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.asyncio.connection import broadcast
 from websockets.exceptions import InvalidProxy, InvalidStatus, InvalidURI, WebSocketException
-from websockets.frames import Frame, Opcode
-from websockets.protocol import Event, State
+from websockets.protocol import State
 
 try:
     from websockets.speedups import apply_mask
@@ -26,6 +25,7 @@ from hub.addresses import proxy
 from hub.audio.g711 import BYTES_PER_MS
 from hub.audio.timeline import Block
 from hub.errors import ProviderError
+from hub.transcribers.provider_socket import FLOODED, ProviderSocket
 from hub.transcribers.replay import AudioClock
 
 _websockets_log = logging.getLogger(f"{__name__}.websockets")
@@ -38,8 +38,8 @@ PING_SECONDS = 20.0
 BUFFER_BYTES = 64 * 1024
 """A socket with more than this to write gets no more for now: the rest waits in the replay buffer, which is bounded."""
 
-MAX_MESSAGE_BYTES = 4 * 1024 * 1024
-"""A long utterance with all its words is 100 KB."""
+MAX_MESSAGE_BYTES = 1024 * 1024
+"""A long utterance with all its words is 100 KB. To decode this much takes 10 ms, in which nobody else has a turn."""
 
 PROBE_SECONDS = 10.0
 """How long a probe of `transcript-hub check` waits for a provider: as long as a call would."""
@@ -88,24 +88,6 @@ def _frame(kind: int, payload: bytes) -> bytes:
     return head + key + apply_mask(payload, key)
 
 
-class ProviderSocket(ClientConnection):
-    """A WebSocket that hands over each text message inside its own read: no queue, and no task woken per message.
-
-    Most messages are interims, several per second and call, and waking a task for one costs more than reading it. `websockets` has its
-    subclasses override `process_event`, and takes a subclass by `connect(create_connection=…)`.
-    """
-
-    on_text: Callable[[bytes], None] | None = None
-    """Called with each whole text message; must not raise. None: `recv()` returns the messages."""
-
-    def process_event(self, event: Event) -> None:
-        """See websockets.asyncio.connection.Connection."""
-        if self.on_text is not None and isinstance(event, Frame) and event.opcode is Opcode.TEXT and event.fin:
-            self.on_text(bytes(event.data))
-        else:
-            super().process_event(event)
-
-
 class ProviderConnection:
     """An open connection and its state. Times are seconds of the session's clock."""
 
@@ -130,6 +112,10 @@ class ProviderConnection:
         self.processed_ms = 0.0
         """How much of the audio sent the provider has surely processed, on `clock`."""
         self._ticked_at = now
+
+    def flood(self, provider: str) -> ProviderError | None:
+        """Return the error of a provider that was cut off because it sent too much; None if it was not. Its next session would be alike."""
+        return ProviderError(provider, FLOODED, retryable=False) if self._socket.flooded else None
 
     @property
     def has_room(self) -> bool:

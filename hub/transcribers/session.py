@@ -243,7 +243,7 @@ class Session(ABC):
                 self._conclude()
             if self._done:
                 return
-            raise self._failure or self.closed(code, reason) from error
+            raise connection.flood(self.TITLE) or self._failure or self.closed(code, reason) from error
         finally:
             if connection.read_at > connection.opened_at and self._clock() - connection.opened_at >= self._limits.stable_seconds:
                 self._attempt = 0

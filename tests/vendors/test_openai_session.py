@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.frames import Frame, Opcode
 
 from hub.agents.voice_model import SessionSettings
 from hub.errors import ProviderError
@@ -254,6 +255,19 @@ async def test_a_server_that_takes_again_what_it_is_sent_is_not_lost() -> None:
 
 
 # The end.
+
+
+@pytest.mark.parametrize("flood", [Frame(Opcode.PING, b""), Frame(Opcode.TEXT, b'{"type":"news"}')])
+async def test_a_server_that_floods_the_connection_is_lost_in_words(flood: Frame) -> None:
+    async def attend(socket: ServerConnection) -> None:
+        await socket.send(READY)
+        while not socket.transport.is_closing():
+            socket.transport.write(flood.serialize(mask=False) * 500)
+            await asyncio.sleep(0)
+
+    async with server(attend) as url, held(url) as it:
+        assert await it.until_lost() == "OpenAI sent more than 500 messages a second"
+    assert not it.lost[0].retryable
 
 
 async def test_a_session_that_the_server_ends_is_lost_with_what_the_close_says() -> None:

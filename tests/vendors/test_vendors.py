@@ -9,6 +9,8 @@ from typing import Any
 
 import aiohttp
 import pytest
+from websockets.asyncio.server import ServerConnection
+from websockets.frames import Frame, Opcode
 
 from hub.backoff import Backoff
 from hub.transcribers.limits import DEFAULT_LIMITS
@@ -17,6 +19,7 @@ from tests.house import House, real_house
 from tests.media import CALL, STREAM, media, stop
 from tests.providers.fake_assemblyai import FakeAssemblyAI
 from tests.providers.fake_deepgram import FakeDeepgram
+from tests.providers.puppet import puppet
 from tests.providers.script import FakeProvider, Script, Word, said, spoken
 
 CALLER, CALLEE = said("hello I would like some flowers", 0.1), said("of course which ones", 3.0)
@@ -368,6 +371,33 @@ async def test_no_key_shows_anywhere(caplog: pytest.LogCaptureFixture) -> None:
     assert any("refused the key" in message for message in logged)
     assert any("refused the key" in str(each) for each in shown)
     assert "canary" not in str([logged, shown])
+
+
+async def test_a_provider_that_floods_one_call_ends_its_transcription_in_words_and_no_other_calls() -> None:
+    async def pour(socket: ServerConnection) -> None:
+        while not socket.transport.is_closing():
+            socket.transport.write(Frame(Opcode.PING, b"").serialize(mask=False) * 500)
+            await asyncio.sleep(0)
+
+    flooded = "CA" + "2" * 32
+    async with puppet(pour) as url, FakeAssemblyAI() as fake, hub(fake, deepgram_key="k", deepgram_url=url) as home:
+        one = await home.call()
+        two = await home.call(flooded, "MZ" + "2" * 32, parameters={"transcriber": "deepgram"})
+        subscriber = await follow(home)
+        await speak(one)
+        for at in range(0, 1000, 20):
+            await two.send_str(media("inbound", at, b"\x55" * 160, "MZ" + "2" * 32))
+        while home.state.counters.providers["deepgram"].sessions == 0 or home.state.counters.providers["deepgram"].open_sessions:
+            await asyncio.sleep(0.005)
+        await two.send_str(stop(flooded, "MZ" + "2" * 32))
+        await one.send_str(stop())
+        events = await rest(subscriber)
+        followed = await home.open("/client")
+        await followed.send_str(flooded)
+        other = [event for event in await rest(followed) if isinstance(event, dict)]
+    check_words(events)
+    assert completeness(events[-1]) == "complete"
+    assert completeness(other[-1]) == "not transcribed: deepgram sent more than 500 messages a second"
 
 
 async def test_two_calls_at_once_do_not_mix() -> None:

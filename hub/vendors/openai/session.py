@@ -14,7 +14,8 @@ from websockets.exceptions import ConnectionClosed
 from hub.errors import ProviderError, WireError
 from hub.ops.counters import ProviderCounters
 from hub.ops.logs import CallLog
-from hub.transcribers.connection import ProviderConnection, ProviderSocket, dial
+from hub.transcribers.connection import ProviderConnection, dial
+from hub.transcribers.provider_socket import ProviderSocket
 from hub.vendors.openai import requests, wire
 from hub.vendors.openai.refusals import closed, fatal, is_active_response, refused, refused_settings
 from hub.vendors.openai.requests import Dialect
@@ -100,7 +101,8 @@ class RealtimeSession:
             self.send(opening)
             await connection.closed()
         except ConnectionClosed as end:
-            self._lose(closed(end.rcvd.code if end.rcvd else None, end.rcvd.reason if end.rcvd else ""), receive)
+            code, reason = (end.rcvd.code, end.rcvd.reason) if end.rcvd else (None, "")
+            self._lose(connection.flood(wire.PROVIDER) or closed(code, reason), receive)
         finally:
             impatience.cancel()
             self._connection = None
