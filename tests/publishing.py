@@ -1,11 +1,13 @@
 """Calls whose events a test publishes itself, in a running hub: the subscribers' half without audio."""
 
+from typing import Any
+
 from hub import events
 from hub.calls import publisher
-from hub.events import CallEnded, CallStarted, Final, Interim, TranscriberLost, TranscriberName
+from hub.events import CallEnded, CallStarted, Completeness, ConditionChanged, Final, Gap, Interim, TranscriberLost, TranscriberName
 from hub.topics.registry import Record
+from hub.transcript.completeness import Measured
 from hub.web.state import State
-from tests.completeness import COMPLETE
 from tests.media import CALL
 
 FROM, TO = "+14155550123", "+14155550100"
@@ -39,11 +41,11 @@ class ScriptedCall:
             Interim(call_sid=self.call, utterance=utterance, revision=1, track="inbound", speaker="caller", text=text, start=0.0, end=1.0)
         )
 
-    def final(self, text: str, utterance: str | None = None) -> None:
+    def final(self, text: str, utterance: str | None = None, start: float = 0.0, end: float = 1.0) -> None:
         utterance = utterance or f"u{self.offset + 1}"
         self.publish(
             Final(
-                call_sid=self.call, utterance=utterance, revision=2, track="inbound", speaker="caller", text=text, start=0.0, end=1.0,
+                call_sid=self.call, utterance=utterance, revision=2, track="inbound", speaker="caller", text=text, start=start, end=end,
                 words=[],
             )
         )  # fmt: skip
@@ -51,6 +53,22 @@ class ScriptedCall:
     def lost(self) -> None:
         self.publish(TranscriberLost(call_sid=self.call, provider="scripted", reason="for a test", attempt=1))
 
+    def refused(self) -> None:
+        """Let the provider refuse for good."""
+        self.publish(TranscriberLost(call_sid=self.call, provider="deepgram", reason="refused the key (401)", attempt=0))
+        self.condition()
+
+    def gap(self, start: float, end: float) -> None:
+        self.publish(Gap(call_sid=self.call, track="inbound", start=start, end=end, reason="no stream"))
+
+    def condition(self, **measured: Any) -> None:
+        """Publish how whole the record is so far: by what was published, and by what a live call would have measured."""
+        self.publish(ConditionChanged(call_sid=self.call, completeness=self._found(Measured(**measured), ended=False)))
+
     def end(self) -> None:
-        self.publish(CallEnded(call_sid=self.call, reason="completed", duration=1.0, completeness=COMPLETE, audio={}))
+        found = self._found(None, ended=True)
+        self.publish(CallEnded(call_sid=self.call, reason="completed", duration=1.0, completeness=found, audio={}))
         self.state.registry.close(self.record, 1000.0)
+
+    def _found(self, measured: Measured | None, *, ended: bool) -> Completeness:
+        return self.record.outline.findings.completeness(ended=ended, measured=measured)

@@ -34,9 +34,9 @@ async def refused(*command: str, **settings: str) -> tuple[int | None, str]:
 
 
 @asynccontextmanager
-async def serving(**settings: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
-    """Run the command until this is left. Unless the settings name a provider, calls follow the sample's script, and need no engine."""
-    script = () if settings.keys() & {"DEEPGRAM_API_KEY", "ASSEMBLYAI_API_KEY", "HUB_TRANSCRIBER"} else ("--script", str(SCRIPT))
+async def serving(script_file: Path = SCRIPT, **settings: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
+    """Run the command until this is left. Unless the settings name a provider, calls follow a script, and need no engine."""
+    script = () if settings.keys() & {"DEEPGRAM_API_KEY", "ASSEMBLYAI_API_KEY", "HUB_TRANSCRIBER"} else ("--script", str(script_file))
     port = int(settings.pop("HUB_PORT", 0)) or free_port(0)
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "hub", "serve", *script, stderr=asyncio.subprocess.PIPE, env=environment(HUB_PORT=str(port), **settings)

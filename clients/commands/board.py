@@ -7,7 +7,7 @@ import argparse
 import asyncio
 
 from clients.commands import hub_options
-from clients.terminal.board import show_board
+from clients.terminal.watch import show_board
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,14 +10,15 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from clients.follow import Followed
+from clients.follow import Followed, Refused
+from clients.terminal.colours import COLOURS, style
 from hub import events
 from hub.audio.g711 import Track
 from hub.foreign_text import line
 from hub.transcript.wording import clock, sentence
 
-COLOURS: dict[Track, str] = {"inbound": "cyan", "outbound": "green"}
-"""The colours of the two sides."""
+UNFINISHED = "not finished when the hub was restarted"
+"""Said of words that were on the screen and never became final."""
 
 REFRESHES_PER_SECOND = 12
 """Interims come up to ten times per second and side."""
@@ -30,13 +31,18 @@ class CallView:
         self.console = console
         self._open: dict[str, events.Interim] = {}
         """The newest interim of each utterance that is not final, by utterance."""
+        self._epoch: str | None = None
+        """The log that the events come from. None before the first durable event."""
 
     def receive(self, event: Followed) -> None:
         """Print what stays. Keep what may still change for `unsettled()`."""
+        if isinstance(event, events.Interim):
+            self._open[event.utterance] = event
+            return
+        if self._epoch not in {None, event.epoch}:
+            self.abandon()
+        self._epoch = event.epoch
         match event:
-            case events.Interim():
-                self._open[event.utterance] = event
-                return
             case events.Final():
                 self._open.pop(event.utterance, None)
                 if event.text:
@@ -46,12 +52,23 @@ class CallView:
             case events.CallEnded():
                 self._open.clear()
         if (note := sentence(event)) is not None:
-            self.console.print(Text(f"— {line(note)}", style="dim"))
+            self.console.print(Text(f"— {line(note)}", style=style(event)))
+
+    def abandon(self) -> None:
+        """Print what is open: the hub has lost it, so no final will follow. Words that a reader saw do not vanish."""
+        for interim in self._in_order():
+            self.console.print(self._interim(interim, f" … ({UNFINISHED})"))
+        self._open.clear()
 
     def unsettled(self) -> Group:
         """Return the utterances that are not final yet, dimmed, oldest first."""
-        lines = sorted(self._open.values(), key=lambda interim: interim.start)
-        return Group(*(self._stamped(each.start, self._words(each.track, each.speaker, each.text + " …"), "dim italic") for each in lines))
+        return Group(*(self._interim(each, " …") for each in self._in_order()))
+
+    def _in_order(self) -> list[events.Interim]:
+        return sorted(self._open.values(), key=lambda interim: interim.start)
+
+    def _interim(self, interim: events.Interim, mark: str) -> Text:
+        return self._stamped(interim.start, self._words(interim.track, interim.speaker, interim.text + mark), "dim italic")
 
     def _words(self, track: Track, speaker: str, text: str) -> Text:
         return Text.assemble((f"{line(speaker)}: ", f"bold {COLOURS[track]}"), line(text))
@@ -67,12 +84,19 @@ async def show(followed: AsyncIterator[Followed]) -> None:
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())  # lines in a pipe are never broken: other programs read them
     view = CallView(console)
     if not console.is_terminal:
-        async for event in followed:
-            view.receive(event)
+        await _receive(view, followed)
         return
     with Live(console=console, refresh_per_second=REFRESHES_PER_SECOND, get_renderable=view.unsettled, transient=True):
+        await _receive(view, followed)
+
+
+async def _receive(view: CallView, followed: AsyncIterator[Followed]) -> None:
+    try:
         async for event in followed:
             view.receive(event)
+    except Refused:  # the hub was restarted and does not know the call any more
+        view.abandon()
+        raise
 
 
 async def show_json(followed: AsyncIterator[Followed]) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from hub import tokens
 from tests.house import House, house
 from tests.media import CALL
 from tests.publishing import ScriptedCall
+from tests.speaking_hub import UNSETTLED, SpeakingHub
 
 
 async def client(command: str, *arguments: str, **environment: str) -> asyncio.subprocess.Process:
@@ -151,6 +153,19 @@ async def test_a_reader_that_goes_away_is_no_error() -> None:
         )  # fmt: skip
         code, lines, err = await outcome(process)
     assert (code, len(lines), err) == (0, 2, "")
+
+
+async def test_words_that_were_not_final_when_the_hub_was_killed_are_printed_and_marked(tmp_path: Path) -> None:
+    hub = SpeakingHub(tmp_path)
+    async with hub.running(), hub.speaking():
+        process = await client("tail", CALL, "--url", f"ws://127.0.0.1:{hub.port}/client")
+        assert process.stdout is not None
+        assert b"transcribed by scripted" in await process.stdout.readline()
+        assert await process.stdout.readline() == b"00:00.1  caller: hello\n"
+    async with hub.running():
+        code, lines, err = await outcome(process)
+    assert (code, err) == (1, "transcript-client: no such call: it has not begun, or ended too long ago\n")
+    assert lines == [f"00:01.0  caller: {UNSETTLED} … (not finished when the hub was restarted)"]
 
 
 async def test_codes_in_a_name_do_not_reach_the_terminal() -> None:

@@ -7,7 +7,8 @@ import pytest
 from rich.console import Console
 
 from clients.follow import HubConnection
-from clients.terminal.board import KEEP_SECONDS, MOST_FOLLOWED, RECENT_EVENTS, Board, BoardView, LastWords
+from clients.terminal.board import KEEP_SECONDS, MOST_FOLLOWED, RECENT_EVENTS, Board
+from clients.terminal.table import BoardView, LastWords
 from hub import events
 from tests.completeness import COMPLETE
 from tests.media import CALL

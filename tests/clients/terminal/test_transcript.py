@@ -2,10 +2,12 @@
 
 from io import StringIO
 
+import msgspec
 from rich.console import Console
 
-from clients.terminal.board import Row, line
+from clients.terminal.board import Row
 from clients.terminal.transcript import CallView
+from clients.terminal.watch import line
 from hub import events
 from tests.completeness import COMPLETE
 from tests.media import CALL
@@ -72,3 +74,39 @@ def test_open_utterances_are_shown_in_the_order_they_began_until_they_are_final_
     assert unsettled(view) == ["00:02.0  caller: second one …", "00:03.0  caller: third …"]
     view.receive(events.CallEnded(call_sid=CALL, reason="completed", duration=9.0, completeness=COMPLETE, audio={}))
     assert unsettled(view) == []
+
+
+def subscribed(epoch: str) -> events.Subscribed:
+    return events.Subscribed(call_sid=CALL, epoch=epoch, offset=0, whole=False)
+
+
+def test_words_that_were_not_final_when_the_hub_lost_its_log_stay_and_are_marked() -> None:
+    console = Console(file=StringIO(), width=120)
+    view = CallView(console)
+    first = events.Final(
+        call_sid=CALL, epoch="one", offset=1, utterance="a", revision=2, track="inbound", speaker="caller", text="Hi.", start=0.0, end=1.0,
+        words=[],
+    )  # fmt: skip
+    for event in (first, interim("c", "are you there", 3.0), interim("b", "can you", 2.0), subscribed("two"), interim("c", "hello", 9.0)):
+        view.receive(event)
+    assert console.file.getvalue().splitlines() == [  # type: ignore[attr-defined]
+        "00:00.0  caller: Hi.",
+        "00:02.0  caller: can you … (not finished when the hub was restarted)",
+        "00:03.0  caller: are you there … (not finished when the hub was restarted)",
+        "— the hub no longer has the earlier parts of this call",
+    ]
+    assert unsettled(view) == ["00:09.0  caller: hello …"], "of the new log, whose names may be the same"
+
+
+def test_a_hole_in_the_same_log_leaves_open_words_open() -> None:
+    view = CallView(Console(file=StringIO(), width=80))
+    for event in (subscribed("one"), interim("b", "can you", 2.0), subscribed("one")):
+        view.receive(event)
+    assert unsettled(view) == ["00:02.0  caller: can you …"]
+
+
+def test_what_is_wrong_with_a_record_stands_out() -> None:
+    found = msgspec.structs.replace(COMPLETE, state="not-transcribed", summary="not transcribed: deepgram refused the key")
+    console = Console(file=StringIO(), width=120, force_terminal=True, color_system="standard")
+    CallView(console).receive(events.ConditionChanged(call_sid=CALL, completeness=found))
+    assert console.file.getvalue() == f"\x1b[1;31m— the record so far: {found.summary}\x1b[0m\n"  # type: ignore[attr-defined]
