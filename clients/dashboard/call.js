@@ -52,6 +52,8 @@ export function unheard(sid) {
     duration: null,
     /** How whole the record is, as the hub says: `{state, summary, …}`; null while unknown. */
     completeness: null,
+    /** How many utterances with words the hub has counted, by its latest list; null while unknown. */
+    utterances: null,
     /** "tail" for the list, "full" while it is open on screen. */
     depth: "tail",
     /** Whether the hub has confirmed the call's own subscription and it is still running. */
@@ -70,7 +72,7 @@ export function unheard(sid) {
     lines: [],
     /** The newest interim of each utterance that is not final, by id. */
     open: {},
-    /** The newest words: `{track, speaker, text, settled, atMs}`. */
+    /** The newest words: `{utterance, track, speaker, text, settled, atMs}`. */
     latest: null,
     /** The latest second of call time that any line reaches. */
     heardSeconds: 0,
@@ -87,13 +89,14 @@ export function watched(call, depth) {
 }
 
 export function subscribed(call, event, fresh) {
+  // What is still open in the same log comes again after this answer, and what has ended meanwhile comes as a final.
   const next = { ...call, known: true, following: true, epoch: event.epoch, offset: event.offset, open: {} };
   if (call.epoch !== null && call.epoch !== event.epoch) {
     next.since = event.offset;
     next.heardSeconds = 0;
     next.latest = null;
     // A new epoch is a new log: the hub has lost the events that this page still shows. A reader's lines are kept and marked as past.
-    const before = call.depth === "full" ? call.lines : [];
+    const before = call.depth === "full" ? abandoned(call).lines : [];
     next.lines = before.some((line) => line.kind === "final")
       ? [...before.map((line) => ({ ...line, past: true })), note(next, event, "restarted")]
       : [];
@@ -111,12 +114,26 @@ export function subscribed(call, event, fresh) {
   return next;
 }
 
+/**
+ * The call after the hub lost its log: no final will ever come for what is open now. Words that a reader saw become lines that say so.
+ */
+export function abandoned(call) {
+  const open = Object.values(call.open).filter((each) => each.text);
+  if (call.depth !== "full" || open.length === 0) return { ...call, open: {} };
+  const lines = open.sort((a, b) => a.start - b.start).map((each) => {
+    const { utterance, track, speaker, text, start, end } = each;
+    const line = { id: `${call.epoch}:open:${utterance}`, kind: "final", place: start, atMs: milliseconds(each.at) };
+    return { ...line, track, speaker, text, start, end, confidence: null, words: [], unfinished: true };
+  });
+  return { ...lines.reduce((kept, line) => insert(kept, line, new WeakSet()), call), open: {} };
+}
+
 export function interim(call, event) {
   if (!call.following || (call.open[event.utterance]?.revision ?? 0) > event.revision) return call;
   return {
     ...call,
     open: { ...call.open, [event.utterance]: event },
-    latest: { track: event.track, speaker: event.speaker, text: event.text, settled: false, atMs: milliseconds(event.at) },
+    latest: newest(event, false),
     heardSeconds: Math.max(call.heardSeconds, event.end),
   };
 }
@@ -134,7 +151,8 @@ export function durable(call, event, fresh) {
 function status(call, event) {
   const same = event.epoch === call.head.epoch;
   const head = !same || event.offset > call.head.offset ? { epoch: event.epoch, offset: event.offset } : call.head;
-  const next = head === call.head ? call : { ...call, head, ...(same ? {} : { lifeOffset: 0, providerOffset: 0, trouble: null }) };
+  const anew = same ? {} : { lifeOffset: 0, providerOffset: 0, trouble: null, completeness: null };
+  const next = head === call.head ? call : { ...call, head, ...anew };
   if (LIFE.has(event.type) && event.offset > next.lifeOffset) {
     if (event.type === "condition-changed") return { ...next, completeness: event.completeness, lifeOffset: event.offset };
     return event.type === "call-started" ? started(next, event) : ended(next, event);
@@ -158,13 +176,16 @@ function started(call, event) {
     model: event.transcriber?.model ?? call.model,
     reason: null,
     duration: null,
+    // Another transcriber begins. The hub publishes it if nobody transcribes again; what is missing in the record stays missing.
+    completeness: !call.live && call.completeness?.state === "not-transcribed" ? null : call.completeness,
     lifeOffset: event.offset,
   };
 }
 
 function ended(call, event) {
   const { reason, duration, completeness } = event;
-  return { ...call, live: false, endedAtMs: milliseconds(event.at), reason, duration, completeness, lifeOffset: event.offset };
+  const over = { live: false, endedAtMs: milliseconds(event.at), reason, duration, completeness };
+  return { ...call, ...over, utterances: null, lifeOffset: event.offset }; // the list counted them before
 }
 
 function provided(call, event) {
@@ -182,11 +203,11 @@ function happened(call, event, fresh) {
     case "final": {
       const { [event.utterance]: _, ...open } = call.open;
       const heardSeconds = Math.max(call.heardSeconds, event.end);
-      if (!event.text) return { ...call, open }; // the provider took its interims back
+      if (!event.text) return { ...call, open, latest: without(call, event.utterance) }; // the provider took its interims back
       const { track, speaker, text, start, end, confidence = null, words = [] } = event;
       const { interrupted = false, cut = false, unspoken = false } = event;
       const recent = `${call.recent} ${text.toLowerCase()}`.slice(-RECENT_CHARACTERS);
-      const latest = { track, speaker, text, settled: true, atMs };
+      const latest = newest(event, true);
       const said = { place: start, track, speaker, text, start, end, confidence, words, interrupted, cut, unspoken };
       const line = { ...identity(call, event, "final"), ...said };
       return insert({ ...call, open, heardSeconds, recent, latest }, line, fresh);
@@ -256,6 +277,18 @@ function note(call, event, kind) {
   return { id: `${event.epoch}:${event.offset}:${kind}`, kind, place: call.heardSeconds, atMs: milliseconds(event.at) };
 }
 
+/** What the list shows of an interim or a final. */
+function newest({ utterance, track, speaker, text, at }, settled) {
+  return { utterance, track, speaker, text, settled, atMs: milliseconds(at) };
+}
+
+/** The newest words, when those of one utterance no longer count. */
+function without(call, utterance) {
+  if (call.latest?.utterance !== utterance) return call.latest;
+  const last = call.lines.findLast((line) => line.kind === "final" && !line.past);
+  return last ? { utterance: null, track: last.track, speaker: last.speaker, text: last.text, settled: true, atMs: last.atMs } : null;
+}
+
 /** Insert a line at its place in call time. When people overlap, an utterance that began earlier may end, and arrive, later. */
 function insert(call, line, fresh) {
   let lines = call.lines;
@@ -289,6 +322,17 @@ export function lasted(call, nowMs) {
   if (call.duration !== null) return Math.max(call.duration, call.heardSeconds);
   if (call.startedAtMs === null || !call.live) return call.known ? null : call.heardSeconds || null;
   return Math.max(0, (nowMs - call.startedAtMs) / 1000, call.heardSeconds);
+}
+
+/** Whether something is missing in the record, as far as the hub knows. */
+export function amiss(call) {
+  return call.completeness !== null && call.completeness.state !== "complete";
+}
+
+/** Whether it is certain that the record of an ended call is complete and has no words. */
+export function wordless(call) {
+  if (call.live || !call.known || call.latest !== null || call.completeness?.state !== "complete") return false;
+  return call.utterances === 0 || (call.since === 0 && call.epoch === call.head.epoch && call.offset >= call.head.offset);
 }
 
 /** An event's `at` in Unix milliseconds; null if it has none. */

@@ -21,10 +21,39 @@ export async function copyText(text) {
   if (!done) throw new Error("the browser did not copy");
 }
 
-/** Fetch a file from the hub and save it. The token is sent in a header, so that no history and no log contains it. */
-export async function download(url, name, token) {
-  const answer = await fetch(url, { headers: token ? { Authorization: `Bearer ${token}` } : {} });
+/**
+ * Copy text that is still on its way. Browsers allow copying only for moments after a click, so the clipboard gets the promise at once
+ * where it takes one. Throws if the text does not come, or if the browser does not allow it.
+ */
+export async function copyLater(text) {
+  if (!navigator.clipboard?.write || !isSecureContext || window !== window.top) {
+    await copyText(await text);
+    return;
+  }
+  const file = text.then((come) => new Blob([come], { type: "text/plain" }));
+  try {
+    await navigator.clipboard.write([new ClipboardItem({ "text/plain": file })]);
+  } catch (error) {
+    await text; // if the text did not come, its own error says why
+    throw error;
+  }
+}
+
+/** Fetch a file from the hub. The token is sent in a header, so that no history and no log contains it. Throws with the reason in words. */
+export async function fetched(url, token) {
+  let answer;
+  try {
+    answer = await fetch(url, { headers: token ? { Authorization: `Bearer ${token}` } : {} });
+  } catch {
+    throw new Error("the hub cannot be reached");
+  }
   if (!answer.ok) throw new Error(answer.status === 404 ? "the hub no longer has this call" : `the hub answered ${answer.status}`);
+  return answer;
+}
+
+/** Fetch a file from the hub and save it. */
+export async function download(url, name, token) {
+  const answer = await fetched(url, token);
   const link = document.createElement("a");
   link.href = URL.createObjectURL(await answer.blob());
   link.download = name;

@@ -6,7 +6,10 @@
  * one call changes with its events is in call.js.
  */
 
-import { durable, interim, milliseconds, subscribed, unheard, watched } from "./call.js";
+import { abandoned, amiss, durable, interim, milliseconds, subscribed, unheard, watched } from "./call.js";
+
+/** The facts of a call that decide where it stands in the list. */
+const PLACED_BY = ["live", "known", "startedAtMs", "endedAtMs"];
 
 /** The state before the first event. */
 export function nothing() {
@@ -17,7 +20,7 @@ export function nothing() {
     listed: false,
     /** The hub's latest refusal that concerns no single call; null if there is none. */
     refusal: null,
-    /** Counts the changes on which the list's order depends: a call came, went, started, ended, or became known. */
+    /** Counts the changes on which the list's order depends: a call came, went, started, ended, became known, or got into trouble. */
     turns: 0,
     /** By callSid. */
     calls: new Map(),
@@ -58,7 +61,7 @@ function step(state, event, batch) {
     case "error":
       if (!event.callSid) return { ...state, refusal: { code: event.code, message: event.message } };
       if (event.code === "unknown-call" && batch.calls.has(event.callSid)) {
-        put(batch, { ...batch.calls.get(event.callSid), known: false, live: false, following: false, open: {} });
+        put(batch, { ...abandoned(batch.calls.get(event.callSid)), known: false, live: false, following: false });
       }
       return state;
     case "interim":
@@ -88,7 +91,7 @@ function change(batch, sid, to) {
 
 function put(batch, call) {
   const before = batch.calls.get(call.sid);
-  if (!before || ["live", "known", "startedAtMs", "endedAtMs"].some((name) => before[name] !== call[name])) batch.turns += 1;
+  if (!before || amiss(before) !== amiss(call) || PLACED_BY.some((name) => before[name] !== call[name])) batch.turns += 1;
   own(batch).set(call.sid, call);
 }
 
@@ -130,7 +133,9 @@ function listed(batch, summaries) {
       reason: summary.reason,
       duration: summary.duration,
       completeness: summary.completeness,
-      open: summary.live ? call.open : {},
+      utterances: summary.utterances,
+      // In the same log, finals come for what is open. In another log they never will: its answer to our subscription decides.
+      open: summary.live || summary.epoch !== call.epoch ? call.open : {},
       head: { epoch: summary.epoch, offset: summary.offset },
       lifeOffset: summary.offset,
       providerOffset: call.head.epoch === summary.epoch ? call.providerOffset : 0,
@@ -139,7 +144,7 @@ function listed(batch, summaries) {
   }
   for (const call of [...batch.calls.values()]) {
     if (seen.has(call.sid)) continue;
-    if (call.depth === "full") put(batch, { ...call, known: false, live: false, open: {} });
+    if (call.depth === "full") put(batch, { ...abandoned(call), known: false, live: false });
     else drop(batch, call);
   }
 }

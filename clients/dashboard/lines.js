@@ -26,7 +26,7 @@ export function lineElement(line, query, moment) {
     return made;
   }
   made.querySelector(".who").textContent = line.speaker;
-  for (const mark of ["interrupted", "cut", "unspoken"]) made.classList.toggle(mark, line[mark] === true);
+  for (const mark of ["interrupted", "cut", "unspoken", "unfinished"]) made.classList.toggle(mark, line[mark] === true);
   // A provider that gives no confidence per word may give one for the whole line.
   const doubted = line.words.length === 0 && line.confidence !== null && line.confidence < UNSURE_BELOW;
   made.classList.toggle("doubted", doubted);

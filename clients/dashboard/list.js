@@ -3,18 +3,15 @@
  * little.
  */
 
-import { lasted, speaking } from "./call.js";
+import { amiss } from "./call.js";
 import { isolating } from "./foreign.js";
-import { clock, counted, shortSid } from "./format.js";
-import { ordered } from "./search.js";
-import { title, trouble } from "./sentences.js";
+import { counted } from "./format.js";
+import { fillRow, madeRow } from "./row.js";
+import { latestWith, ordered } from "./search.js";
 import { clone, element, mark, write } from "./template.js";
 
 /** Rows drawn above and below the visible ones, so that scrolling shows no holes. */
 const SPARE_ROWS = 4;
-
-/** About how many characters fit into a row beside a name. */
-const SHOWN_CHARACTERS = 34;
 
 /** The default address of `transcript-client call`. */
 const DEFAULT_DOOR = "ws://127.0.0.1:5000/twilio";
@@ -27,15 +24,18 @@ export class CallList {
   #drawn = new Map();
   #items = [];
   #calls = 0;
-  #orderOf = { turns: -1, query: "", atMs: 0 };
+  #orderOf = { turns: -1, query: "", found: null, atMs: 0 };
   #query = "";
   #emptyOf = "";
-  #rowPx = 0;
-  #headingPx = 0;
+  #px = null;
 
-  /** `open(sid, beside)` shows a call, `changed()` requests a drawing, `door` is the hub's address for calls. */
-  constructor({ open, changed, door }) {
+  /**
+   * `open(sid, beside, at)` shows a call, at a moment of it unless `at` is null; `changed()` requests a drawing; `lookup` asks the hub for
+   * the calls that fit the filter; `door` is the hub's address for calls.
+   */
+  constructor({ open, changed, lookup, door }) {
     this.open = open;
+    this.lookup = lookup;
     this.elsewhere = door === DEFAULT_DOOR ? "" : ` --url ${door}`;
     this.changed = changed;
     this.scroller = document.getElementById("rows-scroll");
@@ -60,29 +60,64 @@ export class CallList {
 
   /** Draw the rows in view. `panes` are the callSids of open calls, `nowMs` is the hub's clock. */
   draw(state, panes, nowMs) {
+    if (!this.#px) this.#measure();
     this.#order(state);
     this.#drawEmpty(state);
-    write(this.matches, this.#query ? `${counted(this.#calls, "call")} found` : "");
-    if (!this.#rowPx) this.#measure();
+    write(this.matches, this.#matched());
     this.#drawRows(state, panes, nowMs);
   }
 
   /** Sort the calls if one came or went, if the filter changed, or, while there is a filter, every FILTER_MS: it looks at words, too. */
   #order(state) {
     const now = performance.now();
-    const same = state.turns === this.#orderOf.turns && this.#query === this.#orderOf.query;
-    if (same && (!this.#query || now - this.#orderOf.atMs < FILTER_MS)) return;
-    this.#orderOf = { turns: state.turns, query: this.#query, atMs: now };
-    const { live, ended } = ordered(state.calls.values(), this.#query);
+    const { found } = this.lookup;
+    const before = this.#orderOf;
+    const same = state.turns === before.turns && this.#query === before.query && found === before.found && this.#px === before.px;
+    if (same && (!this.#query || now - before.atMs < FILTER_MS)) return;
+    this.#orderOf = { turns: state.turns, query: this.#query, found, px: this.#px, atMs: now };
+    const { live, ended } = ordered(state.calls.values(), this.#query, found);
     this.#calls = live.length + ended.length;
     this.#items = [];
+    let top = 0;
+    const add = (item, height) => {
+      this.#items.push({ ...item, top, height });
+      top += height;
+    };
     for (const [name, calls] of [
       ["Live", live],
       ["Ended", ended],
     ]) {
-      if (calls.length) this.#items.push({ key: `heading:${name}`, text: `${name} · ${calls.length}`, isCall: false });
-      for (const { sid } of calls) this.#items.push({ key: sid, isCall: true });
+      const short = calls.filter(amiss).length;
+      const text = `${name} · ${calls.length}${short ? ` · ${short} incomplete` : ""}`;
+      if (calls.length) add({ key: `heading:${name}`, text, isCall: false }, this.#px.heading);
+      for (const call of calls) add({ key: call.sid, isCall: true }, amiss(call) ? this.#px.amiss : this.#px.row);
     }
+    this.rows.style.height = `${top}px`;
+  }
+
+  /** How many calls fit the filter, and whether that is all of them. */
+  #matched() {
+    if (!this.#query) return "";
+    if (this.lookup.pending) return "Searching…";
+    const found = `${counted(this.#calls, "call")} found`;
+    return this.lookup.problem ? isolating`${found} in what this page has. The hub could not be asked: ${this.lookup.problem}.` : found;
+  }
+
+  /** The words by which a call fits the filter; null without a filter, or if it fits by something else. */
+  #hit(call) {
+    if (!this.#query) return null;
+    return this.lookup.found.get(call.sid) ?? latestWith(call, this.#query);
+  }
+
+  /** Open the call from which j and k move. Returns whether there is one. */
+  openCurrent(beside) {
+    if (this.current === null) return false;
+    this.open(this.current, beside, this.#moment(this.current));
+    return true;
+  }
+
+  #moment(sid) {
+    return Number(/\/t=(.+)$/.exec(this.#drawn.get(sid)?.querySelector(".open").hash ?? "")?.[1] ?? Number.NaN);
   }
 
   /** Move the focus by this many calls. */
@@ -92,10 +127,10 @@ export class CallList {
     const at = calls.findIndex((item) => item.key === this.current);
     const next = calls[at < 0 ? 0 : Math.max(0, Math.min(calls.length - 1, at + by))];
     this.current = next.key;
-    const top = this.#top(this.#items.indexOf(next));
+    const { top, height } = next;
     const { scrollTop, clientHeight } = this.scroller;
-    if (top < scrollTop + this.#headingPx) this.scroller.scrollTop = top - this.#headingPx;
-    else if (top + this.#rowPx > scrollTop + clientHeight) this.scroller.scrollTop = top + this.#rowPx - clientHeight;
+    if (top < scrollTop + this.#px.heading) this.scroller.scrollTop = top - this.#px.heading;
+    else if (top + height > scrollTop + clientHeight) this.scroller.scrollTop = top + height - clientHeight;
     this.changed(true);
     this.focus();
   }
@@ -108,6 +143,7 @@ export class CallList {
 
   #filtered() {
     this.#query = this.filter.value.trim();
+    this.lookup.ask(this.#query);
     this.scroller.scrollTop = 0;
     this.changed(true);
   }
@@ -123,7 +159,7 @@ export class CallList {
     if (!row || event.ctrlKey || event.metaKey) return; // the browser opens a new tab
     event.preventDefault();
     this.current = row.dataset.sid;
-    this.open(row.dataset.sid, event.shiftKey || event.target.closest(".beside") !== null);
+    this.openCurrent(event.shiftKey || event.target.closest(".beside") !== null);
   }
 
   #entered(event) {
@@ -134,36 +170,21 @@ export class CallList {
   #measure() {
     const style = getComputedStyle(this.rows);
     const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
-    this.#rowPx = parseFloat(style.getPropertyValue("--row-rem")) * rem;
-    this.#headingPx = parseFloat(style.getPropertyValue("--heading-rem")) * rem;
+    const height = (name) => parseFloat(style.getPropertyValue(name)) * rem;
+    this.#px = { heading: height("--heading-rem"), row: height("--row-rem"), amiss: height("--amiss-row-rem") };
     this.changed();
-  }
-
-  /** The top of item `at` in pixels. Counted and not stored, as there are at most two headings. */
-  #top(at) {
-    let headings = 0;
-    for (const [index, item] of this.#items.entries()) {
-      if (index >= at) break;
-      if (!item.isCall) headings += 1;
-      else if (headings === 2) break;
-    }
-    return headings * this.#headingPx + (at - headings) * this.#rowPx;
   }
 
   #drawRows(state, panes, nowMs) {
     const { scrollTop, clientHeight } = this.scroller;
-    const spare = SPARE_ROWS * this.#rowPx;
+    const spare = SPARE_ROWS * this.#px.row;
     const wanted = new Map();
-    let top = 0;
     let place = 0;
     for (const item of this.#items) {
-      const height = item.isCall ? this.#rowPx : this.#headingPx;
       if (item.isCall) place += 1;
-      const inView = top + height >= scrollTop - spare && top <= scrollTop + clientHeight + spare;
-      if (inView || item.key === this.current) wanted.set(item.key, { item, top, place });
-      top += height;
+      const inView = item.top + item.height >= scrollTop - spare && item.top <= scrollTop + clientHeight + spare;
+      if (inView || item.key === this.current) wanted.set(item.key, { item, place });
     }
-    this.rows.style.height = `${top}px`;
     for (const [key, row] of this.#drawn) {
       if (wanted.has(key)) continue;
       row.remove();
@@ -171,14 +192,14 @@ export class CallList {
     }
     const focused = this.rows.contains(document.activeElement) ? document.activeElement : null;
     let before = null;
-    for (const [key, { item, top: y, place: position }] of wanted) {
+    for (const [key, { item, place: position }] of wanted) {
       let row = this.#drawn.get(key);
-      if (!row) this.#drawn.set(key, (row = this.#made(item)));
+      if (!row) this.#drawn.set(key, (row = item.isCall ? madeRow(key) : clone("heading-row")));
       // Kept in the order of the list, because that is the order in which a keyboard and a screen reader meet them.
       const next = before ? before.nextElementSibling : this.rows.firstElementChild;
       if (next !== row) this.rows.insertBefore(row, next);
       before = row;
-      const transform = `translateY(${y}px)`;
+      const transform = `translateY(${item.top}px)`;
       if (row.style.transform !== transform) row.style.transform = transform;
       if (!item.isCall) {
         write(row.firstElementChild, item.text);
@@ -186,48 +207,20 @@ export class CallList {
       }
       mark(row, "aria-setsize", this.#calls);
       mark(row, "aria-posinset", position);
-      this.#fill(row, state.calls.get(key), panes, nowMs);
+      const call = state.calls.get(key);
+      fillRow(row, call, { open: panes.includes(key), nowMs, query: this.#query, hit: this.#hit(call) });
     }
     if (focused?.isConnected && focused !== document.activeElement) focused.focus({ preventScroll: true }); // its row was moved
     const tabbable = this.#drawn.get(this.current) ?? this.rows.querySelector(".row");
     for (const open of this.rows.querySelectorAll(".open")) mark(open, "tabindex", open.parentElement === tabbable ? 0 : -1);
   }
 
-  #made(item) {
-    if (!item.isCall) return clone("heading-row");
-    const row = clone("call-row");
-    row.dataset.sid = item.key;
-    row.querySelector(".open").href = `#${item.key}`;
-    return row;
-  }
-
-  #fill(row, call, panes, nowMs) {
-    const [link] = row.children;
-    const voices = speaking(call, nowMs);
-    const latest = call.latest;
-    row.classList.toggle("ended", !call.live);
-    row.classList.toggle("troubled", trouble(call) !== "");
-    mark(link, "aria-current", panes.includes(call.sid) ? "true" : false);
-    mark(link, "data-voices", [...voices].join(" ") || false);
-    write(link.querySelector(".title"), title(call, shortSid));
-    const seconds = lasted(call, nowMs);
-    write(link.querySelector(".lasted"), seconds === null ? "" : clock(seconds));
-    const words = link.querySelector(".words");
-    mark(words, "data-track", latest?.track ?? false);
-    words.classList.toggle("unsettled", latest !== null && !latest.settled && call.live);
-    const [state, who, speaks, text] = words.children;
-    write(state, trouble(call));
-    write(who, latest ? `${latest.speaker}:` : "");
-    write(speaks, latest && voices.has(latest.track) ? "is speaking" : "");
-    write(text, latest ? newest(latest) : call.live ? "Nobody has spoken yet" : "Nothing was said");
-  }
-
   #drawEmpty(state) {
-    const none = this.#items.length === 0 && (state.listed || state.refusal !== null);
+    const none = this.#items.length === 0 && (state.listed || state.refusal !== null) && !(this.#query && this.lookup.pending);
     this.empty.hidden = !none;
     if (!none) return;
     const [heading, sentence, command] = this.#query
-      ? ["No call fits", isolating`Nothing in the list has “${this.#query}” in its number, names, callSid or recent words. Esc clears the filter.`]
+      ? ["No call fits", isolating`No call has “${this.#query}” in its numbers, names, callSid or words. Esc clears the filter.`]
       : state.refusal
         ? ["The list is not shown", isolating`The hub says: ${state.refusal.message}.`]
         : [
@@ -239,10 +232,4 @@ export class CallList {
     this.#emptyOf = heading + sentence;
     this.empty.replaceChildren(element("h2", "", heading), element("p", "", sentence), ...(command ? [element("code", "", command)] : []));
   }
-}
-
-/** The words that fit into a row: the beginning of final words, but the end of interim words, because the end is new. */
-function newest({ text, settled }) {
-  if (settled || text.length <= SHOWN_CHARACTERS) return text.slice(0, 4 * SHOWN_CHARACTERS);
-  return `…${text.slice(text.indexOf(" ", text.length - SHOWN_CHARACTERS) + 1)}`;
 }

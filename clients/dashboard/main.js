@@ -4,13 +4,14 @@
  */
 
 import { Connection } from "./connection.js";
-import { copyText, download } from "./files.js";
+import { copyLater, copyText, download, fetched } from "./files.js";
 import { listenForKeys } from "./keys.js";
 import { CallList } from "./list.js";
 import { Listening } from "./listen.js";
+import { Lookup } from "./lookup.js";
 import { Pane } from "./pane.js";
 import { hash, MAX_PANES, parse, withoutToken } from "./place.js";
-import { connection as connectionSentence, outage } from "./sentences.js";
+import { connection as connectionSentence, copied, outage } from "./sentences.js";
 import { Store } from "./store.js";
 import { due, wanted } from "./subscriptions.js";
 import { mark, write } from "./template.js";
@@ -53,8 +54,10 @@ const listening = new Listening({
   changed: () => store.soon(),
   say,
 });
+const lookup = new Lookup({ url: `${base}calls`, token: () => connection.token, changed: () => draw(store.state) });
 const list = new CallList({
   open,
+  lookup,
   changed: (now) => (now ? draw(store.state) : store.soon()),
   door: new URL("twilio", base.replace(/^http/, "ws")).href,
 });
@@ -66,6 +69,7 @@ function connectionChanged(event) {
     ready = address.embedded !== null;
     if (!ready) connection.send({ action: "subscribe", calls: "all" });
     listening.again();
+    lookup.again();
   } else if (event.phase === "token") {
     keep(null);
     ask(connection.token !== null, (token) => connection.authenticate(token));
@@ -111,15 +115,15 @@ function draw(state) {
   if (more) store.soon();
 }
 
-/** Open a call in place of the active one, or beside it. */
-function open(sid, beside = false) {
+/** Open a call in place of the active one, or beside it, at a moment of it if `at` is a number. */
+function open(sid, beside = false, at = Number.NaN) {
   const order = [...panes.keys()];
   if (panes.has(sid)) active = sid;
   else if (beside && BESIDE.matches && order.length < MAX_PANES) order.push(sid);
   else if (order.length)
     order[beside && BESIDE.matches ? order.findLastIndex((each) => each !== active) : Math.max(0, order.indexOf(active))] = sid;
   else order.push(sid);
-  go(order.map((each) => ({ sid: each, at: null })));
+  go(order.map((each) => ({ sid: each, at: each === sid && Number.isFinite(at) ? at : null })));
   active = sid;
   panes.get(sid).focus();
 }
@@ -163,6 +167,16 @@ function show(wantedPanes) {
   draw(store.state);
 }
 
+function fileOf(sid, kind) {
+  return `${base}calls/${encodeURIComponent(sid)}/transcript.${kind}`;
+}
+
+/** A call's transcript as text: the hub's own file. Lines that the hub has lost, and only this page still has, come before it. */
+async function transcript(call) {
+  const ours = call.lines.filter((line) => line.past || line.kind === "restarted" || !call.known).map((line) => `${copied(line)}\n`).join("");
+  return call.known ? ours + (await (await fetched(fileOf(call.sid, "txt"), connection.token)).text()) : ours;
+}
+
 const paneDoes = {
   close,
   back: () => close(active),
@@ -171,8 +185,13 @@ const paneDoes = {
       () => say(said),
       (error) => say(`Nothing was copied: ${error.message}.`),
     ),
+  copyAll: (call) =>
+    copyLater(transcript(call)).then(
+      () => say(call.known ? "The transcript is copied." : "The lines of this page are copied. The hub no longer has the call."),
+      (error) => say(`Nothing was copied: ${error.message}.`),
+    ),
   download: (sid, kind) =>
-    download(`${base}calls/${encodeURIComponent(sid)}/transcript.${kind}`, `${sid}.${kind}`, connection.token).catch((error) =>
+    download(fileOf(sid, kind), `${sid}.${kind}`, connection.token).catch((error) =>
       say(`Nothing was downloaded: ${error.message}.`),
     ),
   listen: (sid) => listening.toggle(sid),
@@ -206,7 +225,7 @@ listenForKeys({
   },
   down: () => list.move(1),
   up: () => list.move(-1),
-  beside: () => (list.current === null ? false : open(list.current, true)),
+  beside: () => list.openCurrent(true),
   list: () => list.focus(),
   transcript: () => {
     const order = [...panes.keys()];

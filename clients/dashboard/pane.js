@@ -2,11 +2,11 @@
  * One open call: its heading, its timeline and statistics, its transcript, and its buttons.
  */
 
-import { lasted } from "./call.js";
+import { amiss, lasted } from "./call.js";
 import { isolated, isolating } from "./foreign.js";
 import { clock, percent, phone, shortSid } from "./format.js";
 import { momentLink } from "./place.js";
-import { copied, sentence, title } from "./sentences.js";
+import { sentence, title } from "./sentences.js";
 import { Strip } from "./strip.js";
 import { clone, element, mark, write } from "./template.js";
 import { figures } from "./timeline.js";
@@ -21,7 +21,7 @@ export class Pane {
   #figuresOf = "";
   #typing = 0;
 
-  /** `does` has the page's actions: `close(sid)`, `back()`, `copy(text, said)`, `download(sid, kind)`, `listen(sid)`, `draw()`. */
+  /** `does` has the page's actions: `close(sid)`, `back()`, `copy(text, said)`, `copyAll(call)`, `download(sid, kind)`, `listen(sid)`, `draw()`. */
   constructor(sid, base, does) {
     this.sid = sid;
     this.does = does;
@@ -129,7 +129,7 @@ export class Pane {
     on(".find-open", () => (this.find.hidden ? this.openFind() : this.escape()));
     on(".find-close", () => this.escape());
     on(".previous", () => this.#stepped(-1));
-    on(".copy-all", () => this.does.copy(this.#call.lines.map(copied).join("\n") + "\n", "The transcript is copied."));
+    on(".copy-all", () => this.does.copyAll(this.#call));
     on(".listen", () => this.does.listen(this.sid));
     this.#field.addEventListener("input", () => {
       clearTimeout(this.#typing);
@@ -171,10 +171,11 @@ export class Pane {
   }
 
   #drawTrouble(call) {
-    const trouble = this.root.querySelector(".trouble");
-    const shown = call.live && call.trouble?.kind === "lost"; // a switch is shown in the transcript and in the list; it is no alarm
-    trouble.hidden = !shown;
-    if (shown) write(trouble, sentence({ ...call.trouble }));
+    // A switch is shown in the transcript and in the list. It is no alarm.
+    const lost = call.live && call.trouble?.kind === "lost";
+    write(this.root.querySelector(".trouble .condition"), amiss(call) ? call.completeness.summary : "");
+    write(this.root.querySelector(".trouble .detail"), lost ? sentence({ ...call.trouble }) : "");
+    mark(this.root.querySelector(".trouble"), "data-shown", lost || amiss(call));
   }
 
   #drawListen(call, listening) {

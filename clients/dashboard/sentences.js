@@ -2,7 +2,7 @@
  * Sentences for what happened in a call, and for the state of the connection. Pure.
  */
 
-import { MAX_LINES } from "./call.js";
+import { amiss, MAX_LINES } from "./call.js";
 import { isolated, isolating } from "./foreign.js";
 import { clock, counted, lasting, phone, stamp } from "./format.js";
 
@@ -16,6 +16,9 @@ const ENDS = {
   "agent-hung-up": "The agent hung up",
   transferred: "The agent passed the caller on",
 };
+
+/** Of words that were on the screen when the hub was restarted, and never became final. */
+const UNFINISHED = "not finished when the hub was restarted";
 
 const OUTCOMES = { result: "answered", refused: "refused", failed: "failed", timeout: "took too long" };
 
@@ -81,13 +84,22 @@ function begun(line) {
 
 /** A line as it is copied: for spoken lines the same text as in the hub's transcript.txt, for others a sentence in brackets. */
 export function copied(line) {
-  return line.kind === "final" ? isolating`[${stamp(line.start)}] ${line.speaker}: ${line.text}` : `[${sentence(line)}]`;
+  return line.kind === "final" ? isolating`[${stamp(line.start)}] ${line.speaker}: ${marked(line)}` : `[${sentence(line)}]`;
 }
 
-/** What the list shows about a call's provider; empty if all is well. */
+/** A spoken line's text with a mark if there was more to say, or if nobody heard it. */
+function marked(line) {
+  const { text } = line;
+  if (line.unfinished) return `${text} … (${UNFINISHED})`;
+  const whole = line.cut ? `${text} … (the model stopped here)` : line.interrupted ? `${text} —` : text;
+  return line.unspoken ? `(not spoken) ${whole}` : whole;
+}
+
+/** What the list shows about a call's provider; empty if all is well, or if the record's own sentence says it. */
 export function trouble(call) {
   if (!call.live || call.trouble === null) return "";
   const { kind, provider, attempt } = call.trouble;
+  if (kind === "lost" && !attempt && amiss(call)) return "";
   if (kind === "switched") return `now ${provider}`;
   return `${provider} ${attempt ? "lost" : "stopped"}`;
 }
@@ -107,7 +119,8 @@ export function waiting(call) {
       : "The hub no longer knows this call: it was restarted, or the call ended too long ago. These lines are only on this page now; copy what you need.";
   }
   if (silent && !call.following) return "Fetching the transcript…";
-  if (silent || (call.live && call.latest === null)) return call.live ? "Nobody has spoken yet. Words appear here as they are said." : "";
+  if (call.live && call.completeness?.state === "not-transcribed") return "Nobody transcribes this call now. New words do not appear here.";
+  if (silent || (call.live && call.latest === null)) return call.live ? "No words yet. They appear here as they are said." : "";
   return call.lines.length >= MAX_LINES ? `Only the last ${MAX_LINES} lines are shown here; the download has all of them.` : "";
 }
 

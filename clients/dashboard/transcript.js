@@ -184,7 +184,8 @@ export class Transcript {
     const { seconds, untilMs } = this.#seek;
     const at = this.#shown.findLastIndex((line) => !line.past && line.kind !== "restarted" && line.place <= seconds + 0.05);
     const passed = this.#shown.some((line) => !line.past && line.place > seconds);
-    if (!passed && replaying && performance.now() < untilMs) return;
+    const tail = call.offset === null; // the end of the call is shown until all of it comes; the moment may be before that
+    if ((tail || (!passed && replaying)) && performance.now() < untilMs) return;
     this.#seek = null;
     if (at >= 0) this.#show(this.#shown[at].id);
   }

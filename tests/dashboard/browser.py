@@ -40,18 +40,27 @@ async def chromium() -> AsyncIterator[Browser]:
 
 @asynccontextmanager
 async def visit(
-    browser: Browser, url: str, *, hub_goes_away: bool = False, within: str | None = None, before: Any = None, **context: Any
+    browser: Browser,
+    url: str,
+    *,
+    hub_goes_away: bool = False,
+    within: str | None = None,
+    before: Any = None,
+    refused: str = "",
+    **context: Any,
 ) -> AsyncIterator[Page]:
     """Open a page and hold it to the two rules until the end. `before(page)` runs before it loads; `context` are Playwright's options.
 
-    `within` is another tool's page that embeds it, to be opened in its place.
+    `refused`: how Chromium tells on the console of a request that the hub, or the test, refuses on purpose. `within` is another tool's page
+    that embeds it, to be opened in its place.
     """
     context = {"viewport": {"width": 1360, "height": 820}, "reduced_motion": "reduce"} | context
     errors: list[str] = []
     strangers: list[str] = []
 
     def console(message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"} and not (hub_goes_away and any(each in message.text for each in UNREACHABLE)):
+        expected = [*(UNREACHABLE if hub_goes_away else ()), *([refused] if refused else ())]
+        if message.type in {"error", "warning"} and not any(each in message.text for each in expected):
             errors.append(message.text)
 
     def requested(address: str) -> None:

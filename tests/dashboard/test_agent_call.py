@@ -68,7 +68,7 @@ async def test_an_agents_call_is_followed_to_its_end_and_stays_one_call_when_it_
             await line.listen(phone, call.updated.is_set)
             await expect(log).to_contain_text("Sales, good morning.")
             await call.hang_up()
-            await expect(log).to_contain_text("The transcript is complete.")
+            await expect(log).to_contain_text("The record: ")
             told = await texts(page)
             assert await page.locator(".row").count() == 1
             shown = await log.inner_text()

@@ -81,7 +81,7 @@ async def test_a_call_appears_and_a_second_tab_sees_the_same_words(visit: Visit)
                 await expect(spoken(each)).to_have_text(["Good morning.", "Hello!"])
             await twilio.send_str(stop())
             for each in (page, second):
-                await expect(each.locator(".happening.ended")).to_contain_text("The transcript is complete.")
+                await expect(each.locator(".happening.ended")).to_contain_text("The record: ")
                 await expect(each.locator(f'.row.ended[data-sid="{CALL}"]')).to_be_visible()
 
 
@@ -258,8 +258,7 @@ async def test_search_copy_and_downloads(visit: Visit) -> None:
             assert line in transcript.splitlines()
             await page.locator(".copy-all").click()
             await expect(page.locator("#toast")).to_have_text("The transcript is copied.")
-            copied = await page.evaluate("navigator.clipboard.readText()")
-            assert [each for each in copied.splitlines() if re.match(r"\[\d", each)] == transcript.splitlines()
+            assert await page.evaluate("navigator.clipboard.readText()") == transcript
 
             for live in (True, False):
                 if not live:

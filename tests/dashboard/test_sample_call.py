@@ -67,7 +67,7 @@ async def test_the_sample_call_appears_its_words_arrive_and_its_finals_are_right
         async with visit(hub, f"#{CALL}") as second:
             await playing
             for each in (page, second):
-                await expect(each.locator(".happening.ended")).to_contain_text("The transcript is complete.", timeout=30_000)
+                await expect(each.locator(".happening.ended")).to_contain_text("The record: ", timeout=30_000)
                 await expect(each.locator(".open-lines .line")).to_have_count(0)
             assert await texts(page) == await texts(second)
         for track in TRACKS:

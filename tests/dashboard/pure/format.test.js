@@ -77,6 +77,10 @@ test("every kind of line is a sentence, and an unknown one is none", () => {
 });
 
 test("a copied line is the line of transcript.txt", () => {
+  const line = { kind: "final", start: 3.21, speaker: "Maya", text: "It is" };
+  assert.equal(copied({ ...line, interrupted: true }), "[00:03.2] Maya: It is —");
+  assert.equal(copied({ ...line, cut: true, unspoken: true }), "[00:03.2] Maya: (not spoken) It is … (the model stopped here)");
+  assert.equal(copied({ ...line, unfinished: true }), "[00:03.2] Maya: It is … (not finished when the hub was restarted)");
   assert.equal(copied({ kind: "final", start: 3.21, speaker: "caller", text: "Hello." }), "[00:03.2] caller: Hello.");
   assert.equal(copied({ kind: "dtmf", speaker: "caller", digits: "1" }), "[caller pressed 1]");
 });
@@ -94,12 +98,16 @@ test("the list tells a provider's trouble in a few words, while the call lives",
   assert.equal(trouble({ ...call, trouble: { ...call.trouble, attempt: 0 } }), "deepgram stopped");
   assert.equal(trouble({ ...call, trouble: { ...call.trouble, kind: "switched" } }), "now deepgram");
   assert.equal(trouble({ ...call, live: false }), "");
+  const refused = { ...call, trouble: { ...call.trouble, attempt: 0 }, completeness: { state: "not-transcribed", summary: "no" } };
+  assert.equal(trouble(refused), "", "the record's own sentence says it");
 });
 
 test("an empty transcript says why", () => {
   const call = unheard("CA1");
   assert.match(waiting(call), /Fetching/);
-  assert.match(waiting({ ...call, following: true }), /Nobody has spoken yet/);
+  assert.match(waiting({ ...call, following: true }), /No words yet/);
+  const completeness = { state: "not-transcribed", summary: "not transcribed: deepgram refused the key" };
+  assert.match(waiting({ ...call, following: true, completeness }), /Nobody transcribes/, "people may well be speaking");
   assert.match(waiting({ ...call, known: false }), /does not know this call/);
   assert.match(waiting({ ...call, known: false, lines: [{}] }), /no longer knows/);
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { unheard } from "../../../clients/dashboard/call.js";
-import { fits, found, ordered, passages } from "../../../clients/dashboard/search.js";
+import { fits, found, latestWith, ordered, passages } from "../../../clients/dashboard/search.js";
 
 const call = (more) => ({ ...unheard("CAabc123"), startedAtMs: 1, ...more });
 
@@ -21,7 +21,7 @@ test("live calls come first and newest on top, then the ended by their end; thos
   const calls = [
     call({ sid: "a", startedAtMs: 1 }),
     call({ sid: "b", startedAtMs: 2 }),
-    call({ sid: "x", known: false, live: false, startedAtMs: null }),
+    call({ sid: "x", live: false, startedAtMs: null }),
     call({ sid: "c", live: false, endedAtMs: 5 }),
     call({ sid: "d", live: false, endedAtMs: 9 }),
   ];
@@ -33,6 +33,20 @@ test("live calls come first and newest on top, then the ended by their end; thos
       ["d", "c"],
     ],
   );
+});
+
+test("calls that fit by what the hub knows are in the list beside those that fit by what the page knows", () => {
+  const calls = [call({ sid: "a", recent: "lisbon" }), call({ sid: "b" }), call({ sid: "c" })];
+  const { live } = ordered(calls, "Lisbon", new Map([["c", null]]));
+  assert.deepEqual(live.map((each) => each.sid).sort(), ["a", "c"]);
+});
+
+test("the latest line with a word of the filter is the one that is shown", () => {
+  const line = (id, text, more = {}) => ({ id, kind: "final", text, ...more });
+  const one = call({ lines: [line(1, "to Lisbon"), line(2, "from Lisbon"), line(3, "yes"), { id: 4, kind: "gap", reason: "lisbon" }] });
+  assert.equal(latestWith(one, "maya lisbon").id, 2);
+  assert.equal(latestWith(one, "berlin"), null);
+  assert.equal(latestWith(call({ lines: [line(1, "Lisbon", { past: true })] }), "lisbon"), null, "a moment of a lost log leads nowhere");
 });
 
 test("a search within a call finds spoken lines only", () => {
@@ -73,6 +87,11 @@ test("what was searched for and what is doubted stand out, also where they overl
     { text: "ty", found: false, unsure: 0.31 },
     { text: ".", found: false, unsure: null },
   ]);
+});
+
+test("several words are marked each where it stands", () => {
+  const parts = passages("two tickets to Lisbon", [], ["lisbon", "tickets"]);
+  assert.deepEqual(parts.filter((part) => part.found).map((part) => part.text), ["tickets", "Lisbon"]);
 });
 
 test("words without a confidence are not doubted", () => {
