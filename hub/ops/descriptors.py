@@ -1,9 +1,9 @@
 """How many descriptors this process may have: each socket and each file takes one. Knows the operating system's limit, and no socket."""
 
-import sys
-
-if sys.platform != "win32":
+try:
     import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 WITHOUT_LIMIT = 65536
 """What is reckoned with where there is no limit to ask for. Windows has none worth mentioning."""
@@ -11,7 +11,7 @@ WITHOUT_LIMIT = 65536
 
 def most_descriptors() -> int:
     """Return how many descriptors this process may have now."""
-    if sys.platform == "win32":
+    if resource is None:
         return WITHOUT_LIMIT
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return WITHOUT_LIMIT if soft == resource.RLIM_INFINITY else soft
@@ -19,7 +19,7 @@ def most_descriptors() -> int:
 
 def raise_limit() -> None:
     """Have as many descriptors as the operating system allows: shells and containers often give a process 1,024 until it asks for more."""
-    if sys.platform == "win32":
+    if resource is None:
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = WITHOUT_LIMIT if hard == resource.RLIM_INFINITY else hard
