@@ -43,7 +43,7 @@ def head(summary: CallSummary) -> list[str]:
         + (f", {isolated(summary.direction)}" if summary.direction else ""),
         ", ".join(part for part in (began, state) if part),
         provider or "not transcribed yet",
-        f"the record{so_far}: {summary.completeness.summary}",
+        f"the record{so_far}: {isolated(summary.completeness.summary)}",
     ]
 
 
@@ -51,14 +51,14 @@ def text(summary: CallSummary, lines: Iterable[TranscriptLine]) -> Iterator[str]
     """Yield plain text: the head, then one line per utterance, `[00:03.2] caller: Hello.`, or happening, `[00:05.0] — key 4`."""
     yield "".join(f"{each}\n" for each in head(summary)) + "\n"
     for each in lines:
-        yield f"[{clock(each.start)}] {f'{isolated(each.speaker)}: ' if each.track else '— '}{isolated(each.text)}\n"
+        yield f"[{clock(each.start)}] {f'{isolated(each.speaker)}: ' if each.track else '— '}{_words(each)}\n"
 
 
 def srt(summary: CallSummary, lines: Iterable[TranscriptLine]) -> Iterator[str]:
     """Yield SubRip captions, with the speaker before the text. The first caption is the head: SubRip has no comments."""
     yield f"1\n{_span(0.0, SHOWN_SECONDS, ',')}\n" + "".join(f"[{_subrip(each)}]\n" for each in head(summary))
     for number, each in enumerate(lines, 2):
-        words = f"{_subrip(each.speaker)}: {_subrip(each.text)}" if each.track else f"[{_subrip(each.text)}]"
+        words = f"{_subrip(isolated(each.speaker))}: {_subrip(_words(each))}" if each.track else f"[{_subrip(_words(each))}]"
         yield f"\n{number}\n{_span(each.start, _until(each), ',')}\n{words}\n"
 
 
@@ -68,6 +68,11 @@ def vtt(summary: CallSummary, lines: Iterable[TranscriptLine]) -> Iterator[str]:
     for each in lines:
         words = f"<v {_webvtt(each.speaker)}>{_webvtt(each.text)}" if each.track else f"<i>{_webvtt(each.text)}</i>"
         yield f"\n{_webvtt(each.name)}\n{_span(each.start, _until(each), '.')}\n{words}\n"
+
+
+def _words(each: TranscriptLine) -> str:
+    """Return what was said, on one line of its own direction. The foreign parts of a sentence of ours are so already."""
+    return isolated(each.text) if each.track else each.text
 
 
 def _until(each: TranscriptLine) -> float:
@@ -90,11 +95,11 @@ def _stamp(seconds: float, point: str) -> str:
 
 
 def _subrip(words: str) -> str:
-    """Return words as they can stand in a SubRip caption. A blank line would end it, and an arrow would be taken for the times of another.
+    """Return a line as it can stand in a SubRip caption. A blank line would end it, and an arrow would be taken for the times of another.
 
     SubRip has no escapes, and players take `<b>` and `{\\an8}` for markup. The word joiner, which is not seen, keeps them from it.
     """
-    return _MARKUP.sub("\\g<0>\u2060", _without_arrows(isolated(words)))
+    return _MARKUP.sub("\\g<0>\u2060", _without_arrows(words))
 
 
 def _webvtt(words: str) -> str:

@@ -1,11 +1,13 @@
 """How events are worded for people: one sentence per event, and times. Files and terminals use the same words.
 
-Knows words. Does not know where they are shown. A new event type needs one line here, in `sentence`.
+Knows words. Does not know where they are shown. A new event type needs one line here, in `sentence`. What others chose, such as a
+provider's reason or the answer of a tool, is isolated there, so that it acts on no other part of the sentence.
 """
 
 from json import dumps
 
 from hub import events
+from hub.foreign_text import isolated
 
 OUTCOMES = {"result": "answered", "refused": "refused", "failed": "failed", "timeout": "took too long"}
 """What became of a tool call, as a verb."""
@@ -26,34 +28,34 @@ def sentence(event: events.Event, *, brief: bool = False) -> str | None:
     """
     match event:
         case events.CallStarted():
-            numbers = " → ".join(number for number in (event.from_, event.to) if number)
-            who = f"{event.transcriber.provider} ({event.transcriber.model})"
-            work = f"answered by the agent {event.agent}, {who}" if event.agent else f"transcribed by {who}"
+            numbers = " → ".join(isolated(number) for number in (event.from_, event.to) if number)
+            who = f"{event.transcriber.provider} ({isolated(event.transcriber.model)})"
+            work = f"answered by the agent {isolated(event.agent)}, {who}" if event.agent else f"transcribed by {who}"
             return f"call {event.call_sid}: " + ", ".join(part for part in (numbers, work) if part)
         case events.CallEnded():
-            return f"call ended: {event.reason}, {clock(event.duration)}; {event.completeness.summary}"
+            return f"call ended: {isolated(event.reason)}, {clock(event.duration)}; {isolated(event.completeness.summary)}"
         case events.ConditionChanged():
-            return f"the record so far: {event.completeness.summary}"
+            return f"the record so far: {isolated(event.completeness.summary)}"
         case events.Gap():
-            return f"{event.track} from {clock(event.start)} to {clock(event.end)} was not transcribed: {event.reason}"
+            return f"{event.track} from {clock(event.start)} to {clock(event.end)} was not transcribed: {isolated(event.reason)}"
         case events.Dtmf():
-            return f"key {event.digit}"
+            return f"key {isolated(event.digit)}"
         case events.ToolCalled():
-            return f"the agent uses {event.tool}" + ("" if brief else f": {dumps(event.arguments, ensure_ascii=False)}")
+            return f"the agent uses {isolated(event.tool)}" + ("" if brief else f": {isolated(dumps(event.arguments, ensure_ascii=False))}")
         case events.ToolReturned():
-            return f"{event.tool} {OUTCOMES[event.outcome]}" + ("" if brief else f": {event.detail}")
+            return f"{isolated(event.tool)} {OUTCOMES[event.outcome]}" + ("" if brief else f": {isolated(event.detail)}")
         case events.AgentInterrupted():
             return f"the agent was interrupted after {event.heard:.1f} of {event.generated:.1f} s"
         case events.AgentTrouble():
-            return f"the agent's model {event.reason}"
+            return f"the agent's model {isolated(event.reason)}"
         case events.StreamFailed():
-            return f"Twilio reports that a stream failed: {event.reason}"
+            return f"Twilio reports that a stream failed: {isolated(event.reason)}"
         case events.TranscriberLost():
-            return f"{event.provider} lost: {event.reason}"
+            return f"{event.provider} lost: {isolated(event.reason)}"
         case events.TranscriberRestored():
             return f"{event.provider} transcribes again"
         case events.TranscriberSwitched():
-            return f"{event.provider} transcribes from here: {event.reason}"
+            return f"{event.provider} transcribes from here: {isolated(event.reason)}"
         case events.Subscribed():
             return "the hub no longer has the earlier parts of this call"
         case _:

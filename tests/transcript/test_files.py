@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pytest
 from msgspec.structs import replace
 
-from hub.events import CallEnded, CallStarted, CallSummary, Durable, Final, TranscriberName
+from hub.events import CallEnded, CallStarted, CallSummary, Durable, Final, ToolCalled, TranscriberLost, TranscriberName
 from hub.transcript import files
 from hub.transcript.lines import Lines, TranscriptLine
 from hub.transcript.outline import Outline
@@ -157,3 +157,21 @@ def test_a_number_cannot_forge_a_line_of_the_head() -> None:
     forged = replace(STARTED, from_="+1\n\n00:00:01.000 --> 00:00:02.000", direction="in\nbound")
     assert "\n\n00:00:01" not in "".join(files.vtt(summary(forged), []))
     assert len("".join(files.text(summary(forged), [])).splitlines()) == 5
+
+
+def test_a_reason_can_forge_no_line_in_the_head_or_below() -> None:
+    told = replace(COMPLETE, state="not-transcribed", summary=f"not transcribed: {FORGED}")
+    lost = TranscriberLost(call_sid="CA1", provider="deepgram", reason=FORGED, attempt=0, offset=2)
+    ended = replace(ENDED, completeness=told)
+    for kind in (files.text, files.srt, files.vtt):
+        whole = "".join(kind(summary(STARTED, ended), lines([STARTED, lost, ended])))
+        assert not any(each.startswith(("2026", "00:00:09,000 --> 00:00:10,000 ", "forged")) for each in whole.splitlines())
+        assert len(whole.splitlines()) == whole.count("\n"), "there is no other line break"
+        assert not set("\u202e\x1b\u2028\x85") & set(whole)
+
+
+def test_what_others_chose_is_isolated_inside_a_sentence() -> None:
+    used = ToolCalled(call_sid="CA1", invocation="i", tool="find", arguments={"name": "شكر"}, time=1.0, offset=2)
+    said = text([STARTED, used]).splitlines()[-1]
+    assert said == '[00:01.0] — the agent uses find: \u2068{"name": "شكر"}\u2069'
+    assert srt([STARTED, used]).splitlines()[-1] == '[the agent uses find: \u2068{"name": "شكر"}\u2069]'
