@@ -7,12 +7,14 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from aiohttp import web
 
 from hub import agents
 from hub.agents.webhooks import Webhooks
+from hub.calls.admission import Admission
 from hub.calls.agent_context import AgentContext, AgentLimits
 from hub.calls.calls import Calls
 from hub.calls.journal import Journal
@@ -23,6 +25,7 @@ from hub.config import Config
 from hub.errors import ConfigError
 from hub.ops.counters import Counters
 from hub.ops.descriptors import most_descriptors
+from hub.ops.load import Load
 from hub.topics.outbox import Rounds
 from hub.topics.registry import Record, Registry
 from hub.transcribers.limits import DEFAULT_LIMITS, SessionLimits
@@ -91,6 +94,7 @@ async def running(
     config = providers.resolved(config)
     loop = asyncio.get_running_loop()
     counters = Counters()
+    load = Load(counters.lag_seconds)
     certificate = Certificate(config.tls_cert, config.tls_key) if config.tls_cert else None
     transcribers = Transcribers(config, counters, providers, session_limits) if open_transcriber is None else None
     open_transcriber = open_transcriber or (transcribers.open if transcribers else None)
@@ -110,20 +114,21 @@ async def running(
             def transcribed(record: Record, start: StartBody) -> TranscribedCall:
                 return TranscribedCall(record, open_transcriber(start), call_context)
 
-            calls = Calls(registry, group, counters, transcribed, take_over)
+            admission = Admission(load, replace(limits.admission, calls=config.calls), time.monotonic)
+            calls = Calls(registry, group, counters, transcribed, take_over, admission)
             agent_context = AgentContext(
                 webhooks=webhooks, account=account, counters=counters, clock=time.monotonic, wall=time.time,
                 reachable=bool(config.public_url),
             )  # fmt: skip
             routing = answering(config, providers, calls, registry, agent_context)
-            parts = (registry, calls, rounds, RestingSockets(loop), counters, routing, account)
+            parts = (registry, calls, rounds, RestingSockets(loop), counters, load, routing, account)
             state = State(config, *parts, room, Unproved(room.unproved), journal, limits)
             runner = Runner(application(state), limits, state.unproved, goodbye_seconds=GOODBYE_SECONDS, clock=time.monotonic)
             await runner.setup()
             chores = [
                 group.create_task(calls.expire()),
                 group.create_task(runner.connections.watch()),
-                group.create_task(metrics.measure_lag(counters.lag_seconds, loop.time)),
+                group.create_task(admission.watch(lambda: calls.live)),
             ]
             if certificate is not None:
                 chores.append(group.create_task(certificate.renew()))

@@ -73,6 +73,7 @@ class Config:
     proxies: str = setting(
         "HUB_PROXIES", "", "proxies in front of the hub, as addresses or networks such as `10.0.0.0/8`: their `X-Forwarded-For` is believed"
     )
+    calls: int = setting("HUB_CALLS", 0, "most calls at the same time, agents' calls included; 0: as many as one core carries")
     sockets_per_address: int = setting("HUB_SOCKETS_PER_ADDRESS", 10000, "most sockets at `/client` from one address")
     open: bool = setting("HUB_OPEN", False, "1: run without authentication on an address that others can reach")
     listen: bool = setting("HUB_LISTEN", False, "1: anyone allowed to watch a call can also hear it, live; off by default")
@@ -277,6 +278,8 @@ def _check(config: Config) -> None:
         raise ConfigError("HUB_PROXIES", f"must be addresses or networks such as 10.0.0.0/8, separated by commas: {error}") from error
     if not 0 < config.agent_minutes <= AGENT_MINUTES_MOST:
         raise ConfigError("HUB_AGENT_MINUTES", f"must be more than 0 and at most {AGENT_MINUTES_MOST:g}, not {config.agent_minutes:g}")
+    if config.calls < 0:
+        raise ConfigError("HUB_CALLS", f"must not be negative, not {config.calls}")
     if config.agent_calls < 1:
         raise ConfigError("HUB_AGENT_CALLS", f"must be at least 1, not {config.agent_calls}")
     if config.sockets_per_address < 1:

@@ -129,6 +129,11 @@ class AnsweredCall:
         """How many streams are live."""
         return 0 if self._over.is_set() else 1
 
+    @property
+    def awaits_stream(self) -> bool:
+        """Whether the stream of what follows may come: the agent leaves, or has left."""
+        return not self.holds
+
     def amiss_bytes(self) -> Counter[tuple[Track, str]]:
         """Return how much of the caller's audio was `filled`, `late` or `dropped`. Where the agent says nothing, nothing is missing."""
         return Counter({what: count for what, count in self._timeline.amiss_bytes().items() if what[0] == "inbound"})

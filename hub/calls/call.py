@@ -76,6 +76,10 @@ class Call(Protocol):
     def streams(self) -> int:
         """How many streams are live."""
 
+    @property
+    def awaits_stream(self) -> bool:
+        """Whether another stream may come for this call: one broke, brings the other track, or follows an agent."""
+
     def amiss_bytes(self) -> Counter[tuple[Track, str]]:
         """Return how much audio of each track was `filled`, `late` or `dropped` so far."""
 

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from hub import events
 from hub.audio.g711 import Track
+from hub.calls.admission import Admission
 from hub.calls.call import Call, Peer, Stream
 from hub.calls.publisher import Publisher
 from hub.calls.takeover import TakeOver
@@ -48,13 +49,18 @@ class Calls:
         counters: Counters,
         open_transcribed: OpenCall,
         take_over: TakeOver | None = None,
+        admission: Admission | None = None,
     ) -> None:
-        """`open_transcribed` makes a call whose stream no other call takes. `take_over` is None where no call can be taken up."""
+        """`open_transcribed` makes a call whose stream no other call takes. `take_over` is None where no call can be taken up.
+
+        `admission` decides about new calls. None: all are taken.
+        """
         self._registry = registry
         self._group = group
         self._counters = counters
         self._open_transcribed = open_transcribed
         self._take_over = take_over
+        self._admission = admission
         self._calls: dict[str, Call] = {}
         """The newest Call of each callSid that is live."""
         self._running: dict[Call, asyncio.Event] = {}
@@ -72,6 +78,25 @@ class Calls:
         return len(self._calls)
 
     @property
+    def refusal(self) -> HubError | None:
+        """Why a new call would be refused now; None if it is taken."""
+        if self.draining:
+            return Draining("the hub is stopping")
+        return self._admission.refusal(self.live) if self._admission is not None else None
+
+    @property
+    def awaits_stream(self) -> bool:
+        """Whether the next stream may be a further one of a call that the hub has: one of its streams is missing."""
+        taking_up = self._take_over is not None and self._take_over.waiting
+        return taking_up or any(call.awaits_stream for call in self._calls.values())
+
+    def refused(self, why: HubError, door: str) -> None:
+        """Count a call that a door refused because of `refusal`."""
+        self._counters.refused[f"{door} {why.code}"] += 1
+        if self._admission is not None and not isinstance(why, Draining):
+            self._admission.refused(why)
+
+    @property
     def live_streams(self) -> int:
         """How many Twilio streams are live."""
         return sum(call.streams for call in self._running)
@@ -86,14 +111,14 @@ class Calls:
         return sum((call.amiss_bytes() for call in self._running), self._amiss_bytes)
 
     def join(self, start: StartBody, peer: Peer) -> Stream:
-        """Put a stream into its call; the first stream begins the call. Never waits. Raises: Draining, Taken."""
+        """Put a stream into its call; the first stream begins the call. Never waits. Raises: Draining, Overloaded, Full, Taken."""
         call = self._calls.get(start.call_sid)
         if call is None or not call.accepts:
             call = self._open(start, call, self._open_transcribed)
         return self._joined(call, start, peer)
 
     def answer(self, start: StartBody, peer: Peer, open_answered: OpenCall) -> Stream:
-        """Begin a call that an agent answers. Never waits. Raises: Draining, Taken, and what `open_answered` raises.
+        """Begin a call that an agent answers. Never waits. Raises: as `join`, and what `open_answered` raises.
 
         A call that people lead gives way: Twilio connects a caller with one party at a time, so they are with the agent now. The streams
         that were started with `<Start>` go on in Twilio all the same, and would be a second record of the same words.
@@ -102,9 +127,14 @@ class Calls:
         return self._joined(call, start, peer)
 
     def _open(self, start: StartBody, previous: Call | None, open_call: OpenCall, *, by_agent: bool = False) -> Call:
-        """Begin a Call, in place of one that gives way. Raises: Draining, Taken, and what `open_call` raises."""
-        if self.draining:
-            raise Draining("the hub is stopping")
+        """Begin a Call, in place of one that gives way. Raises: as `join`, and what `open_call` raises.
+
+        A call that the hub has already, or had before it was restarted, is not refused because the hub has too many.
+        """
+        record = self._registry.find(start.call_sid)
+        known = previous is not None or (record is not None and record.live)
+        if (refusal := self.refusal) is not None and (self.draining or not known):
+            raise refusal
         if previous is not None:
             if previous.holds and (previous.answered or not by_agent):
                 raise Taken("this call is served already")
@@ -114,6 +144,8 @@ class Calls:
         predecessors = [published for other, published in self._running.items() if other.record is call.record]
         self._running[call] = asyncio.Event()
         self._counters.calls += 1
+        if self._admission is not None:
+            self._admission.began()
         self._idle.clear()
         self._group.create_task(self._run(call, predecessors))
         return call

@@ -35,6 +35,11 @@ class TakeOver:
         self._waiting: dict[str, tuple[Record, Entry, asyncio.Event]] = {}
         """By callSid; the event is set when the call's stream has come."""
 
+    @property
+    def waiting(self) -> bool:
+        """Whether a call's stream has still to come."""
+        return bool(self._waiting)
+
     def begin(self) -> None:
         """Make the calls known again, so that they are there before anybody can ask."""
         for entry in self._journal.left:

@@ -175,6 +175,11 @@ class TranscribedCall:
         """See Call."""
         return len(self._streams)
 
+    @property
+    def awaits_stream(self) -> bool:
+        """See Call: a track without a stream."""
+        return len(self.sources) < len(TRACKS)
+
     def amiss_bytes(self) -> Counter[tuple[Track, str]]:
         """See Call."""
         return self.timeline.amiss_bytes()

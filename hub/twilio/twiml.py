@@ -34,6 +34,9 @@ TRANSCRIBED = "This call is being transcribed."
 """Said on a call with neither HUB_GREETING nor HUB_DIAL. Twilio picks a call whose first verb is <Pause> up only after the pause, so
 something must be said before it (twilio.com/docs/voice/twiml/pause)."""
 
+NOT_TRANSCRIBED = "This call is not being transcribed."
+"""Said instead when the call goes on without a stream."""
+
 FILLED_BY_TWILIO = {"from": "{{From}}", "to": "{{To}}", "direction": "{{Direction}}"}
 """<Parameter>s of a TwiML Bin: Twilio replaces what is in braces."""
 
@@ -129,7 +132,7 @@ def _response(config: Config, invitation: Invitation | None) -> VoiceResponse:
     response = VoiceResponse()
     _start(response, invitation)
     if config.greeting or not config.dial:
-        response.say(config.greeting or TRANSCRIBED)
+        response.say(config.greeting or (TRANSCRIBED if invitation is not None else NOT_TRANSCRIBED))
     if config.dial:
         _dial(response, config.dial)
     else:

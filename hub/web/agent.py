@@ -12,7 +12,7 @@ from aiohttp import web
 from hub.agents import Agent
 from hub.calls.call import Stream
 from hub.calls.routing import AGENT_PARAMETER, NoAgent
-from hub.errors import ConfigError
+from hub.errors import ConfigError, HubError
 from hub.twilio import twiml
 from hub.twilio.media import StartBody
 from hub.web.connections import connection_of
@@ -48,9 +48,8 @@ async def agent(request: web.Request) -> web.StreamResponse:
     state = request.app[STATE]
     try:
         _agent(state, {})
-    except NoAgent as error:
-        state.counters.refused[f"agent {error.code}"] += 1
-        log.warning("a call was refused: %s", error)
+    except HubError as error:
+        _refused(state, error)
         raise web.HTTPServiceUnavailable(text=f"{error}\n") from error
     door = AgentDoor(state, connection_of(request))
     await door.serve(request)
@@ -76,16 +75,15 @@ async def incoming(request: web.Request) -> web.Response:
         apology, dial = chosen.apology, chosen.dial
     except ConfigError as error:
         raise web.HTTPServiceUnavailable(text=f"{error}\n") from error
-    except NoAgent as error:
-        state.counters.refused[f"agent {error.code}"] += 1
-        log.warning("a call was not put through: %s", error)
+    except HubError as error:
+        _refused(state, error)
     text = twiml.answer_by_agent(invitation, apology, dial, _further_stream(state, call_sid, parameters))
     return web.Response(text=text, content_type="text/xml", charset="utf-8")
 
 
 def _further_stream(state: State, call_sid: str | None, parameters: dict[str, str]) -> twiml.Invitation | None:
     """Return the stream by which the hub hears the call on when the agent cannot go on and a person takes over. None if it cannot."""
-    if state.calls.draining:
+    if state.calls.refusal is not None:
         return None
     try:
         return twiml.invite(state.config, call_sid, parameters | twiml.COLLEAGUE)
@@ -94,7 +92,16 @@ def _further_stream(state: State, call_sid: str | None, parameters: dict[str, st
 
 
 def _agent(state: State, told: Mapping[str, str]) -> Agent:
-    """Return the agent that answers. Raises: NoAgent."""
-    if state.calls.draining:
-        raise NoAgent("the hub is stopping")
+    """Return the agent that answers. Raises: NoAgent, and what `Calls.refusal` has."""
+    if (refusal := state.calls.refusal) is not None:
+        raise refusal
     return state.routing.pick(told)
+
+
+def _refused(state: State, why: HubError) -> None:
+    if isinstance(why, NoAgent):
+        state.counters.refused[f"agent {why.code}"] += 1
+        log.warning("a call was not put through to an agent: %s", why)
+    else:
+        state.calls.refused(why, "agent")
+        log.info("a call goes on without an agent: %s", why)

@@ -18,9 +18,12 @@ async def healthz(_: web.Request) -> web.Response:
 
 @routes.get("/readyz")
 async def readyz(request: web.Request) -> web.Response:
-    """Answer 200 while the hub takes new calls, 503 once it is stopping. A journal that cannot be written is told, and refuses no call."""
+    """Answer 200 while the hub takes new calls, and 503 with the reason while it does not, so that a balancer sends them elsewhere.
+
+    A journal that cannot be written is told, and refuses no call.
+    """
     state = request.app[STATE]
-    if state.calls.draining:
-        return web.Response(status=503, text="stopping\n")
+    if (refusal := state.calls.refusal) is not None:
+        return web.Response(status=503, text=f"{refusal}\n")
     trouble = state.journal.trouble if state.journal is not None else ""
     return web.Response(text=f"ready\nthe journal cannot be written: {trouble}\n" if trouble else "ready\n")

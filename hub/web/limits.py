@@ -6,6 +6,7 @@ know sockets.
 
 from dataclasses import dataclass, field
 
+from hub.calls.admission import AdmissionLimits
 from hub.topics.outbox import IDLE_SECONDS
 from hub.twilio.rest import Patience
 
@@ -42,6 +43,8 @@ class Limits:
     """How often the hub looks for connections that are too slow. One timer for all: one per connection would keep closed ones in memory."""
     unproved_connections: int = 512
     """Connections that have proved nothing yet: more than Twilio and people's browsers have at any moment. With few descriptors, fewer."""
+    admission: AdmissionLimits = field(default_factory=AdmissionLimits)
+    """When new calls are refused. HUB_CALLS is filled in."""
     twilio: Patience = field(default_factory=Patience)
     """How long the hub waits for Twilio's REST API, and for streams that it requests there."""
     keep_alive_seconds: float = 30.0

@@ -5,8 +5,7 @@ nothing per frame or delivery. Labels have few possible values and never hold a 
 for each value. Does not know when something is counted.
 """
 
-import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import accumulate
 from typing import get_args
 
@@ -23,9 +22,6 @@ from hub.web.state import STATE, State
 
 routes = web.RouteTableDef()
 
-PULSE_SECONDS = 0.25
-"""How often the event loop's lag is measured: often enough to see any stall of a second, seldom enough to cost nothing."""
-
 
 @routes.get("/metrics")
 async def metrics(request: web.Request) -> web.Response:
@@ -35,14 +31,6 @@ async def metrics(request: web.Request) -> web.Response:
     registry.register(HubCollector(request.app[STATE]))
     ProcessCollector(registry=registry)
     return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-
-async def measure_lag(lag_seconds: Durations, clock: Callable[[], float]) -> None:
-    """Record how late the event loop wakes this coroutine, until cancelled: every other call on the loop is served as late."""
-    while True:
-        due = clock() + PULSE_SECONDS
-        await asyncio.sleep(PULSE_SECONDS)
-        lag_seconds.add(max(0.0, clock() - due))
 
 
 class HubCollector(Collector):
@@ -69,6 +57,8 @@ class HubCollector(Collector):
         lag = HistogramMetricFamily("hub_loop_lag_seconds", "How late the event loop runs what is due")
         lag.add_metric([], *_buckets(self._state.counters.lag_seconds))
         yield lag
+        busy = self._state.load.busy
+        yield GaugeMetricFamily("hub_loop_busy_ratio", "Share of the last two seconds in which the event loop computed", value=busy)
 
     def _calls(self) -> Iterator[Metric]:
         counters, calls, registry = self._state.counters, self._state.calls, self._state.registry
@@ -76,6 +66,7 @@ class HubCollector(Collector):
         yield GaugeMetricFamily("hub_known_calls", "Calls that are live or kept after their end", value=len(registry))
         yield GaugeMetricFamily("hub_history_bytes", "Bytes of events kept for subscribers that come later", value=registry.kept_bytes)
         yield GaugeMetricFamily("hub_draining", "1 while the hub is stopping", value=calls.draining)
+        yield GaugeMetricFamily("hub_refusing_calls", "1 while new calls are refused", value=calls.refusal is not None)
         yield CounterMetricFamily("hub_calls", "Calls started", value=counters.calls)
         unwritten = self._state.journal.unwritten if self._state.journal is not None else 0
         yield GaugeMetricFamily("hub_journal_unwritten", "Live calls whose newest state is not in the journal yet", value=unwritten)

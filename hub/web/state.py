@@ -11,6 +11,7 @@ from hub.calls.journal import Journal
 from hub.calls.routing import Routing
 from hub.config import Config
 from hub.ops.counters import Counters
+from hub.ops.load import Load
 from hub.topics.outbox import Rounds
 from hub.topics.registry import Registry
 from hub.twilio.rest import TwilioAccount
@@ -34,6 +35,7 @@ class State:
     rounds: Rounds
     resting_sockets: RestingSockets
     counters: Counters
+    load: Load
     routing: Routing
     account: TwilioAccount | None
     """The Twilio account whose calls the hub serves; None where there is none."""

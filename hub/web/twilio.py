@@ -21,6 +21,7 @@ from typing import ClassVar
 
 from aiohttp import WebSocketError, web
 
+from hub.calls.admission import Full, Overloaded
 from hub.calls.call import Stream
 from hub.errors import HubError, TokenError, WireError
 from hub.ops.logs import CallLog
@@ -102,6 +103,10 @@ class MediaDoor:
             self._counters.refused[f"{self.name} token"] += 1
             self._log.warning("a stream was refused: %s", error)
             self._end(1008, str(error))
+        except (Overloaded, Full) as error:
+            self._state.calls.refused(error, self.name)
+            self._log.info("the call goes on without a stream: %s", error)
+            self._end(1013, str(error))
         except HubError as error:
             self._counters.refused[f"{self.name} {error.code}"] += 1
             self._log.warning("a stream was refused: %s", error)
@@ -172,13 +177,15 @@ class MediaDoor:
 async def twilio(request: web.Request) -> web.StreamResponse:
     """Serve one stream. Refusals come before the upgrade, so that Twilio's debugger shows them as error 31920.
 
-    403: the request is not Twilio's, as far as that can be known before `start`. 503: the hub is stopping.
+    403: the request is not Twilio's, as far as that can be known before `start`. 503: the hub takes no new call. While a call misses a
+    stream, this may be it, and only `start` says so: then a stream of a new call is closed with 1013 instead.
     """
     check_upgrade(request)
     state = request.app[STATE]
-    if state.calls.draining:
-        state.counters.refused["twilio stopping"] += 1
-        raise web.HTTPServiceUnavailable(text="the hub is stopping\n")
+    refusal = state.calls.refusal
+    if refusal is not None and (state.calls.draining or not state.calls.awaits_stream):
+        state.calls.refused(refusal, "twilio")
+        raise web.HTTPServiceUnavailable(text=f"{refusal}\n")
     door = MediaDoor(state, connection_of(request))
     await door.serve(request)
     return door.socket

@@ -26,7 +26,7 @@ routes = web.RouteTableDef()
 async def incoming(request: web.Request) -> web.Response:
     """Answer an incoming call with TwiML.
 
-    While the hub is stopping, the TwiML has no stream and the call goes on without one: an error here would make Twilio end the call.
+    While the hub takes no new call, the TwiML has no stream and the call goes on without one: an error here would make Twilio end the call.
     """
     state = request.app[STATE]
     webhook_parameters = await webhook(request)
@@ -35,9 +35,9 @@ async def incoming(request: web.Request) -> web.Response:
         invitation = twiml.invite(state.config, webhook_parameters.get("CallSid") or None, parameters)
     except ConfigError as error:
         raise web.HTTPServiceUnavailable(text=f"{error}\n") from error
-    if state.calls.draining:
-        state.counters.refused["twiml stopping"] += 1
-        log.warning("a call goes on without a stream: the hub is stopping")
+    if (refusal := state.calls.refusal) is not None:
+        state.calls.refused(refusal, "twiml")
+        log.info("a call goes on without a stream: %s", refusal)
         return _xml(twiml.answer(state.config, None))
     return _xml(twiml.answer(state.config, invitation))
 

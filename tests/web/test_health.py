@@ -25,7 +25,7 @@ async def test_a_stopping_hub_is_healthy_but_takes_no_new_calls() -> None:
     async with house() as home:
         home.state.calls.draining = True
         assert await asked(home, "/healthz") == (200, "ok\n")
-        assert await asked(home, "/readyz") == (503, "stopping\n")
+        assert await asked(home, "/readyz") == (503, "the hub is stopping\n")
 
 
 async def test_neither_needs_a_token_or_a_known_host_name() -> None:
