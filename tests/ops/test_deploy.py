@@ -25,7 +25,7 @@ COMPOSE = (TOP / "docker-compose.yml").read_text()
 DOCKERFILE = (TOP / "Dockerfile").read_text()
 PROMQL = {
     "sum", "max", "by", "rate", "increase", "min_over_time", "histogram_quantile", "le", "unless", "offset", "or",
-    "job", "door", "instance", "provider", "reason", "transcript", "track", "code", "kind", "outcome",
+    "job", "door", "instance", "provider", "reason", "record", "track", "code", "kind", "outcome",
 }  # fmt: skip
 
 
