@@ -54,6 +54,18 @@ def test_without_an_end_the_most_probable_text_so_far_is_the_best() -> None:
     assert search.best().tokens == (1,)
 
 
+def test_a_text_that_is_known_is_found_again_only_by_one_more_probable() -> None:
+    for known, expected in ((-0.3, (7,)), (-3.0, (2,))):
+        search = BeamSearch(2, END, Candidate((7,), known))
+        if search.advance(logits([0.0, 0.3, 0.7])):
+            search.advance(logits([0.9, 0.05, 0.05], [0.1, 0.45, 0.45]))
+        assert search.best().tokens == expected
+
+
+def test_a_search_without_hope_ends_at_once() -> None:
+    assert BeamSearch(2, END, Candidate((7,), -0.3)).advance(logits([0.0, 0.3, 0.7])) == []
+
+
 ROWS = st.lists(st.lists(st.floats(0.01, 1.0), min_size=6, max_size=6), min_size=3, max_size=3)
 
 

@@ -27,13 +27,15 @@ class Candidate:
 class BeamSearch:
     """The candidates for one text. `advance` is called with what the model says about each, until it returns nothing."""
 
-    def __init__(self, width: int, end_token: int) -> None:
-        """`width` is how many candidates are followed at once."""
+    def __init__(self, width: int, end_token: int, known: Candidate | None = None) -> None:
+        """`width` is how many candidates are followed at once. `known` is a text that another search has found: only a more probable one
+        is looked for.
+        """
         self.candidates = [Candidate((), 0.0)]
         """Those that are not over, the most probable first. One, and empty, before the first step."""
         self._width = width
         self._end_token = end_token
-        self._ended: Candidate | None = None
+        self._ended = known
         """The most probable text that is over; None while none is."""
 
     def advance(self, logits: "NDArray[numpy.float32]") -> list[int]:

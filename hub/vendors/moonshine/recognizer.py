@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from hub.audio import g711
 from hub.audio.resample import floats, resampled
-from hub.vendors.moonshine.beam_search import BeamSearch
+from hub.vendors.moonshine.beam_search import BeamSearch, Candidate
 from hub.vendors.moonshine.model_files import model_folder, read_vocabulary
 
 if TYPE_CHECKING:
@@ -35,6 +35,12 @@ bound)."""
 
 FINAL_WIDTH, INTERIM_WIDTH = 5, 1
 """How many candidates are followed. An interim is replaced in a second, and is to be cheap."""
+
+SHIFT_SAMPLES, MOST_READINGS, READ_MS = 128, 3, 15_000
+"""A final is read up to three times, each time moved by 8 ms, a third of the model's own step, and the most probable reading counts. Which
+word the model finds depends on where in its step the sound begins, and how well can be seen only afterwards: three real calls had 0.174
+word errors with one reading and 0.156 with three. Together the readings have 15 s of sound at most, so that long utterances, in which every
+word helps the next, are read once."""
 
 _START, _END = 1, 2
 """The tokens that stand before and after each text."""
@@ -76,18 +82,23 @@ class MoonshineRecognizer:
     def recognize(self, mulaw: bytes, *, final: bool) -> str:
         """Return the words in up to some 10 s of speech; an empty text when there are none.
 
-        Costs about 0.05 s of CPU per second of speech, and 0.035 s if it is not final. Raises: whatever ONNX Runtime raises. Its errors
-        have no common class, and the engine ends the call with any error.
+        Costs 0.11 s of CPU per second of speech, 0.05 s if it is longer than 7.5 s, and 0.035 s if it is not final. Raises: whatever ONNX
+        Runtime raises. Its errors have no common class, and the engine ends the call with any error.
         """
         import numpy
 
         speech = resampled(floats(mulaw), g711.SAMPLE_RATE_HZ, SAMPLE_RATE_HZ)
-        samples: NDArray[numpy.float32] = numpy.concatenate((speech, numpy.zeros(TAIL_SAMPLES, numpy.float32)))
-        tokens = self._tokens(samples, FINAL_WIDTH if final else INTERIM_WIDTH)
-        text = b"".join(self._vocabulary[token] for token in tokens).decode("utf-8", errors="ignore").replace("\u2581", " ").strip()
+        readings = int(max(1, min(MOST_READINGS, READ_MS // g711.ms(len(mulaw))))) if final else 1
+        found: Candidate | None = None
+        for reading in range(readings):
+            samples: NDArray[numpy.float32] = numpy.pad(speech, (reading * SHIFT_SAMPLES, TAIL_SAMPLES))
+            found = self._read(samples, BeamSearch(FINAL_WIDTH if final else INTERIM_WIDTH, _END, found))
+        assert found
+        text = b"".join(self._vocabulary[token] for token in found.tokens).decode("utf-8", errors="ignore").replace("\u2581", " ").strip()
         return text if any(map(str.isalnum, text)) else ""  # a lone full stop is how the model says that nobody spoke
 
-    def _tokens(self, samples: "NDArray[numpy.float32]", width: int) -> tuple[int, ...]:
+    def _read(self, samples: "NDArray[numpy.float32]", search: BeamSearch) -> Candidate:
+        """Return the most probable text of some samples."""
         import numpy
 
         mask = numpy.ones((1, len(samples)), numpy.int64)
@@ -96,7 +107,7 @@ class MoonshineRecognizer:
         nothing = numpy.zeros((1, _HEADS, 1, _HEAD_SIZE), numpy.float32)
         inputs = {f"past_key_values.{name}": nothing for name in (*_PAST_OF_TEXT, *_PAST_OF_SOUND)}
         names = ["logits", *(f"present.{name}" for name in (*_PAST_OF_TEXT, *_PAST_OF_SOUND))]
-        ids, search = numpy.array([[_START]]), BeamSearch(width, _END)
+        ids = numpy.array([[_START]])
         for step in range(int(len(samples) / SAMPLE_RATE_HZ * TOKENS_PER_SECOND) + 1):
             logits, *present = self._decoder.run(names, {"input_ids": ids, "use_cache_branch": numpy.array([step > 0]), **fixed, **inputs})
             rows = search.advance(logits[:, -1])
@@ -106,7 +117,7 @@ class MoonshineRecognizer:
             inputs |= {name.replace("present", "past_key_values"): each for name, each in zip(names[1:], present, strict=True) if step == 0}
             inputs |= {f"past_key_values.{name}": each[rows] for name, each in zip(_PAST_OF_TEXT, present, strict=False)}
             ids, names = numpy.array([[each.tokens[-1]] for each in search.candidates]), names[: len(_PAST_OF_TEXT) + 1]
-        return search.best().tokens
+        return search.best()
 
 
 _PAST_OF_TEXT, _PAST_OF_SOUND = (
