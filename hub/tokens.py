@@ -123,6 +123,6 @@ def _claims(secret: str, token: str, audience: str | None) -> dict[str, Any]:
         raise TokenError("the token is for subscribers, not for streams") from error
     except jwt.InvalidAudienceError as error:
         raise TokenError("the token is for something else") from error
-    except (jwt.PyJWTError, ValueError) as error:
+    except (jwt.PyJWTError, ValueError, RecursionError) as error:
         raise TokenError("the token is not one of this hub's") from error
     return claims

@@ -164,7 +164,7 @@ def test_agents_need_a_voice_models_key() -> None:
     assert (defaults.missing_setting, defaults.voice, defaults.model) == ("", "cedar", "gpt-realtime-2.1")
 
 
-SID = "AC" + "0" * 32
+SID, KEY = "AC" + "0" * 32, "SK" + "0" * 32
 
 
 @pytest.mark.parametrize(
@@ -172,6 +172,10 @@ SID = "AC" + "0" * 32
     [
         ({"TWILIO_AUTH_TOKEN": "t"}, "HUB_PUBLIC_URL is not set, but TWILIO_AUTH_TOKEN is"),
         ({"TWILIO_ACCOUNT_SID": SID}, "TWILIO_ACCOUNT_SID is set, so it needs TWILIO_API_KEY"),
+        ({"TWILIO_API_KEY": KEY, "TWILIO_API_SECRET": "x"}, "TWILIO_ACCOUNT_SID is not set, but TWILIO_API_KEY is"),
+        ({"TWILIO_ACCOUNT_SID": SID, "TWILIO_API_KEY": KEY}, "TWILIO_API_SECRET is not set"),
+        ({"TWILIO_ACCOUNT_SID": SID, "TWILIO_API_SECRET": "x"}, "TWILIO_API_KEY is not set"),
+        ({"TWILIO_ACCOUNT_SID": SID, "TWILIO_API_KEY": "secret"}, "TWILIO_API_KEY must be SK and 32"),
         ({"TWILIO_ACCOUNT_SID": "12", "TWILIO_AUTH_TOKEN": "t", "HUB_PUBLIC_URL": "https://h"}, "TWILIO_ACCOUNT_SID must be AC"),
         ({"HUB_JOURNAL": "calls"}, "HUB_JOURNAL is set, but only Twilio can bring calls back"),
         ({"HUB_DIAL": "the desk"}, "HUB_DIAL must be a number"),
@@ -187,6 +191,15 @@ def test_old_and_new_token_are_both_taken_and_neither_is_shown() -> None:
     config = load({"TWILIO_AUTH_TOKEN": "old-one, new-one", "HUB_PUBLIC_URL": "https://hub.example.com"}, None)
     assert config.auth_tokens == ("old-one", "new-one")
     assert "-one" not in repr(config)
+
+
+def test_an_api_key_is_tried_before_the_token_proves_nothing_and_is_not_shown() -> None:
+    given = {"TWILIO_ACCOUNT_SID": SID, "TWILIO_API_KEY": KEY, "TWILIO_API_SECRET": "the-secret"}
+    config = load(given, None)
+    assert config.twilio_credentials == ((KEY, "the-secret"),)
+    assert (config.proof, "the-secret" in config.secrets, "the-secret" in repr(config)) == ("none", True, False)
+    both = load(given | {"TWILIO_AUTH_TOKEN": "old, new", "HUB_PUBLIC_URL": "https://h.example"}, None)
+    assert both.twilio_credentials == ((KEY, "the-secret"), (SID, "old"), (SID, "new"))
 
 
 @pytest.mark.parametrize(

@@ -217,6 +217,11 @@ class Outbox:
         """Return what waits for this subscriber: replies, what its sources received since it came, and what its socket holds."""
         return self._answers_bytes + sum(source.waiting_bytes() for source in self._due) + self.sink.get_write_buffer_size()
 
+    @property
+    def unsent_bytes(self) -> int:
+        """How much of the replies, and of what the socket was given, is still to be sent."""
+        return self._answers_bytes + self.sink.get_write_buffer_size()
+
     def cut_off(self) -> None:
         """Give the subscriber up: it is to come back with its position."""
         if not self.closed:

@@ -105,13 +105,16 @@ class Record:
         log = self.topic.log
         return self.outline.summary(self.call_sid, log.epoch, log.offset)
 
+    @property
+    def summary_is_old(self) -> bool:
+        """Whether something happened since the summary was last made as JSON."""
+        return self._summary[0] != self.topic.log.offset
+
     def summary_json(self) -> bytes:
         """Return the summary as JSON. It is made once per event: a list of thousands of calls is mostly of calls that are over."""
-        offset, made = self._summary
-        if offset != self.topic.log.offset:
-            made = encode(self.summary())
-            self._summary = (self.topic.log.offset, made)
-        return made
+        if self.summary_is_old:
+            self._summary = (self.topic.log.offset, encode(self.summary()))
+        return self._summary[1]
 
 
 Watch: TypeAlias = Callable[[Record, Durable], None]

@@ -22,6 +22,7 @@ from hub.web.access import granted
 from hub.web.errors import refusal
 from hub.web.paging import Page, read_query
 from hub.web.state import STATE
+from hub.web.subscriptions import made_summaries
 
 _TYPES = {"json": "application/json", "txt": "text/plain", "srt": "application/x-subrip", "vtt": "text/vtt"}
 _FILES: dict[str, Callable[[CallSummary, Iterable[TranscriptLine]], Iterator[str]]] = {
@@ -47,8 +48,10 @@ async def calls(request: web.Request) -> web.Response:
     state, grant = request.app[STATE], granted(request)
     query = read_query(request, "q", "limit", "after")
     page = Page.of(query)
-    await state.turns.next()
     records = page.behind(state.registry.allowed(grant))
+    await state.turns.next()
+    for _ in made_summaries(records if page.limit is None else page.beginning(records)):
+        await state.turns.next()
     if "q" not in query:
         return _list([(record.number, record.summary_json()) for record in page.beginning(records)], page)
     try:

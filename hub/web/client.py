@@ -38,6 +38,9 @@ SEND_BUFFER_BYTES = 64 * 1024
 ABORT_SECONDS = 1.0
 """How long a lagging subscriber has to read its close code before the connection is aborted. aiohttp's close() would wait for ever."""
 
+TOKEN_MESSAGES, TOKEN_CHARACTERS = 8, 100
+"""To check a token takes as long as so many messages in a turn of the event loop, and one more for so many characters of a long one."""
+
 LOOK_SECONDS = 0.05
 """How often the hub checks whether a subscriber has taken the last events of its call, before it closes the socket."""
 
@@ -201,7 +204,7 @@ class Subscriber:
             message = await self.socket.receive()
             match message.type:
                 case WSMsgType.TEXT:
-                    self._receive(message.data)
+                    await self._receive(message.data)
                 case WSMsgType.BINARY:
                     if self._allowed():
                         self._refuse("protocol", "subscriber sent a binary message, but requests are text")
@@ -226,10 +229,10 @@ class Subscriber:
     async def _last_events_taken(self) -> None:
         """Return when the peer has taken everything that was sent, or has taken nothing for `Limits.last_events_seconds`."""
         patience_seconds = self._state.limits.last_events_seconds
-        left, since = self._transport.get_write_buffer_size(), time.monotonic()
+        left, since = self._outbox.unsent_bytes, time.monotonic()
         while left and not self._transport.is_closing() and time.monotonic() - since < patience_seconds:
             await asyncio.sleep(LOOK_SECONDS)
-            if (left_now := self._transport.get_write_buffer_size()) < left:
+            if (left_now := self._outbox.unsent_bytes) < left:
                 left, since = left_now, time.monotonic()
 
     def _allowed(self) -> bool:
@@ -242,10 +245,12 @@ class Subscriber:
         return False
 
     def _flooded(self) -> None:
+        if self._subscriptions is not None:
+            self._subscriptions.close()  # what is still due would stand before the refusal
         self._refuse("too-many", f"more than {self._state.limits.messages_per_second:.0f} messages per second, or lists as dear as that")
         self._end(wire.FORBIDDEN, "too many messages")
 
-    def _receive(self, text: str) -> None:
+    async def _receive(self, text: str) -> None:
         if not self._allowed():
             return
         try:
@@ -254,26 +259,29 @@ class Subscriber:
             self._refuse(error.code, str(error))
             return
         if isinstance(request, wire.Authenticate):
+            self._in_turn += max(TOKEN_MESSAGES, len(request.token) / TOKEN_CHARACTERS)
             self._authenticate(request.token)
         elif self._subscriptions is None:
             self._turn_away("this hub wants a token first")
         else:
-            self._do(request, self._subscriptions)
+            await self._do(request, self._subscriptions)
         if self._subscriptions is not None and (cost := self._subscriptions.cost):
             self._subscriptions.cost = 0.0
             self._in_turn += cost
             if not self._allowance.spend(cost) and not self._over:
                 self._flooded()
 
-    def _do(self, request: wire.Bare | wire.Action, subscriptions: Subscriptions) -> None:
+    async def _do(self, request: wire.Bare | wire.Action, subscriptions: Subscriptions) -> None:
         match request:
             case wire.Bare(call_sid):
                 if not subscriptions.follow_bare(call_sid):
                     self._end(wire.UNKNOWN_CALL, "no such call")
             case wire.Subscribe():
-                subscriptions.subscribe(request)
+                for _ in subscriptions.subscribe(request):
+                    await self._state.turns.next()
             case wire.Unsubscribe():
-                subscriptions.unsubscribe(request)
+                for _ in subscriptions.unsubscribe(request):
+                    await self._state.turns.next()
             case wire.Listen(call_sid):
                 self._listening(subscriptions).listen(call_sid, allowed=self._state.config.listen)
             case wire.Unlisten(call_sid):

@@ -5,7 +5,9 @@ aiohttp's internals where it has no public way; tests hold them to what is assum
 """
 
 import asyncio
+import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from aiohttp import web
@@ -15,6 +17,10 @@ from aiohttp.web_server import Server
 from hub.web.errors import error_body
 from hub.web.limits import Limits
 from hub.web.unproved import Unproved
+
+RECEIVE_BUFFER_BYTES = 64 * 1024
+"""The kernel's receive buffer for a connection: more than a second of both tracks of a call. It bounds what one peer can bring in one turn
+of the event loop. By default it grows to 6 MB, and uvloop reads until it is empty."""
 
 TOO_SLOW = b"the request did not arrive in time"
 
@@ -60,6 +66,10 @@ class Connection(RequestHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol."""
         super().connection_made(transport)
+        raw = transport.get_extra_info("socket")
+        if raw is not None:
+            with suppress(OSError):  # the connection is already gone
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if isinstance(peer, tuple) else str(peer or "")
         self.began_at = self._taken_at = self._connections.clock()

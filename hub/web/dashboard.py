@@ -5,7 +5,10 @@ found as a folder, and a hub that was installed without it says so in a sentence
 """
 
 import importlib.util
+import re
+from base64 import b64encode
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 from aiohttp import web
@@ -21,8 +24,8 @@ _TYPES = {
 """The endings that are served, with their types. The machine's own table may lack JavaScript, which `nosniff` would then block."""
 
 PAGE_HEADERS = {
-    # Everything comes from the hub, and nothing is inline: words of a call can neither run nor fetch anything. Other tools may show the
-    # page in a frame, on purpose: it has no cookie that a frame could abuse.
+    # Everything comes from the hub, and nothing is inline but one line that is named by its hash: words of a call can neither run nor fetch
+    # anything. Other tools may show the page in a frame, on purpose: it has no cookie that a frame could abuse.
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; object-src 'none'",
     "X-Content-Type-Options": "nosniff",
     # The page's address may carry a token.
@@ -47,7 +50,18 @@ def folder() -> Path | None:
 @routes.get("/")
 async def dashboard(_: web.Request) -> web.StreamResponse:
     """Return the page."""
-    return _file("index.html")
+    page = _file("index.html")
+    if page.status == 200:
+        page.headers["Content-Security-Policy"] += f"; script-src 'self' {_inline()}"
+    return page
+
+
+@cache
+def _inline() -> str:
+    """Return the hashes of the scripts that stand in the page itself, as a Content-Security-Policy names them."""
+    place = folder()
+    scripts = re.findall(r"<script>(.*?)</script>", (place / "index.html").read_text(encoding="utf-8") if place else "", re.DOTALL)
+    return " ".join(f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" for script in scripts)
 
 
 @routes.get("/dashboard/settings.json")

@@ -4,7 +4,7 @@ Nothing here awaits. Looking a call up in the registry, answering, and starting 
 event can fall between them. Knows what a grant allows. Does not know how the token was shown, or the socket.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +24,21 @@ CALLS_PER_MESSAGE = 16
 BYTES_PER_MESSAGE = 64 * 1024
 """How much replay costs as much as one message: one socket's share of a turn of the event loop."""
 
+CALLS_PER_TURN = 64
+"""Calls that are followed, or whose summaries are made, in one turn of the event loop: about a millisecond."""
+
 NO_SUCH_CALL = "no such call: it has not begun, or ended too long ago"
+
+
+def made_summaries(records: Iterable[Record]) -> Iterator[None]:
+    """Make the summaries of calls that changed since the last time; yield where the event loop should have a turn for others."""
+    made = 0
+    for record in records:
+        if record.summary_is_old:
+            record.summary_json()
+            made += 1
+            if made % CALLS_PER_TURN == 0:
+                yield
 
 
 @dataclass(slots=True)
@@ -86,11 +100,16 @@ class Subscriptions:
         self.grant = grant
         self.cost += len(self._followings) / CALLS_PER_MESSAGE
         for number in [number for number in self._numbers if not grant.allows_number(number)]:
-            self.unsubscribe(Unsubscribe(number=number))
+            self._stop(Unsubscribe(number=number))
         for call_sid, following in list(self._followings.items()):
             record = self._registry.find(call_sid)
             if record is None or record.topic.audience is not following.audience or not self.allows(record):
-                self.unsubscribe(Unsubscribe(call_sid=call_sid))
+                self._stop(Unsubscribe(call_sid=call_sid))
+
+    def _stop(self, request: Unsubscribe) -> None:
+        """Stop in this very turn what the token no longer allows."""
+        for _ in self.unsubscribe(request):
+            pass
 
     def allows(self, record: Record) -> bool:
         """Return whether the token allows this call."""
@@ -112,20 +131,20 @@ class Subscriptions:
         known = self._registry.find(call_sid)
         return known is not None and self.allows(known)
 
-    def subscribe(self, request: Subscribe) -> None:
-        """Start what a `subscribe` asks for."""
+    def subscribe(self, request: Subscribe) -> Iterator[None]:
+        """Start what a `subscribe` asks for. Yields where the event loop should have a turn for others; go on until the end."""
         match request:
             case Subscribe(call_sid=str() as call_sid):
                 if (record := self._find(call_sid)) is not None:
                     self.stay = True
                     self._follow(record, request.after, interims=request.interims)
             case Subscribe(number=str() as number):
-                self._subscribe_number(number, interims=request.interims)
+                yield from self._subscribe_number(number, interims=request.interims)
             case _:
-                self._subscribe_all()
+                yield from self._subscribe_all()
 
-    def unsubscribe(self, request: Unsubscribe) -> None:
-        """Stop what an `unsubscribe` names. A number's calls stop with it, except those that were followed before."""
+    def unsubscribe(self, request: Unsubscribe) -> Iterator[None]:
+        """Stop what an `unsubscribe` names; yields as `subscribe` does. A number's calls stop with it, except those followed before."""
         match request:
             case Unsubscribe(call_sid=str() as call_sid):
                 known = self._leave(call_sid)
@@ -134,8 +153,10 @@ class Subscriptions:
             case Unsubscribe(number=str() as number):
                 watched = self._numbers.pop(number, None)
                 known = watched is not None
-                for call_sid in watched.brought if watched is not None else ():
+                for at, call_sid in enumerate(watched.brought if watched is not None else (), 1):
                     self._leave(call_sid)
+                    if at % CALLS_PER_TURN == 0:
+                        yield
             case _:
                 known, self._lists_all = self._lists_all, False
         if known:
@@ -194,7 +215,7 @@ class Subscriptions:
         following.audience.leave(following)
         return True
 
-    def _subscribe_number(self, number: str, *, interims: bool) -> None:
+    def _subscribe_number(self, number: str, *, interims: bool) -> Iterator[None]:
         if not self.grant.allows_number(number):
             self.refuse("not-allowed", "the token does not name this number")
             return
@@ -208,9 +229,11 @@ class Subscriptions:
         watch = self._numbers[number] = NumberWatch(interims)
         self._watch()
         self._answer(Watching(number=number, at=self._registry.now()))
-        for record in self._registry.with_number(number):
-            if record.live:
-                self._follow_for(number, watch, record)
+        # Calls that begin from here on are announced. Those that are live now are followed one by one, and each from its start.
+        for at, record in enumerate([record for record in self._registry.with_number(number) if record.live], 1):
+            self._follow_for(number, watch, record)
+            if at % CALLS_PER_TURN == 0:
+                yield
 
     def _follow_for(self, number: str, watch: NumberWatch, record: Record) -> None:
         """Follow a call because of its number, unless this socket already follows it."""
@@ -218,10 +241,11 @@ class Subscriptions:
             watch.brought.add(record.call_sid)
             self._follow(record, None, interims=watch.interims, number=number)
 
-    def _subscribe_all(self) -> None:
+    def _subscribe_all(self) -> Iterator[None]:
         if self._lists_all:
             self.refuse("already-subscribed", "this socket already follows the list of calls")
             return
+        yield from made_summaries(self._registry.allowed(self.grant))  # so that few are left to be made in the turn that counts
         self.stay = self._lists_all = True
         self._watch()
         calls: list[Any] = [msgspec.Raw(record.summary_json()) for record in self._registry.allowed(self.grant)]

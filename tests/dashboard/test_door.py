@@ -1,5 +1,8 @@
 """The door that the dashboard's files come through."""
 
+import re
+from base64 import b64encode
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -20,7 +23,11 @@ async def test_the_page_and_all_its_files_come_with_their_types_and_rules() -> N
         async with hub.session.get(hub.url("/")) as answer:
             assert (answer.status, answer.content_type) == (200, "text/html")
             page = await answer.text()
-        assert "<script>" not in page
+            policy = answer.headers["Content-Security-Policy"]
+        inline = re.findall(r"<script[^>]*>(.+?)</script>", page, re.DOTALL)
+        assert ["endsWith" in script for script in inline] == [True], "the one that adds a missing slash to the page's address"
+        assert f"script-src 'self' 'sha256-{b64encode(sha256(inline[0].encode()).digest()).decode()}'" in policy
+        assert "unsafe" not in policy
         assert "style=" not in page
         assert " on" not in page.replace(" one", "").replace(" on ", "").replace(" only", "")
         for name in FILES:

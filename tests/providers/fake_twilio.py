@@ -192,6 +192,8 @@ class FakeTwilio:
     def __init__(self, group: asyncio.TaskGroup, session: aiohttp.ClientSession, tokens: tuple[str, ...]) -> None:
         self.group = group
         self.account = ACCOUNT
+        self.keys: dict[str, str] = {}
+        """API keys of the account, and their secrets."""
         self.tokens = tokens
         """The first one signs; REST takes any."""
         self.signs = True
@@ -247,7 +249,7 @@ class FakeTwilio:
             return _problem(self.trouble.pop(0), 20500, "Internal Server Error")
         kind, _, encoded = request.headers.get("Authorization", "").partition(" ")
         name, _, token = base64.b64decode(encoded).decode().partition(":") if kind == "Basic" else ("", "", "")
-        if name != self.account or token not in self.tokens:
+        if (name, token) not in {*((self.account, each) for each in self.tokens), *self.keys.items()}:
             return _problem(401, 20003, "Authenticate")
         call = self.calls.get(request.match_info["call"])
         if call is None or request.match_info["account"] != self.account:

@@ -54,6 +54,20 @@ async def test_rest_is_asked_with_the_token_that_twilio_knows() -> None:
         await account.close()
 
 
+async def test_rest_is_asked_with_an_api_key_where_there_is_one() -> None:
+    key, secret = "SK" + "1" * 32, "the-secret-of-the-key"
+    async with fake_twilio() as twilio:
+        twilio.keys[key] = secret
+        phone_call = twilio.ring()
+        account = TwilioAccount(Config(twilio_account=ACCOUNT, twilio_key=key, twilio_key_secret=secret, twilio_url=twilio.url))
+        facts = await account.find(ACCOUNT, phone_call.sid)
+        assert facts is not None
+        assert facts.status == "in-progress"
+        ((_, path, _),) = twilio.asked
+        assert path.startswith(f"/2010-04-01/Accounts/{ACCOUNT}/"), "the account, whoever asks"
+        await account.close()
+
+
 async def test_a_twilio_that_does_not_answer_is_an_error_worth_another_try() -> None:
     account = TwilioAccount(Config(twilio_account=ACCOUNT, twilio_token="t", twilio_url="http://127.0.0.1:9", public_url=PUBLIC))
     with pytest.raises(AccountError, match="does not answer") as error:

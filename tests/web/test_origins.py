@@ -1,10 +1,13 @@
 """Origins: which web pages may use a hub through a user's browser."""
 
+import re
 from typing import Any
 
 import aiohttp
 import pytest
 
+from hub.config import load
+from hub.errors import ConfigError
 from tests.house import house
 from tests.web.watchers import SECRET, token
 
@@ -35,6 +38,14 @@ from tests.web.watchers import SECRET, token
         ("https://hub.example.com", {"public_url": "https://hub.example.com/"}, 101),
         ("https://hub.example.com", {"public_url": "https://Hub.Example.com:443x".removesuffix(":443x")}, 101),
         ("http://hub.example.com", {"public_url": "https://hub.example.com"}, 403),
+        ("https://desk.example", {"origins": "https://Desk.Example:443/"}, 101),
+        ("http://desk.example", {"origins": "HTTP://desk.example:80"}, 101),
+        ("https://xn--bcher-kva.example", {"origins": "https://bücher.example"}, 101),
+        ("null", {"origins": "null", "secret": SECRET}, 101),
+        ("file://", {"origins": "file:///", "secret": SECRET}, 101),
+        ("app://desk", {"origins": "app://Desk", "secret": SECRET}, 101),
+        ("app://other", {"origins": "app://desk", "secret": SECRET}, 403),
+        ("null", {"origins": "file://", "secret": SECRET}, 403),
     ],
 )
 async def test_only_pages_of_known_origins_connect(origin: str | None, settings: dict[str, Any], status: int) -> None:
@@ -74,3 +85,25 @@ async def test_a_site_that_points_its_own_name_at_our_address_reads_nothing(host
         if status == 403:
             with pytest.raises(aiohttp.WSServerHandshakeError):
                 await home.session.ws_connect(home.url("/client"), headers=headers | {"Origin": f"http://{host}"})
+
+
+@pytest.mark.parametrize(
+    ("origins", "says"),
+    [
+        ("*", "can never match"),
+        ("https://*.example.com", "can never match"),
+        ("desk.example.com", "can never match"),
+        ("localhost:3000", "can never match"),
+        ("https://desk.example.com/page", "can never match"),
+        ("https://desk.example.com?a=1", "can never match"),
+        ("https://user@desk.example.com", "can never match"),
+        ("wss://desk.example.com", "can never match"),
+        ("https://desk.example.com, nonsense", "'nonsense' can never match"),
+        ("null", "only where HUB_SECRET asks for a token"),
+        ("file://", "only where HUB_SECRET asks for a token"),
+        ("app://desk", "only where HUB_SECRET asks for a token"),
+    ],
+)
+def test_an_origin_that_can_never_match_or_is_everybodys_stops_the_start(origins: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=f"HUB_ORIGINS .*{re.escape(says)}"):
+        load((), {"HUB_ORIGINS": origins}, None)

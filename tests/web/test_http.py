@@ -1,0 +1,163 @@
+"""What all answers over HTTP have in common: one form of errors, headers, compression, pages of other origins, and queries."""
+
+import gzip
+from typing import Any
+
+import pytest
+
+from tests.house import House, house
+from tests.media import CALL
+from tests.publishing import ScriptedCall
+from tests.web.watchers import SECRET, token
+
+DESK = "https://desk.example"
+
+
+async def asked(home: House, method: str, path: str, **headers: str) -> tuple[int, Any, dict[str, str]]:
+    """Return the status, the body in JSON or as text, and the headers with small names."""
+    async with home.session.request(method, home.url(path), headers=headers, allow_redirects=False) as answer:
+        body = await answer.json() if answer.content_type == "application/json" else await answer.text()
+        return answer.status, body, {name.lower(): value for name, value in answer.headers.items()}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nosuch", 404, "not-found"),
+        ("GET", "/calls/CA0", 404, "not-found"),
+        ("GET", "/calls/CA0/transcript.txt", 404, "not-found"),
+        ("POST", "/calls", 405, "method"),
+        ("DELETE", f"/calls/{CALL}", 405, "method"),
+        ("GET", "/client", 426, "upgrade"),
+        ("GET", "/calls?limit=0", 400, "bad-request"),
+        ("GET", "/calls?limit=1001", 400, "bad-request"),
+        ("GET", "/calls?limit=ten", 400, "bad-request"),
+        ("GET", "/calls?limit=%D9%A3", 400, "bad-request"),
+        ("GET", "/calls?after=nobody", 400, "bad-request"),
+        ("GET", "/calls?limt=1", 400, "bad-request"),
+        ("GET", "/calls?limit=1&limit=2", 400, "bad-request"),
+        ("GET", f"/calls/{CALL}?limit=1", 400, "bad-request"),
+        ("GET", f"/calls/{CALL}/transcript.txt?after=1", 400, "bad-request"),
+    ],
+)
+async def test_an_error_has_one_form_whatever_is_wrong(method: str, path: str, status: int, code: str) -> None:
+    async with house() as home:
+        ScriptedCall(home.state)
+        answered, body, headers = await asked(home, method, path)
+        assert (answered, body["error"]["code"], set(body["error"])) == (status, code, {"code", "message"})
+        assert headers["cache-control"] == "no-store"
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "aiohttp" not in headers["server"]
+
+
+async def test_a_missing_token_has_that_form_too() -> None:
+    async with house(secret=SECRET) as home:
+        status, body, headers = await asked(home, "GET", "/calls")
+        assert (status, body["error"]["code"], headers["www-authenticate"]) == (401, "token", "Bearer")
+
+
+async def test_what_is_no_http_and_what_the_hub_fails_on_have_that_form_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with house() as home:
+        monkeypatch.setattr(home.state.registry, "allowed", None)
+        status, body, _ = await asked(home, "GET", "/calls")
+        assert (status, body) == (500, {"error": {"code": "failed", "message": "the hub failed on this request"}})
+        status, body, _ = await asked(home, "GET", "/calls", **{"X-Long": "x" * 9000})
+        assert (status, body["error"]["code"]) == (400, "bad-request")
+
+
+@pytest.mark.parametrize("path", ["/twiml", "/twilio/status", "/twilio", "/agent"])
+async def test_twilios_doors_answer_errors_in_text_that_its_debugger_shows(path: str) -> None:
+    async with house(twilio_token="12345", public_url="https://hub.example.com") as home:
+        for method, headers in (("GET", {}), ("PUT", {}), ("GET", {"Origin": "https://evil.example"})):
+            async with home.session.request(method, home.url(path), headers=headers) as answer:
+                assert answer.status in {403, 405, 426}
+                assert answer.content_type == "text/plain"
+                assert not (await answer.text()).startswith("{")
+
+
+@pytest.mark.parametrize("path", ["/calls", f"/calls/{CALL}", f"/calls/{CALL}/transcript.txt", f"/calls/{CALL}/transcript.json"])
+async def test_calls_are_stored_nowhere_on_their_way(path: str) -> None:
+    async with house() as home:
+        ScriptedCall(home.state)
+        status, _, headers = await asked(home, "GET", path)
+        assert (status, headers["cache-control"], headers["x-content-type-options"]) == (200, "no-store", "nosniff")
+        assert "Origin" in headers["vary"]
+        status, _, of_head = await asked(home, "HEAD", path)
+        assert (status, of_head["content-length"]) == (200, headers["content-length"])
+
+
+@pytest.mark.parametrize(
+    ("accepts", "packed"), [("gzip", True), ("br, gzip;q=0.5", True), ("*", True), ("gzip;q=0", False), ("identity", False), ("br", False)]
+)
+async def test_a_long_answer_is_compressed_where_the_client_takes_it(accepts: str, packed: bool) -> None:
+    async with house() as home:
+        script = ScriptedCall(home.state)
+        for _ in range(100):
+            script.final("the same words again")
+        url = home.url(f"/calls/{CALL}/transcript.txt")
+        async with home.session.get(url, headers={"Accept-Encoding": accepts}, auto_decompress=False) as answer:
+            body = await answer.read()
+            assert answer.headers.get("Content-Encoding") == ("gzip" if packed else None)
+            assert "Accept-Encoding" in ", ".join(answer.headers.getall("Vary"))
+            assert int(answer.headers["Content-Length"]) == len(body)
+        text = gzip.decompress(body) if packed else body
+        assert text.count(b"the same words again") == 100
+
+
+async def test_a_page_of_an_allowed_origin_may_read_calls() -> None:
+    async with house(secret=SECRET, origins=DESK) as home:
+        preflight = {"Origin": DESK, "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
+        status, _, headers = await asked(home, "OPTIONS", "/calls", **preflight)
+        assert (status, headers["access-control-allow-origin"]) == (204, DESK)
+        assert headers["access-control-allow-headers"] == "Authorization"
+        assert "GET" in headers["access-control-allow-methods"]
+        for shown, expected in ((token(), 200), ("wrong", 401)):
+            status, _, headers = await asked(home, "GET", "/calls", Origin=DESK, Authorization=f"Bearer {shown}")
+            assert (status, headers["access-control-allow-origin"], headers["vary"]) == (expected, DESK, "Origin")
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "https://desk.example.evil.example"])
+async def test_a_page_of_another_origin_reads_nothing(origin: str) -> None:
+    async with house(secret=SECRET, origins=DESK) as home:
+        for method, status in (("GET", 403), ("OPTIONS", 204)):
+            answered, _, headers = await asked(home, method, "/calls", Origin=origin, Authorization=f"Bearer {token()}")
+            assert answered == status
+            assert not [name for name in headers if name.startswith("access-control-")]
+
+
+async def test_a_program_learns_what_may_be_done_at_an_address() -> None:
+    async with house() as home:
+        assert (await asked(home, "OPTIONS", "/calls"))[2]["allow"] == "GET, HEAD, OPTIONS"
+        assert (await asked(home, "OPTIONS", "/twilio/status"))[2]["allow"] == "GET, OPTIONS, POST"
+        assert (await asked(home, "OPTIONS", "/nosuch"))[0] == 404
+
+
+async def test_pages_of_the_list_have_each_call_once() -> None:
+    async with house() as home:
+        for number in range(5):
+            ScriptedCall(home.state, f"CA{number}")
+        seen: list[list[str]] = []
+        query = "limit=2"
+        while query:
+            told = await home.json(f"/calls?{query}")
+            seen.append([call["callSid"] for call in told["calls"]])
+            if told["next"] == "2":
+                ScriptedCall(home.state, "CA5")
+            query = f"limit=2&after={told['next']}" if told["next"] else ""
+        assert seen == [["CA0", "CA1"], ["CA2", "CA3"], ["CA4", "CA5"]]
+        assert [call["callSid"] for call in (await home.json("/calls?after=CA3"))["calls"]] == ["CA4", "CA5"]
+        assert (await home.json("/calls"))["next"] is None
+        assert (await home.json("/calls?limit=6"))["next"] is None
+        assert (await home.json(f"/calls?after={10**17}"))["calls"] == []
+
+
+async def test_a_page_of_a_token_has_its_calls_only() -> None:
+    async with house(secret=SECRET) as home:
+        for number in range(6):
+            ScriptedCall(home.state, f"CA{number}", from_=f"+1415555010{number % 2}", to=None)
+        headers = {"Authorization": f"Bearer {token('+14155550101', 'CA0')}"}
+        async with home.session.get(home.url("/calls?limit=3"), headers=headers) as answer:
+            told = await answer.json()
+        assert [call["callSid"] for call in told["calls"]] == ["CA0", "CA1", "CA3"]
+        async with home.session.get(home.url(f"/calls?after={told['next']}"), headers=headers) as answer:
+            assert [call["callSid"] for call in (await answer.json())["calls"]] == ["CA5"]
