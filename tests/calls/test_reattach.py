@@ -263,6 +263,22 @@ async def test_a_call_that_ended_while_no_hub_listened_is_told_so(tmp_path: Path
     assert events[2]["end"] == events[-1]["duration"]
 
 
+async def test_calls_that_an_earlier_hub_had_are_taken_up_however_many_the_hub_may_have(tmp_path: Path) -> None:
+    path = tmp_path / "calls"
+    async with fake_twilio() as twilio:
+        phone_calls = [twilio.ring() for _ in range(3)]
+        for each in phone_calls:
+            left_behind(path, each.sid)
+        credentials = {"twilio_account": ACCOUNT, "twilio_token": TOKEN, "twilio_url": twilio.url, "public_url": PUBLIC}
+        async with house(journal=str(path), calls=1, **credentials) as home:
+            twilio.ports["hub.example.com"] = home.port
+            while home.state.calls.live_streams < 3:
+                await asyncio.sleep(0.01)
+            assert home.state.calls.refusal is not None
+            for each in phone_calls:
+                await each.hang_up()
+
+
 async def test_a_hub_that_stops_leaves_its_calls_to_the_next(tmp_path: Path) -> None:
     path = tmp_path / "calls"
     async with fake_twilio() as twilio:
