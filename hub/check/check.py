@@ -18,13 +18,17 @@ from hub import agents, app
 from hub.agents import Agent
 from hub.check.public import ANSWER_SECONDS, Broken, Public, Skipped, session
 from hub.config import Config
-from hub.errors import ConfigError, ProviderError
+from hub.errors import AccountError, ConfigError, ProviderError
 from hub.foreign_text import line
 from hub.ops.logs import without
 from hub.transcribers.fallback import Refusing
 from hub.twilio import twiml
+from hub.twilio.rest import TwilioAccount
 from hub.vendors.providers import Providers
 from hub.vendors.registered import REGISTERED
+
+NO_CALL = "CA" + "0" * 32
+"""A callSid that no call has."""
 
 NEAR_SECONDS = 2.0
 """A hub on this machine answers in a thousandth of this; another program may accept the connection and never answer."""
@@ -78,6 +82,8 @@ async def probe(settings: Config, providers: Providers) -> AsyncIterator[Finding
         answering, wrong = _agents(settings, providers)
         if answering:
             yield await _found("agent socket", public.upgrade(twiml.AGENT_DOOR))
+    if settings.twilio_account:
+        yield await _found("twilio account", _account(settings))
     for provider in providers.chosen(settings):
         yield await _found(provider.name, _of_provider(provider.probe(settings.of(provider.settings))))
     if wrong:
@@ -154,6 +160,20 @@ async def _of_provider(probing: Awaitable[str]) -> str:
         return await probing
     except (ConfigError, ProviderError) as error:
         raise Broken(str(error)) from error
+
+
+async def _account(settings: Config) -> str:
+    """Ask Twilio's REST API about a call that does not exist: that it says so shows that it accepts the key or the token."""
+    account = TwilioAccount(settings)
+    shown = "TWILIO_API_KEY and TWILIO_API_SECRET" if settings.twilio_key else "TWILIO_AUTH_TOKEN"
+    try:
+        await account.find(settings.twilio_account, NO_CALL)
+    except AccountError as error:
+        wrong = f": check TWILIO_ACCOUNT_SID, {shown}" if error.status in {401, 403} else ""
+        raise Broken(f"{error}{wrong}", "20003" if error.status == 401 else "") from error
+    finally:
+        await account.close()
+    return f"Twilio's REST API accepts {shown}"
 
 
 def _agents(settings: Config, providers: Providers) -> tuple[list[Agent], str]:

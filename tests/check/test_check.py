@@ -20,6 +20,7 @@ from hub.vendors.registered import REGISTERED
 from tests.providers.fake_assemblyai import FakeAssemblyAI
 from tests.providers.fake_deepgram import FakeDeepgram
 from tests.providers.fake_openai import FakeOpenAI
+from tests.providers.fake_twilio import ACCOUNT, fake_twilio
 from tests.providers.openai_script import Model
 from tests.providers.script import Script
 from tests.proxy import Edit, proxy
@@ -381,3 +382,19 @@ def test_a_config_of_tests_is_one_that_could_be_loaded() -> None:
     with pytest.raises(ConfigError):
         REGISTERED.load(given | {"HUB_PUBLIC_URL": "nonsense"}, None)
     assert replace(config, journal="") == config
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"twilio_key": "SK" + "1" * 32, "twilio_key_secret": "canary-of-the-key"}, "accepts TWILIO_API_KEY"),
+        ({}, "accepts TWILIO_AUTH_TOKEN"),
+        ({"twilio_key": "SK" + "2" * 32, "twilio_key_secret": "canary-of-another", "twilio_token": ""}, "says 401, error 20003"),
+    ],
+)
+async def test_the_account_is_asked_with_the_key_or_the_token(setup: Setup, given: dict[str, str], says: str) -> None:
+    async with fake_twilio((TOKEN,)) as twilio:
+        twilio.keys["SK" + "1" * 32] = "canary-of-the-key"
+        _, lines = await setup.check(twilio_account=ACCOUNT, twilio_url=twilio.url, **given)
+        assert says in lines["twilio account"]
+        assert lines["twilio account"].startswith("FAIL" if "401" in says else "ok")
