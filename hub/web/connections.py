@@ -22,7 +22,10 @@ RECEIVE_BUFFER_BYTES = 64 * 1024
 """The kernel's receive buffer for a connection: more than a second of both tracks of a call. It bounds what one peer can bring in one turn
 of the event loop. By default it grows to 6 MB, and uvloop reads until it is empty."""
 
-TOO_SLOW = b"the request did not arrive in time"
+TOO_SLOW = "the request did not arrive in time"
+
+HEADERS = {"Server": "transcript-hub", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+"""Of answers that no door and no middleware sees."""
 
 
 class Connections:
@@ -138,9 +141,10 @@ class Connection(RequestHandler):
             transport.abort()
             return
         self._timed_out = True
+        body = error_body("too-slow", TOO_SLOW)
         transport.write(
-            b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n"
-            b"Content-Length: %d\r\n\r\n%b\n" % (len(TOO_SLOW) + 1, TOO_SLOW)
+            b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n"
+            b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
         )
         self.force_close()
 
@@ -150,7 +154,7 @@ class Connection(RequestHandler):
         """Answer what is not HTTP, and what the hub failed on, in the hub's one form of errors."""
         super().handle_error(request, status, exc, message)  # logs it, and refuses to answer twice
         code, words = ("failed", "the hub failed on this request") if status >= 500 else ("bad-request", "this is not a request in HTTP")
-        answer = web.Response(status=status, body=error_body(code, words), content_type="application/json")
+        answer = web.Response(status=status, body=error_body(code, words), content_type="application/json", headers=HEADERS)
         answer.force_close()
         return answer
 

@@ -128,7 +128,7 @@ async def _body(request: web.Request) -> bytes:
             async with asyncio.timeout(connection_of(request).left_seconds):
                 body = await request.read()
         except TimeoutError as error:
-            raise web.HTTPRequestTimeout(text=f"{TOO_SLOW.decode()}\n") from error
+            raise web.HTTPRequestTimeout(text=f"{TOO_SLOW}\n") from error
         except RuntimeError as error:  # aiohttp's, for a connection that was lost meanwhile
             raise ConnectionResetError("the peer is gone") from error
         if len(body) <= MAX_BODY_BYTES:
