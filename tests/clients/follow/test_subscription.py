@@ -165,7 +165,7 @@ async def test_a_server_that_is_no_hub_is_one_sentence() -> None:
         with pytest.raises(Refused, match="closes every connection"):
             await anext(follow(cut.url, CALL, backoff=SOON))
     async with house() as home:
-        with pytest.raises(Refused, match="does not let us in: HTTP 404"):
+        with pytest.raises(Refused, match="does not let us in: Not Found"):
             await anext(follow(f"ws://127.0.0.1:{home.port}/nothing", CALL, backoff=SOON))
 
 
