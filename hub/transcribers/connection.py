@@ -41,6 +41,9 @@ BUFFER_BYTES = 64 * 1024
 MAX_MESSAGE_BYTES = 1024 * 1024
 """A long utterance with all its words is 100 KB. To decode this much takes 10 ms, in which nobody else has a turn."""
 
+CLOSE_SECONDS = 1.0
+"""How long a provider that broke the protocol, by a message that is too large for example, may take to close the connection."""
+
 PROBE_SECONDS = 10.0
 """How long a probe of `transcript-hub check` waits for a provider: as long as a call would."""
 
@@ -193,6 +196,7 @@ async def dial(provider: str, url: str, headers: Mapping[str, str], seconds: flo
             compression=None,
             max_size=MAX_MESSAGE_BYTES,
             open_timeout=seconds,
+            close_timeout=CLOSE_SECONDS,
             ping_interval=PING_SECONDS,
             ping_timeout=PING_SECONDS,
             user_agent_header="transcript-hub",

@@ -8,6 +8,9 @@ REPLAY_MS = 60_000.0
 """How long a provider may be away without a word being lost: 1 MB per call, and only while the provider settles nothing."""
 
 
+WARNINGS = 20
+"""How many messages of one call's session that cannot be read are warned of; the rest is at DEBUG, so that nobody can fill the log."""
+
 _BACKOFF = Backoff(first_seconds=0.25, longest_seconds=8.0)
 
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 from websockets.asyncio.client import ClientConnection
-from websockets.frames import Frame, Opcode
+from websockets.frames import DATA_OPCODES, Frame, Opcode
 from websockets.protocol import Event
 
 SLICE_BYTES = 2048
@@ -27,6 +27,9 @@ tracks, OpenAI's voice 100 to 200."""
 
 BURST_UNITS = 5000
 """How many units may come at once: a minute of backlog recognized in a moment, or a minute of an agent's voice, is a third of that."""
+
+MOST_FRAGMENTS = 1000
+"""In how many frames one message may come. Fragments of nothing never exceed the bound on a message's size."""
 
 FLOODED = f"sent more than {UNITS_PER_SECOND} messages a second"
 """What is said of a provider that was cut off."""
@@ -47,6 +50,8 @@ class ProviderSocket(ClientConnection):
 
     _units = float(BURST_UNITS)
     """How many units may still come, as of `_counted_at`."""
+    _fragments = 0
+    """How many frames of a message came whose last one did not."""
     _is_waiting = False
     """Whether the rest of `_unparsed` has its turn later."""
 
@@ -82,7 +87,9 @@ class ProviderSocket(ClientConnection):
             return
         if isinstance(event, Frame):
             self._units -= 1 + (len(event.data) >> 10)
-            if self._units < 0 and self._is_flood():
+            if event.opcode in DATA_OPCODES:
+                self._fragments = 0 if event.fin else self._fragments + 1
+            if (self._units < 0 or self._fragments > MOST_FRAGMENTS) and self._is_flood():
                 self.flooded = True
                 self.transport.abort()
                 return
@@ -96,7 +103,7 @@ class ProviderSocket(ClientConnection):
         now = time.monotonic()
         self._units = min(float(BURST_UNITS), self._units + (now - self._counted_at) * UNITS_PER_SECOND)
         self._counted_at = now
-        return self._units < 0
+        return self._units < 0 or self._fragments > MOST_FRAGMENTS
 
     def _parse(self, seconds: float | None) -> None:
         """Parse what came, for so long; leave the rest to a later turn of the event loop, and meanwhile read no more. None: parse all."""

@@ -22,16 +22,13 @@ from hub.backoff import happens
 from hub.errors import ProviderError, WireError
 from hub.ops.counters import ProviderCounters
 from hub.transcribers.connection import ProviderConnection, dial, prepare
-from hub.transcribers.limits import DEFAULT_LIMITS, SessionLimits
+from hub.transcribers.limits import DEFAULT_LIMITS, WARNINGS, SessionLimits
 from hub.transcribers.replay import ReplayBuffer
 from hub.transcribers.reported import ReportedWords
 from hub.transcribers.transcriber import Lost, OnReport, Restored
 from hub.transcribers.utterances import NotTranscribed, Recognized, RecognizedWord
 
 log = logging.getLogger(__name__)
-
-REMARKS = 20
-"""How many messages of one call's session that cannot be read are warned of; the rest is at DEBUG, so that nobody can fill the log."""
 
 _AWAY = "{} was away for longer than the audio could be kept"
 
@@ -138,6 +135,10 @@ class Session(ABC):
 
         `processed_ms`: how much audio the provider has surely processed, in the connection's own time.
         """
+
+    def while_silent(self) -> str:
+        """Return what keeps a connection open while no audio comes: best, what settles open words, which end by audio time otherwise."""
+        return self.KEEP_ALIVE
 
     def disconnected(self) -> None:  # noqa: B027  not every provider needs it
         """Forget the state that belongs to the connection that is gone."""
@@ -262,7 +263,7 @@ class Session(ABC):
             self.receive(message)
         except WireError as error:  # one message that cannot be read is no reason to lose the others
             self._unreadable += 1
-            log.log(logging.WARNING if self._unreadable <= REMARKS else logging.DEBUG, "%s", error)
+            log.log(logging.WARNING if self._unreadable <= WARNINGS else logging.DEBUG, "%s", error)
         except ProviderError as error:
             self._failure = error
             connection.cut()
@@ -282,7 +283,7 @@ class Session(ABC):
             self._flush(connection)
             self.settle_silence(connection.processed_ms)
             if now - connection.written_at >= limits.keep_alive_seconds and connection.ended_at is None:
-                connection.send(self.KEEP_ALIVE, now)
+                connection.send(self.while_silent(), now)
         quiet_seconds = now - connection.read_at
         if self._seconds_left() <= 0:
             self._give_up(connection, "did not say its last words in time")

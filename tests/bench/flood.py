@@ -9,6 +9,7 @@ would have waited for its turn in the hub, for some seconds before the flood and
 
 import argparse
 import asyncio
+import gc
 import json
 import subprocess
 import sys
@@ -116,6 +117,9 @@ async def hub(kind: str, per_second: int, calls: int) -> None:
             deepgram_url=flooding,
         )
         async with running(config) as (state, port):
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(10_000, 20, 50)  # as `transcript-hub serve` does
             print(port, file=process.stdin, flush=True)
             await asyncio.sleep(3)
             before = await late()

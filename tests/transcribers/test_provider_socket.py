@@ -2,7 +2,8 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import pytest
 from websockets.asyncio.server import ServerConnection
@@ -13,7 +14,7 @@ from hub.errors import ProviderError
 from hub.transcribers import provider_socket
 from hub.transcribers.connection import ProviderConnection, dial
 from hub.transcribers.fallback import Fallback
-from hub.transcribers.provider_socket import BURST_UNITS, FLOODED, SLICE_BYTES
+from hub.transcribers.provider_socket import BURST_UNITS, FLOODED, SLICE_BYTES, ProviderSocket
 from hub.transcribers.transcriber import Lost, Switched
 from hub.transcribers.utterances import NotTranscribed
 from tests.providers.fake_deepgram import FakeDeepgram
@@ -27,15 +28,24 @@ def frames(*each: tuple[Opcode, bytes]) -> bytes:
     return b"".join(Frame(opcode, data, fin=opcode is not Opcode.CONT).serialize(mask=False) for opcode, data in each)
 
 
-async def received(payload: bytes, turns: list[int] | None = None) -> list[bytes]:
-    """Return the messages that arrive when a server writes this at once and closes; note in which turn of the event loop each one did."""
-    messages, turn = [], itertools.count()
-    now = 0
+@asynccontextmanager
+async def connected(payload: bytes, take: Callable[[bytes], None]) -> AsyncIterator[tuple[ProviderSocket, ProviderConnection]]:
+    """A connection to a server that writes this at once, when it is told to go, and closes."""
 
     async def write(socket: ServerConnection) -> None:
         await socket.recv()
         socket.transport.write(payload)
         await socket.close()
+
+    async with puppet(write) as url:
+        socket = await dial("Deepgram", url, {}, 5.0, lambda *_: ProviderError("Deepgram", "", retryable=True))
+        yield socket, ProviderConnection(socket, take, 0.0)
+
+
+async def received(payload: bytes, turns: list[int] | None = None) -> list[bytes]:
+    """Return the messages that arrive when a server writes this at once and closes; note in which turn of the event loop each one did."""
+    messages, turn = [], itertools.count()
+    now = 0
 
     def take(text: bytes) -> None:
         messages.append(text)
@@ -48,9 +58,7 @@ async def received(payload: bytes, turns: list[int] | None = None) -> list[bytes
         loop.call_soon(count)
 
     loop = asyncio.get_running_loop()
-    async with puppet(write) as url:
-        socket = await dial("Deepgram", url, {}, 5.0, lambda *_: ProviderError("Deepgram", "", retryable=True))
-        connection = ProviderConnection(socket, take, 0.0)
+    async with connected(payload, take) as (socket, connection):
         loop.call_soon(count)
         connection.send("go", 0.0)
         with pytest.raises(ConnectionClosed):
@@ -70,6 +78,31 @@ async def test_one_turn_of_the_event_loop_takes_a_slice_once_the_time_is_up(monk
     assert len(await received(frames(*[(Opcode.TEXT, b"x" * 500)] * 1000), turns)) == 1000
     most = max(len(list(group)) for _, group in itertools.groupby(turns))
     assert most <= SLICE_BYTES // 500 + 1
+
+
+async def test_what_waits_for_its_turn_is_a_read_or_two_however_much_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provider_socket, "TURN_SECONDS", 0.0)
+    waiting: list[int] = []
+    async with connected(frames(*[(Opcode.TEXT, b"x" * 1000)] * 4500), lambda _: waiting.append(len(socket._unparsed))) as (
+        socket,
+        connection,
+    ):
+        connection.send("go", 0.0)
+        with pytest.raises(ConnectionClosed):
+            await connection.closed()
+    assert len(waiting) == 4500
+    assert max(waiting) <= 600_000, "a read brings 256 KB"
+
+
+async def test_who_sent_a_burst_may_go_on_at_the_pace_that_is_no_flood() -> None:
+    messages: list[bytes] = []
+    async with connected(frames(*[(Opcode.TEXT, b"x")] * 400), messages.append) as (socket, connection):
+        socket._units = 0.0
+        socket._counted_at -= 1.0
+        connection.send("go", 0.0)
+        with pytest.raises(ConnectionClosed):
+            await connection.closed()
+    assert (len(messages), socket.flooded) == (400, False)
 
 
 async def test_messages_are_not_held_back_while_there_is_time(monkeypatch: pytest.MonkeyPatch) -> None:

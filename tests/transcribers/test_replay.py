@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -262,6 +263,13 @@ class TestAudioClock:
 
     def test_an_empty_clock_changes_nothing(self) -> None:
         assert AudioClock().call_ms(1234.5) == 1234.5
+
+    @pytest.mark.parametrize(("moment_ms", "call_ms"), [(-3.0, 5000), (1e308 * 10, 5200), (250.0, 5200), (150.0, 5150)])
+    def test_a_moment_outside_the_audio_is_the_nearest_one_inside(self, moment_ms: float, call_ms: float) -> None:
+        clock = AudioClock()
+        clock.sent(block(5000))
+        clock.sent(block(5100))
+        assert clock.call_ms(moment_ms) == call_ms
 
     def test_it_begins_where_its_first_block_does(self) -> None:
         clock = AudioClock()

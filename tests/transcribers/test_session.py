@@ -298,6 +298,19 @@ class TestTheEnd:
         assert messages.index(CLOSE_STREAM) == len(messages) - 1
         assert set(messages[:-1]) == {KEEP_ALIVE}
 
+    @VENDORS
+    async def test_words_are_settled_when_the_stream_stalls_and_the_keep_alive_is_due(self, vendor: Vendor) -> None:
+        """By audio time no turn and no window ends while no audio comes."""
+        async with vendor.fake(Script()) as fake:
+            transcriber = vendor.open(fake.url, limits=replace(HURRY, keep_alive_seconds=0.05))
+            async with running(transcriber) as (reports, _):
+                push(transcriber, call_of(CALLER[:3], [], CALLER[2].end))
+                await until(lambda: words(reports) == texts(CALLER[:3]))
+                kept = len(fake.visits[0].messages)
+                await fake.until(lambda: len(fake.visits[0].messages) > kept + 1)
+                assert fake.visits[0].messages[-1] == '{"type":"KeepAlive"}', "nothing is open any more"
+                transcriber.finish()
+
     async def test_words_that_come_late_are_waited_for(self) -> None:
         async with FakeDeepgram(Script(last_words_delay_seconds=0.2)) as fake:
             reports, complete = await transcribed(DEEPGRAM.open(fake.url), call_of([], said("one last word", 4.0), 5.0))

@@ -153,6 +153,10 @@ class TestWords:
         reports = await heard(window(0.0, 2.0, ("no", 1.6, 1.8)), window(2.0, 3.0, ("no", 1.85, 2.05), ("no", 2.1, 2.3)))
         assert words(reports) == ["no", "no", "no"]
 
+    async def test_a_word_like_one_that_was_told_elsewhere_is_another_though_it_begins_before_its_window(self) -> None:
+        reports = await heard(window(0.0, 2.0, ("no", 0.2, 0.4), ("way", 1.6, 2.05)), window(2.0, 3.0, ("no", 1.95, 2.3)))
+        assert words(reports) == ["no", "way", "no"]
+
     async def test_text_without_words_in_settled_audio_is_told(self) -> None:
         late = json.loads(window(0.5, 1.5, ("late", 0.6, 0.9)))
         late["channel"]["alternatives"][0]["words"] = None

@@ -73,6 +73,10 @@ class AssemblyAI(Session):
     def opened(self) -> None:
         """See Session. A refusal comes after the 101, so nothing is accepted before Begin."""
 
+    def while_silent(self) -> str:
+        """See Session."""
+        return wire.FORCE_ENDPOINT if self._turn is not None else self.KEEP_ALIVE
+
     def disconnected(self) -> None:
         """See Session."""
         self._turn, self._ended_turn, self._spoke_ms = None, -1, None

@@ -52,6 +52,10 @@ class Deepgram(Session):
         """See Session. Deepgram sends nothing on open: its 101 accepts the session."""
         self.accepted()
 
+    def while_silent(self) -> str:
+        """See Session."""
+        return wire.FINALIZE if any(self._unsettled.values()) else self.KEEP_ALIVE
+
     def disconnected(self) -> None:
         """See Session. The next connection receives the audio around an unsettled pause again."""
         self._paused_ms = dict.fromkeys(TRACKS)
