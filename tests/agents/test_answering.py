@@ -155,6 +155,32 @@ def test_responses_without_names_are_played() -> None:
     assert room.troubles == []
 
 
+def test_an_end_that_names_no_response_is_the_end_of_the_one_that_is_made() -> None:
+    room = Room()
+    room.take(*question(), started(), voice(100), ended(""))
+    assert room.conversation.state is TurnState.LISTENING
+
+
+def test_an_end_that_no_beginning_announced_is_an_end() -> None:
+    room = Room()
+    room.take(*question(), ended())
+    assert room.troubles == ["answered without a sound; it is asked once more"]
+
+
+def test_the_voice_of_another_response_is_no_sound_of_this_one() -> None:
+    room = Room()
+    room.take(*question(), started("r2"), voice(100, "r1"), ended("r2"))
+    assert room.troubles == ["answered without a sound; it is asked once more"]
+
+
+def test_a_response_that_was_stopped_is_not_asked_for_again_before_its_tools_have_come_to_something() -> None:
+    room = Room()
+    room.take(*question(), started(), voice(100), tool_call("c1"), ended("r1", "incomplete"))
+    assert (len(room.troubles), room.asked(CreateResponse)) == (1, [])
+    room.take(ToolDone("c1", "5"))
+    assert room.asked(CreateResponse) == [CreateResponse()]
+
+
 # Answers that do not come.
 
 
@@ -282,3 +308,30 @@ def test_a_session_that_is_ready_after_a_while_is_waited_for_from_then() -> None
     room.take(SessionReady())
     room.wait(HALF_MS - 200)
     assert room.troubles == []
+
+
+def test_an_answer_that_came_late_is_not_given_twice() -> None:
+    room = Room()
+    room.take(*question())
+    room.wait(HALF_MS + 200)
+    room.take(ResponseRefused(), started(), voice(100), ended())
+    assert room.asked(CreateResponse) == [CreateResponse()]
+
+
+def test_a_turn_that_has_ended_twice_is_answered_once() -> None:
+    room = Room()
+    room.take(*question(), started(), voice(100), ended(), CallerSpeechStopped("q", 0))
+    room.wait(HALF_MS + 200)
+    assert room.asked(CreateResponse) == []
+
+
+def test_neither_a_long_pause_nor_a_slow_tool_is_a_wait_for_the_model() -> None:
+    room = Room()
+    room.wait(40_000)
+    room.take(started(), tool_call("c1"))
+    room.wait(200)
+    room.take(ended())
+    room.wait(40_000)
+    room.take(ToolDone("c1", "5"), started("r2"))
+    room.wait(200)
+    assert (room.troubles, room.given_up) == ([], [])
