@@ -191,6 +191,13 @@ class TranscriberSwitched(Durable, frozen=True, kw_only=True, tag="transcriber-s
     attempt: int
 
 
+class WordsDoubted(Durable, frozen=True, kw_only=True, tag="words-doubted"):
+    """What stands in this track's finals is probably not what was said: another language, for example. Published once per track."""
+
+    track: Track
+    reason: str
+
+
 class StreamFailed(Durable, frozen=True, kw_only=True, tag="stream-error"):
     """Twilio reports that a stream of the call failed. `reason` is Twilio's own text."""
 
@@ -356,7 +363,7 @@ class Refusal(Part, frozen=True, kw_only=True, tag_field="type", tag="error"):
 
 
 DurableEvent: TypeAlias = (
-    CallStarted | Final | Gap | TranscriberLost | TranscriberRestored | TranscriberSwitched | StreamFailed | Dtmf
+    CallStarted | Final | Gap | TranscriberLost | TranscriberRestored | TranscriberSwitched | WordsDoubted | StreamFailed | Dtmf
     | ToolCalled | ToolReturned | AgentInterrupted | AgentTrouble | ConditionChanged | CallEnded
 )  # fmt: skip
 CallEvent: TypeAlias = DurableEvent | Interim

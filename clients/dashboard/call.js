@@ -231,6 +231,8 @@ function happened(call, event, fresh) {
     }
     case "agent-trouble":
       return insert(call, { ...identity(call, event, "trouble"), place: event.time, reason: event.reason }, fresh);
+    case "words-doubted":
+      return insert(call, { ...identity(call, event, "doubted"), speaker: call.speakers[event.track], reason: event.reason }, fresh);
     case "condition-changed":
       return insert(call, { ...identity(call, event, "condition"), summary: event.completeness.summary }, fresh);
     case "stream-error":

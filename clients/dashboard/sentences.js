@@ -51,6 +51,8 @@ export function sentence(line) {
       return isolating`From here on ${line.provider} transcribes: ${line.reason}.`;
     case "ended":
       return `${ENDS[line.reason] ?? isolating`The call ended (${line.reason})`} after ${clock(line.duration)}.${line.completeness ? isolating` The record: ${line.completeness.summary}.` : ""}`;
+    case "doubted":
+      return isolating`What ${line.speaker} said may be written wrong: ${line.reason}.`;
     case "condition":
       return isolating`The record so far: ${line.summary}.`;
     case "restarted":

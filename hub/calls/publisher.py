@@ -7,6 +7,7 @@ the log, and handed to everyone who follows the call, before anything else can r
 Knows events and where they go. Does not know what they are made from, except transcribers' reports.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import TypeAlias, assert_never
 
@@ -17,14 +18,17 @@ from hub.audio.g711 import TRACKS, Track, ms
 from hub.audio.timeline import StereoTimeline
 from hub.events import SPEAKERS, D
 from hub.foreign_text import line, name
+from hub.ops.logs import CallLog
 from hub.phone_numbers import shown
 from hub.topics.registry import Record, Registry
-from hub.transcribers.transcriber import Lost, Report, Restored, Switched
+from hub.transcribers.transcriber import Doubted, Lost, Report, Restored, Switched
 from hub.transcribers.utterances import NotTranscribed, Recognized
 from hub.transcript.completeness import Measured
 from hub.twilio.media import StartBody
 from hub.twilio.rest import CallFacts
 from hub.twilio.twiml import TOKEN
+
+log = logging.getLogger(__name__)
 
 LABELS: dict[str, Track] = {"inboundTrackLabel": "inbound", "outboundTrackLabel": "outbound"}
 """Stream <Parameter>s that name the speakers, named as in Twilio's own Real-Time Transcription."""
@@ -122,6 +126,9 @@ class Publisher:
                 self.publish(events.TranscriberRestored(call_sid=sid, provider=provider, reason=reason, attempt=attempt))
             case Switched(provider, reason, attempt):
                 self.publish(events.TranscriberSwitched(call_sid=sid, provider=provider, reason=reason, attempt=attempt))
+            case Doubted(track, reason):
+                CallLog(log, {"call": sid}).warning("the words of %s may be wrong: %s", track, reason)
+                self.publish(events.WordsDoubted(call_sid=sid, track=track, reason=reason))
             case _:
                 assert_never(report)
 

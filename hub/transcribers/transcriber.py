@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from hub.audio.g711 import Track
 from hub.audio.timeline import Block
 from hub.transcribers.utterances import NotTranscribed, Recognized
 
@@ -38,7 +39,15 @@ class Switched:
     attempt: int
 
 
-Report: TypeAlias = Recognized | NotTranscribed | Lost | Restored | Switched
+@dataclass(frozen=True, slots=True)
+class Doubted:
+    """The words of this track are probably wrong, those of the last finals and those to come. `reason` says why, as a sentence's end."""
+
+    track: Track
+    reason: str
+
+
+Report: TypeAlias = Recognized | NotTranscribed | Lost | Restored | Switched | Doubted
 OnReport: TypeAlias = Callable[[Report], None]
 """Takes one report. Never waits, never raises."""
 

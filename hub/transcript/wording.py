@@ -56,6 +56,8 @@ def sentence(event: events.Event, *, brief: bool = False) -> str | None:
             return f"{event.provider} transcribes again"
         case events.TranscriberSwitched():
             return f"{event.provider} transcribes from here: {isolated(event.reason)}"
+        case events.WordsDoubted():
+            return f"the words of {event.track} may be wrong: {isolated(event.reason)}"
         case events.Subscribed():
             return "the hub no longer has the earlier parts of this call"
         case _:

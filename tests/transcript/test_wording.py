@@ -35,6 +35,7 @@ STARTED: dict[str, Any] = {"tracks": ["inbound"], "speakers": {}, "parameters": 
         (events.TranscriberLost(call_sid=CALL, provider="deepgram", reason="HTTP 401", attempt=0), "deepgram lost: HTTP 401"),
         (events.TranscriberRestored(call_sid=CALL, provider="deepgram", reason="", attempt=1), "deepgram transcribes again"),
         (events.TranscriberSwitched(call_sid=CALL, provider="local", reason="bad key", attempt=0), "local transcribes from here: bad key"),
+        (events.WordsDoubted(call_sid=CALL, track="inbound", reason="not English"), "the words of inbound may be wrong: not English"),
         (events.AgentInterrupted(call_sid=CALL, time=1.0, heard=1.24, generated=3.5), "the agent was interrupted after 1.2 of 3.5 s"),
     ],
 )

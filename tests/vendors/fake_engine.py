@@ -5,11 +5,14 @@ Voice is what is loud: a window has the probability that its level says. The tex
 
 from hub.audio import g711
 from hub.vendors.moonshine.detector import WINDOW_BYTES, VoiceDetector
+from hub.vendors.moonshine.recognizer import Reading
 
 LOUD, SOFT = 0x20, 0xE0
 """mu-law bytes: the square wave of one is voice to the fake detector, that of the other is noise."""
 
 LOUD_LEVEL = 1000
+
+CONFIDENCE = 0.75
 
 
 def voice(windows: float) -> bytes:
@@ -75,10 +78,10 @@ class CountingRecognizer:
         self.finals = 0
         """How many of the stretches were recognized with care."""
 
-    def recognize(self, mulaw: bytes, *, final: bool) -> str:
+    def recognize(self, mulaw: bytes, *, final: bool) -> Reading:
         self.stretches.append(mulaw)
         self.finals += final
         if self.texts:
-            return self.texts.pop(0)
+            return Reading(self.texts.pop(0), CONFIDENCE)
         loud = sum(byte in (LOUD, LOUD ^ 0x80) for byte in mulaw)
-        return f"{loud} loud" if loud else ""
+        return Reading(f"{loud} loud" if loud else "", CONFIDENCE)

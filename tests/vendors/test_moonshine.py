@@ -6,6 +6,7 @@ import math
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -16,12 +17,17 @@ from hub.audio import g711
 from hub.audio.g711 import Track
 from hub.audio.timeline import Block
 from hub.errors import ConfigError, ProviderError
-from hub.transcribers.transcriber import Report, Transcriber
+from hub.ops.counters import ProviderCounters
+from hub.transcribers.session import SessionContext
+from hub.transcribers.transcriber import Doubted, Report, Transcriber
 from hub.transcribers.utterances import NotTranscribed, Recognized
 from hub.vendors.moonshine import transcriber as local
+from hub.vendors.moonshine.descriptor import EngineFactory
+from hub.vendors.moonshine.doubt import REASON
 from hub.vendors.moonshine.engine import NICENESS, LocalEngine, thread_count
-from hub.vendors.moonshine.recognizer import MoonshineRecognizer
+from hub.vendors.moonshine.recognizer import MoonshineRecognizer, Reading
 from hub.vendors.moonshine.transcriber import LocalTranscriber
+from hub.vendors.speech_provider import NoSettings
 from tests.providers.vendors import blocks
 from tests.transcribers.runs import until
 from tests.transcribers.sample import plain, said, tracks
@@ -111,7 +117,9 @@ async def test_a_call_pushed_at_once_becomes_its_words_at_their_times(host: Loca
             assert math.isclose(final.start, start, abs_tol=0.3)
             assert math.isclose(final.end, end, abs_tol=0.3)
             assert final.closes
-            assert (final.words, final.confidence) == ((), None)
+            assert final.words == ()
+            assert final.confidence
+            assert 0.5 < final.confidence < 1
     assert host.streams == 0
 
 
@@ -210,7 +218,7 @@ async def test_a_call_on_which_the_engine_fails_ends_and_the_others_go_on(host: 
         iter([ProviderError("local", "failed: out of memory", retryable=False), ZeroDivisionError("odd")]),
     )
 
-    def words_then(self: MoonshineRecognizer, mulaw: bytes, *, final: bool) -> str:
+    def words_then(self: MoonshineRecognizer, mulaw: bytes, *, final: bool) -> Reading:
         failure = next(failures, None)
         if failure:
             raise failure
@@ -230,7 +238,7 @@ async def test_a_call_on_which_the_engine_fails_ends_and_the_others_go_on(host: 
 async def test_what_was_not_settled_when_the_engine_failed_is_there_for_another(host: LocalEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     real, answers = MoonshineRecognizer.recognize, iter([True])
 
-    def words_once(self: MoonshineRecognizer, mulaw: bytes, *, final: bool) -> str:
+    def words_once(self: MoonshineRecognizer, mulaw: bytes, *, final: bool) -> Reading:
         if next(answers, False):
             return real(self, mulaw, final=final)
         raise ProviderError("local", "failed", retryable=False)
@@ -269,6 +277,14 @@ async def test_the_last_word_is_told_when_the_call_breaks_off(host: LocalEngine)
     assert plain(text).split()[-1] == words(reports, "inbound").split()[-1]
 
 
+async def test_speech_that_is_not_english_is_doubted_once_on_its_track(host: LocalEngine) -> None:
+    """Speech played backwards is a language that nobody speaks."""
+    inbound, outbound = tracks(40)
+    reports = await at_once(host, blocks(inbound[::-1], outbound))
+    assert [report for report in reports if isinstance(report, Doubted)] == [Doubted("inbound", REASON)]
+    assert finals(reports, "inbound")
+
+
 async def test_a_closed_engine_ends_its_calls_and_takes_no_other() -> None:
     closing = LocalEngine()
     transcriber = LocalTranscriber(closing)
@@ -282,6 +298,13 @@ async def test_a_closed_engine_ends_its_calls_and_takes_no_other() -> None:
     assert closing.streams == 0
     with pytest.raises(ProviderError, match="closed"):
         await LocalTranscriber(closing).run(lambda _: None)
+
+
+def test_the_model_loads_while_the_hub_starts_and_not_at_the_first_call() -> None:
+    factory = EngineFactory(NoSettings(), SessionContext(time.monotonic, ProviderCounters()))
+    factory.check()
+    assert factory._shared()._loaded.wait(60)
+    factory.close()
 
 
 async def test_without_the_engine_one_sentence_says_what_to_install(

@@ -30,11 +30,11 @@ def finals(recognizer: MoonshineRecognizer, mulaw: bytes) -> list[str]:
 
 def test_a_sentence_becomes_its_words(recognizer: MoonshineRecognizer) -> None:
     speech = tracks(9)[0][int(4.5 * 8000) : int(9.1 * 8000)]
-    assert "ordered a coffee machine last week" in plain(recognizer.recognize(speech, final=True))
+    assert "ordered a coffee machine last week" in plain(recognizer.recognize(speech, final=True).text)
 
 
 def test_the_model_says_you_to_silence_which_a_track_therefore_drops(recognizer: MoonshineRecognizer) -> None:
-    assert recognizer.recognize(b"\xff" * 4000, final=True) == "You"
+    assert recognizer.recognize(b"\xff" * 4000, final=True).text == "You"
 
 
 def test_one_recognition_leaves_no_trace_on_the_next(recognizer: MoonshineRecognizer) -> None:
@@ -56,6 +56,12 @@ def test_a_word_of_a_quarter_second_is_recognized(recognizer: MoonshineRecognize
     assert finals(recognizer, b"\xff" * 8000 + word + b"\xff" * 8000) == ["yes"]
 
 
+def test_it_is_certain_of_speech_and_not_of_noise(recognizer: MoonshineRecognizer) -> None:
+    speech = tracks(9)[0][int(4.5 * 8000) : int(9.1 * 8000)]
+    assert 0.8 < recognizer.recognize(speech, final=True).confidence < 1
+    assert recognizer.recognize(speech[::-1], final=True).confidence < 0.6
+
+
 def test_threads_that_recognize_at_once_do_not_disturb_each_other(recognizer: MoonshineRecognizer) -> None:
     stretches = [track[int(4.5 * 8000) : int(9.1 * 8000)] for track in tracks(10)] * 2
     alone = [recognizer.recognize(stretch, final=True) for stretch in stretches]
@@ -65,4 +71,4 @@ def test_threads_that_recognize_at_once_do_not_disturb_each_other(recognizer: Mo
 
 def test_a_text_is_no_longer_than_anybody_can_speak(recognizer: MoonshineRecognizer) -> None:
     for final in (True, False):
-        assert len(recognizer.recognize(bytes([0x20, 0xA0]) * 4000, final=final).split()) <= 2 * TOKENS_PER_SECOND
+        assert len(recognizer.recognize(bytes([0x20, 0xA0]) * 4000, final=final).text.split()) <= 2 * TOKENS_PER_SECOND

@@ -13,7 +13,7 @@ from hub.vendors.moonshine import track as rules
 from hub.vendors.moonshine.detector import WINDOW_BYTES
 from hub.vendors.moonshine.echo import RecentSound
 from hub.vendors.moonshine.track import TrackRecognizer
-from tests.vendors.fake_engine import CountingRecognizer, LevelPool, noise, voice
+from tests.vendors.fake_engine import CONFIDENCE, CountingRecognizer, LevelPool, noise, voice
 
 WINDOW_MS = g711.ms(WINDOW_BYTES)
 PAUSE = noise(rules.CLOSING_MS / WINDOW_MS + 2)
@@ -50,7 +50,7 @@ class Bench:
 def test_speech_between_pauses_is_one_final_with_the_times_of_its_voice() -> None:
     bench = Bench()
     finals = bench.take(noise(50) + voice(30) + PAUSE)
-    assert finals == [Recognized("inbound", 50 * WINDOW_MS / 1000, 80 * WINDOW_MS / 1000, f"{30 * 256} loud", settled=True, closes=True)]
+    assert finals == [Recognized("inbound", 50 * WINDOW_MS / 1000, 80 * WINDOW_MS / 1000, f"{30 * 256} loud", True, True, CONFIDENCE)]
     (stretch,) = bench.recognizer.stretches
     assert g711.ms(len(stretch)) == rules.PRE_ROLL_MS + 30 * WINDOW_MS + rules.POST_ROLL_MS
 
@@ -106,6 +106,7 @@ def test_an_interim_that_came_to_nothing_is_taken_back() -> None:
     (final,) = bench.take(PAUSE)
     assert (interim.text, interim.settled, final.text, final.settled) == ("hello", False, "", True)
     assert interim.start == final.start
+    assert (interim.confidence, final.confidence) == (CONFIDENCE, None)
 
 
 def test_after_twenty_seconds_without_an_utterance_the_detector_forgets_the_noise() -> None:

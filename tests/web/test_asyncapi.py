@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from hub import events
 from hub.errors import WireError
 from hub.tokens import mint
-from hub.transcribers.transcriber import Lost, Restored, Switched
+from hub.transcribers.transcriber import Doubted, Lost, Restored, Switched
 from hub.transcribers.utterances import NotTranscribed
 from hub.web import asyncapi
 from hub.web import protocol as client
@@ -162,6 +162,7 @@ async def test_everything_that_a_hub_sends_is_as_the_document_says() -> None:
             Lost("scripted", "for a test", 1),
             Restored("scripted", "for a test", 1),
             Switched("other", "for a test", 0),
+            Doubted("inbound", "for a test"),
         ):
             hear(report)
         home.state.calls.stream_failed(CALL, STREAM, "for a test")

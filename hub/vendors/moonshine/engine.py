@@ -98,10 +98,14 @@ class LocalEngine:
         except (OSError, RuntimeError) as exc:
             raise ConfigError("HUB_TRANSCRIBER", f"local cannot work: the engine does not run on this machine ({exc})") from exc
 
-    def load(self) -> None:
-        """Load the model now instead of at the first call. Blocks for a second. Raises: ProviderError when that fails."""
+    def begin(self) -> None:
+        """Begin to load the model, in a thread, instead of at the first call. Raises: ProviderError when the engine is closed."""
         with self.lock:
             self._start()
+
+    def load(self) -> None:
+        """Load the model. Blocks for a second. Raises: ProviderError when that fails."""
+        self.begin()
         self._loaded.wait()
         if self._refusal:
             raise ProviderError(PROVIDER, self._refusal, retryable=False)

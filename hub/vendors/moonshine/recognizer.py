@@ -8,6 +8,8 @@ that are arranged anew for each token and with threads that wait by spinning: 1.
 It cannot follow more than one candidate either (`beam_search`).
 """
 
+import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hub.audio import g711
@@ -49,11 +51,20 @@ _LAYERS, _HEADS, _HEAD_SIZE = 6, 8, 36
 """Of the tiny model's decoder (moonshine-model.cpp, MOONSHINE_TINY_*)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a stretch of speech says. An empty text: nothing."""
+
+    text: str
+    confidence: float
+    """From 0 to 1: the probability that the model gave to a token, in the geometric mean."""
+
+
 class SpeechRecognizer(Protocol):
     """Turns a stretch of speech into text. Waits for nothing but its own work."""
 
-    def recognize(self, mulaw: bytes, *, final: bool) -> str:
-        """Return the words that were spoken; an empty text when there are none. What is not final may be worse and is cheaper."""
+    def recognize(self, mulaw: bytes, *, final: bool) -> Reading:
+        """Return the words that were spoken. What is not final may be worse and is cheaper."""
 
 
 class MoonshineRecognizer:
@@ -79,8 +90,8 @@ class MoonshineRecognizer:
         )
         self._vocabulary = read_vocabulary(folder / "tokenizer.bin")
 
-    def recognize(self, mulaw: bytes, *, final: bool) -> str:
-        """Return the words in up to some 10 s of speech; an empty text when there are none.
+    def recognize(self, mulaw: bytes, *, final: bool) -> Reading:
+        """Return the words in up to some 10 s of speech.
 
         Costs 0.11 s of CPU per second of speech, 0.05 s if it is longer than 7.5 s, and 0.035 s if it is not final. Raises: whatever ONNX
         Runtime raises. Its errors have no common class, and the engine ends the call with any error.
@@ -95,7 +106,9 @@ class MoonshineRecognizer:
             found = self._read(samples, BeamSearch(FINAL_WIDTH if final else INTERIM_WIDTH, _END, found))
         assert found
         text = b"".join(self._vocabulary[token] for token in found.tokens).decode("utf-8", errors="ignore").replace("\u2581", " ").strip()
-        return text if any(map(str.isalnum, text)) else ""  # a lone full stop is how the model says that nobody spoke
+        if not any(map(str.isalnum, text)):
+            text = ""  # a lone full stop is how the model says that nobody spoke
+        return Reading(text, math.exp(found.log_probability / (len(found.tokens) + 1)))
 
     def _read(self, samples: "NDArray[numpy.float32]", search: BeamSearch) -> Candidate:
         """Return the most probable text of some samples."""

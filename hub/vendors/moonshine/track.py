@@ -123,6 +123,8 @@ class OpenUtterance:
     thorough: bool = False
     """Whether `text` is as good as the model can make it. Interims take less care."""
     text: str = ""
+    confidence: float = 0.0
+    """Of `text`."""
     reported: str = ""
     """The text of the last interim."""
 
@@ -326,9 +328,9 @@ class TrackRecognizer:
 
     def _recognize(self, utterance: OpenUtterance, end: int, *, thorough: bool) -> None:
         if utterance.recognized_to != end or thorough > utterance.thorough:
-            text = self._recognizer.recognize(self._audio(utterance.start, end), final=thorough)
-            lone = g711.ms(utterance.voice_end - utterance.voice_start) < LONE_WORD_MS and text.strip(" .,!?").lower() == "you"
-            utterance.text = "" if lone else text
+            reading = self._recognizer.recognize(self._audio(utterance.start, end), final=thorough)
+            lone = g711.ms(utterance.voice_end - utterance.voice_start) < LONE_WORD_MS and reading.text.strip(" .,!?").lower() == "you"
+            utterance.text, utterance.confidence = "" if lone else reading.text, reading.confidence
             utterance.recognized_to, utterance.thorough = end, thorough
 
     def _close(self, utterance: OpenUtterance, end: int) -> list[Recognized]:
@@ -346,7 +348,8 @@ class TrackRecognizer:
 
     def _report(self, utterance: OpenUtterance, *, final: bool) -> Recognized:
         start, end = self._ms(utterance.voice_start) / 1000, self._ms(utterance.voice_end) / 1000
-        return Recognized(self.track, start, end, utterance.text, settled=final, closes=final)
+        confidence = round(utterance.confidence, 4) if utterance.text else None
+        return Recognized(self.track, start, end, utterance.text, settled=final, closes=final, confidence=confidence)
 
     def _audio(self, start: int, end: int) -> bytes:
         return bytes(self._kept[start - self._kept_from : end - self._kept_from])

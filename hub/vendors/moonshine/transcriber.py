@@ -14,8 +14,9 @@ from hub.audio.g711 import TRACKS
 from hub.audio.timeline import Block
 from hub.errors import ProviderError
 from hub.ops.counters import ProviderCounters
-from hub.transcribers.transcriber import OnReport, Report
+from hub.transcribers.transcriber import Doubted, OnReport, Report
 from hub.transcribers.utterances import NotTranscribed, Recognized
+from hub.vendors.moonshine.doubt import REASON, Doubt
 from hub.vendors.moonshine.echo import RecentSound
 from hub.vendors.moonshine.engine import LocalEngine
 from hub.vendors.moonshine.recognizer import MODEL, PROVIDER
@@ -45,8 +46,15 @@ class TrackWork:
         """Guarded by the engine's lock."""
         self.reports: list[Report] = []
         """What the event loop is to be given next. The engine's threads alone use it, and the next attribute."""
+        self._doubt = Doubt()
         self.settled_ms = 0.0
         """Up to where the event loop was told that the track is settled."""
+
+    def doubt_what_is_unlikely(self, finals: list[Recognized]) -> None:
+        """Report it, once, when the finals of this track have become too unlikely to be believed."""
+        for final in finals:
+            if final.confidence is not None and self._doubt.arises(final.text, final.confidence):
+                self.reports.append(Doubted(self.recognizer.track, REASON))
 
 
 class LocalTranscriber:
@@ -184,6 +192,7 @@ class LocalTranscriber:
             found = recognizer.recognize(*piece)
             track.reports += found
             finals += found
+        track.doubt_what_is_unlikely(finals)
         self._publish(track)
         return bool(finals)
 

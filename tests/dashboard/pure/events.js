@@ -68,6 +68,7 @@ export const gap = (offset, start, end) => durable("gap", offset, { track: "inbo
 export const dtmf = (offset, digit, more = {}) => durable("dtmf", offset, { digit, track: "inbound", ...more });
 export const lost = (offset, attempt = 1) => durable("transcriber-lost", offset, { provider: "local", reason: "it broke", attempt });
 export const restored = (offset) => durable("transcriber-restored", offset, { provider: "local", reason: "back", attempt: 1 });
+export const doubted = (offset) => durable("words-doubted", offset, { track: "inbound", reason: "not English" });
 export const switched = (offset) => durable("transcriber-switched", offset, { provider: "deepgram", reason: "a bad key", attempt: 0 });
 export const toolCalled = (offset, more = {}) =>
   durable("tool-called", offset, { invocation: "call_1", tool: "book", arguments: { day: "2026-12-01", seats: 2 }, time: offset, ...more });

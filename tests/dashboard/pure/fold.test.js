@@ -11,6 +11,7 @@ import {
   CALL,
   COMPLETE,
   condition,
+  doubted,
   dtmf,
   ended,
   EPOCH,
@@ -214,6 +215,11 @@ test("no state is ever changed, and folding many at once is folding one by one",
   let one = frozen(nothing());
   for (const event of events) one = frozen(fold(one, event));
   assert.deepEqual(foldAll(nothing(), events), one);
+});
+
+test("words that may be wrong are marked where that became known, with whose they are", () => {
+  const { lines } = call(after(watching("full"), subscribed(), started(), final(2, "the composer of it", 1, 2), doubted(3)));
+  assert.equal(sentence(lines.at(-1)), "What caller said may be written wrong: not English.");
 });
 
 test("a call with an agent reads as it was: who answers, what it did, where it was cut short", () => {
