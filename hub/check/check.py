@@ -170,7 +170,7 @@ async def _account(settings: Config) -> str:
         await account.find(settings.twilio_account, NO_CALL)
     except AccountError as error:
         wrong = f": check TWILIO_ACCOUNT_SID, {shown}" if error.status in {401, 403} else ""
-        raise Broken(f"{error}{wrong}", "20003" if error.status == 401 else "") from error
+        raise Broken(f"{error}{wrong}") from error
     finally:
         await account.close()
     return f"Twilio's REST API accepts {shown}"
