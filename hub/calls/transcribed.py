@@ -15,8 +15,9 @@ from hub.audio.timeline import Block, StereoTimeline
 from hub.calls.call import EndReason, Peer
 from hub.calls.condition import Condition
 from hub.calls.journal import Bookmark, Entry, Journal
-from hub.calls.publisher import GAP_MS, Publisher, brought, fared
+from hub.calls.publisher import GAP_MS, Publisher, fared
 from hub.calls.recovery import BrokenStream, Recovery
+from hub.calls.transcribed_stream import TranscribedStream
 from hub.errors import ProviderError
 from hub.ops.logs import CallLog
 from hub.topics.registry import Record, Registry
@@ -55,59 +56,6 @@ class CallContext:
     journal: Journal | None = None
     """Remembers live calls for the next hub process. None where nothing is remembered."""
     deadlines: Deadlines = DEADLINES
-
-
-class TranscribedStream:
-    """One Twilio socket's part in a call. Implements `Stream`."""
-
-    __slots__ = ("account_sid", "audio_at", "base_ms", "call", "parameters", "peer", "repeated", "sid", "tracks")
-
-    def __init__(self, call: "TranscribedCall", start: StartBody, base_ms: int, peer: Peer) -> None:
-        self.call = call
-        self.peer = peer
-        self.sid = start.stream_sid
-        self.account_sid = start.account_sid
-        self.parameters = brought(start)
-        """What the stream brought, without secrets."""
-        self.tracks: tuple[Track, ...] = tuple(start.tracks)
-        self.base_ms = base_ms
-        """Call time at this stream's own zero."""
-        self.audio_at = call.clock()
-        """When the last frame came, on the call's clock."""
-        self.repeated = 0
-        """Frames of tracks that a newer stream carries: taken from there, so not twice."""
-
-    def chunk(self, track: Track, at_ms: int, payload: bytes) -> bool:
-        """See Stream. The socket may rest when a block has just left and all of the call comes by this one socket.
-
-        Where each track comes by a socket of its own, none may rest: one must not be kept from keeping step with the other.
-        """
-        call = self.call
-        self.audio_at = call.clock()
-        if call.sources.get(track) is not self:
-            if track in call.sources:
-                self.repeated += 1
-                return False
-            call.sources[track] = self
-        if call.timeline.add(track, self.base_ms + at_ms if at_ms >= 0 else -1, payload):
-            call.forward()
-            return call.streams == 1
-        return False
-
-    def mark(self, name: str) -> None:
-        """See Stream. Twilio sends marks only on streams that an agent speaks on."""
-
-    def dtmf(self, digit: str, track: Track) -> None:
-        """See Stream."""
-        self.call.publisher.publish(events.Dtmf(call_sid=self.call.record.call_sid, digit=digit, track=track))
-
-    def stop(self) -> None:
-        """See Stream."""
-        self.call.left(self, "completed")
-
-    def lost(self) -> None:
-        """See Stream."""
-        self.call.left(self, "stream-lost")
 
 
 class TranscribedCall:

@@ -6,7 +6,8 @@ import tracemalloc
 
 import pytest
 
-from hub.calls.transcribed import TranscribedCall, TranscribedStream
+from hub.calls.transcribed import TranscribedCall
+from hub.calls.transcribed_stream import TranscribedStream
 from hub.topics.topic import Topic
 from hub.web.twilio import MediaDoor
 from tests.house import house, impatient

@@ -1,0 +1,90 @@
+"""One Twilio stream of a call that people hold: brings one track or both, by a clock of its own.
+
+Knows Twilio's messages, and which stream each track is taken from. Does not know what becomes of the audio.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from hub import events
+from hub.audio.g711 import Track
+from hub.audio.timeline import StereoTimeline
+from hub.calls.call import EndReason, Peer
+from hub.calls.publisher import Publisher, brought
+from hub.topics.registry import Record
+from hub.twilio.media import StartBody
+
+
+class TalkingCall(Protocol):
+    """What a stream needs of its call. No method waits."""
+
+    record: Record
+    clock: Callable[[], float]
+    """Monotonic seconds."""
+    timeline: StereoTimeline
+    publisher: Publisher
+    sources: "dict[Track, TranscribedStream]"
+    """Which stream each track is taken from."""
+
+    @property
+    def streams(self) -> int:
+        """How many streams are live."""
+
+    def forward(self) -> None:
+        """Take the blocks that have become ready in the timeline."""
+
+    def left(self, stream: "TranscribedStream", reason: EndReason) -> None:
+        """The stream is over."""
+
+
+class TranscribedStream:
+    """One Twilio socket's part in a call. Implements `Stream`."""
+
+    __slots__ = ("account_sid", "audio_at", "base_ms", "call", "parameters", "peer", "repeated", "sid", "tracks")
+
+    def __init__(self, call: TalkingCall, start: StartBody, base_ms: int, peer: Peer) -> None:
+        self.call = call
+        self.peer = peer
+        self.sid = start.stream_sid
+        self.account_sid = start.account_sid
+        self.parameters = brought(start)
+        """What the stream brought, without secrets."""
+        self.tracks: tuple[Track, ...] = tuple(start.tracks)
+        self.base_ms = base_ms
+        """Call time at this stream's own zero."""
+        self.audio_at = call.clock()
+        """When the last frame came, on the call's clock."""
+        self.repeated = 0
+        """Frames of tracks that a newer stream carries: taken from there, so not twice."""
+
+    def chunk(self, track: Track, at_ms: int, payload: bytes) -> bool:
+        """See Stream. The socket may rest when a block has just left and all of the call comes by this one socket.
+
+        Where each track comes by a socket of its own, none may rest: one must not be kept from keeping step with the other.
+        """
+        call = self.call
+        self.audio_at = call.clock()
+        if call.sources.get(track) is not self:
+            if track in call.sources:
+                self.repeated += 1
+                return False
+            call.sources[track] = self
+        if call.timeline.add(track, self.base_ms + at_ms if at_ms >= 0 else -1, payload):
+            call.forward()
+            return call.streams == 1
+        return False
+
+    def mark(self, name: str) -> None:
+        """See Stream. Twilio sends marks only on streams that an agent speaks on."""
+
+    def dtmf(self, digit: str, track: Track) -> None:
+        """See Stream."""
+        self.call.publisher.publish(events.Dtmf(call_sid=self.call.record.call_sid, digit=digit, track=track))
+
+    def stop(self) -> None:
+        """See Stream."""
+        self.call.left(self, "completed")
+
+    def lost(self) -> None:
+        """See Stream."""
+        self.call.left(self, "stream-lost")
