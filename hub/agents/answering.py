@@ -30,6 +30,9 @@ TAKEN_UP_MS = 1000
 WRITTEN = "[The caller did not hear your last answer: it was written, and not said. Say it now.]"
 """What the model is told after an answer that has text and no sound. Without it, it takes the answer for given."""
 
+_LISTENING = TurnState.LISTENING
+"""A name of this module is found several times faster than a member of an enum, and this state is asked about five times a second."""
+
 _UNANNOUNCED = frozenset({TurnState.LISTENING, TurnState.RESPONSE_DUE})
 """States in which the agent's voice says that a response has begun."""
 
@@ -203,6 +206,8 @@ class Answering:
 
     def look(self, now_ms: float) -> None:
         """See whether the caller waits too long for the agent: end what hangs, ask once more, or give up."""
+        if self.state is _LISTENING and not self.wanted:
+            return
         waiting, patience = self._waiting, self._waiting.patience
         half_ms = patience.answer_ms / 2
         if self.state is TurnState.OPENING:

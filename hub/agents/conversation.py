@@ -28,7 +28,7 @@ from hub.agents.commands import (
 )
 from hub.agents.keypad import Keypad
 from hub.agents.model_clock import ModelClock
-from hub.agents.patience import Patience, Waiting
+from hub.agents.patience import LOOK_MS, Patience, Waiting
 from hub.agents.turn_taking import CALLER_STATES, TurnState, TurnTrigger
 from hub.agents.turns import Turns
 from hub.agents.voice_model import (
@@ -94,6 +94,8 @@ class Conversation:
         self._turns = Turns(patience.late_ms)
         self._speech = AgentSpeech(self._turns)
         self._waiting = Waiting(patience, now_ms)
+        self._look_ms = now_ms
+        """When to look again whether anybody waits too long."""
         self._answering = Answering(self._speech, self._waiting)
         self._keypad = Keypad()
         self._clock = ModelClock()
@@ -181,11 +183,12 @@ class Conversation:
             self._answering.told(self.now_ms)
         if self._turn_id:
             self._waiting.listen(frame.mulaw, self.now_ms)
-        if self._waiting.due(self.now_ms):
+        if self.now_ms >= self._look_ms:
             self._look()
 
     def _look(self) -> None:
         """See whether anybody waits too long."""
+        self._look_ms = self.now_ms + LOOK_MS
         if not self._turn_id:
             self._answering.look(self.now_ms)
         elif self._answering.turn_overdue(self.now_ms):

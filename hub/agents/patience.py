@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from hub.agents.turns import LATE_MS
 
-LOOK_MS = 100
-"""How often the waits are looked at: a caller does not notice less."""
+LOOK_MS = 200
+"""How often the waits are looked at: a caller does not notice less, and there are 50 frames a second."""
 
 _QUIET = bytes(range(0x60, 0x80)) + bytes(range(0xE0, 0x100))
 """Mu-law of a magnitude below 372 of 32,124 (-39 dBFS): a line's hiss stays within it, and a voice does not (G.711, table 2a)."""
@@ -57,14 +57,6 @@ class Waiting:
         """When the caller's turn began. Only meaningful while the caller speaks."""
         self._loud_ms = now_ms
         """When the caller was last loud. Only meaningful while the caller speaks."""
-        self._next_look_ms = now_ms
-
-    def due(self, now_ms: float) -> bool:
-        """Return whether it is time to look, which it is every LOOK_MS."""
-        if now_ms < self._next_look_ms:
-            return False
-        self._next_look_ms = now_ms + LOOK_MS
-        return True
 
     def sounded(self, now_ms: float) -> None:
         """Something was heard, or the agent's turn begins only now: the wait begins anew."""
@@ -89,7 +81,6 @@ class Waiting:
         self._alive_ms += by_ms
         self._turn_ms += by_ms
         self._loud_ms += by_ms
-        self._next_look_ms += by_ms
 
     def turn_overdue(self, now_ms: float, *, wanted: bool) -> bool:
         """Return whether the caller's turn must be over. `wanted`: something waits to be said."""

@@ -189,12 +189,12 @@ def test_an_answer_that_does_not_begin_is_asked_for_once_more_and_then_the_agent
     room.take(*question())
     room.wait(HALF_MS - 200)
     assert room.asked(CreateResponse) == []
-    room.wait(300)
+    room.wait(400)
     assert room.asked(CreateResponse) == [CreateResponse()]
     room.take(ResponseRefused())  # there is one after all
-    room.wait(HALF_MS - 300)
+    room.wait(HALF_MS - 400)
     assert room.given_up == []
-    room.wait(400)
+    room.wait(600)
     assert room.given_up == ["did not answer within 15 s"]
 
 

@@ -137,7 +137,7 @@ async def test_a_model_that_owes_an_answer_for_too_long_is_lost() -> None:
         it.frames(14_900)
         await it.looked()
         assert it.call.holds
-        it.frames(300)
+        it.frames(500)  # looked at every 200 ms
         while it.call.holds:
             await asyncio.sleep(0.002)
     assert [trouble.reason for trouble in it.events(AgentTrouble)] == ["did not begin to answer; it is asked once more"]
