@@ -289,7 +289,7 @@ async def test_a_provider_that_cannot_start_leaves_the_call_without_words_but_wi
         ("call-ended", "completed"),
     ]
     assert [(event["start"], event["end"]) for event in events if event["type"] == "gap"] == [(0.0, 1.0)] * 2
-    assert completeness(events[-1]) == completeness(events[2]) == "not transcribed: Deaf refused the key"
+    assert completeness(events[-1]) == completeness(events[2]) == "not transcribed: scripted refused the key"
 
 
 class Broken(ScriptedTranscriber):
