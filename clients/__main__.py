@@ -9,7 +9,7 @@ import sys
 
 from hub import command_line
 from hub.errors import HubError
-from hub.foreign_text import line
+from hub.text.foreign_text import line
 
 COMMANDS = {
     "call": "play an audio file into a hub as a phone call, or talk to an agent",

@@ -36,10 +36,11 @@ from hub.vendors.providers import Providers
 from hub.vendors.registered import REGISTERED
 from hub.vendors.transcribers import Transcribers
 from hub.vendors.voice_model_provider import ModelContext
-from hub.web import agent, asyncapi, calls, client, dashboard, docs, health, http, metrics, status, twilio, twiml
+from hub.web import http
+from hub.web.doors import agent, asyncapi, calls, client, dashboard, docs, health, metrics, status, twilio, twiml
+from hub.web.doors.protocol import STOPPING
 from hub.web.limits import LIMITS, Limits, Room
 from hub.web.proof import MAX_BODY_BYTES
-from hub.web.protocol import STOPPING
 from hub.web.resting_sockets import RestingSockets
 from hub.web.server import Runner
 from hub.web.state import STATE, State

@@ -21,7 +21,7 @@ from hub.ops import descriptors, logs
 from hub.twilio import twiml
 from hub.vendors.registered import REGISTERED
 from hub.vendors.scripted import Script
-from hub.web import asyncapi
+from hub.web.doors import asyncapi
 
 log = logging.getLogger("hub")
 

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, TypeVar, get_args
 from urllib.parse import urlsplit
 
-from hub import env_file
-from hub.addresses import loopback
 from hub.errors import ConfigError
-from hub.origins import normal, origin_of
-from hub.phone_numbers import EXAMPLE, dialled
+from hub.text import env_file
+from hub.text.addresses import loopback
+from hub.text.origins import normal, origin_of
+from hub.text.phone_numbers import EXAMPLE, dialled
 
 Proof = Literal["signature", "token", "none"]
 

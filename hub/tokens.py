@@ -13,7 +13,7 @@ from typing import Any
 import jwt
 
 from hub.errors import TokenError
-from hub.phone_numbers import EXAMPLE, identity
+from hub.text.phone_numbers import EXAMPLE, identity
 
 ALGORITHM = "HS256"
 """The only accepted algorithm. A token whose header names another, or `none`, is refused before anything else in it is read."""

@@ -19,7 +19,7 @@ from clients.devices.portaudio import NoDevice, device
 from clients.pretend_twilio.agent_phone import Phone, play_to_agent, speak_to_agent
 from clients.pretend_twilio.media_socket import NotAnswered
 from clients.pretend_twilio.signature import CannotSign
-from hub.foreign_text import line
+from hub.text.foreign_text import line
 
 NORMAL = 1000
 """The close code of a call that is over. Any other is a refusal or a failure (RFC 6455 section 7.4.1)."""

@@ -23,9 +23,9 @@ from clients.pretend_twilio.media_socket import OutgoingCall
 from clients.pretend_twilio.playback import play
 from clients.sample import SAMPLE, SCRIPT
 from clients.terminal.transcript import show
-from hub import env_file
 from hub.backoff import Backoff
 from hub.errors import ConfigError
+from hub.text import env_file
 
 START_SECONDS = 30.0
 """How long the hub may take to start. It takes a second or two, but longer on a machine that is busy installing."""

@@ -22,7 +22,7 @@ from clients.pretend_twilio.speaking import speak
 from clients.terminal.transcript import show
 from hub.audio import g711
 from hub.backoff import Backoff
-from hub.foreign_text import line
+from hub.text.foreign_text import line
 
 FULL_LEVEL = 6000
 """The level that fills the meter, of 32768: loud speech near a microphone."""

@@ -12,7 +12,7 @@ from rich.console import Console
 from clients.commands import hub_options
 from clients.follow import follow, newest
 from clients.terminal.transcript import show, show_json
-from hub.foreign_text import name
+from hub.text.foreign_text import name
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

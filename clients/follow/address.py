@@ -9,7 +9,7 @@ import re
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit, urlunsplit
 
-from hub.addresses import loopback
+from hub.text.addresses import loopback
 
 Door: TypeAlias = Literal["/client", "/twilio", "/agent"]
 

@@ -16,9 +16,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, W
 
 from clients.follow.address import door_address
 from hub import events
-from hub.addresses import proxy
 from hub.backoff import Backoff
 from hub.errors import HubError
+from hub.text.addresses import proxy
 
 BACKOFF = Backoff(first_seconds=0.1, longest_seconds=5.0)
 """The waits before reconnecting. A broken connection is usually back at once; a hub that is being restarted is back within seconds."""

@@ -15,9 +15,9 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidPro
 from websockets.http11 import Response
 
 from clients.pretend_twilio.messages import MediaStreamMessages, new_sid
-from hub.addresses import proxy
 from hub.audio.g711 import Track
-from hub.foreign_text import line
+from hub.text.addresses import proxy
+from hub.text.foreign_text import line
 
 CLOSING_SECONDS = 5.0
 """How long the hub may take to answer our close frame. By then it has said all it has to say to this end of the call."""

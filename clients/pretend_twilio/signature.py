@@ -11,8 +11,8 @@ from pathlib import Path
 
 from twilio.request_validator import SIGNATURE_HEADER, RequestValidator
 
-from hub import env_file
 from hub.errors import ConfigError
+from hub.text import env_file
 
 TOKEN = "TWILIO_AUTH_TOKEN"  # noqa: S105  the name of the setting
 PUBLIC_URL = "HUB_PUBLIC_URL"

@@ -13,7 +13,7 @@ from clients.follow import HubConnection
 from clients.terminal.board import Board, Row
 from clients.terminal.colours import ALARMS, COLOURS
 from hub import events
-from hub.foreign_text import line as one_line
+from hub.text.foreign_text import line as one_line
 
 WIDE = 80
 """From this many columns on, a call's state has a column of its own. In a narrower terminal, trouble and the end replace the words."""

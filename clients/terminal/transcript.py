@@ -14,7 +14,7 @@ from clients.follow import Followed, Refused
 from clients.terminal.colours import COLOURS, style
 from hub import events
 from hub.audio.g711 import Track
-from hub.foreign_text import line
+from hub.text.foreign_text import line
 from hub.transcript.wording import clock, sentence
 
 UNFINISHED = "not finished when the hub was restarted"

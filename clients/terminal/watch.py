@@ -14,7 +14,7 @@ from clients.follow import HubConnection, Refused, Request
 from clients.terminal.board import Board, Row
 from clients.terminal.table import BoardView
 from hub import events
-from hub.foreign_text import line as one_line
+from hub.text.foreign_text import line as one_line
 from hub.transcript.wording import sentence
 
 KEEP_LINES, WRAP_LINES = "\x1b[?7l", "\x1b[?7h"

@@ -17,9 +17,9 @@ import msgspec
 from hub.agents.voice_model import SessionSettings, ToolDeclaration, TurnDetection
 from hub.config import Config, check_url
 from hub.errors import ConfigError
-from hub.foreign_text import name
-from hub.phone_numbers import dialled, identity
-from hub.text_file import read_text
+from hub.text.foreign_text import name
+from hub.text.phone_numbers import dialled, identity
+from hub.text.text_file import read_text
 
 HANG_UP = "hang_up"
 TRANSFER = "transfer"

@@ -17,9 +17,9 @@ from hub import events
 from hub.audio.g711 import TRACKS, Track, ms
 from hub.audio.timeline import StereoTimeline
 from hub.events import SPEAKERS, D
-from hub.foreign_text import line, name
 from hub.ops.logs import CallLog
-from hub.phone_numbers import shown
+from hub.text.foreign_text import line, name
+from hub.text.phone_numbers import shown
 from hub.topics.registry import Record, Registry
 from hub.transcribers.transcriber import Doubted, Lost, Report, Restored, Switched
 from hub.transcribers.utterances import NotTranscribed, Recognized

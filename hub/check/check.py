@@ -19,8 +19,8 @@ from hub.agents import Agent
 from hub.check.public import ANSWER_SECONDS, Broken, Public, Skipped, session
 from hub.config import Config
 from hub.errors import AccountError, ConfigError, ProviderError
-from hub.foreign_text import line
 from hub.ops.logs import without
+from hub.text.foreign_text import line
 from hub.transcribers.fallback import Refusing
 from hub.twilio import twiml
 from hub.twilio.rest import TwilioAccount

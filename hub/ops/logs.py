@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from hub.foreign_text import quoted
+from hub.text.foreign_text import quoted
 
 call: ContextVar[str] = ContextVar("call", default="")
 """The callSid of the call to which the current task belongs; empty outside of calls."""

@@ -21,10 +21,10 @@ try:
 except ImportError:  # a platform for which websockets has no compiled part
     from websockets.utils import apply_mask
 
-from hub.addresses import proxy
 from hub.audio.g711 import BYTES_PER_MS
 from hub.audio.timeline import Block
 from hub.errors import ProviderError
+from hub.text.addresses import proxy
 from hub.transcribers.provider_socket import FLOODED, ProviderSocket
 from hub.transcribers.replay import AudioClock
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from hub.events import CallSummary
-from hub.foreign_text import isolated, line
+from hub.text.foreign_text import isolated, line
 from hub.transcript.lines import TranscriptLine
 from hub.transcript.wording import clock
 

@@ -7,7 +7,7 @@ provider's reason or the answer of a tool, is isolated there, so that it acts on
 from json import dumps
 
 from hub import events
-from hub.foreign_text import isolated
+from hub.text.foreign_text import isolated
 
 OUTCOMES = {"result": "answered", "refused": "refused", "failed": "failed", "timeout": "took too long"}
 """What became of a tool call, as a verb."""

@@ -13,7 +13,7 @@ from twilio.twiml.voice_response import Connect, Dial, Start, VoiceResponse
 
 from hub.config import Config
 from hub.errors import ConfigError
-from hub.foreign_text import line
+from hub.text.foreign_text import line
 from hub.tokens import mint_stream
 
 log = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
 
-from hub.addresses import loopback
 from hub.errors import TokenError
-from hub.origins import normal
+from hub.text.addresses import loopback
+from hub.text.origins import normal
 from hub.tokens import OPEN, Grant, verify
 from hub.web.errors import refusal
 from hub.web.state import STATE, State

@@ -6,8 +6,8 @@ another server would then fit.
 
 **Why stream tokens exist beside signatures.** A signature needs the account's auth token, and proves every request of that account. A hub
 without the auth token, for instance one that a TwiML Bin sends calls to, can only check what it signed itself: a token in the stream's
-`<Parameter>`s, see `hub/web/twilio.py`. Webhooks cannot carry one. So such a hub refuses webhooks, and a hub with the auth token ignores
-stream tokens.
+`<Parameter>`s, see `hub/web/doors/twilio.py`. Webhooks cannot carry one. So such a hub refuses webhooks, and a hub with the auth token
+ignores stream tokens.
 
 Sources: twilio.com/docs/usage/webhooks/webhooks-security, …/webhook-shared-keys (for `X-Twilio-Webhooks-Signature-Settings`). Knows HTTP
 requests; the arithmetic is in `hub/twilio/signature.py`.

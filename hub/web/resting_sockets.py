@@ -15,7 +15,7 @@ a rest could hold back the very track that the other one waits for, and the time
 in the kernel. `Stream.chunk()` therefore allows a rest only while the call has a single stream. The socket of a call that an agent answers
 never rests: an agent that gets the caller's words late answers late.
 
-Knows sockets and the event loop's clock. Does not know calls or audio: `hub/web/twilio.py` decides when a socket may rest.
+Knows sockets and the event loop's clock. Does not know calls or audio: `hub/web/doors/twilio.py` decides when a socket may rest.
 """
 
 import asyncio

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.web import dashboard
+from hub.web.doors import dashboard
 from tests.house import house
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

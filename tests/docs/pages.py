@@ -7,7 +7,7 @@ from pathlib import Path
 
 from markdown_it import MarkdownIt
 
-from hub.web.docs import TITLES
+from hub.web.doors.docs import TITLES
 
 TOP = Path(__file__).parents[2]
 NOT_RUN = "not run:"

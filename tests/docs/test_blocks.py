@@ -5,7 +5,7 @@ import urllib.parse
 
 import pytest
 
-from hub.web.docs import TITLES, TYPES, render, resolve
+from hub.web.doors.docs import TITLES, TYPES, render, resolve
 from tests.docs import pages
 from tests.docs.pages import TOP, Block, blocks
 

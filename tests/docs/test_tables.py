@@ -17,8 +17,8 @@ from hub import events
 from hub.app import application
 from hub.calls.call import EndReason
 from hub.events import CallEvent, CallSummary, Durable, Message
-from hub.web.asyncapi import CLOSE_CODES
-from hub.web.protocol import Action, decode
+from hub.web.doors.asyncapi import CLOSE_CODES
+from hub.web.doors.protocol import Action, decode
 from tests.docs.pages import TOP, codes, table, text
 from tests.house import house
 
@@ -72,7 +72,7 @@ def test_the_table_of_close_codes_has_every_code() -> None:
 def test_the_table_of_error_codes_has_every_code_that_a_socket_gets() -> None:
     said: set[str] = {"protocol"}  # WireError.code
     for module in ("client", "listening_in", "subscriptions"):
-        for node in ast.walk(ast.parse((TOP / "hub" / "web" / f"{module}.py").read_text())):
+        for node in ast.walk(ast.parse((TOP / "hub" / "web" / "doors" / f"{module}.py").read_text())):
             if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in {"refuse", "_refuse"}:
                 said |= {each.value for each in node.args[:1] if isinstance(each, ast.Constant)}
     assert {codes(row[0])[0] for row in table(INTEGRATOR, "error code")} == said

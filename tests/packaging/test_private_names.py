@@ -36,7 +36,7 @@ PRIVATE = {
 UNDOCUMENTED = {
     # hub/transcribers/connection.py, held by tests/transcribers/test_connection.py.
     "websockets": {"process_event", "protocol", "send_data", "transport"},
-    # hub/env_file.py: which line cannot be understood. Held by tests/test_env_file.py.
+    # hub/text/env_file.py: which line cannot be understood. Held by tests/test_env_file.py.
     "python_dotenv": {"Binding", "parse_stream"},
 }
 """Names without an underscore that no page describes."""

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from hub.web.client import Subscriber
+from hub.web.doors.client import Subscriber
 from tests.house import house, impatient
 from tests.media import CALL
 from tests.publishing import ScriptedCall

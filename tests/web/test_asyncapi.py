@@ -13,8 +13,8 @@ from hub.errors import WireError
 from hub.tokens import mint
 from hub.transcribers.transcriber import Doubted, Lost, Restored, Switched
 from hub.transcribers.utterances import NotTranscribed
-from hub.web import asyncapi
-from hub.web import protocol as client
+from hub.web.doors import asyncapi
+from hub.web.doors import protocol as client
 from tests.agents.lines import lines, words
 from tests.house import House, house
 from tests.media import CALL, STREAM, media, stop

@@ -11,8 +11,8 @@ from urllib.parse import urljoin
 import pytest
 
 import hub
-from hub.web import docs
-from hub.web.docs import TITLES, find, render, resolve
+from hub.web.doors import docs
+from hub.web.doors.docs import TITLES, find, render, resolve
 from tests.docs.pages import TOP
 from tests.house import House, house
 
@@ -79,7 +79,7 @@ async def test_a_picture_and_a_sample_are_served_because_a_page_links_to_them() 
 @pytest.mark.parametrize(
     "path",
     [
-        "hub/config.py", ".env.example", "pyproject.toml", "hub/web/docs.py", "../etc/passwd", "hub/../../../etc/passwd",
+        "hub/config.py", ".env.example", "pyproject.toml", "hub/web/doors/docs.py", "../etc/passwd", "hub/../../../etc/passwd",
         "%2e%2e/%2e%2e/etc/passwd", "hub/deploy/../config.py", "/etc/passwd", "hub%00", "nothing.md",
     ],
 )  # fmt: skip
@@ -174,6 +174,6 @@ def test_the_colours_are_the_dashboards() -> None:
     def tokens(path: Path) -> dict[str, str]:
         return dict(re.findall(r"^  (--[\w-]+): (light-dark\(.+\));$", path.read_text(), re.MULTILINE))
 
-    ours = tokens(TOP / "hub" / "web" / "docs.css")
+    ours = tokens(TOP / "hub" / "web" / "doors" / "docs.css")
     assert len(ours) > 6
     assert ours.items() <= tokens(TOP / "clients" / "dashboard" / "style.css").items()

@@ -10,9 +10,9 @@ import websockets.asyncio.client as websockets
 
 from hub.tokens import OPEN, Grant
 from hub.topics.outbox import Outbox
-from hub.web.protocol import Subscribe, Unsubscribe
+from hub.web.doors.protocol import Subscribe, Unsubscribe
+from hub.web.doors.subscriptions import CALLS_PER_TURN, Subscriptions
 from hub.web.sockets import HubSocket
-from hub.web.subscriptions import CALLS_PER_TURN, Subscriptions
 from hub.web.turns import Turns
 from tests.frames import PING, frame, knock
 from tests.house import House, house, impatient

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from hub.app import running
 from hub.calls.transcribed import Deadlines
 from hub.config import Config
-from hub.web.protocol import UNKNOWN_CALL
+from hub.web.doors.protocol import UNKNOWN_CALL
 from hub.web.state import State
 from tests.frames import BINARY, CLOSE, PING, TEXT, frame, handshake
 from tests.house import impatient

@@ -9,7 +9,7 @@ import pytest
 from hub.calls.transcribed import TranscribedCall
 from hub.calls.transcribed_stream import TranscribedStream
 from hub.topics.topic import Topic
-from hub.web.twilio import MediaDoor
+from hub.web.doors.twilio import MediaDoor
 from tests.house import house, impatient
 from tests.media import stop
 from tests.scripted import talking

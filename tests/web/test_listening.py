@@ -15,7 +15,7 @@ from hub.audio.g711 import interleaved
 from hub.tokens import mint
 from hub.topics import live_audio
 from hub.topics.outbox import FREE_BYTES
-from hub.web.asyncapi import document
+from hub.web.doors.asyncapi import document
 from hub.web.sockets import HubSocket
 from tests.house import House, house, impatient
 from tests.media import CALL, STREAM, media, start, stop

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hub.errors import WireError
 from hub.events import Position
-from hub.web.protocol import (
+from hub.web.doors.protocol import (
     Authenticate,
     Bare,
     Listen,

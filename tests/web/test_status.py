@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from hub.ops.logs import Text
-from hub.web.status import REASON_CHARACTERS
+from hub.web.doors.status import REASON_CHARACTERS
 from tests.house import House, house
 from tests.media import CALL, STREAM
 from tests.providers.fake_twilio import ACCOUNT, TOKEN

@@ -14,7 +14,7 @@ import msgspec
 from hub.audio.g711 import Track
 from hub.audio.timeline import Block
 from hub.errors import ConfigError
-from hub.text_file import read_text
+from hub.text.text_file import read_text
 from hub.transcribers.transcriber import OnReport, Report
 from hub.transcribers.utterances import Recognized
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.phone_numbers import EXAMPLE, dialled, identity, normal, shown
+from hub.text.phone_numbers import EXAMPLE, dialled, identity, normal, shown
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import msgspec
 
 from hub.errors import WireError
 from hub.events import Position
-from hub.phone_numbers import EXAMPLE, identity
+from hub.text.phone_numbers import EXAMPLE, identity
 
 MAX_MESSAGE_BYTES = 16 * 1024
 """The longest message that makes sense is a token of a few thousand bytes; a subscription has a few hundred."""

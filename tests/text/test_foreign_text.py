@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.foreign_text import isolated, line, name, quoted
+from hub.text.foreign_text import isolated, line, name, quoted
 
 EMBEDDINGS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from dotenv.parser import Binding, parse_stream
 
 from hub.errors import ConfigError
-from hub.text_file import read_text
+from hub.text.text_file import read_text
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 

@@ -15,8 +15,8 @@ from hub.tokens import Grant
 from hub.topics.audience import Following
 from hub.topics.outbox import Outbox
 from hub.topics.registry import Record, Registry
+from hub.web.doors.protocol import Subscribe, Unsubscribe
 from hub.web.limits import Limits
-from hub.web.protocol import Subscribe, Unsubscribe
 
 CALLS_PER_MESSAGE = 16
 """How many calls in a list cost as much as one message: 5,000 calls cost 312, so that a page may ask for such a list now and then."""

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from hub import __version__
 from hub.events import Message
-from hub.web.protocol import MAX_MESSAGE_BYTES, Action
+from hub.web.doors.protocol import MAX_MESSAGE_BYTES, Action
 
 CLOSE_CODES = {
     "1000": "the call that you asked for has ended",

@@ -19,10 +19,10 @@ from hub.transcript import files
 from hub.transcript.lines import Lines, TranscriptLine, finals
 from hub.transcript.search import Query
 from hub.web.access import granted
+from hub.web.doors.paging import Page, read_query
+from hub.web.doors.subscriptions import made_summaries
 from hub.web.errors import refusal
-from hub.web.paging import Page, read_query
 from hub.web.state import STATE
-from hub.web.subscriptions import made_summaries
 
 _TYPES = {"json": "application/json", "txt": "text/plain", "srt": "application/x-subrip", "vtt": "text/vtt"}
 _FILES: dict[str, Callable[[CallSummary, Iterable[TranscriptLine]], Iterator[str]]] = {

@@ -17,16 +17,16 @@ from hub.errors import Lagged, TokenError, WireError
 from hub.events import Authenticated, Part, Pong, Refusal, encode
 from hub.tokens import Grant
 from hub.topics.outbox import Outbox
-from hub.web import protocol as wire
 from hub.web.access import carried, check_origin, check_websocket, grant
 from hub.web.allowance import Allowance
 from hub.web.connections import connection_of
+from hub.web.doors import protocol as wire
+from hub.web.doors.listening_in import ListeningIn
+from hub.web.doors.subscriptions import Subscriptions
 from hub.web.errors import refusal
 from hub.web.frames import close_frame, text_frame
-from hub.web.listening_in import ListeningIn
 from hub.web.sockets import HubSocket, Interruption, UnacknowledgedBytes
 from hub.web.state import STATE, State
-from hub.web.subscriptions import Subscriptions
 from hub.web.turns import MESSAGES
 from hub.web.unproved import counted_as
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hub.addresses import loopback, proxy
+from hub.text.addresses import loopback, proxy
 
 
 @pytest.mark.parametrize(

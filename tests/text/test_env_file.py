@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from hub.env_file import read
 from hub.errors import ConfigError
+from hub.text.env_file import read
 from hub.vendors.registered import REGISTERED
 
 SECRETS = ("HUB_SECRET", "TWILIO_AUTH_TOKEN")

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import phonenumbers
 
-from hub.foreign_text import name
+from hub.text.foreign_text import name
 
 EXAMPLE = "+14155550100"
 """A number in E.164 form, for error texts."""

@@ -16,9 +16,9 @@ from hub.errors import ConfigError, HubError
 from hub.twilio import twiml
 from hub.twilio.media import StartBody
 from hub.web.connections import connection_of
+from hub.web.doors.twilio import MediaDoor
 from hub.web.proof import check_upgrade, webhook
 from hub.web.state import STATE, State
-from hub.web.twilio import MediaDoor
 
 log = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 import hub
-from hub.web.dashboard import PAGE_HEADERS
+from hub.web.doors.dashboard import PAGE_HEADERS
 
 TITLES = {
     "README.md": "Start here",
