@@ -89,7 +89,7 @@ class Completeness(Part, frozen=True, kw_only=True, omit_defaults=False):
 
     `summary` says it in words, the same words in every list, page, terminal and file. `untranscribed_seconds`: call time of the `gap`s,
     both tracks counted once. `lost_percent`: audio of the worse track that never arrived. `unheard`: the side of which nothing was heard
-    while the other one spoke. `words_missing`: the last words may be missing. `reason`: why nobody transcribed.
+    while the other one spoke. `words_missing`: words may be missing, mostly the last ones. `reason`: why nobody transcribed.
     """
 
     state: Literal["complete", "incomplete", "not-transcribed"]

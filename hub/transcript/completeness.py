@@ -4,7 +4,7 @@ Every list, page, terminal and file shows the sentence that is made here, so no 
 
     complete
     incomplete: 12 s not transcribed
-    incomplete: the last words may be missing
+    incomplete: words may be missing
     20 % of the audio was lost
     only one side was heard
     not transcribed: deepgram refused the key
@@ -137,7 +137,7 @@ class Findings:
         elif untranscribed:
             yield f"incomplete: {_seconds(untranscribed)} not transcribed"
         elif measured.words_missing:
-            yield "incomplete: the last words may be missing"
+            yield "incomplete: words may be missing"
         if measured.lost_percent >= LOST_PERCENT:
             yield f"{round(measured.lost_percent)} % of the audio was lost"
         if measured.unheard is not None:

@@ -83,7 +83,7 @@ def test_the_example_file_of_settings_has_settings(tmp_path: Path) -> None:
     assert len(offered) > 10
     assert {name for name, _ in offered} <= known
     given = {name: value or "a-value-of-at-least-thirty-two-characters" for name, value in offered if name != "DOMAIN"}
-    given |= {"TWILIO_ACCOUNT_SID": "AC" + "0" * 32}
+    given |= {"TWILIO_ACCOUNT_SID": "AC" + "0" * 32, "TWILIO_API_KEY": "SK" + "0" * 32}
     (tmp_path / ".env").write_text("".join(f'{name}="{value}"\n' for name, value in given.items()))
     assert REGISTERED.load({}, tmp_path / ".env").fallback == "local"
 

@@ -63,7 +63,7 @@ SWITCHED = TranscriberSwitched(call_sid=SID, provider="assemblyai", reason="refu
         ((said(), gap(0, 5), gap(20, 24)), Measured(), "incomplete", "incomplete: 9.0 s not transcribed"),
         ((said(), gap(0, 5), gap(0, 5, "outbound")), Measured(), "incomplete", "incomplete: 5.0 s not transcribed"),
         ((said(), gap(5, 5.01)), Measured(), "incomplete", "incomplete: 0.1 s not transcribed"),
-        ((said(),), Measured(words_missing=True), "incomplete", "incomplete: the last words may be missing"),
+        ((said(),), Measured(words_missing=True), "incomplete", "incomplete: words may be missing"),
         ((said(), gap(0, 12)), Measured(words_missing=True), "incomplete", "incomplete: 12 s not transcribed"),
         ((said(),), Measured(lost_percent=20.4), "incomplete", "20 % of the audio was lost"),
         ((said(),), Measured(unheard="outbound"), "incomplete", "only one side was heard"),

@@ -134,7 +134,7 @@ def test_an_installed_hub_finds_its_pages_in_its_packages_and_its_metadata(monke
 
 def test_the_package_takes_the_pages_along() -> None:
     data = tomllib.loads((TOP / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
-    for path in [*TITLES, "hub/web/docs.css", "hub/web/session.txt", "hub/deploy/alerts.yml"]:
+    for path in [*TITLES, "hub/web/doors/docs.css", "hub/web/session.txt", "hub/deploy/alerts.yml"]:
         room, _, rest = path.partition("/")
         if room in data:
             assert any(Path(rest).match(pattern) and rest.count("/") == pattern.count("/") for pattern in data[room]), path

@@ -34,7 +34,7 @@ import {
 import { after, call, texts } from "./folding.js";
 
 /** Of a call whose last words may be missing. */
-const TORN = { ...COMPLETE, state: "incomplete", summary: "incomplete: the last words may be missing" };
+const TORN = { ...COMPLETE, state: "incomplete", summary: "incomplete: words may be missing" };
 
 const closed = (atMs, more = {}) => ({ type: "socket-closed", atMs, code: 1006, phase: "offline", retryAtMs: atMs + 10, ...more });
 
