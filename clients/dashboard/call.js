@@ -234,7 +234,7 @@ function happened(call, event, fresh) {
     case "words-doubted":
       return insert(call, { ...identity(call, event, "doubted"), speaker: call.speakers[event.track], reason: event.reason }, fresh);
     case "condition-changed":
-      return insert(call, { ...identity(call, event, "condition"), summary: event.completeness.summary }, fresh);
+      return insert(call, { ...identity(call, event, "condition"), completeness: event.completeness }, fresh);
     case "stream-error":
       return insert(call, { ...identity(call, event, "stream-error"), reason: event.reason }, fresh);
     case "dtmf": {
@@ -326,9 +326,9 @@ export function lasted(call, nowMs) {
   return Math.max(0, (nowMs - call.startedAtMs) / 1000, call.heardSeconds);
 }
 
-/** Whether something is missing in the record, as far as the hub knows. */
-export function amiss(call) {
-  return call.completeness !== null && call.completeness.state !== "complete";
+/** Whether something is missing in the record, as far as the hub knows, by a call or by one of its lines. */
+export function amiss({ completeness }) {
+  return completeness !== null && completeness !== undefined && completeness.state !== "complete";
 }
 
 /** Whether it is certain that the record of an ended call is complete and has no words. */

@@ -2,6 +2,7 @@
  * Elements for a transcript's lines. Knows how a line looks. Does not know where it is placed.
  */
 
+import { amiss } from "./call.js";
 import { clock, wallTime } from "./format.js";
 import { passages, UNSURE_BELOW } from "./search.js";
 import { sentence } from "./sentences.js";
@@ -23,6 +24,7 @@ export function lineElement(line, query, moment) {
   }
   if (!spoken) {
     made.querySelector(".words").textContent = sentence(line);
+    made.classList.toggle("amiss", amiss(line));
     return made;
   }
   made.querySelector(".who").textContent = line.speaker;

@@ -13,6 +13,9 @@ import { clone, element, mark, write } from "./template.js";
 /** About how many characters fit into a row beside a name. */
 const SHOWN_CHARACTERS = 34;
 
+/** About how many characters of a hit stand before the first word that was searched for. */
+const LEAD_CHARACTERS = 14;
+
 /** What the words of a row were made of, so that the document is touched only when that changes. */
 const MADE_OF = new WeakMap();
 
@@ -30,7 +33,8 @@ export function fillRow(row, call, { open, nowMs, query, hit }) {
   const [link] = row.children;
   const voices = speaking(call, nowMs);
   row.classList.toggle("ended", !call.live);
-  row.classList.toggle("amiss", amiss(call));
+  row.classList.toggle("amiss", amiss(call)); // a line more
+  row.classList.toggle("troubled", amiss(call) || (call.live && call.trouble?.kind === "lost"));
   mark(link, "href", hit ? `#${call.sid}/t=${Math.round(hit.start * 10) / 10}` : `#${call.sid}`);
   mark(link, "aria-current", open ? "true" : false);
   mark(link, "data-voices", [...voices].join(" ") || false);
@@ -51,7 +55,7 @@ function fillWords(words, call, { voices, query, hit }) {
   write(state, trouble(call));
   write(who, hit ? `${clock(hit.start)} ${isolated(hit.speaker)}:` : shown ? `${shown.speaker}:` : "");
   write(speaks, call.latest && voices.has(call.latest.track) ? "is speaking" : "");
-  fillSaid(said, hit ? hit.text : call.latest ? newest(call.latest) : silence(call), hit ? query : "");
+  fillSaid(said, hit ? excerpt(hit.text, query) : call.latest ? newest(call.latest) : silence(call), hit ? query : "");
 }
 
 function fillSaid(said, text, query) {
@@ -61,6 +65,13 @@ function fillSaid(said, text, query) {
   said.replaceChildren(
     ...passages(text, [], wordsOf(query)).map((part) => (part.found ? element("mark", "", part.text) : document.createTextNode(part.text))),
   );
+}
+
+/** The words of a hit from a little before the first that was searched for, so that it is in view. */
+function excerpt(text, query) {
+  const before = passages(text, [], wordsOf(query))[0];
+  const cut = before === undefined || before.found ? -1 : text.lastIndexOf(" ", before.text.length - LEAD_CHARACTERS);
+  return cut > 0 ? `…${text.slice(cut + 1)}` : text;
 }
 
 /** What a row says of a call without words. Where something is missing in the record, nobody knows whether anything was said. */

@@ -54,7 +54,7 @@ export function sentence(line) {
     case "doubted":
       return isolating`What ${line.speaker} said may be written wrong: ${line.reason}.`;
     case "condition":
-      return isolating`The record so far: ${line.summary}.`;
+      return isolating`The record so far: ${line.completeness.summary}.`;
     case "restarted":
       return "The hub was restarted. What stands above is from before; it is only on this page now.";
     case "beginning-lost":

@@ -42,7 +42,7 @@ class BoardView:
         shown = self._shown(rows)
         counts = (
             (sum(row.live for row in rows), "live"),
-            (sum(row.urgency > 0 for row in rows), "incomplete"),
+            (sum(row.urgency > 0 for row in rows), "in trouble"),
             (len(rows) - len(shown), "more than fit here"),
         )
         return Group(

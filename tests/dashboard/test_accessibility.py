@@ -7,9 +7,11 @@ from playwright.async_api import Page, expect
 
 from tests.dashboard import scenes
 from tests.dashboard.browser import Visit
+from tests.dashboard.test_condition import trouble
 from tests.dashboard.test_dashboard import OTHER, OTHER_STREAM, spoken, talker
 from tests.house import house
 from tests.media import CALL, stop
+from tests.publishing import ScriptedCall
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -61,6 +63,26 @@ async def test_nothing_stands_in_anyones_way(visit: Visit) -> None:
         await sound(page, "narrow call")
         assert await page.evaluate("document.documentElement.scrollWidth") <= 320
         del twilio
+
+
+async def test_trouble_and_what_was_found_stand_in_nobodys_way(visit: Visit) -> None:
+    async with house() as hub:
+        calls = [ScriptedCall(hub.state, f"CA{number:032d}") for number in range(8)]
+        for half in (calls[:4], calls[4:]):
+            half[1].final("and what about my refund?")
+            trouble(half)
+        for call in calls[4:]:
+            call.end()
+        async with visit(hub, f"#{calls[0].call},{calls[5].call}", viewport={"width": 1500, "height": 900}) as page:
+            await expect(page.locator(".pane .trouble .condition")).to_have_count(2)
+            await expect(page.locator(".happening.amiss").first).to_be_visible()
+            await sound(page, "trouble")
+            await page.fill("#filter", "refund")
+            await expect(page.locator(".row mark")).to_have_count(2)
+            await sound(page, "found")
+            await page.set_viewport_size({"width": 320, "height": 640})
+            await sound(page, "narrow trouble")
+            assert await page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
 async def test_offline_and_the_token_stand_in_nobodys_way(visit: Visit) -> None:

@@ -1,11 +1,13 @@
 """What is missing in a call's record, in a real browser: the hub's own words in the list, above the call and in its lines."""
 
 import asyncio
+import re
 from itertools import pairwise
 
 import pytest
 from playwright.async_api import Locator, expect
 
+from hub.events import TranscriberRestored
 from tests.dashboard.browser import Visit
 from tests.house import house, real_house
 from tests.media import CALL, CONNECTED, start, stop
@@ -172,3 +174,19 @@ async def test_the_documentation_is_a_link_away(visit: Visit) -> None:
         async with page.context.expect_page() as opened:
             await page.get_by_role("link", name="Docs").click()
         await expect((await opened.value).locator("h1").first).to_be_visible()
+        await page.set_viewport_size({"width": 320, "height": 640})
+        await expect(page.get_by_role("link", name="Docs")).to_be_hidden()
+        await page.keyboard.press("?")
+        await expect(page.get_by_role("link", name="Documentation")).to_have_attribute("href", "docs/")
+
+
+async def test_a_provider_that_is_lost_now_colours_the_row_until_it_is_back(visit: Visit) -> None:
+    async with house() as hub, visit(hub) as page:
+        call = ScriptedCall(hub.state)
+        row = page.locator(f'.row[data-sid="{CALL}"]')
+        await expect(row).not_to_have_class(re.compile("troubled"))
+        call.lost()
+        await expect(row).to_have_class(re.compile("troubled"))
+        await expect(row.locator(".state")).to_have_text("scripted lost")
+        call.publish(TranscriberRestored(call_sid=CALL, provider="scripted", reason="reconnected", attempt=1))
+        await expect(row).not_to_have_class(re.compile("troubled"))

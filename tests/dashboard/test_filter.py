@@ -56,6 +56,18 @@ async def test_all_calls_in_which_words_were_said_are_found_and_lead_to_the_mome
             await expect(page.locator("#matches")).to_be_empty()
 
 
+async def test_the_words_that_were_found_are_in_view_wherever_in_a_long_sentence_they_are(visit: Visit) -> None:
+    async with house() as hub:
+        ScriptedCall(hub.state).final("and so on " * 20 + "until I had my refund at last")
+        async with visit(hub) as page:
+            await page.fill("#filter", "refund")
+            await expect(page.locator(".said")).to_have_text("…until I had my refund at last")
+            row, found = await page.locator(".row .said").bounding_box(), await page.locator(".said mark").bounding_box()
+            assert row is not None
+            assert found is not None
+            assert found["x"] + found["width"] <= row["x"] + row["width"]
+
+
 async def test_words_that_are_said_after_the_question_count_too(visit: Visit) -> None:
     async with house() as hub:
         calls = many(hub)

@@ -46,7 +46,7 @@ def test_a_wide_board_says_it_whole_in_its_column_beside_the_words(found: Comple
     sight.receive(listing(summary()), final("hello", 2), condition(found, 3))
     assert state(sight) == found.summary
     assert "hello" in shown(sight)
-    assert "1 live, 1 incomplete" in sight.lines()[0]
+    assert "1 live, 1 in trouble" in sight.lines()[0]
 
 
 @pytest.mark.parametrize("width", [40, 60, 79])
@@ -105,7 +105,7 @@ def test_calls_that_need_attention_come_first_however_old_and_however_many_there
     assert len(rows) < height
     assert rows[3].startswith("+14155550003"), "nobody transcribes it"
     assert next(row for row in rows[4:] if row.startswith("+")).startswith("+14155550000"), "the oldest one, of which something is missing"
-    assert rows[0].startswith("50 live, 2 incomplete, ")
+    assert rows[0].startswith("50 live, 2 in trouble, ")
     for summary_ in (REFUSED.summary, ONE_SIDED.summary):
         assert all(word in shown(sight) for word in summary_.split())
 

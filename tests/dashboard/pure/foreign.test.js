@@ -33,7 +33,7 @@ test("every foreign part of a sentence is isolated", () => {
     { kind: "started", provider: "p", model: "m", agent: evil, from: evil, to: evil, tracks: ["inbound"] },
     { kind: "started", provider: "p", model: "m", from: evil, to: evil, tracks: ["inbound"] },
     { ...unheard("CA1"), kind: "ended", reason: evil, duration: 1, completeness: { summary: evil } },
-    { ...unheard("CA1"), kind: "condition", summary: evil },
+    { ...unheard("CA1"), kind: "condition", completeness: { summary: evil } },
   ];
   for (const line of lines) assert.doesNotMatch(sentence(line), /[\u202e\n]/, line.kind);
   assert.equal(copied({ kind: "final", start: 1, speaker: "מתקשר", text: "שלום." }), "[00:01.0] \u2068מתקשר\u2069: \u2068שלום.\u2069");

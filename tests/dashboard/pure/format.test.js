@@ -59,7 +59,6 @@ test("every kind of line is a sentence, and an unknown one is none", () => {
     start: 3,
     end: 8,
     duration: 61,
-    summary: "only one side was heard",
     completeness: { state: "complete", summary: "complete" },
     digits: "42",
     tracks: ["inbound"],
