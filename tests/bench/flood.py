@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import gc
 import json
+import logging
 import subprocess
 import sys
 import time
@@ -128,22 +129,14 @@ async def hub(kind: str, per_second: int, calls: int) -> None:
             record = state.registry.find(FLOODED)
             assert record is not None
             log = [json.loads(each) for each in record.topic.log.after(0)]
-        print(file=process.stdin, flush=True)
-    shown = {
-        name: {"p50": round(waits[len(waits) // 2], 2), "p99": round(waits[len(waits) * 99 // 100], 2), "max": round(waits[-1], 1)}
-        for name, waits in (("before", before), ("flooded", after))
-    }
-    print(
-        json.dumps(
-            {
-                "kind": kind,
-                "rate": per_second,
-                "calls": calls,
-                "waitMs": shown,
-                "lost": [event["reason"] for event in log if event["type"] == "transcriber-lost"],
+            lost = [event["reason"] for event in log if event["type"] == "transcriber-lost"]
+            shown = {
+                name: {"p50": round(waits[len(waits) // 2], 2), "p99": round(waits[len(waits) * 99 // 100], 2), "max": round(waits[-1], 1)}
+                for name, waits in (("before", before), ("flooded", after))
             }
-        )
-    )
+            print(json.dumps({"kind": kind, "rate": per_second, "calls": calls, "waitMs": shown, "lost": lost}), flush=True)
+            logging.disable()  # the providers leave before the hub does
+            print(file=process.stdin, flush=True)
 
 
 def main() -> None:
