@@ -28,6 +28,14 @@ cannot run ahead of real time, and silence costs money at a provider.
 again. Its audio is new audio. For example, call time is 61.2 s and the next chunks are stamped 0, 20, 40, 60, 80 ms: the track is shifted
 by 61.3 s and goes on there, and the leap is noted as a gap from 61.2 to 61.3 s. A single stamp of 0 stays a glitch.
 
+**A clock that is behind.** A track may come in order, at the pace of speech, and always after its place has left: its clock is behind the
+other track's, for example because each track counts from its own first audio. All of it would be late. So late chunks are held, blocks wait
+for them, and after 300 ms in which the track has not caught up, it is shifted to where the call is. Audio that was delayed comes faster
+than speech and catches up, so it stays late.
+
+**Time that stands still.** Audio for a place that has audio is a duplicate, unless call time falls behind real time: then the stream's
+clock is slow, or stands still, and what was discarded counts as lost.
+
 Does not know clocks (how much real time has passed is a function that it is given), providers or Twilio's messages.
 """
 
@@ -39,6 +47,7 @@ import msgspec
 
 from hub.audio import g711
 from hub.audio.g711 import BYTES_PER_MS, TRACKS, Track
+from hub.audio.late_run import LATE_MS, follows
 from hub.audio.track_lane import TrackLane
 
 BLOCK_MS = 100
@@ -59,9 +68,6 @@ LEAP_CHUNKS = 5
 BACK_MS = 1000
 """A chunk so far behind its own track's last audio is not late: the messages of a stream come in order. The stream's clock is wrong."""
 
-APART_MS = 40
-"""Chunks of a clock that leapt back follow one another; as much may be missing between two."""
-
 SHIFT_CHUNKS = 25
 """How many held chunks of one track must agree before it is shifted while the other goes on at the old time: half a second of audio."""
 
@@ -70,9 +76,9 @@ CALL_MS = 24 * 3600 * 1000
 
 _BLOCK = BLOCK_MS * BYTES_PER_MS
 _PATIENCE = PATIENCE_MS * BYTES_PER_MS
+_LATE_PATIENCE = _PATIENCE + 2 * LATE_MS * BYTES_PER_MS
 _LEAP = LEAP_MS * BYTES_PER_MS
 _BACK = BACK_MS * BYTES_PER_MS
-_APART = APART_MS * BYTES_PER_MS
 _CALL = CALL_MS * BYTES_PER_MS
 
 
@@ -113,12 +119,16 @@ class StereoTimeline:
     """Aligns the two tracks of a call. `add()` chunks in any order, take `blocks()` when it returns True, `finish()` at the end."""
 
     # Slots, as in every class that each frame passes: the less memory a frame touches, the less it waits for memory.
-    __slots__ = ("_calm", "_due", "_elapsed_ms", "_filled", "_holding", "_left", "_ready", "_right", "_start", "lanes", "leaps")
+    __slots__ = (
+        "_began", "_calm", "_due", "_elapsed_ms", "_filled", "_follows_late", "_holding", "_left", "_ready", "_right", "_start",
+        "lanes", "leaps",
+    )  # fmt: skip
 
-    def __init__(self, elapsed_ms: Callable[[], float] | None = None) -> None:
+    def __init__(self, elapsed_ms: Callable[[], float] | None = None, *, follows_late: bool = True) -> None:
         """`elapsed_ms` returns how much real time has passed since this was made. A function, because only chunks that leap need it.
 
-        None: silence is not bounded by real time.
+        None: silence is not bounded by real time, and no track is held to be behind. `follows_late`: whether a track that is behind is
+        shifted; not for readers who take each chunk as it comes.
         """
         self.lanes: dict[Track, TrackLane] = {track: TrackLane(track) for track in TRACKS}
         self._left, self._right = self.lanes["inbound"], self.lanes["outbound"]
@@ -133,6 +143,9 @@ class StereoTimeline:
         self._calm = False
         """Whether the call went on at the old time since the oldest held chunk came."""
         self._elapsed_ms = elapsed_ms
+        self._follows_late = follows_late and elapsed_ms is not None
+        self._began = 0
+        """Position at which the call's audio began."""
         self._filled = 0
         """Time that was skipped ahead without audio on either track, in bytes."""
         self.leaps: list[Leap] = []
@@ -156,8 +169,9 @@ class StereoTimeline:
         """Announce the tracks that a stream carries, by a clock of its own. A block does not wait for a track that nobody announced."""
         for track in tracks:
             lane = self.lanes[track]
-            lane.expected, lane.shift = True, 0
             self._drop_held(lane)
+            self._put_late(lane)
+            lane.expected, lane.shift = True, 0
 
     def add(self, track: Track, at_ms: int, payload: bytes) -> bool:
         """Place one chunk of mu-law that begins at `at_ms` of call time. Return whether blocks are ready to be taken."""
@@ -181,6 +195,7 @@ class StereoTimeline:
         """Pad both tracks to equal length, and take everything to the last byte. Chunks may still be added afterwards."""
         for lane in self.lanes.values():
             self._drop_held(lane)
+            self._put_late(lane)
         self._flush()
         return self.blocks()
 
@@ -188,6 +203,8 @@ class StereoTimeline:
         """Continue at a later call time, with no blocks for the time between. Earlier audio becomes ready as blocks. Never goes back."""
         self._flush()
         self._jump(max(self._start, round(at_ms * BYTES_PER_MS)))
+        if self._left.silent and self._right.silent:
+            self._began = self._start
 
     def told(self, track: Track, start_ms: float, end_ms: float) -> None:
         """Take note that a gap tells of this stretch, which left as silence: it does not count as lost once more."""
@@ -196,7 +213,20 @@ class StereoTimeline:
     def lost_percent(self, tracks: Iterable[Track] = TRACKS) -> float:
         """Return how much of the audio that should have come was lost, on the worse one of these tracks, in percent."""
         lanes = [self.lanes[track] for track in tracks if self.lanes[track].expected and self.lanes[track].due_bytes]
-        return round(max((min(100.0, 100 * lane.lost_bytes / lane.due_bytes) for lane in lanes), default=0.0), 1)
+        shares = (100 * self.lost_bytes(lane.track) / (lane.due_bytes + self._discarded(lane)) for lane in lanes)
+        return round(max((min(100.0, share) for share in shares), default=0.0), 1)
+
+    def lost_bytes(self, track: Track) -> int:
+        """Return how much audio of a track was lost: what is missing, and what was discarded by a clock that was slow or stood still."""
+        lane = self.lanes[track]
+        return lane.lost_bytes + self._discarded(lane)
+
+    def _discarded(self, lane: TrackLane) -> int:
+        """Return how much of the repeated audio was none: real time went on, and call time did not."""
+        if not lane.repeated_bytes or self._elapsed_ms is None:
+            return 0
+        behind = round(self._elapsed_ms() * BYTES_PER_MS) - (max(self._left.end, self._right.end) - self._began)
+        return max(0, min(lane.repeated_bytes, behind))
 
     def _jump(self, position: int) -> None:
         self._start = position
@@ -218,19 +248,23 @@ class StereoTimeline:
         if self._holding:
             self._calm = True
             self._drop_held(lane)
-        self._put(lane, start, payload)
+        if not self._follows_late or not self._is_late(lane, start, payload, furthest):
+            self._put(lane, start, payload)
 
     def _put(self, lane: TrackLane, start: int, payload: bytes) -> None:
         """Put a chunk where it belongs. What has left already is late, or a duplicate."""
         self._filled += max(0, start - max(self._left.end, self._right.end))
         lane.expected = True
         if start < self._start:
-            lane.count_late(start, min(start + len(payload), self._start))
+            left = min(start + len(payload), self._start)
+            lane.repeated_bytes += left - start - lane.count_late(start, left)
             payload = payload[self._start - start :]
             start = self._start
         if start < lane.end and payload:
             if lane.holes:
                 lane.fill(self._start, start, payload[: lane.end - start])
+            else:
+                lane.repeated_bytes += min(len(payload), lane.end - start)
             payload = payload[lane.end - start :]
             start = lane.end
         if payload:
@@ -242,6 +276,31 @@ class StereoTimeline:
             return hole > _LEAP
         return hole > _LEAP or self._filled + hole > self._elapsed_ms() * BYTES_PER_MS + _LEAP
 
+    def _is_late(self, lane: TrackLane, start: int, payload: bytes, furthest: int) -> bool:
+        """Take a chunk whose place has left, or which follows such chunks. Return False for one that has its place.
+
+        Blocks wait meanwhile, so that nothing is lost if the track is shifted.
+        """
+        assert self._elapsed_ms is not None
+        late = lane.late
+        if late and (start >= furthest - _PATIENCE // 2 or not late.goes_on(start)):
+            self._put_late(lane)
+        if not late and start + len(payload) > self._start:
+            return False
+        late.add(start, payload, self._elapsed_ms())
+        self._holding = True
+        if late.is_long and late.is_steady:
+            self._shift(lane, late.take(), late=True)
+        elif late.is_long:
+            self._put(lane, *late.take_first())
+        return True
+
+    def _put_late(self, lane: TrackLane) -> None:
+        """Put late chunks where they belong, and hold them no longer: the track has caught up, or its clock is another one now."""
+        for start, payload in lane.late.take():
+            self._put(lane, start, payload)
+        self._holding = self._holds()
+
     def _hold(self, lane: TrackLane, start: int, payload: bytes, *, ahead: bool) -> None:
         """Hold a chunk whose position cannot be believed, until enough others agree with it."""
         if lane.held and not _agree(lane.held, start, ahead=ahead):
@@ -250,11 +309,11 @@ class StereoTimeline:
         self._holding = True
         if not ahead:
             if len(lane.held) >= LEAP_CHUNKS:
-                self._shift(lane)
+                self._shift(lane, self._released(lane))
         elif not self._calm and sum(len(each.held) for each in self.lanes.values()) >= LEAP_CHUNKS:
             self._leap()
         elif len(lane.held) >= SHIFT_CHUNKS:
-            self._shift(lane)
+            self._shift(lane, self._released(lane))
 
     def _leap(self) -> None:
         """Go on at the held chunks of all tracks, with no blocks for the time between."""
@@ -267,18 +326,23 @@ class StereoTimeline:
         for lane, start, payload in sorted(agreed, key=lambda each: each[1]):
             self._put(lane, start, payload)
 
-    def _shift(self, lane: TrackLane) -> None:
-        """Go on with one track's held chunks where the call is: its stream's clock leapt, the call's did not."""
+    def _shift(self, lane: TrackLane, held: list[tuple[int, bytes]], *, late: bool = False) -> None:
+        """Go on with one track's held chunks where the call is: its stream's clock leapt, the call's did not.
+
+        `late`: its clock is behind. If no audio of it came before, nothing is missing: it counts from its own first audio.
+        """
+        self._holding = self._holds()
         furthest = max(self._left.end, self._right.end)
-        held = self._released(lane)
         first = held[0][0]
         other = self._right if lane is self._left else self._left
         # The other track of the same stream leapt by as much a moment ago: both stay in step.
         position = first - lane.shift + other.shift
-        if not (other.shift and lane.audio_end <= position and abs(position - furthest) <= _BACK):
+        lowest = max(lane.audio_end, furthest - _BACK, self._start if late else 0)
+        if not other.shift or not lowest <= position <= furthest + _BACK:
             position = max(furthest - sum(len(payload) for _, payload in held), lane.audio_end + (0 if lane.silent else _BLOCK))
         resumes = max(position, self._start)
-        self.leaps.append(Leap((lane.track,), lane.audio_end / BYTES_PER_MS, resumes / BYTES_PER_MS))
+        if not (late and lane.silent):
+            self.leaps.append(Leap((lane.track,), lane.audio_end / BYTES_PER_MS, resumes / BYTES_PER_MS))
         if not lane.silent:
             lane.told_bytes += resumes - lane.audio_end
         lane.shift += position - first
@@ -292,13 +356,17 @@ class StereoTimeline:
     def _released(self, lane: TrackLane) -> list[tuple[int, bytes]]:
         """Return what a lane holds, and hold it no longer."""
         held, lane.held = lane.held, []
-        self._holding = bool(self._left.held or self._right.held)
+        self._holding = self._holds()
         self._calm = self._calm and self._holding
         return held
+
+    def _holds(self) -> bool:
+        return any(lane.held or lane.late for lane in self.lanes.values())
 
     def _emit(self) -> None:
         """Let every block leave that is covered by both tracks, or for which the patience is used up."""
         left, right = self._left, self._right
+        patience = _LATE_PATIENCE if left.late or right.late else _PATIENCE
         while True:
             further = max(left.end, right.end)
             if further < self._due:
@@ -306,7 +374,7 @@ class StereoTimeline:
             for lane, other in ((left, right), (right, left)):
                 if other.end - lane.end > lane.max_skew_bytes and lane.expected:
                     lane.max_skew_bytes = other.end - lane.end
-                if further < self._due + _PATIENCE and lane.expected and (lane.end < self._due or self._has_hole(lane)):
+                if further < self._due + patience and lane.expected and (lane.end < self._due or self._has_hole(lane)):
                     return
             self._leave(_BLOCK)
 
@@ -329,5 +397,4 @@ def _agree(held: list[tuple[int, bytes]], start: int, *, ahead: bool) -> bool:
     """Return whether a chunk is of the clock that those that are held before it tell of."""
     if ahead:
         return abs(start - held[0][0]) <= _LEAP
-    last, payload = held[-1]
-    return -_APART // 8 <= start - last - len(payload) <= _APART
+    return follows(*held[-1], start)

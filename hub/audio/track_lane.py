@@ -7,6 +7,7 @@ from collections import deque
 
 from hub.audio import g711
 from hub.audio.g711 import BYTES_PER_MS, Track
+from hub.audio.late_run import LateRun
 
 REMEMBERED_HOLES = 256
 """Spans that left as silence and are remembered, per track, to tell late audio from duplicates. Enough for minutes of a bad connection."""
@@ -24,8 +25,8 @@ class TrackLane:
     """One track's audio that has not left yet, and its counts. Positions are bytes of call time: milliseconds times 8."""
 
     __slots__ = (
-        "_lead_end", "_run", "_run_end", "data", "dropped_bytes", "end", "expected", "filled_bytes", "fresh", "held", "holes", "late_bytes",
-        "lead_bytes", "left_holes", "max_skew_bytes", "shift", "told_bytes", "track",
+        "_lead_end", "_run", "_run_end", "data", "dropped_bytes", "end", "expected", "filled_bytes", "fresh", "held", "holes", "late",
+        "late_bytes", "lead_bytes", "left_holes", "max_skew_bytes", "repeated_bytes", "shift", "told_bytes", "track",
     )  # fmt: skip
 
     def __init__(self, track: Track) -> None:
@@ -40,6 +41,8 @@ class TrackLane:
         """Added to every position of this track: the stream's clock leapt, and the call's did not. 0 while no clock leapt back."""
         self.held: list[tuple[int, bytes]] = []
         """Chunks whose position cannot be believed yet. Empty while the clock is steady."""
+        self.late = LateRun()
+        """Chunks whose place has left: the track's clock may be behind. Mostly empty."""
         self.expected = False
         """Whether a stream announced this track, or brought audio of it. Silence is not counted for a track that nobody announced."""
         self.holes: list[tuple[int, int]] = []
@@ -54,6 +57,8 @@ class TrackLane:
         """The part of `filled_bytes` that a gap tells."""
         self.late_bytes = 0
         """Audio that arrived after its place had left as silence."""
+        self.repeated_bytes = 0
+        """Audio for places that had audio."""
         self.dropped_bytes = 0
         """Audio whose timestamp could not be true."""
         self.max_skew_bytes = 0
@@ -110,8 +115,12 @@ class TrackLane:
             start = self.left_holes.pop()[0]
         self.left_holes.append((start, end))
 
-    def count_late(self, start: int, end: int) -> None:
-        """Count the part of a span that left as silence, once. The rest left with audio, so it is a duplicate and changes nothing."""
+    def count_late(self, start: int, end: int) -> int:
+        """Count the part of a span that left as silence, once, and return its length.
+
+        The rest left with audio, so it is a duplicate and changes nothing.
+        """
+        before = self.late_bytes
         kept: list[tuple[int, int]] = []
         for hole_start, hole_end in self.left_holes:
             overlap_start, overlap_end = max(start, hole_start), min(end, hole_end)
@@ -124,6 +133,7 @@ class TrackLane:
             if overlap_end < hole_end:
                 kept.append((overlap_end, hole_end))
         self.left_holes = deque(kept, maxlen=REMEMBERED_HOLES)
+        return self.late_bytes - before
 
     def fill(self, origin: int, start: int, payload: bytes) -> None:
         """Put audio into holes. Where there is audio already, the first to arrive stays. `origin`: the position of `data[0]`."""

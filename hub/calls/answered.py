@@ -74,7 +74,7 @@ class AnsweredCall:
         self._provider = context.counters.providers[model.provider]
         self._publisher = Publisher(record, registry)
         began = self._clock()
-        self._timeline = StereoTimeline(lambda: (self._clock() - began) * 1000)
+        self._timeline = StereoTimeline(lambda: (self._clock() - began) * 1000, follows_late=False)
         left_off = record.left_off
         self._before_ms = left_off.call_ms if left_off is not None else 0.0
         """Call time at which the stream before this one was left. 0 when there was none."""

@@ -183,7 +183,7 @@ def fared(timeline: StereoTimeline) -> dict[Track, events.TrackAudio]:
     return {
         track: events.TrackAudio(
             filled_ms=ms(lane.filled_bytes),
-            lost_ms=ms(lane.lost_bytes),
+            lost_ms=ms(timeline.lost_bytes(track)),
             late_ms=ms(lane.late_bytes),
             dropped_ms=ms(lane.dropped_bytes),
             max_skew_ms=ms(lane.max_skew_bytes),
