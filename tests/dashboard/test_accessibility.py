@@ -7,11 +7,11 @@ from playwright.async_api import Page, expect
 
 from tests.dashboard import scenes
 from tests.dashboard.browser import Visit
-from tests.dashboard.test_condition import trouble
 from tests.dashboard.test_dashboard import OTHER, OTHER_STREAM, spoken, talker
 from tests.house import house
 from tests.media import CALL, stop
 from tests.publishing import ScriptedCall
+from tests.troubled import trouble
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -14,19 +14,10 @@ from tests.media import CALL, CONNECTED, start, stop
 from tests.providers.fake_deepgram import FakeDeepgram
 from tests.providers.script import Script
 from tests.publishing import ScriptedCall
+from tests.troubled import FOUND, REFUSED, trouble
 from tests.web.callers import talk
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-REFUSED = "not transcribed: deepgram refused the key"
-
-FOUND = (
-    REFUSED,
-    "only one side was heard",
-    "20 % of the audio was lost",
-    "incomplete: 12 s not transcribed; 20 % of the audio was lost; only one side was heard",
-)
-
 
 WRITE_DOWN = """addEventListener("DOMContentLoaded", () => {
     window.told = [];
@@ -38,16 +29,6 @@ WRITE_DOWN = """addEventListener("DOMContentLoaded", () => {
 
 def sid(number: int) -> str:
     return f"CA{number:032d}"
-
-
-def trouble(calls: list[ScriptedCall]) -> None:
-    """Let each of FOUND befall one call."""
-    calls[0].refused()
-    calls[1].condition(unheard="outbound")
-    calls[2].condition(lost_percent=20.0)
-    calls[3].gap(0.0, 5.0)
-    calls[3].gap(7.0, 14.0)
-    calls[3].condition(lost_percent=20.0, unheard="outbound")
 
 
 async def colour(element: Locator) -> str:
