@@ -92,7 +92,7 @@ class Providers:
         """Return the table of settings in Markdown, a row each: the hub's own first, then each provider's."""
         rows = ["| setting | default | meaning |", "|---|---|---|"]
         for each in (each for part in (Config, *self._sections()) for each in settings_of(part)):
-            default = each.default if isinstance(each.default, str) else f"{each.default:g}" if each.default else ""
+            default = each.default if isinstance(each.default, str) else "" if each.default is False else f"{each.default:g}"
             meaning = each.metadata["meaning"].replace("{speech}", ", ".join(self.speech))
             rows.append(f"| `{each.metadata['name']}` | {f'`{default}`' if default else ''} | {meaning} |")
         return rows

@@ -300,13 +300,14 @@ async def test_23_a_model_that_the_provider_does_not_know(setup: Setup) -> None:
     await setup.fails("deepgram", "refused the model (403", deepgram_model="nova-33")
 
 
-async def test_24_a_model_that_assemblyai_would_only_replace(setup: Setup) -> None:
+async def test_24_a_model_that_assemblyai_does_not_have(setup: Setup) -> None:
     async with FakeAssemblyAI() as fake:
         how = {"fallback": "assemblyai", "assemblyai_key": "canary-too", "assemblyai_url": fake.url}
-        await setup.fails("assemblyai", "does not know the model u4-pro and would use", assemblyai_model="u4-pro", **how)
+        says = "refused the model (3006): Invalid speech_model: 'u4-pro'. Valid values: "
+        await setup.fails("assemblyai", says, assemblyai_model="u4-pro", **how)
         code, lines = await setup.check(**how)
     assert (code, lines["assemblyai"][:2]) == (0, "ok"), lines
-    assert [visit.messages for visit in fake.visits] == [['{"type":"Terminate"}']] * 2  # no session is left to be billed
+    assert [visit.messages for visit in fake.visits] == [[], ['{"type":"Terminate"}']]  # no session is left to be billed
 
 
 async def test_25_an_assemblyai_key_that_is_refused_after_the_101(setup: Setup) -> None:
