@@ -30,6 +30,8 @@ class LevelDetector:
 
     def __init__(self) -> None:
         self.deaf = False
+        self.sure = 1.0
+        """The probability of what is loud."""
         self.forgotten: list[int] = []
         """After how many bytes it was told to forget."""
         self.taken = 0
@@ -41,7 +43,7 @@ class LevelDetector:
         whole = len(audio) - len(audio) % WINDOW_BYTES
         self._waiting = audio[whole:]
         windows = (audio[at : at + WINDOW_BYTES] for at in range(0, whole, WINDOW_BYTES))
-        return [float(g711.level(window) >= LOUD_LEVEL and not self.deaf) for window in windows]
+        return [self.sure * (g711.level(window) >= LOUD_LEVEL and not self.deaf) for window in windows]
 
     def reset(self) -> None:
         self.deaf = False

@@ -98,6 +98,22 @@ def test_a_lone_you_that_is_short_is_dropped_and_other_short_words_are_not() -> 
         assert [final for _, _, final in bench.texts(noise(50) + voice(windows) + PAUSE)] == [text] * kept
 
 
+@pytest.mark.parametrize(("sure", "goes_on"), [(rules.LOUD_VOICE + 0.01, True), (rules.LOUD_VOICE - 0.01, False)])
+def test_loud_letters_that_the_detector_hardly_takes_for_voice_keep_an_utterance_open(sure: float, goes_on: bool) -> None:
+    bench = Bench()
+    bench.take(noise(20) + voice(30))
+    bench.pool.detectors[0].sure = sure
+    finals = bench.take(voice(rules.CLOSING_MS / WINDOW_MS + 2))
+    assert (finals == []) == goes_on
+
+
+def test_loudness_alone_begins_no_utterance() -> None:
+    bench = Bench()
+    bench.take(noise(20))
+    bench.pool.detectors[0].sure = rules.ONSET - 0.01
+    assert bench.texts(voice(100)) == []
+
+
 def test_an_interim_that_came_to_nothing_is_taken_back() -> None:
     bench = Bench()
     bench.recognizer.texts = ["hello", ""]

@@ -20,6 +20,7 @@ from hub.audio.g711 import BYTES_PER_MS, Track
 from hub.transcribers.utterances import Recognized
 from hub.vendors.moonshine.detector import WINDOW_BYTES, DetectorPool, VoiceDetector
 from hub.vendors.moonshine.echo import LATEST_MS, RecentSound, is_echo
+from hub.vendors.moonshine.loudness import Loudness
 from hub.vendors.moonshine.recognizer import SpeechRecognizer
 
 ONSET = 0.3
@@ -29,6 +30,10 @@ voice began no utterance in a minute."""
 
 VOICE = 0.2
 """Probability from which a window continues an utterance: lower than `ONSET`, so that a soft syllable is no pause."""
+
+LOUD_VOICE = 0.05
+"""The same for a window that is loud (`loudness`). Loud sound right before the first voiced window is not taken for voice: that was tried,
+and the model read the beginnings worse."""
 
 PRE_ROLL_MS = 140
 """How much audio before the first voiced window is recognized with it, because the detector notices soft consonants late. More of it is
@@ -164,6 +169,8 @@ class TrackRecognizer:
         """Position up to which utterances are over: the next one begins after it."""
         self._quiet_from = 0
         """Position of the last end of an utterance, or of the last time that the detector forgot."""
+        self._loudness = Loudness()
+        """Of the windows that the detector has answered."""
         self._utterance: OpenUtterance | None = None
         """None in a pause."""
 
@@ -182,7 +189,8 @@ class TrackRecognizer:
         self._kept += mulaw
         for probability in self._detector.probabilities(mulaw):
             self._detected_to += WINDOW_BYTES
-            finals += self._follow(probability)
+            loud = self._loudness.take(self._audio(self._detected_to - WINDOW_BYTES, self._detected_to))
+            finals += self._follow(probability, voice=probability >= (LOUD_VOICE if loud else VOICE))
         if self._utterance is None:
             if self._mute_ms >= MUTE_MS:
                 self.leave()
@@ -250,14 +258,15 @@ class TrackRecognizer:
         self._origin_ms = start_ms
         self._kept = bytearray()
         self._kept_from = self._detected_to = self._floor = self._quiet_from = 0
+        self._loudness = Loudness()
 
-    def _follow(self, probability: float) -> list[Recognized]:
+    def _follow(self, probability: float, *, voice: bool) -> list[Recognized]:
         """Take the detector's answer for the next window; return the final of an utterance that ended with it."""
         utterance = self._utterance
         if utterance is None:
             self._wait(probability)
             return []
-        if probability >= VOICE:
+        if voice:
             utterance.add_voice(self._detected_to)
         length_ms = g711.ms(self._detected_to - utterance.start)
         if self._pause_ms(utterance) >= STRETCH_PAUSE_MS or length_ms >= LONGEST_MS:
