@@ -17,7 +17,7 @@ Pure. Source: twilio.com/docs/usage/webhooks/webhooks-security. Knows addresses 
 """
 
 import hmac
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice, permutations
 from urllib.parse import quote, unquote_plus, urlsplit
 
@@ -32,12 +32,15 @@ DEFAULT_PORTS = {"https": 443, "wss": 443, "http": 80, "ws": 80}
 ORDERS = 24
 """The most orders of a query that are tried: all orders of four parameters. A webhook of this hub has five at most, mostly one or two."""
 
+LIKELY = 18
+"""The first forms: at least the six escapings with three hosts, which nearly every request of Twilio's fits."""
+
 LONGEST_REORDERED = 4096
 """Longer queries are tried in the order in which they came only: each order is hashed. Twilio's own by GET have about 900 characters."""
 
 
-def addresses(public_url: str, raw_path: str, *, upgrade: bool = False) -> tuple[str, ...]:
-    """Return the forms in which Twilio may have signed the address of a request, the most likely ones first.
+def addresses(public_url: str, raw_path: str, *, upgrade: bool = False) -> Iterator[str]:
+    """Yield the forms in which Twilio may have signed the address of a request, the most likely ones first: see LIKELY.
 
     `upgrade`: the request opens a WebSocket, so its scheme is ws or wss.
     """
@@ -46,8 +49,11 @@ def addresses(public_url: str, raw_path: str, *, upgrade: bool = False) -> tuple
     name = parts.netloc.removesuffix(f":{parts.port}") if parts.port else parts.netloc
     hosts = dict.fromkeys((parts.netloc, name, f"{name}:{DEFAULT_PORTS[scheme]}"))
     path, question, query = raw_path.partition("?")
-    queries = dict.fromkeys(_queries(query)) if query else [query]
-    return tuple(f"{scheme}://{host}{parts.path}{path}{question}{each}" for each in queries for host in hosts)
+    tried: set[str] = set()
+    for each in _queries(query) if query else (query,):
+        if each not in tried:
+            tried.add(each)
+            yield from (f"{scheme}://{host}{parts.path}{path}{question}{each}" for host in hosts)
 
 
 def _queries(query: str) -> Iterator[str]:
@@ -87,15 +93,15 @@ def _unescaped(query: str, characters: str) -> str:
     return query
 
 
-def signed(config: Config, urls: tuple[str, ...], parameters: MultiMapping[str], signature: str, algorithm: str = HMAC_SHA1) -> bool:
+def signed(config: Config, urls: Iterable[str], parameters: MultiMapping[str], signature: str, algorithm: str = HMAC_SHA1) -> bool:
     """Return whether one of our auth tokens made this signature for one of these addresses. Each comparison takes constant time."""
     given = signature.encode(errors="surrogateescape")
     # The form is appended to the address, so it is sorted and joined once, as twilio-python would for each address.
     form = _joined(parameters)
     return any(
         hmac.compare_digest(RequestValidator(token).compute_signature(url + form, {}, algorithm).encode(), given)
-        for token in config.auth_tokens
         for url in urls
+        for token in config.auth_tokens
     )
 
 

@@ -8,17 +8,21 @@ Knows addresses and this header. Does not know what an address is used for.
 """
 
 import ipaddress
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
+from itertools import islice
 
 from hub.config import Network
 
+HOPS = 32
+"""How many entries of the header are read: more proxies than anyone puts in a row. A client can send thousands, and each is compared."""
 
-def client_address(peer: str, forwarded_for: Iterable[str], proxies: Collection[Network]) -> str:
+
+def client_address(peer: str, forwarded_for: Sequence[str], proxies: Collection[Network]) -> str:
     """Return the client's address. `peer` is who has connected to the hub, `forwarded_for` the values of the header, in order."""
     if not proxies or not _among(peer, proxies):
         return peer
     address = peer
-    for hop in reversed([hop for value in forwarded_for for hop in value.split(",")]):
+    for hop in islice((hop for value in reversed(forwarded_for) for hop in reversed(value.split(","))), HOPS):
         named = _address(hop)
         if named is None:
             break  # a proxy of ours does not know who called it

@@ -169,6 +169,34 @@ async def test_a_form_is_proved_by_its_signature_whatever_hash_the_address_names
             assert answer.status == 200
 
 
+@pytest.mark.parametrize(("name", "status"), [("A", 200), ("A" * 9000, 403)])
+async def test_other_orders_of_the_query_are_tried_for_short_requests_only(name: str, status: int) -> None:
+    """Each order is hashed together with the whole form, and anyone can send a long one."""
+    form = {name: "1"}
+    async with house(twilio_token=TOKEN, public_url=PUBLIC) as home:
+        headers = {"X-Twilio-Signature": sign(f"{PUBLIC}/twiml?transcriber=local&language=en&keyterms=x&agent=a", form)}
+        path = "/twiml?agent=a&keyterms=x&language=en&transcriber=local"
+        async with home.session.post(home.url(path), data=form, headers=headers) as answer:
+            assert answer.status == status
+
+
+async def test_long_requests_are_checked_one_in_a_turn_and_twilios_do_not_wait_for_them() -> None:
+    forged = {f"Field{number}": "x" * 50 for number in range(900)}
+
+    async def status(home: House, form: Any, signature: str) -> int:
+        async with home.session.post(home.url("/twiml"), data=form, headers={"X-Twilio-Signature": signature}) as answer:
+            return answer.status
+
+    async with house(twilio_token=TOKEN, public_url=PUBLIC) as home, asyncio.TaskGroup() as group:
+        async with home.state.turns._queue:  # a busy peer has its turn
+            long = group.create_task(status(home, forged, "x"))
+            while len(home.state.turns._queue._waiters or ()) < 1:
+                await asyncio.sleep(0)
+            assert await status(home, FORM, sign(f"{PUBLIC}/twiml", FORM)) == 200
+            assert not long.done()
+        assert await long == 403
+
+
 async def test_a_hub_without_an_auth_token_gives_no_twiml_where_streams_need_a_token() -> None:
     async with house(secret=SECRET, public_url=PUBLIC) as home, home.session.post(home.url("/twiml"), data=FORM) as answer:
         assert answer.status == 403

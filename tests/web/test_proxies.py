@@ -7,7 +7,7 @@ import pytest
 
 from hub.config import Config, load
 from hub.errors import ConfigError
-from hub.web.proxies import client_address
+from hub.web.proxies import HOPS, client_address
 from tests.house import House, house
 from tests.web.watchers import SECRET, connect, token, until
 
@@ -32,6 +32,9 @@ from tests.web.watchers import SECRET, connect, token, until
         ("::ffff:10.0.0.1", ["203.0.113.5"], "203.0.113.5"),
         ("203.0.113.7", ["10.0.0.1"], "203.0.113.7"),
         ("fd00::1", ["203.0.113.5"], "203.0.113.5"),
+        ("10.0.0.1", ["203.0.113.5" + ", 10.0.0.2" * HOPS], "10.0.0.2"),
+        ("10.0.0.1", ["203.0.113.5", *["10.0.0.2"] * HOPS], "10.0.0.2"),
+        ("10.0.0.1", ["203.0.113.5" + ", 10.0.0.2" * (HOPS - 1)], "203.0.113.5"),
     ],
 )
 def test_the_client_is_the_last_address_that_is_no_proxy_of_ours(peer: str, header: list[str], client: str) -> None:

@@ -44,7 +44,7 @@ async def agent(request: web.Request) -> web.StreamResponse:
     403 for a request that is not Twilio's, where the hub can know by now: a call to an agent costs the owner money. 503 when no agent can
     answer.
     """
-    check_upgrade(request)
+    await check_upgrade(request)
     state = request.app[STATE]
     try:
         _agent(state, {})

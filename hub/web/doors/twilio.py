@@ -180,7 +180,7 @@ async def twilio(request: web.Request) -> web.StreamResponse:
     403: the request is not Twilio's, as far as that can be known before `start`. 503: the hub takes no new call. While a call misses a
     stream, this may be it, and only `start` says so: then a stream of a new call is closed with 1013 instead.
     """
-    check_upgrade(request)
+    await check_upgrade(request)
     state = request.app[STATE]
     refusal = state.calls.refusal
     if refusal is not None and (state.calls.draining or not state.calls.awaits_stream):
