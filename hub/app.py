@@ -16,11 +16,12 @@ from hub import agents
 from hub.agents.webhooks import Webhooks
 from hub.calls.admission import Admission
 from hub.calls.agent_context import AgentContext, AgentLimits
+from hub.calls.call_context import DEADLINES, CallContext, Deadlines
 from hub.calls.calls import Calls
 from hub.calls.journal import Journal
 from hub.calls.routing import Routing
 from hub.calls.takeover import TakeOver
-from hub.calls.transcribed import DEADLINES, CallContext, Deadlines, TranscribedCall
+from hub.calls.transcribed import TranscribedCall
 from hub.config import Config
 from hub.errors import ConfigError
 from hub.ops.counters import Counters

@@ -10,7 +10,7 @@ import aiohttp
 
 from hub.app import running
 from hub.calls.admission import AdmissionLimits
-from hub.calls.transcribed import DEADLINES, Deadlines
+from hub.calls.call_context import DEADLINES, Deadlines
 from hub.transcribers.limits import DEFAULT_LIMITS, SessionLimits
 from hub.twilio.media import StartBody
 from hub.vendors.providers import Providers

@@ -68,7 +68,7 @@ class ScriptedCall:
     def end(self) -> None:
         found = self._found(None, ended=True)
         self.publish(CallEnded(call_sid=self.call, reason="completed", duration=1.0, completeness=found, audio={}))
-        self.state.registry.close(self.record, 1000.0)
+        self.state.registry.close(self.record, 1000.0, {})
 
     def _found(self, measured: Measured | None, *, ended: bool) -> Completeness:
         return self.record.outline.findings.completeness(ended=ended, measured=measured)

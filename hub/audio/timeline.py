@@ -28,19 +28,17 @@ cannot run ahead of real time, and silence costs money at a provider.
 again. Its audio is new audio. For example, call time is 61.2 s and the next chunks are stamped 0, 20, 40, 60, 80 ms: the track is shifted
 by 61.3 s and goes on there, and the leap is noted as a gap from 61.2 to 61.3 s. A single stamp of 0 stays a glitch.
 
-**A clock that is behind.** A track may come in order, at the pace of speech, and always after its place has left: its clock is behind the
-other track's, for example because each track counts from its own first audio. All of it would be late. So late chunks are held, blocks wait
-for them, and after 300 ms in which the track has not caught up, it is shifted to where the call is. Audio that was delayed comes faster
-than speech and catches up, so it stays late.
+**A clock that is behind.** A track may come in order, at the pace of speech, and always late, for example because each track counts from
+its own first audio. So late chunks are held while blocks wait, and after 300 ms in which the track has not caught up, it is shifted to
+where the call is. Audio that was delayed comes faster than speech and catches up, so it stays late.
 
-**Time that stands still.** Audio for a place that has audio is a duplicate, unless call time falls behind real time: then the stream's
-clock is slow, or stands still, and what was discarded counts as lost.
+**Time that stands still.** Repeated audio is no duplicate where call time falls behind real time: it counts as lost.
 
 Does not know clocks (how much real time has passed is a function that it is given), providers or Twilio's messages.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -48,6 +46,7 @@ import msgspec
 from hub.audio import g711
 from hub.audio.g711 import BYTES_PER_MS, TRACKS, Track
 from hub.audio.late_run import LATE_MS, follows
+from hub.audio.lost import Share, percent
 from hub.audio.track_lane import TrackLane
 
 BLOCK_MS = 100
@@ -127,8 +126,7 @@ class StereoTimeline:
     def __init__(self, elapsed_ms: Callable[[], float] | None = None, *, follows_late: bool = True) -> None:
         """`elapsed_ms` returns how much real time has passed since this was made. A function, because only chunks that leap need it.
 
-        None: silence is not bounded by real time, and no track is held to be behind. `follows_late`: whether a track that is behind is
-        shifted; not for readers who take each chunk as it comes.
+        None: silence is not bounded by real time, and no track is shifted for being behind, nor is it without `follows_late`.
         """
         self.lanes: dict[Track, TrackLane] = {track: TrackLane(track) for track in TRACKS}
         self._left, self._right = self.lanes["inbound"], self.lanes["outbound"]
@@ -210,23 +208,23 @@ class StereoTimeline:
         """Take note that a gap tells of this stretch, which left as silence: it does not count as lost once more."""
         self.lanes[track].told_bytes += round((end_ms - start_ms) * BYTES_PER_MS)
 
-    def lost_percent(self, tracks: Iterable[Track] = TRACKS) -> float:
-        """Return how much of the audio that should have come was lost, on the worse one of these tracks, in percent."""
-        lanes = [self.lanes[track] for track in tracks if self.lanes[track].expected and self.lanes[track].due_bytes]
-        shares = (100 * self.lost_bytes(lane.track) / (lane.due_bytes + self._discarded(lane)) for lane in lanes)
-        return round(max((min(100.0, share) for share in shares), default=0.0), 1)
+    def go_on(self, earlier: Mapping[Track, Share]) -> None:
+        """Count what was lost in an earlier part of the call, too."""
+        for track, share in earlier.items():
+            self.lanes[track].earlier = share
 
-    def lost_bytes(self, track: Track) -> int:
-        """Return how much audio of a track was lost: what is missing, and what was discarded by a clock that was slow or stood still."""
-        lane = self.lanes[track]
-        return lane.lost_bytes + self._discarded(lane)
+    def share(self, track: Track) -> Share:
+        """Return how much of a track was lost in this part of the call."""
+        passed = max(self._left.end, self._right.end) - self._began
+        return self.lanes[track].share(round(self._elapsed_ms() * BYTES_PER_MS) - passed if self._elapsed_ms is not None else 0)
 
-    def _discarded(self, lane: TrackLane) -> int:
-        """Return how much of the repeated audio was none: real time went on, and call time did not."""
-        if not lane.repeated_bytes or self._elapsed_ms is None:
-            return 0
-        behind = round(self._elapsed_ms() * BYTES_PER_MS) - (max(self._left.end, self._right.end) - self._began)
-        return max(0, min(lane.repeated_bytes, behind))
+    def lost(self, tracks: Iterable[Track] = TRACKS) -> dict[Track, Share]:
+        """Return how much of these tracks was lost in all parts of the call so far."""
+        return {track: self.lanes[track].earlier.plus(self.share(track)) for track in tracks}
+
+    def lost_percent(self, tracks: Iterable[Track] = TRACKS, *, least_ms: float = 0.0) -> float:
+        """Return how much of the audio that should have come was lost, on the worse one of these tracks; see `percent`."""
+        return percent(self.lost(tracks).values(), least_ms)
 
     def _jump(self, position: int) -> None:
         self._start = position
@@ -242,7 +240,8 @@ class StereoTimeline:
         if self._too_far_ahead(start, furthest):
             self._hold(lane, start, payload, ahead=True)
             return
-        if start + len(payload) <= min(self._start, lane.audio_end - _BACK):
+        goes_on = bool(lane.held) and follows(*lane.held[-1], start)
+        if start + len(payload) <= (self._start if goes_on else min(self._start, lane.audio_end - _BACK)):
             self._hold(lane, start, payload, ahead=False)
             return
         if self._holding:

@@ -8,6 +8,7 @@ from collections import deque
 from hub.audio import g711
 from hub.audio.g711 import BYTES_PER_MS, Track
 from hub.audio.late_run import LateRun
+from hub.audio.lost import Share
 
 REMEMBERED_HOLES = 256
 """Spans that left as silence and are remembered, per track, to tell late audio from duplicates. Enough for minutes of a bad connection."""
@@ -25,8 +26,8 @@ class TrackLane:
     """One track's audio that has not left yet, and its counts. Positions are bytes of call time: milliseconds times 8."""
 
     __slots__ = (
-        "_lead_end", "_run", "_run_end", "data", "dropped_bytes", "end", "expected", "filled_bytes", "fresh", "held", "holes", "late",
-        "late_bytes", "lead_bytes", "left_holes", "max_skew_bytes", "repeated_bytes", "shift", "told_bytes", "track",
+        "_lead_end", "_run", "_run_end", "data", "dropped_bytes", "earlier", "end", "expected", "filled_bytes", "fresh", "held", "holes",
+        "late", "late_bytes", "lead_bytes", "left_holes", "max_skew_bytes", "repeated_bytes", "shift", "told_bytes", "track",
     )  # fmt: skip
 
     def __init__(self, track: Track) -> None:
@@ -55,6 +56,8 @@ class TrackLane:
         """The part of `filled_bytes` before this track's first audio: the other side had not answered, nothing was lost."""
         self.told_bytes = 0
         """The part of `filled_bytes` that a gap tells."""
+        self.earlier = Share()
+        """What was lost in an earlier part of the call."""
         self.late_bytes = 0
         """Audio that arrived after its place had left as silence."""
         self.repeated_bytes = 0
@@ -94,6 +97,13 @@ class TrackLane:
     def due_bytes(self) -> int:
         """How much audio there should be, from this track's first audio on, or how much was dropped of a track that never had any."""
         return max(self.end - self._lead_end, self.dropped_bytes)
+
+    def share(self, behind_bytes: int) -> Share:
+        """Return what was lost. `behind_bytes`: how far call time fell behind real time, so that audio was discarded as repeated."""
+        if not self.expected or not self.due_bytes:
+            return Share()
+        discarded = max(0, min(self.repeated_bytes, behind_bytes))
+        return Share(self.lost_bytes + discarded, self.due_bytes + discarded)
 
     def jump(self, position: int) -> None:
         """Go on at a later position, where neither audio nor silence is missing before it."""

@@ -40,6 +40,7 @@ from hub.agents.tools import Toolbox
 from hub.agents.voice_model import ModelEvent, ToolCall, VoiceModel
 from hub.audio.dejitter import Dejitter
 from hub.audio.g711 import BYTES_PER_MS, TRACKS, Track
+from hub.audio.lost import Share
 from hub.audio.timeline import Block, StereoTimeline
 from hub.calls.afterwards import END_SENTENCES, Afterwards
 from hub.calls.agent_context import AgentContext, AgentLimits
@@ -50,7 +51,7 @@ from hub.calls.earlier import Earlier
 from hub.calls.publisher import GAP_MS, Publisher, brought, fared
 from hub.calls.tool_use import ToolUse
 from hub.ops.logs import CallLog
-from hub.topics.registry import Record, Registry
+from hub.topics.registry import LeftOff, Record, Registry
 from hub.transcribers.transcriber import Lost
 from hub.transcribers.utterances import NotTranscribed
 from hub.twilio.media import StartBody
@@ -79,6 +80,7 @@ class AnsweredCall:
         self._before_ms = left_off.call_ms if left_off is not None else 0.0
         """Call time at which the stream before this one was left. 0 when there was none."""
         self._timeline.skip_to(self._before_ms + ((self._clock() - left_off.at) * 1000 if left_off is not None else 0.0))
+        self._timeline.go_on(left_off.lost if left_off is not None else {})
         self._timeline.expect(list(TRACKS))
         self._condition = Condition(self._publisher, self._timeline, ("inbound",))
         self._caller_lane = self._timeline.lanes["inbound"]
@@ -157,7 +159,7 @@ class AnsweredCall:
         self._publish_rest()
         self.superseded = True
         self.record.words_missing = self.record.words_missing or not self._complete
-        self.record.give_way(self._timeline.end_ms, self._heard_at)
+        self.record.give_way(LeftOff(self._timeline.end_ms, self._heard_at, self._lost()))
         self._afterwards.release()
 
     def stop(self) -> None:
@@ -192,9 +194,13 @@ class AnsweredCall:
         audio = fared(self._timeline)
         # An agent's silence is not audio that is missing.
         audio["outbound"] = msgspec.structs.replace(audio["outbound"], filled_ms=0, lost_ms=0)
-        lost_percent = self._timeline.lost_percent(("inbound",))
-        ended = self._publisher.ended(self._reason, self._timeline.end_ms, audio, complete=bool(self._complete), lost_percent=lost_percent)
+        complete = bool(self._complete) and self._reason != "stream-lost"  # nobody knows what was said after that
+        ended = self._publisher.ended(self._reason, self._timeline.end_ms, audio, complete=complete, lost=self._lost())
         self._log.info("ended: %s, %.1f s, %s", self._reason, ended.duration, ended.completeness.summary)
+
+    def _lost(self) -> dict[Track, Share]:
+        """Return how much audio was lost: the caller's, and what an earlier part of the call lost of the other side's."""
+        return self._timeline.lost(("inbound",)) | {"outbound": self._timeline.lanes["outbound"].earlier}
 
     # Twilio's side.
 

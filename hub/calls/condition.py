@@ -27,7 +27,7 @@ LOST_PERCENT = 2.0
 """More audio than this is lost: something is wrong with the connection, and words begin to be wrong."""
 
 MEASURE_SECONDS = 10.0
-"""Of so much of a call at least: one lost frame is a large share of the first second."""
+"""Of so much of a track at least: one lost frame is a large share of the first second."""
 
 AGAIN_SECONDS = 30.0
 """How often figures are published that have only grown."""
@@ -65,8 +65,9 @@ class Condition:
         for track in TRACKS:
             if g711.level(block.track(track)) >= SOUND_LEVEL:
                 self._heard[track] = now
-        lost = self._timeline.lost_percent(self._tracks) if now - self._began >= MEASURE_SECONDS else 0.0
-        self._publish(Measured(lost if lost > LOST_PERCENT else 0.0, self._unheard(now)), now)
+        lost = self._timeline.lost_percent(self._tracks, least_ms=MEASURE_SECONDS * 1000)
+        words_missing = self._publisher.record.words_missing
+        self._publish(Measured(lost if lost > LOST_PERCENT else 0.0, self._unheard(now), words_missing), now)
 
     def _unheard(self, now: float) -> Track | None:
         for track, other in (TRACKS, TRACKS[::-1]):
@@ -86,6 +87,6 @@ class Condition:
         self._published, self._published_at = found, now
 
 
-def _kinds(found: Completeness) -> tuple[bool, Track | None, bool, str | None]:
+def _kinds(found: Completeness) -> tuple[bool, Track | None, bool, bool, str | None]:
     """Return what is wrong, without how much."""
-    return found.untranscribed_seconds > 0, found.unheard, found.lost_percent > 0, found.reason
+    return found.untranscribed_seconds > 0, found.unheard, found.lost_percent > 0, found.words_missing, found.reason

@@ -15,6 +15,7 @@ import msgspec
 
 from hub import events
 from hub.audio.g711 import TRACKS, Track, ms
+from hub.audio.lost import Share, percent
 from hub.audio.timeline import StereoTimeline
 from hub.events import SPEAKERS, D
 from hub.ops.logs import CallLog
@@ -153,9 +154,20 @@ class Publisher:
         return bool(finals)
 
     def ended(
-        self, reason: str, end_ms: float, audio: dict[Track, events.TrackAudio], *, complete: bool, lost_percent: float = 0.0
+        self,
+        reason: str,
+        end_ms: float,
+        audio: dict[Track, events.TrackAudio],
+        *,
+        complete: bool,
+        lost: dict[Track, Share] | None = None,
     ) -> events.CallEnded:
-        """Publish the end of the call, how its audio fared, and how whole the record is. `complete`: no last words are missing."""
+        """Publish the end of the call, how its audio fared, and how whole the record is.
+
+        `complete`: no last words are missing. `lost`: how much audio was lost, of all parts of the call.
+        """
+        lost = lost or {}
+        self.record.words_missing = self.record.words_missing or not complete
         findings = self.record.outline.findings
         unheard = next((track for track in TRACKS if findings.spoke and track not in findings.spoke), None)
         ended = self.publish(
@@ -164,12 +176,12 @@ class Publisher:
                 reason=reason,
                 duration=round(end_ms / 1000, 3),
                 completeness=findings.completeness(
-                    ended=True, measured=Measured(lost_percent, unheard, not complete or self.record.words_missing)
+                    ended=True, measured=Measured(percent(lost.values()), unheard, self.record.words_missing)
                 ),
                 audio=audio,
             )
         )
-        self._registry.close(self.record, end_ms)
+        self._registry.close(self.record, end_ms, lost)
         return ended
 
 
@@ -183,7 +195,7 @@ def fared(timeline: StereoTimeline) -> dict[Track, events.TrackAudio]:
     return {
         track: events.TrackAudio(
             filled_ms=ms(lane.filled_bytes),
-            lost_ms=ms(timeline.lost_bytes(track)),
+            lost_ms=ms(timeline.share(track).lost),
             late_ms=ms(lane.late_bytes),
             dropped_ms=ms(lane.dropped_bytes),
             max_skew_ms=ms(lane.max_skew_bytes),

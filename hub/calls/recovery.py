@@ -11,7 +11,10 @@ from dataclasses import dataclass, field
 
 from hub.audio.g711 import Track
 from hub.errors import AccountError
-from hub.twilio.rest import CallFacts, TwilioAccount
+from hub.twilio.rest import CallFacts, Over, TwilioAccount
+
+TWILIOS_CLOCK_MS = 2000.0
+"""Twilio tells the end of a call in whole seconds, by a clock of its own: a call that ended so little after its audio lost nothing."""
 
 
 @dataclass(slots=True, eq=False)
@@ -73,7 +76,7 @@ class Recovery:
         for stream in self.missing:
             stream.missing_from_ms = call_ms
 
-    async def run(self, on_hopeless: Callable[[], None]) -> None:
+    async def run(self, on_hopeless: Callable[[Over], None]) -> None:
         """Whenever a stream breaks, have Twilio send another, until cancelled.
 
         `on_hopeless` is called when Twilio says that no stream will come.
@@ -89,7 +92,7 @@ class Recovery:
                         stream.asked = True
                         group.create_task(self._bring_back(self._account, stream, on_hopeless))
 
-    async def _bring_back(self, account: TwilioAccount, stream: BrokenStream, on_hopeless: Callable[[], None]) -> None:
+    async def _bring_back(self, account: TwilioAccount, stream: BrokenStream, on_hopeless: Callable[[Over], None]) -> None:
         self._log.info("asking Twilio for another stream in place of %s", stream.stream_sid)
         over = await account.bring_back(stream.account_sid, self._call_sid, stream.tracks, stream.parameters, stream.replaced)
         if over is not None and stream in self._broken:
@@ -97,7 +100,7 @@ class Recovery:
             self._broken.remove(stream)
             self._gone.append(stream)
             self.hopeless = True
-            on_hopeless()
+            on_hopeless(over)
 
     async def identify(self, account_sid: str, on_known: Callable[[CallFacts], None]) -> None:
         """Ask once who the call is from and to; `on_known` is called if Twilio knows."""

@@ -45,7 +45,7 @@ class TakeOver:
         for entry in self._journal.left:
             record = self._registry.open(entry.call_sid)
             audio_at = self._clock() - self._journal.age_seconds(entry)
-            record.left_off = LeftOff(entry.call_ms, audio_at, dict(entry.settled_ms))
+            record.left_off = LeftOff(entry.call_ms, audio_at, settled_ms=dict(entry.settled_ms))
             Publisher(record, self._registry).began(entry.stream_sid, entry.parameters, entry.tracks, entry.transcriber)
             self._waiting[entry.call_sid] = record, entry, asyncio.Event()
         if self._waiting:

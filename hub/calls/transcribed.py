@@ -6,56 +6,30 @@ Twilio's side only calls the stream's methods, which never wait. Knows no aiohtt
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
 
 from hub import events
 from hub.audio.g711 import TRACKS, Track, ms
 from hub.audio.timeline import Block, StereoTimeline
 from hub.calls.call import EndReason, Peer
+from hub.calls.call_context import CallContext
 from hub.calls.condition import Condition
-from hub.calls.journal import Bookmark, Entry, Journal
+from hub.calls.journal import Bookmark, Entry
 from hub.calls.publisher import GAP_MS, Publisher, fared
-from hub.calls.recovery import BrokenStream, Recovery
+from hub.calls.recovery import TWILIOS_CLOCK_MS, BrokenStream, Recovery
 from hub.calls.transcribed_stream import TranscribedStream
 from hub.errors import ProviderError
 from hub.ops.logs import CallLog
-from hub.topics.registry import Record, Registry
+from hub.topics.registry import LeftOff, Record
 from hub.transcribers.transcriber import Lost, Report, Transcriber
 from hub.transcribers.utterances import NotTranscribed, Recognized
 from hub.twilio.media import StartBody
-from hub.twilio.rest import CallFacts, TwilioAccount
+from hub.twilio.rest import CallFacts, Over
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deadlines:
-    """How long a call waits for its streams."""
-
-    quiet_seconds: float = 60.0
-    """A stream without a frame for so long is lost: Twilio sends 50 per second and track, silence included, and no close when a tunnel
-    breaks."""
-
-    grace_seconds: float = 5.0
-    """How long a call whose stream broke waits for another one before it ends as `stream-lost`, where Twilio cannot be asked for one."""
-
-
-DEADLINES = Deadlines()
-
-
-@dataclass(frozen=True, slots=True)
-class CallContext:
-    """What all transcribed calls of a hub share."""
-
-    registry: Registry
-    clock: Callable[[], float]
-    """Monotonic seconds."""
-    account: TwilioAccount | None = None
-    """Twilio's account: it can send streams again and knows numbers. None where there is none."""
-    journal: Journal | None = None
-    """Remembers live calls for the next hub process. None where nothing is remembered."""
-    deadlines: Deadlines = DEADLINES
+STALLED_SECONDS = 5.0
+"""Audio that ends so long before its stream was lost: Twilio sends 50 frames per second and track, silence included."""
 
 
 class TranscribedCall:
@@ -68,6 +42,7 @@ class TranscribedCall:
         self.timeline = StereoTimeline(lambda: (self.clock() - began) * 1000)
         left_off = record.left_off
         self.timeline.skip_to(left_off.call_ms if left_off is not None else 0.0)
+        self.timeline.go_on(left_off.lost if left_off is not None else {})
         self.sources: dict[Track, TranscribedStream] = {}
         """Which stream each track is taken from: the newest that has it."""
         self.publisher = Publisher(record, context.registry, self._settled)
@@ -75,6 +50,7 @@ class TranscribedCall:
         self.superseded = False
         """Whether another Call goes on with the record, while this one still waits for its last words."""
         self._deadlines = context.deadlines
+        self._wall = context.registry.wall
         self._live_audio = record.live_audio
         self._transcriber = transcriber
         self._streams: list[TranscribedStream] = []
@@ -89,6 +65,8 @@ class TranscribedCall:
         """Whether no stream can join any more."""
         self._complete = False
         """Whether the transcriber said its last word, and nothing was left open."""
+        self._end_ms: float | None = None
+        """Call time at which the phone call ended, though no audio came any more. None where it ended with its audio, or nobody knows."""
         self._began_ms = self.timeline.end_ms
         self._left_at = left_off.at if left_off is not None else None
         """When audio last came by a stream that has left. None while no stream has left."""
@@ -124,6 +102,10 @@ class TranscribedCall:
         return len(self._streams)
 
     @property
+    def _over_ms(self) -> float:
+        return self.timeline.end_ms if self._end_ms is None else self._end_ms
+
+    @property
     def awaits_stream(self) -> bool:
         """See Call: a track without a stream."""
         return len(self.sources) < len(TRACKS)
@@ -137,6 +119,7 @@ class TranscribedCall:
         base_ms = self._call_ms_now()
         stream = TranscribedStream(self, start, base_ms, peer)
         hole_ms = base_ms - self.timeline.end_ms
+        self._end_ms = None
         self.timeline.expect(list(stream.tracks))
         for track in stream.tracks:
             self.sources[track] = stream
@@ -191,7 +174,8 @@ class TranscribedCall:
         self._changed.set()
         self.superseded = True
         self._bookmark = Bookmark(None, 0.0)
-        self.record.give_way(self.timeline.end_ms, self._left_at if self._left_at is not None else self.clock())
+        left_at = self._left_at if self._left_at is not None else self.clock()
+        self.record.give_way(LeftOff(self.timeline.end_ms, left_at, self.timeline.lost()))
 
     def left(self, stream: TranscribedStream, reason: EndReason) -> None:
         """Forget a stream. Tracks that it carried are taken from an older stream if there is one."""
@@ -200,6 +184,8 @@ class TranscribedCall:
         self._streams.remove(stream)
         self._left_at = stream.audio_at
         self._reason = reason
+        if reason == "completed" and not self._streams and self.clock() - stream.audio_at >= STALLED_SECONDS:
+            self._end_ms = self._call_ms_now()
         for track in TRACKS:
             if self.sources.get(track) is stream:
                 del self.sources[track]
@@ -246,7 +232,7 @@ class TranscribedCall:
         try:
             async with asyncio.TaskGroup() as group:
                 transcription = group.create_task(self._transcribe())
-                errands = [group.create_task(self._recovery.run(self._changed.set))]
+                errands = [group.create_task(self._recovery.run(self._hopeless))]
                 if not any(self.record.numbers) and self._newest is not None:
                     errands.append(group.create_task(self._recovery.identify(self._newest.account_sid, self._identified)))
                 await self._until_over()
@@ -275,10 +261,10 @@ class TranscribedCall:
             return
         ended = self.publisher.ended(
             self._reason,
-            self.timeline.end_ms,
+            self._over_ms,
             fared(self.timeline),
             complete=self._complete,
-            lost_percent=self.timeline.lost_percent(),
+            lost=self.timeline.lost(),
         )
         if self._reason == "hub-stopping":  # the phone call itself goes on
             self._bookmark.leave(self._call_ms_now(), self.timeline.end_ms if self._complete else None)
@@ -297,6 +283,13 @@ class TranscribedCall:
             self._log.exception("the transcriber failed")
             self._transcriber_lost("the hub failed; its log says more")
         return False
+
+    def _hopeless(self, over: Over) -> None:
+        """Take note that no stream will come any more, and of when the call ended if Twilio knows."""
+        if over.ended_at is not None:
+            audio_ms, ended_ms = self.timeline.end_ms, self._call_ms_now() - max(0.0, self._wall() - over.ended_at) * 1000
+            self._end_ms = ended_ms if ended_ms - audio_ms >= TWILIOS_CLOCK_MS else audio_ms
+        self._changed.set()
 
     def _identified(self, facts: CallFacts) -> None:
         """Publish who the call is from and to, and let the next hub process know it too."""
@@ -334,16 +327,23 @@ class TranscribedCall:
 
     def _publish_rest(self, complete: bool) -> None:
         """Publish what is left to be said of the call's words: what nobody transcribed, and utterances that are still open."""
-        if self._untranscribed_from_ms is not None and self._untranscribed_from_ms < self.timeline.end_ms:
-            for track in TRACKS:
-                if self.timeline.lanes[track].expected:
-                    start, end = self._untranscribed_from_ms / 1000, self.timeline.end_ms / 1000
-                    self._report(NotTranscribed(track, start, end, "no transcriber"))
+        audio_ms, end_ms = self.timeline.end_ms, self._over_ms
+        if self._reason == "completed":
+            self._publish_gap(audio_ms, end_ms, "no audio")
+        if self._untranscribed_from_ms is not None:
+            self._publish_gap(self._untranscribed_from_ms, audio_ms, "no transcriber")
         for broken in self._recovery.missing:
-            self._publish_missing(broken, self.timeline.end_ms)
-        self._complete = not self.publisher.close_open() and complete
+            self._publish_missing(broken, end_ms)
+        unknown = self._reason == "stream-lost" and self._end_ms is None
+        self._complete = not self.publisher.close_open() and complete and not unknown
         if self.superseded and not self._complete:
             self.record.words_missing = True
+
+    def _publish_gap(self, start_ms: float, end_ms: float, reason: str) -> None:
+        """Publish a gap of all tracks, if there is one."""
+        for track in TRACKS:
+            if self.timeline.lanes[track].expected and start_ms < end_ms:
+                self._report(NotTranscribed(track, start_ms / 1000, end_ms / 1000, reason))
 
     def _report(self, report: Report) -> None:
         """Take one report of the transcriber, or of this call itself. Never waits, never raises."""

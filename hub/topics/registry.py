@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from hub.audio.g711 import Track
+from hub.audio.lost import Share
 from hub.events import CallEnded, CallStarted, CallSummary, Durable, encode, stamped
 from hub.tokens import Grant
 from hub.topics.live_audio import LiveAudio
@@ -24,6 +25,8 @@ class LeftOff:
     """Call time reached."""
     at: float
     """When audio was last received, on the registry's clock."""
+    lost: dict[Track, Share] = field(default_factory=dict)
+    """How much of each track's audio was lost by then."""
     settled_ms: dict[Track, float] = field(default_factory=dict)
     """For a call that an earlier hub process left behind: call time up to which that process published each track's words. Else empty."""
 
@@ -53,7 +56,7 @@ class Record:
         self.utterances = Utterances(topic.call_sid)
         """The utterances that are open, and the numbering. A Call that gives way keeps this one, and its successor gets the next."""
         self.words_missing = False
-        """Whether words may be missing in a part of the call that gave way to another one."""
+        """Whether words may be missing in a part of the call that ended, or gave way to another one."""
         self.ended_at = 0.0
         """Registry clock time of the end. Only meaningful while the call is not live."""
         self.left_off: LeftOff | None = None
@@ -93,12 +96,12 @@ class Record:
         """From and to, as far as they are known."""
         return self.outline.numbers
 
-    def give_way(self, call_ms: float, at: float) -> None:
-        """Let another Call go on with this record from `call_ms`, where audio was last received at `at`; see LeftOff.
+    def give_way(self, left_off: LeftOff) -> None:
+        """Let another Call go on with this record.
 
         The previous Call keeps its own Utterances until its last finals are published.
         """
-        self.left_off, self.utterances = LeftOff(call_ms, at), self.utterances.successor()
+        self.left_off, self.utterances = left_off, self.utterances.successor()
 
     def summary(self) -> CallSummary:
         """Return the call as lists show it."""
@@ -137,7 +140,7 @@ class Registry:
         self._records: dict[str, Record] = {}
         self._keep_seconds = keep_seconds
         self._clock = clock
-        self._wall = wall
+        self.wall = wall
         self._soon = soon
         self._numbers = itertools.count(1)
         """For live audio."""
@@ -152,19 +155,19 @@ class Registry:
         """Return the call's record, made now if there is none: a second stream joins the topic that is there, also after the call's end."""
         record = self._records.get(call_sid)
         if record is None:
-            topic = Topic(call_sid, secrets.token_hex(6), self._wall, self._soon, self._log_bytes)
+            topic = Topic(call_sid, secrets.token_hex(6), self.wall, self._soon, self._log_bytes)
             record = self._records[call_sid] = Record(topic, LiveAudio(next(self._numbers)))
         return record
 
-    def close(self, record: Record, call_ms: float) -> None:
-        """The call ended at this call time: it stays findable for its keep time."""
+    def close(self, record: Record, call_ms: float, lost: dict[Track, Share]) -> None:
+        """The call ended at this call time, with so much of its audio lost: it stays findable for its keep time."""
         record.ended_at = self._clock()
-        record.left_off = LeftOff(call_ms, record.ended_at)
+        record.left_off = LeftOff(call_ms, record.ended_at, lost)
         record.live_audio.end("the call is over")
 
     def now(self) -> str:
         """Return the present moment as events carry it."""
-        return stamped(self._wall())
+        return stamped(self.wall())
 
     def watch(self, watcher: Watch) -> None:
         """Call `watcher(record, event)` for each event that concerns a call as a whole, right after it was published. It must not raise."""

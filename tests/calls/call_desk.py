@@ -10,10 +10,11 @@ import msgspec
 
 from hub import events
 from hub.audio.g711 import Track
+from hub.calls.call_context import CallContext, Deadlines
 from hub.calls.calls import Calls
 from hub.calls.journal import Journal
 from hub.calls.takeover import TakeOver
-from hub.calls.transcribed import CallContext, Deadlines, TranscribedCall
+from hub.calls.transcribed import TranscribedCall
 from hub.events import DurableEvent
 from hub.ops.counters import Counters
 from hub.topics.registry import Record, Registry

@@ -26,7 +26,7 @@ async def test_a_hang_up_closes_the_models_session_at_once(politely: bool) -> No
     story, ended = read(events)
     assert story.startswith("agent: A long")
     assert story.endswith(" —")
-    assert ended == f"ended: {'completed' if politely else 'stream-lost'}"
+    assert ended == f"ended: {'completed' if politely else 'stream-lost, words are missing'}"
 
 
 async def test_fifty_hang_ups_at_random_moments_leave_no_session_open() -> None:

@@ -219,3 +219,46 @@ async def test_a_transcriber_that_cannot_start_is_told_as_such() -> None:
 
 async def failing(_: object) -> bool:
     raise ProviderError("Scripted", "refused the key", retryable=False)
+
+
+async def test_what_an_earlier_part_of_the_call_lost_stays_lost_when_the_call_comes_back_after_its_end() -> None:
+    async with call_desk() as desk:
+        stream = desk.calls.join(start(), FakePeer())
+        await turns()
+        desk.transcribers[0].complete = False
+        desk.clock.now += 3600
+        speak(stream, 0, 20_000, lose_each=2)
+        stream.stop()
+        await desk.idle()
+        assert end(desk).completeness.summary == "incomplete: words may be missing; 50 % of the audio was lost"
+        again = desk.calls.join(start("MZ2"), FakePeer())
+        await turns()
+        assert desk.record().summary().completeness.summary == end_of(desk, 0)
+        speak(again, 0, 2000)
+        assert conditions(desk)[-1] == "incomplete: words may be missing; 48 % of the audio was lost"
+        speak(again, 2000, 20_000)
+        again.stop()
+        await desk.idle()
+    assert end(desk).completeness.summary == "incomplete: words may be missing; 25 % of the audio was lost"
+
+
+async def test_what_a_part_lost_that_gave_way_is_in_the_end_of_the_call() -> None:
+    async with call_desk() as desk:
+        stream = desk.calls.join(start(), FakePeer())
+        await turns()
+        desk.transcribers[0].may_end.clear()
+        desk.clock.now += 3600
+        speak(stream, 0, 20_000, lose_each=2)
+        stream.stop()
+        await turns()
+        again = desk.calls.join(start("MZ2"), FakePeer())
+        await turns()
+        speak(again, 0, 20_000)
+        desk.transcribers[0].may_end.set()
+        again.stop()
+        await desk.idle()
+    assert end(desk).completeness.summary == "25 % of the audio was lost"
+
+
+def end_of(desk: CallDesk, part: int) -> str:
+    return [event.completeness.summary for event in published(desk.record()) if isinstance(event, events.CallEnded)][part]

@@ -11,8 +11,8 @@ from typing import Any
 import aiohttp
 import pytest
 
+from hub.calls.call_context import DEADLINES, Deadlines
 from hub.calls.journal import Entry, Journal
-from hub.calls.transcribed import DEADLINES, Deadlines
 from hub.twilio.rest import Patience
 from tests.calls.journal_process import left
 from tests.completeness import completeness

@@ -10,9 +10,10 @@ import pytest
 from hub.agents import Agent, Agents
 from hub.agents.webhooks import Webhooks
 from hub.calls.agent_context import AgentContext
+from hub.calls.call_context import CallContext
 from hub.calls.calls import Calls, Draining, Taken
 from hub.calls.routing import NoAgent, Routing
-from hub.calls.transcribed import CallContext, TranscribedCall
+from hub.calls.transcribed import TranscribedCall
 from hub.events import CallStarted
 from hub.ops.counters import Counters
 from hub.topics.registry import Registry

@@ -7,11 +7,11 @@ import msgspec
 import pytest
 
 from hub import events
+from hub.calls.call_context import Deadlines
 from hub.calls.journal import Entry, Journal
-from hub.calls.transcribed import Deadlines
 from hub.errors import ProviderError
 from hub.transcribers.transcriber import OnReport
-from hub.twilio.rest import CallFacts
+from hub.twilio.rest import CallFacts, Over
 from tests.calls.call_desk import CALL, FakePeer, call_desk, gaps, kinds, published, start, turns
 from tests.calls.journal_process import left
 
@@ -116,7 +116,7 @@ async def test_a_quiet_stream_is_closed_and_lost() -> None:
         desk.clock.now += 1.0
         await desk.idle()
         assert peer.closed == ["no frame for 0 s"]
-    assert desk.counters.ended == {("stream-lost", "complete"): 1}
+    assert desk.counters.ended == {("stream-lost", "incomplete"): 1}
 
 
 async def test_without_an_account_a_broken_call_waits_a_grace_for_another_stream() -> None:
@@ -146,7 +146,7 @@ async def test_a_call_for_which_no_stream_will_come_ends() -> None:
         first.lost()
         desk.account.answer.set()
         await desk.idle()
-    assert desk.counters.ended == {("stream-lost", "complete"): 1}
+    assert desk.counters.ended == {("stream-lost", "incomplete"): 1}
 
 
 async def test_hope_returns_with_a_stream_so_that_a_later_break_is_waited_for_again() -> None:
@@ -276,3 +276,38 @@ async def test_a_call_that_gave_way_leaves_the_journal_to_the_other_one(tmp_path
         second.stop()
         await desk.idle()
     journal.close()
+
+
+@pytest.mark.parametrize(
+    ("after_seconds", "summary", "duration"),
+    [(120.0, "incomplete: 120 s not transcribed", 121.0), (1.0, "complete", 1.0), (None, "incomplete: words may be missing", 1.0)],
+)
+async def test_what_was_said_after_a_stream_broke_is_missing_up_to_the_end_that_twilio_gives(
+    after_seconds: float | None, summary: str, duration: float
+) -> None:
+    async with call_desk(account=True) as desk:
+        stream = desk.calls.join(start(), FakePeer())
+        desk.talk(stream, 0, 1000)
+        stream.lost()
+        await turns()
+        desk.clock.now += 130
+        desk.account.over = Over(desk.clock.now - 130 + after_seconds if after_seconds is not None else None)
+        desk.account.answer.set()
+        await desk.idle()
+    ended = desk.record().ended
+    assert ended is not None
+    assert (ended.completeness.summary, ended.duration) == (summary, duration)
+
+
+@pytest.mark.parametrize(("seconds", "missing"), [(30.0, 30.0), (1.0, 0.0)])
+async def test_a_stream_that_stops_long_after_its_last_audio_has_lost_what_was_between(seconds: float, missing: float) -> None:
+    async with call_desk() as desk:
+        stream = desk.calls.join(start(), FakePeer())
+        desk.talk(stream, 0, 1000)
+        desk.clock.now += seconds
+        stream.stop()
+        await desk.idle()
+    ended = desk.record().ended
+    assert ended is not None
+    assert ended.completeness.untranscribed_seconds == missing
+    assert ended.duration == 1.0 + missing

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hub.app import running
-from hub.calls.transcribed import Deadlines
+from hub.calls.call_context import Deadlines
 from hub.config import Config
 from hub.web.doors.protocol import UNKNOWN_CALL
 from hub.web.state import State

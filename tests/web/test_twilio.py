@@ -5,7 +5,8 @@ import asyncio
 import aiohttp
 import pytest
 
-from hub.calls.transcribed import Deadlines, TranscribedCall
+from hub.calls.call_context import Deadlines
+from hub.calls.transcribed import TranscribedCall
 from hub.errors import ProviderError
 from hub.transcribers.transcriber import OnReport
 from tests.completeness import completeness
