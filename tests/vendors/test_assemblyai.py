@@ -239,3 +239,30 @@ async def test_when_the_session_of_the_only_track_is_refused_the_audio_of_both_i
         with pytest.raises(ProviderError, match="check ASSEMBLYAI_API_KEY"):
             await transcriber.run(lambda _: None)
     assert transcriber.unsettled() == CALL[:20]
+
+
+def turn_of(*spoken: tuple[str, int, int, bool], transcript: str | None = None, end: bool = False) -> str:
+    """AssemblyAI's message of a turn with words, each of which is final or not."""
+    spans = [{"text": text, "start": at, "end": until_ms, "word_is_final": final} for text, at, until_ms, final in spoken]
+    whole = " ".join(text for text, *_ in spoken) if transcript is None else transcript
+    return json.dumps({"type": "Turn", "turn_order": 0, "transcript": whole, "end_of_turn": end, "words": spans})
+
+
+@pytest.mark.parametrize(
+    ("messages", "finals"),
+    [
+        ((turn_of(("hi", 100, 300, True), ("there", 400, 600, False)), turn_of(end=True)), ["hi"]),
+        ((turn_of(("hi", 100, 300, False)), turn_of(end=True)), []),
+        ((turn_of(("hi", 100, 300, True), end=True), turn_of(("Hi", 100, 300, True), ("you", 400, 600, True), end=True)), ["hi", "you"]),
+        ((turn_of(("fifty", 100, 300, True), end=True), turn_of(("50", 100, 300, True), end=True)), ["fifty"]),
+    ],
+)  # fmt: skip
+async def test_words_that_were_final_or_follow_a_turns_end_are_kept_and_none_comes_twice(messages: list[str], finals: list[str]) -> None:
+    async def speak(socket: ServerConnection) -> None:
+        await socket.send(BEGIN)
+        await answer(socket, *messages, TERMINATION)
+
+    async with puppet(speak) as url:
+        reports, complete = await transcribed(SEPARATE.open(url), CALL)
+    heard = [each.text for each in told(reports, Recognized) if each.track == "inbound" and each.settled and each.text]
+    assert (complete, heard) == (True, finals)

@@ -269,3 +269,10 @@ def test_whatever_the_numbers_are_no_word_is_dropped_and_no_time_is_negative_or_
         if message["type"] == "Results" and message["is_final"]:
             for word in message["channel"]["alternatives"][0]["words"]:
                 assert word["word"] in finals
+
+
+@pytest.mark.parametrize("transcript", ["", None])
+async def test_words_without_a_transcript_are_words(transcript: str | None) -> None:
+    message = json.loads(window(0.0, 1.0, ("hi", 0.1, 0.3), ("there", 0.4, 0.6), speech_final=True))
+    message["channel"]["alternatives"][0]["transcript"] = transcript
+    assert folded(await heard(json.dumps(message))) == ["hi there"]

@@ -125,12 +125,12 @@ class AssemblyAI(Session):
     def _take(self, turn: wire.AssemblyAITurn) -> None:
         if turn.turn_order <= self._ended_turn:
             if wire.is_last(turn, self.model, self._formatted):
-                self.repeated(len(turn.words or ()))
+                self._add(turn)
             return  # reported already
         if self._turn is not None and self._turn.turn_order < turn.turn_order:
             self._close_turn()  # its formatted end never came
-        if turn.is_empty and self._turn is not None and self._turn.is_settled:  # words that were final stay
-            turn = replace(self._turn, end_of_turn=turn.end_of_turn, turn_is_formatted=turn.turn_is_formatted)
+        if turn.is_empty and self._turn is not None and (settled := self._turn.settled) is not None:
+            turn = replace(settled, end_of_turn=turn.end_of_turn, turn_is_formatted=turn.turn_is_formatted)
         if self._track is None and turn.words and not (self._turn and self._turn.words):
             self._turn_track = self._louder(turn)
         self._turn = turn
@@ -138,6 +138,14 @@ class AssemblyAI(Session):
             self._close_turn()
         elif not turn.is_empty:
             self._report_turn(turn, last=False)
+
+    def _add(self, turn: wire.AssemblyAITurn) -> None:
+        """Report the words of a turn that ended once more, as far as they follow what was reported. The others may be in another form."""
+        end_ms = self.replay.settled_ms[self._turn_track]
+        more = tuple(word for word in turn.words or () if self.call_ms(word.start_ms) >= end_ms)
+        self.repeated(len(turn.words or ()) - len(more))
+        if more:
+            self._report_turn(replace(turn, transcript=joined(word.text for word in more), words=more), last=True)
 
     def _close_turn(self) -> None:
         """Report the open turn as its final."""

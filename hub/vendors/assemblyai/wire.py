@@ -197,9 +197,12 @@ class AssemblyAITurn(msgspec.Struct, frozen=True, tag_field="type", tag="Turn"):
         return not self.text
 
     @property
-    def is_settled(self) -> bool:
-        """Whether none of its words may change: a word that is final stays."""
-        return bool(self.words) and all(word.word_is_final for word in self.words or ())
+    def settled(self) -> "AssemblyAITurn | None":
+        """The turn with its final words only, which stay whatever follows. None if there are none."""
+        final = tuple(word for word in self.words or () if word.word_is_final)
+        if not final:
+            return None
+        return self if final == self.words else msgspec.structs.replace(self, transcript=joined(word.text for word in final), words=final)
 
 
 class AssemblyAISpeechStarted(msgspec.Struct, frozen=True, tag_field="type", tag="SpeechStarted"):

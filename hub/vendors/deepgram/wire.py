@@ -11,6 +11,7 @@ import msgspec
 
 from hub.audio import g711
 from hub.errors import ProviderError, WireError
+from hub.transcribers.blanks import joined
 from hub.vendors.messages import read
 
 PROVIDER: Final = "Deepgram"
@@ -52,7 +53,7 @@ class DeepgramWord(msgspec.Struct, frozen=True):
 class Alternative(msgspec.Struct, frozen=True):
     """One reading of a channel; the hub asks for only one."""
 
-    transcript: str
+    transcript: str | None = None
     confidence: float | None = None
     words: tuple[DeepgramWord, ...] | None = ()
     languages: tuple[str, ...] | None = None
@@ -102,8 +103,8 @@ class Results(msgspec.Struct, frozen=True, tag_field="type", tag="Results"):
 
     @property
     def transcript(self) -> str:
-        """The window's text; empty in silence."""
-        return self.readings.best.transcript.strip()
+        """The window's text; empty in silence. Where it is empty, the words stand for it: they were recognized."""
+        return (self.readings.best.transcript or "").strip() or joined(word.text for word in self.words)
 
     @property
     def confidence(self) -> float | None:
