@@ -20,6 +20,8 @@ class SessionLimits:
 
     replay_ms: float = REPLAY_MS
     """How much audio is kept for a provider that is away."""
+    outage_ms: float = 30_000.0
+    """So much lost audio is reported while the provider is still away: those who follow the call learn of it, in few events."""
     open_seconds: float = 10.0
     """A handshake that takes longer has failed; 0.5-1.2 s are normal."""
     keep_alive_seconds: float = 4.0

@@ -61,6 +61,11 @@ class ReplayBuffer:
         return self._held_ms
 
     @property
+    def lost_ms(self) -> float:
+        """How much audio of a track was dropped before it was transcribed, and not taken by `take_lost` yet."""
+        return max((sum(end - start for start, end in spans) for spans in self._lost.values()), default=0.0)
+
+    @property
     def has_more(self) -> bool:
         """Whether there are blocks to send."""
         return self._unsent < len(self._kept)

@@ -183,6 +183,7 @@ class Session(ABC):
                 if not self._away:
                     self._away = True
                     report(Lost(self.provider, error.problem, self._attempt))
+                self.report_lost(self._limits.outage_ms)
                 await self._wait()
         self._report_gaps(_AWAY.format(self.TITLE))
         if not self._done:
@@ -199,9 +200,10 @@ class Session(ABC):
         self.replay.rewind()
         self.report_lost()
 
-    def report_lost(self) -> None:
-        """Report audio that is lost while other audio still gets its words, here or from another transcriber: utterances end there."""
-        self._report_gaps(_AWAY.format(self.TITLE), ends=True)
+    def report_lost(self, least_ms: float = 0.0) -> None:
+        """Report audio that is lost, if it is so much, while other audio still gets its words, here or elsewhere: utterances end there."""
+        if self.replay.lost_ms >= least_ms:
+            self._report_gaps(_AWAY.format(self.TITLE), ends=True)
 
     def _is_complete(self) -> bool:
         """Return whether all audio is settled, also if the connection broke before the provider could say so."""
@@ -269,8 +271,7 @@ class Session(ABC):
             connection.cut()
         except Exception:
             log.exception("a message of %s broke the hub's reading of it", self.TITLE)
-            self._failure = ProviderError(self.TITLE, "sent a message that the hub failed on; the hub's log says more", retryable=True)
-            connection.cut()
+            self._give_up(connection, "sent a message that the hub failed on; the hub's log says more")
         if self._done:
             connection.hang_up(self.END)
 
@@ -306,11 +307,10 @@ class Session(ABC):
         if not connection.ready:
             return
         now = self._clock()
-        replay = self.replay
-        while replay.has_more:
+        while self.replay.has_more:
             if not connection.has_room:
                 return
-            block = replay.next(now)
+            block = self.replay.next(now)
             payload = self.payload(block)
             connection.send_audio(block, payload, self.padding(len(payload)), now)
             self._counters.sent_ms += len(block.inbound) / BYTES_PER_MS
@@ -387,9 +387,8 @@ class Session(ABC):
         self.concluding()
         for track in self.tracks:
             self.replay.settle(track, self.replay.end_ms)
-        self._done = True
-        for track in self.tracks:
             self.end_utterance(track)
+        self._done = True
 
     def _report_gaps(self, reason: str, *, ends: bool = False) -> None:
         for track, (start_ms, end_ms) in self.replay.take_lost():

@@ -50,6 +50,15 @@ class TestLosses:
         assert lost == Lost("deepgram", "did not answer the handshake within 0 s", 1)
         assert told(reports, Restored) == [Restored("deepgram", "connected again", 3)]
 
+    async def test_what_is_lost_while_a_provider_is_away_for_long_is_reported_while_it_is_away(self) -> None:
+        async with FakeDeepgram(Script(refuse=[503] * 999)) as fake:
+            transcriber = DEEPGRAM.open(fake.url, limits=replace(HURRY, replay_ms=1000, outage_ms=3000))
+            async with running(transcriber) as (reports, run):
+                push(transcriber, CALL)
+                await until(lambda: bool(told(reports, NotTranscribed)))
+                run.cancel()
+        assert [(gap.track, gap.start, gap.end) for gap in told(reports, NotTranscribed)] == [("inbound", 0, 4), ("outbound", 0, 4)]
+
     async def test_both_sessions_of_a_call_are_one_provider_to_subscribers(self) -> None:
         async with FakeAssemblyAI(Script(drop_after_bytes=[4000, 8000, None, 4000])) as fake:
             reports, _ = await transcribed(SEPARATE.open(fake.url), CALL)
