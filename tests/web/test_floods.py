@@ -1,6 +1,7 @@
 """What a peer can make the event loop do: pings whose answers are not read, messages in masses, lists and replays again and again."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -13,7 +14,7 @@ from hub.topics.outbox import Outbox
 from hub.web.doors.protocol import Subscribe, Unsubscribe
 from hub.web.doors.subscriptions import CALLS_PER_TURN, Subscriptions
 from hub.web.sockets import HubSocket
-from hub.web.turns import Turns
+from hub.web.turns import MESSAGES, Turns
 from tests.frames import PING, frame, knock
 from tests.house import House, house, impatient
 from tests.media import CONNECTED, media, start
@@ -149,6 +150,58 @@ async def test_busy_peers_have_one_turn_of_the_event_loop_after_the_other() -> N
             now += 1
     assert [name for _, name in had] == [*"abc"] * 3
     assert len({turn for turn, _ in had}) == 9
+
+
+async def test_what_many_peers_ask_for_in_one_turn_is_bounded() -> None:
+    turns, now = Turns(), 0
+    had: Counter[int] = Counter()
+
+    async def busy() -> None:
+        for _ in range(50):
+            had[now] += 1
+            await turns.spend(1.0)
+
+    async with asyncio.TaskGroup() as group:
+        peers = [group.create_task(busy()) for _ in range(20)]
+        while not all(peer.done() for peer in peers):
+            await asyncio.sleep(0)
+            now += 1
+    assert max(had.values()) < MESSAGES + 20, "each peer has one message before it is counted"
+
+
+async def test_a_number_again_and_again_uses_up_the_allowance_though_its_calls_are_over() -> None:
+    async with house(secret=SECRET, limits=LEAN) as home:
+        for each in range(MANY):
+            ScriptedCall(home.state, f"CA{each}").end()
+        socket = await connect(home, token())
+        await socket.receive()
+        number = {"action": "subscribe", "number": FROM}
+        for _ in range(3):
+            await socket.send_json(number)
+            await until(socket, "watching")
+            await socket.send_json(number | {"action": "unsubscribe"})
+            await until(socket, "unsubscribed")
+        await socket.send_json(number)
+        assert (await until(socket, "error"))["code"] == "too-many"
+        assert (await socket.receive()).data == 4503
+
+
+async def test_what_a_peer_asked_for_is_not_done_when_it_is_gone() -> None:
+    async with house() as home:
+        script = ScriptedCall(home.state)
+        async with knock(home.port) as (_, writer):
+            (socket,) = await opened(home)
+            await home.state.turns._queue.acquire()  # a busy peer has its turn
+            writer.write(frame(b'{"action":"ping"}') * MESSAGES + frame(script.call))
+            while not home.state.turns._queue._waiters:
+                await asyncio.sleep(0)
+        assert socket._req is not None
+        while socket._req.transport is not None:
+            await asyncio.sleep(0)
+        home.state.turns._queue.release()
+        while home.state.sockets:
+            await asyncio.sleep(0)
+        assert script.record.topic.audience.delivered == (0, 0)
 
 
 async def test_following_a_number_and_making_a_list_leave_turns_to_others() -> None:

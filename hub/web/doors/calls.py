@@ -3,11 +3,10 @@
 Knows live calls and ended ones that the hub still keeps. Does not know how a transcript is written (`hub/transcript`).
 """
 
-import asyncio
 import itertools
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -23,6 +22,9 @@ from hub.web.doors.paging import Page, read_query
 from hub.web.doors.subscriptions import made_summaries
 from hub.web.errors import refusal
 from hub.web.state import STATE
+from hub.web.turns import Turns
+
+T = TypeVar("T")
 
 _TYPES = {"json": "application/json", "txt": "text/plain", "srt": "application/x-subrip", "vtt": "text/vtt"}
 _FILES: dict[str, Callable[[CallSummary, Iterable[TranscriptLine]], Iterator[str]]] = {
@@ -48,8 +50,8 @@ async def calls(request: web.Request) -> web.Response:
     state, grant = request.app[STATE], granted(request)
     query = read_query(request, "q", "limit", "after")
     page = Page.of(query)
+    await state.turns.next()  # to find thousands of calls, and to list them, takes milliseconds
     records = page.behind(state.registry.allowed(grant))
-    await state.turns.next()
     for _ in made_summaries(records if page.limit is None else page.beginning(records)):
         await state.turns.next()
     if "q" not in query:
@@ -61,7 +63,7 @@ async def calls(request: web.Request) -> web.Response:
     found: list[tuple[int, bytes]] = []
     async with state.searches:
         for record in records:
-            if (hit := await _search(record, wanted)) is not None:
+            if (hit := await _search(record, wanted, state.turns)) is not None:
                 found.append((record.number, msgspec.json.encode(hit)))
                 if page.full(found):
                     break
@@ -76,10 +78,10 @@ def _list(numbered: list[tuple[int, bytes]], page: Page) -> web.Response:
     return web.Response(body=body, content_type="application/json")
 
 
-async def _search(record: Record, query: Query) -> dict[str, Any] | None:
+async def _search(record: Record, query: Query, turns: Turns) -> dict[str, Any] | None:
     """Return the call as lists show it, with what was found; None if it does not have all words of the query."""
     search = query.of(record.summary())
-    async for payloads in _parts(record.topic.log):
+    async for payloads in _parts(record.topic.log, turns):
         search.read(payloads)
     return msgspec.to_builtins(record.summary()) | {"hits": search.hits, "found": search.found} if search.fits else None
 
@@ -95,16 +97,17 @@ async def call(request: web.Request) -> web.Response:
 @routes.get(r"/calls/{sid}/transcript.{kind:\w+}")
 async def transcript(request: web.Request) -> web.Response:
     """Return the transcript so far, during or after the call, as JSON with every event, or as text, SubRip or WebVTT."""
-    record, kind = _record(request), request.match_info["kind"]
+    record, kind, turns = _record(request), request.match_info["kind"], request.app[STATE].turns
     read_query(request)
     name = re.sub(r"[^\w-]", "_", record.call_sid)
     if kind == "json":
-        body = await _everything(record)
+        body = await _everything(record, turns)
     elif kind in _FILES:
         lines = Lines()
-        async for payloads in _parts(record.topic.log):
+        async for payloads in _parts(record.topic.log, turns):
             lines.read(payloads)
-        body = await _joined(_FILES[kind](record.summary(), lines.ordered()))
+        written = _FILES[kind](record.summary(), lines.ordered())
+        body = b"".join(["".join(part).encode() async for part in _in_turns(written, turns)])
     else:
         raise _not_found(f"there is no transcript.{kind[:10]}, only transcript.json, transcript.txt, transcript.srt and transcript.vtt")
     return web.Response(
@@ -115,36 +118,34 @@ async def transcript(request: web.Request) -> web.Response:
     )
 
 
-async def _everything(record: Record) -> bytes:
+async def _everything(record: Record, turns: Turns) -> bytes:
     """Return the call as JSON: its summary, its utterances in the order in which they began, and all events as subscribers got them."""
     events: list[bytes] = []
     spoken: list[Final] = []
-    async for payloads in _parts(record.topic.log):
+    async for payloads in _parts(record.topic.log, turns):
         events += payloads
         spoken += finals(payloads)
     spoken.sort(key=lambda final: (final.start, final.end))
-    utterances = [msgspec.json.encode(final) for final in spoken]
+    utterances = [msgspec.json.encode(final) async for part in _in_turns(iter(spoken), turns) for final in part]
     summary = msgspec.json.encode(record.summary())
     return b"".join((summary[:-1], b',"utterances":[', b",".join(utterances), b'],"events":[', b",".join(events), b"]}"))
 
 
-async def _parts(log: Log) -> AsyncIterator[list[bytes]]:
+async def _parts(log: Log, turns: Turns) -> AsyncIterator[list[bytes]]:
     """Read a call's log a part at a time: the log of a day must not make anybody's audio wait."""
     offset = 0
     while (offset := max(offset, log.first - 1)) < log.offset:
         payloads = log.after(offset, PART_BYTES)
         offset += len(payloads)
         yield payloads
-        await asyncio.sleep(0)
+        await turns.next()
 
 
-async def _joined(pieces: Iterator[str]) -> bytes:
-    """Return the pieces of a file as UTF-8, made a part at a time."""
-    parts: list[bytes] = []
-    while part := "".join(itertools.islice(pieces, PART_LINES)):
-        parts.append(part.encode())
-        await asyncio.sleep(0)
-    return b"".join(parts)
+async def _in_turns(pieces: Iterator[T], turns: Turns) -> AsyncIterator[list[T]]:
+    """Yield what an iterator makes, a part at a time, each in a turn of its own."""
+    while part := list(itertools.islice(pieces, PART_LINES)):
+        yield part
+        await turns.next()
 
 
 def _record(request: web.Request) -> Record:

@@ -27,7 +27,6 @@ from hub.web.errors import refusal
 from hub.web.frames import close_frame, text_frame
 from hub.web.sockets import HubSocket, Interruption, UnacknowledgedBytes
 from hub.web.state import STATE, State
-from hub.web.turns import MESSAGES
 from hub.web.unproved import counted_as
 
 log = logging.getLogger(__name__)
@@ -53,8 +52,8 @@ class Subscriber:
         "_allowance",
         "_close_code",
         "_connection",
+        "_cost",
         "_expiry",
-        "_in_turn",
         "_listening_in",
         "_outbox",
         "_over",
@@ -86,8 +85,8 @@ class Subscriber:
         limits = state.limits
         self._allowance = Allowance(limits.messages_at_once, limits.messages_per_second, time.monotonic)
         """Messages that the peer may send now."""
-        self._in_turn = 0.0
-        """What was processed since the event loop last had a turn for others, in messages."""
+        self._cost = 0.0
+        """What the newest message cost, in messages."""
         self.socket = HubSocket(max_msg_size=wire.MAX_MESSAGE_BYTES, heartbeat=limits.ping_seconds, close_seconds=limits.close_seconds)
 
     async def serve(self) -> None:
@@ -197,11 +196,11 @@ class Subscriber:
 
     async def _receive_all(self) -> None:
         while True:
-            if self._in_turn >= MESSAGES:
-                self._in_turn = 0.0
-                await self._state.turns.next()
-            self._in_turn += 1
             message = await self.socket.receive()
+            await self._state.turns.spend(self._cost)
+            if self._transport.is_closing() and message.type is WSMsgType.TEXT:
+                return  # nobody is there for the answers, and thousands of messages may be left
+            self._cost = 1.0
             match message.type:
                 case WSMsgType.TEXT:
                     await self._receive(message.data)
@@ -259,7 +258,7 @@ class Subscriber:
             self._refuse(error.code, str(error))
             return
         if isinstance(request, wire.Authenticate):
-            self._in_turn += max(TOKEN_MESSAGES, len(request.token) / TOKEN_CHARACTERS)
+            self._cost += max(TOKEN_MESSAGES, len(request.token) / TOKEN_CHARACTERS)
             self._authenticate(request.token)
         elif self._subscriptions is None:
             self._turn_away("this hub wants a token first")
@@ -267,7 +266,7 @@ class Subscriber:
             await self._do(request, self._subscriptions)
         if self._subscriptions is not None and (cost := self._subscriptions.cost):
             self._subscriptions.cost = 0.0
-            self._in_turn += cost
+            self._cost += cost
             if not self._allowance.spend(cost) and not self._over:
                 self._flooded()
 
@@ -331,6 +330,7 @@ async def client(request: web.Request) -> web.StreamResponse:
     check_origin(request)
     check_websocket(request)
     shown = _shown(state, carried(request))
+    await state.turns.next()  # it gets a list of calls, and a thousand viewers come back at once
     if isinstance(shown, Grant) and not has_room(state, counted_as(connection_of(request).address)):
         state.counters.refused["client address"] += 1
         raise refusal(web.HTTPTooManyRequests, "too-many", crowded(state))

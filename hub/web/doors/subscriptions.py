@@ -230,7 +230,9 @@ class Subscriptions:
         self._watch()
         self._answer(Watching(number=number, at=self._registry.now()))
         # Calls that begin from here on are announced. Those that are live now are followed one by one, and each from its start.
-        for at, record in enumerate([record for record in self._registry.with_number(number) if record.live], 1):
+        calls = self._registry.with_number(number)
+        self.cost += len(calls) / CALLS_PER_MESSAGE
+        for at, record in enumerate([record for record in calls if record.live], 1):
             self._follow_for(number, watch, record)
             if at % CALLS_PER_TURN == 0:
                 yield
