@@ -30,7 +30,7 @@ MEASURE_SECONDS = 10.0
 """Of so much of a track at least: one lost frame is a large share of the first second."""
 
 AGAIN_SECONDS = 30.0
-"""How often figures are published that have only grown."""
+"""How often figures are published that have only grown, if they read differently by then."""
 
 
 class Condition:
@@ -80,9 +80,9 @@ class Condition:
         found = self._publisher.record.outline.findings.completeness(ended=False, measured=measured)
         if found == self._published or (self._published is None and found.state == "complete"):
             return
-        grown = self._published is not None and _kinds(found) == _kinds(self._published)
-        if grown and now - self._published_at < AGAIN_SECONDS:
-            return
+        if self._published is not None and _kinds(found) == _kinds(self._published):
+            if found.summary == self._published.summary or now - self._published_at < AGAIN_SECONDS:
+                return
         self._publisher.publish(ConditionChanged(call_sid=self._publisher.record.call_sid, completeness=found))
         self._published, self._published_at = found, now
 

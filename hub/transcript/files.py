@@ -35,14 +35,14 @@ def head(summary: CallSummary) -> list[str]:
     else:
         state = f"ended after {clock(summary.duration or 0.0)}: {summary.reason}"
     name = summary.transcriber
-    provider = f"transcribed by {name.provider}" + (f" ({isolated(name.model)})" if name.model else "") if name else ""
+    provider = f"transcriber: {name.provider}" + (f" ({isolated(name.model)})" if name.model else "") if name else ""
     so_far = " so far" if summary.live else ""
     return [
         f"Call {summary.call_sid}"
         + (f", {numbers}" if numbers else "")
         + (f", {isolated(summary.direction)}" if summary.direction else ""),
         ", ".join(part for part in (began, state) if part),
-        provider or "not transcribed yet",
+        provider or "no transcriber yet",
         f"the record{so_far}: {isolated(summary.completeness.summary)}",
     ]
 

@@ -125,7 +125,7 @@ def test_words_from_right_to_left_stay_apart_from_what_stands_beside_them() -> N
 HEAD = [
     "Call CA1, +14155550123 to +14155550100, inbound",
     "began 2026-11-26 10:00:00 UTC, ended after 01:05.0: completed",
-    "transcribed by deepgram (nova-3)",
+    "transcriber: deepgram (nova-3)",
     "the record: 20 % of the audio was lost",
 ]
 
