@@ -80,9 +80,10 @@ class Condition:
         found = self._publisher.record.outline.findings.completeness(ended=False, measured=measured)
         if found == self._published or (self._published is None and found.state == "complete"):
             return
-        if self._published is not None and _kinds(found) == _kinds(self._published):
-            if found.summary == self._published.summary or now - self._published_at < AGAIN_SECONDS:
-                return
+        told = self._published
+        soon = now - self._published_at < AGAIN_SECONDS
+        if told is not None and _kinds(found) == _kinds(told) and (soon or found.summary == told.summary):
+            return
         self._publisher.publish(ConditionChanged(call_sid=self._publisher.record.call_sid, completeness=found))
         self._published, self._published_at = found, now
 
