@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hub import events
@@ -33,6 +33,8 @@ parts = st.lists(st.tuples(st.lists(reports, max_size=6), st.integers(0, 3), st.
 
 @settings(deadline=None, max_examples=50)
 @given(parts)
+@example([([], 0, False), ([], 0, True)])
+@example([([], 3, True), ([], 0, True)])
 def test_whoever_has_the_events_says_of_a_call_what_the_hub_says_live_and_ended(call: list[tuple[list[Report], int, bool]]) -> None:
     registry = Registry(keep_seconds=60, clock=lambda: 0.0, wall=lambda: 0.0, soon=lambda _: None)
     record = registry.open(CALL)
