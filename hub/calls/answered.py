@@ -45,7 +45,7 @@ from hub.audio.timeline import Block, StereoTimeline
 from hub.calls.afterwards import END_SENTENCES, Afterwards
 from hub.calls.agent_context import AgentContext, AgentLimits
 from hub.calls.agent_stream import AgentStream
-from hub.calls.call import EndReason, Peer
+from hub.calls.call import STALLED_SECONDS, EndReason, Peer
 from hub.calls.condition import Condition
 from hub.calls.earlier import Earlier
 from hub.calls.publisher import GAP_MS, Publisher, brought, fared
@@ -238,7 +238,11 @@ class AnsweredCall:
             self.receive(KeyPressed(digit))
 
     def leave(self, reason: EndReason) -> None:
-        """Twilio's stream is over, by its own word or because the socket is gone."""
+        """Twilio's stream is over, by its own word or because the socket is gone. Audio that stopped long before was lost."""
+        stalled_seconds, before_ms = self._clock() - self._heard_at, self._timeline.end_ms
+        if reason == "completed" and stalled_seconds >= STALLED_SECONDS and not self._over.is_set():
+            self._timeline.skip_to(before_ms + stalled_seconds * 1000)
+            self._publish_gap(before_ms, self._timeline.end_ms, "no audio", ("inbound",))
         self._end(reason)
 
     def receive(self, event: ConversationEvent) -> None:

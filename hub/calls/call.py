@@ -16,6 +16,9 @@ EndReason: TypeAlias = Literal[
 ]
 """Why a call ended, as `call-ended` has it."""
 
+STALLED_SECONDS = 5.0
+"""Audio that ends so long before its stream was lost: Twilio sends 50 frames per second and track, silence included."""
+
 
 class Peer(Protocol):
     """Twilio's end of one stream, as a call sees it: the socket that brought the stream."""

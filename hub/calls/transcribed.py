@@ -10,7 +10,7 @@ from collections import Counter
 from hub import events
 from hub.audio.g711 import TRACKS, Track, ms
 from hub.audio.timeline import Block, StereoTimeline
-from hub.calls.call import EndReason, Peer
+from hub.calls.call import STALLED_SECONDS, EndReason, Peer
 from hub.calls.call_context import CallContext
 from hub.calls.condition import Condition
 from hub.calls.journal import Bookmark, Entry
@@ -26,10 +26,6 @@ from hub.twilio.media import StartBody
 from hub.twilio.rest import CallFacts, Over
 
 log = logging.getLogger(__name__)
-
-
-STALLED_SECONDS = 5.0
-"""Audio that ends so long before its stream was lost: Twilio sends 50 frames per second and track, silence included."""
 
 
 class TranscribedCall:

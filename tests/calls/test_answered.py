@@ -241,3 +241,12 @@ async def test_a_call_has_one_stream() -> None:
     async with desk() as it:
         with pytest.raises(AssertionError, match="one stream"):
             it.call.join(start_body(), it.peer)
+
+
+async def test_the_time_without_audio_before_a_stream_stops_is_a_gap() -> None:
+    async with desk() as it:
+        it.frames(1000)
+        it.now += 30
+        it.stream.stop()
+    assert [(gap.track, gap.start, round(gap.end, 1)) for gap in it.events(Gap)] == [("inbound", 1.0, 31.0)]
+    assert (it.end.completeness.summary, round(it.end.duration, 1)) == ("incomplete: 30 s not transcribed", 31.0)
