@@ -331,14 +331,14 @@ class StereoTimeline:
         `late`: its clock is behind. If no audio of it came before, nothing is missing: it counts from its own first audio.
         """
         self._holding = self._holds()
-        furthest = max(self._left.end, self._right.end)
-        first = held[0][0]
+        furthest, first = max(self._left.end, self._right.end), held[0][0]
         other = self._right if lane is self._left else self._left
         # The other track of the same stream leapt by as much a moment ago: both stay in step.
         position = first - lane.shift + other.shift
-        lowest = max(lane.audio_end, furthest - _BACK, self._start if late else 0)
-        if not other.shift or not lowest <= position <= furthest + _BACK:
-            position = max(furthest - sum(len(payload) for _, payload in held), lane.audio_end + (0 if lane.silent else _BLOCK))
+        lowest = max(lane.audio_end, self._start if late else 0)
+        if not other.shift or position < lowest or abs(position - furthest) > _BACK:
+            after = lane.audio_end + (0 if lane.silent else _BLOCK)
+            position = max(furthest - sum(len(payload) for _, payload in held), after, lowest)
         resumes = max(position, self._start)
         if not (late and lane.silent):
             self.leaps.append(Leap((lane.track,), lane.audio_end / BYTES_PER_MS, resumes / BYTES_PER_MS))
@@ -365,7 +365,7 @@ class StereoTimeline:
     def _emit(self) -> None:
         """Let every block leave that is covered by both tracks, or for which the patience is used up."""
         left, right = self._left, self._right
-        patience = _LATE_PATIENCE if left.late or right.late else _PATIENCE
+        patience = _LATE_PATIENCE if self._holding and (left.late or right.late) else _PATIENCE
         while True:
             further = max(left.end, right.end)
             if further < self._due:

@@ -46,6 +46,13 @@ def test_a_track_that_counts_from_its_own_first_audio_is_put_where_the_call_is()
     assert call.line.lanes["outbound"].end <= 8 * 30_100
 
 
+def test_a_track_that_begins_by_its_own_clock_after_the_other_has_stopped_loses_nothing() -> None:
+    call = Call()
+    call.bring(steady(0, 5000), [])
+    call.bring([], steady(0, 5000))
+    assert [call.audio_ms(track) for track in TRACKS] == [5000, 5000]
+
+
 @settings(deadline=None, max_examples=50)
 @given(st.integers(0, 200), st.integers(15, 200), st.sampled_from(TRACKS))
 def test_a_track_whose_clock_falls_behind_loses_no_audio_whatever_the_lag(begin: int, lag: int, track: Track) -> None:
