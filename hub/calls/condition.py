@@ -47,9 +47,9 @@ class Condition:
         """Call time in seconds at which each side last made a sound or spoke."""
         self._spoke: dict[Track, float] = {}
         """Call time in seconds at which words of each side last came. No entry before the first."""
-        self._published: Completeness | None = None
-        """The newest that was published. None before."""
-        self._published_at = 0.0
+        self._published = publisher.record.outline.findings.published
+        """The newest that was published, also by an earlier part of the call. None before."""
+        self._published_at = self._began
 
     def spoke(self, track: Track, at_seconds: float) -> None:
         """Take note that words of this side came, said up to this call time."""

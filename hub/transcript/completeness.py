@@ -75,13 +75,15 @@ class Measured(NamedTuple):
 class Findings:
     """What is missing in one call's record: `apply` each durable event, in order."""
 
-    __slots__ = ("_gaps", "_lost", "_over", "measured", "spoke")
+    __slots__ = ("_gaps", "_lost", "_over", "measured", "published", "spoke")
 
     def __init__(self) -> None:
         self.spoke: set[Track] = set()
         """Tracks that have words."""
         self.measured = Measured()
         """As the newest event that says it."""
+        self.published: Completeness | None = None
+        """What the newest event said that says how whole the record is. None before the first."""
         self._gaps = Spans()
         self._lost: TranscriberLost | None = None
         """The newest, while no provider has transcribed since."""
@@ -101,10 +103,11 @@ class Findings:
             case TranscriberRestored() | TranscriberSwitched():
                 self._lost = None
             case ConditionChanged(completeness=found) | CallEnded(completeness=found):
-                self.measured = Measured(found.lost_percent, found.unheard, found.words_missing)
+                self.measured, self.published = Measured(found.lost_percent, found.unheard, found.words_missing), found
                 self._over = isinstance(event, CallEnded)
-            case CallStarted():
-                if self._over:  # the call goes on after all, with another transcriber
+            case CallStarted(transcriber=transcriber):
+                # The call goes on after all, or with another party: another transcriber begins.
+                if self._over or (self._lost is not None and self._lost.provider != transcriber.provider):
                     self._over, self._lost = False, None
             case _:
                 pass
