@@ -107,6 +107,8 @@ class JournalFile:
             # SQLite would create it readable by everyone. The log beside it gets the permissions of the database.
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         except FileExistsError:
+            if not self._path.is_file():  # before its permissions are changed: they are a folder's, or a device's
+                raise JournalError("it is no file") from None
             with suppress(PermissionError):  # it belongs to another user, who lets us write
                 self._path.chmod(0o600)
         self._identity = self._look()

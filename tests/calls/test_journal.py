@@ -1,5 +1,6 @@
 """What a hub that was killed leaves behind: the newest state of each live call and nothing of any other, whatever happened to the disk."""
 
+import os
 import random
 import shutil
 import sqlite3
@@ -147,8 +148,20 @@ def test_a_hub_that_is_killed_at_any_moment_leaves_what_it_noted(path: Path, kil
 def test_a_file_that_cannot_be_made_stops_the_start_in_words(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"^HUB_JOURNAL .* cannot be written: No such file or directory"):
         opened(tmp_path / "nowhere" / "calls")
-    with pytest.raises(ConfigError, match=r"^HUB_JOURNAL .* cannot be written: unable to open database file"):
-        opened(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has neither permissions nor pipes of this kind")
+def test_a_folder_a_pipe_and_a_link_to_nothing_stop_the_start_and_stay_as_they_are(tmp_path: Path) -> None:
+    folder, pipe, link = tmp_path / "folder", tmp_path / "pipe", tmp_path / "link"
+    folder.mkdir(0o755)
+    os.mkfifo(pipe, 0o644)
+    link.symlink_to(tmp_path / "nothing")
+    before = [each.lstat().st_mode for each in (folder, pipe, link)]
+    for each in (folder, pipe, link):
+        with pytest.raises(ConfigError, match=r"^HUB_JOURNAL .* cannot be written: it is no file$"):
+            opened(each)
+    assert [each.lstat().st_mode for each in (folder, pipe, link)] == before
+    assert sorted(tmp_path.iterdir()) == [folder, link, pipe]
 
 
 def can_mount() -> bool:
