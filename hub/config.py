@@ -218,11 +218,12 @@ def _check_name(name: str, known: Collection[str]) -> None:
     """Raise ConfigError for a name that was meant to be a setting and is none. Names of other programs are none of the hub's business.
 
     Meant to be one are all that begin with HUB_, in capitals or not, and those that differ from a setting in nothing but capitals and
-    punctuation, as `hub_secret` and `TWILIO-AUTH-TOKEN` do.
+    punctuation, as `hub_secret` and `TWILIO-AUTH-TOKEN` do, or have a setting's name in them, as `$env:HUB_SECRET` does.
     """
     if name in known or name in _OTHERS:
         return
-    meant = {_letters(setting): setting for setting in known}.get(_letters(name))
+    word = next((word for word in re.findall(r"\w+", name) if word in known), name)
+    meant = {_letters(setting): setting for setting in known}.get(_letters(word))
     if meant is not None:
         raise ConfigError(name, f"is no setting of this hub: write {meant}")
     if name.upper().startswith("HUB_"):
@@ -331,7 +332,11 @@ def _check_twilio(config: Config) -> None:
 
 
 def check_url(name: str, url: str, schemes: tuple[str, ...]) -> None:
-    """Raise ConfigError unless this is an absolute URL of one of the schemes, without a query."""
-    parts = urlsplit(url)
-    if parts.scheme not in schemes or not parts.hostname or parts.query:
+    """Raise ConfigError unless this is an absolute URL of one of the schemes, without a query or a fragment."""
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a bracket that is not closed, a port that is no number or too high
+        good = False
+    if not good or re.search(r"[?#\s]", url):
         raise ConfigError(name, f"must be a URL like {schemes[0]}://host, not {url!r}")

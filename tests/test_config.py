@@ -39,6 +39,12 @@ def test_an_empty_value_means_the_default() -> None:
         ("HUB_KEEP_MINUTES", "nan", "not be negative"),
         ("HUB_HOST", "0.0.0.0", "HUB_OPEN=1"),
         ("HUB_PROT", "5000", "is no setting"),
+        ("HUB_PUBLIC_URL", "https://[::1", "must be a URL like https://host"),
+        ("HUB_PUBLIC_URL", "https://hub.example.com:99999", "must be a URL like https://host"),
+        ("HUB_PUBLIC_URL", "https://hub.example.com:port", "must be a URL like https://host"),
+        ("HUB_PUBLIC_URL", "https://hub.example.com/#desk", "must be a URL like https://host"),
+        ("HUB_PUBLIC_URL", "https://hub example.com", "must be a URL like https://host"),
+        ("TWILIO_API_URL", "https://[api.twilio.com", "must be a URL like https://host"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_sentence(name: str, value: str, says: str) -> None:
@@ -61,6 +67,8 @@ def test_a_wrong_setting_is_named_in_one_sentence(name: str, value: str, says: s
         ("hub_sceret", "did you mean HUB_SECRET?"),
         ("twilio_auth_token", "write TWILIO_AUTH_TOKEN"),
         ("deepgram_api_key", "write DEEPGRAM_API_KEY"),
+        ("$env:HUB_SECRET", "write HUB_SECRET"),
+        ("environment.TWILIO_AUTH_TOKEN", "write TWILIO_AUTH_TOKEN"),
         ("HUB_COFFEE", "the settings are "),
     ],
 )

@@ -7,6 +7,7 @@ Knows the file's form, by python-dotenv. Does not know which settings there are.
 """
 
 import io
+import os
 import re
 from collections.abc import Collection
 from pathlib import Path
@@ -21,6 +22,9 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CUT = re.compile(r"\s#")
 """What begins a comment behind a value that has no quotes."""
 
+MOST_CHARACTERS = 256 * 1024
+"""The longest file. A longer one is no file of settings, and it would be read for minutes."""
+
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 
 
@@ -30,15 +34,21 @@ def read(path: Path, whole: Collection[str] = ()) -> dict[str, str]:
     `whole`: names whose values must not be cut. Such a value without quotes, and with ` #` in it, could be a comment's beginning or a part
     of a password. Raises: ConfigError, which quotes no value.
     """
-    if not path.exists() or path.is_dir():  # a folder of this name is some people's virtual environment
+    if path.is_dir() or not os.path.lexists(path):  # a folder of this name is some people's virtual environment
         return {}
+    text = read_text(path)
+    if len(text) > MOST_CHARACTERS:
+        raise ConfigError(str(path), "cannot be read: it is too long for a file of settings")
     given: dict[str, str] = {}
-    for binding in parse_stream(io.StringIO(read_text(path), newline="")):
+    for binding in parse_stream(io.StringIO(text, newline="")):
         number = binding.original.line + len(_LINE_BREAK.findall(_before(binding)))
-        if (problem := _problem(binding, whole)) is not None:
-            raise ConfigError(f"{path}, line {number},", problem)
+        problem = _problem(binding, whole)
         if binding.key is not None and binding.value is not None:
+            if binding.key in whole and given.get(binding.key, binding.value) != binding.value:
+                problem = f"sets {binding.key}, which an earlier line sets to another value: keep one of them"
             given[binding.key] = binding.value
+        if problem is not None:
+            raise ConfigError(f"{path}, line {number},", problem)
     return given
 
 

@@ -60,6 +60,8 @@ def test_a_file_may_be_written_by_any_editor(file: Path, encoding: str) -> None:
         ('HUB_SECRET="abc"d\n', "line 1, cannot be understood"),
         ("HUB_SECRET=abc #d\n", "line 1, has ` #` in the value of HUB_SECRET: put the value between '…', or the comment"),
         ("HUB_SECRET=\t#abc\n", "line 1, has ` #` in the value of HUB_SECRET"),
+        ("HUB_SECRET=abc\n\nHUB_SECRET=\n", "line 3, sets HUB_SECRET, which an earlier line sets to another value: keep one of them"),
+        ("HUB_SECRET=abcd\nexport HUB_SECRET='abc'\n", "line 2, sets HUB_SECRET, which"),
     ],
 )
 def test_a_line_that_is_not_understood_is_named_and_its_value_is_not(file: Path, written: str, problem: str) -> None:
@@ -92,6 +94,24 @@ def test_no_file_a_folder_and_an_empty_file_set_nothing(file: Path) -> None:
     file.unlink()
     file.mkdir()
     assert read(file) == {}
+
+
+def test_a_link_that_leads_nowhere_is_no_empty_file(file: Path) -> None:
+    """The secrets that it leads to may not be mounted yet."""
+    file.symlink_to(file.with_name("not-mounted"))
+    with pytest.raises(ConfigError, match=r"\.env cannot be read: No such file"):
+        read(file)
+
+
+def test_a_file_of_megabytes_is_no_file_of_settings(file: Path) -> None:
+    file.write_text("HUB_PORT=1\n" * 30_000)
+    with pytest.raises(ConfigError, match="too long for a file of settings"):
+        read(file)
+
+
+def test_a_secret_may_be_set_twice_to_the_same_value_and_other_names_to_any(file: Path) -> None:
+    file.write_text("HUB_SECRET=abc\nHUB_PORT=1\nHUB_PORT=2\nHUB_SECRET='abc'\n")
+    assert read(file, SECRETS) == {"HUB_SECRET": "abc", "HUB_PORT": "2"}
 
 
 def test_other_programs_may_have_values_over_several_lines(file: Path) -> None:
