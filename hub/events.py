@@ -72,7 +72,8 @@ class TrackAudio(Part, frozen=True, kw_only=True, omit_defaults=False):
     """How complete one track's audio was, in milliseconds.
 
     `filled_ms`: silence in place of audio that did not arrive in time. `lost_ms`: the part of it that was lost, so not the time before the
-    track's first audio, when the other side had not answered yet, and not what a `gap` tells. `late_ms`: audio that arrived after silence
+    track's first audio, when the other side had not answered yet, and not what a `gap` tells; also what was discarded because the stream's
+    clock was slow or stood still. `late_ms`: audio that arrived after silence
     had left in its place. `dropped_ms`: audio discarded because its timestamp could not be true. `max_skew_ms`: the furthest that this
     track's audio arrived behind the other track's; what was transcribed is in step all the same.
     """
@@ -88,8 +89,9 @@ class Completeness(Part, frozen=True, kw_only=True, omit_defaults=False):
     """How whole the record of a call is: so far while the call lives, for good in `call-ended`.
 
     `summary` says it in words, the same words in every list, page, terminal and file. `untranscribed_seconds`: call time of the `gap`s,
-    both tracks counted once. `lost_percent`: audio of the worse track that never arrived. `unheard`: the side of which nothing was heard
-    while the other one spoke. `words_missing`: words may be missing, mostly the last ones. `reason`: why nobody transcribed.
+    both tracks counted once. `lost_percent`: audio of the worse track that was lost, in all parts of the call. `unheard`: the side of
+    which nothing was heard while the other one spoke. `words_missing`: words may be missing, mostly the last ones. `reason`: why nobody
+    transcribed.
     """
 
     state: Literal["complete", "incomplete", "not-transcribed"]
