@@ -276,10 +276,7 @@ class StereoTimeline:
         return hole > _LEAP or self._filled + hole > self._elapsed_ms() * BYTES_PER_MS + _LEAP
 
     def _is_late(self, lane: TrackLane, start: int, payload: bytes, furthest: int) -> bool:
-        """Take a chunk whose place has left, or which follows such chunks. Return False for one that has its place.
-
-        Blocks wait meanwhile, so that nothing is lost if the track is shifted.
-        """
+        """Take a chunk whose place has left, or which follows such chunks, while blocks wait. Return False for one that has its place."""
         assert self._elapsed_ms is not None
         late = lane.late
         if late and (start >= furthest - _PATIENCE // 2 or not late.goes_on(start)):
@@ -288,7 +285,8 @@ class StereoTimeline:
             return False
         late.add(start, payload, self._elapsed_ms())
         self._holding = True
-        if late.is_long and late.is_steady:
+        # Of a track without audio so far nothing says where it belongs, and no network delays it by so much.
+        if late.is_long and (late.is_steady or (lane.silent and furthest - start > 2 * _BACK)):
             self._shift(lane, late.take(), late=True)
         elif late.is_long:
             self._put(lane, *late.take_first())

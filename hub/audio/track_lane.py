@@ -83,7 +83,7 @@ class TrackLane:
 
     @property
     def lost_bytes(self) -> int:
-        """How much audio was lost: silence between the first audio and the last, or at the end if it is long, or what was dropped.
+        """How much audio was lost: silence between the first audio and the last, or at the end if it is long, or audio that was not used.
 
         What a gap tells is not counted twice. A track that ends a little before the other one has lost nothing, nor has one of which a few
         chunks had a wrong timestamp: if they were missed elsewhere, there is a hole.
@@ -91,12 +91,12 @@ class TrackLane:
         trailing = self.end - self.audio_end if not self.silent else 0
         ending = trailing if trailing < _ENDING else 0
         dropped = self.dropped_bytes if self.dropped_bytes >= _GLITCHES else 0
-        return max(0, self.filled_bytes - self.lead_bytes - ending - self.told_bytes, dropped)
+        return max(0, self.filled_bytes - self.lead_bytes - ending - self.told_bytes, dropped, self.late_bytes - self.told_bytes)
 
     @property
     def due_bytes(self) -> int:
-        """How much audio there should be, from this track's first audio on, or how much was dropped of a track that never had any."""
-        return max(self.end - self._lead_end, self.dropped_bytes)
+        """How much audio there should be, from this track's first audio on, or how much came of a track that has none."""
+        return max(self.end - self._lead_end, self.dropped_bytes, self.late_bytes)
 
     def share(self, behind_bytes: int) -> Share:
         """Return what was lost. `behind_bytes`: how far call time fell behind real time, so that audio was discarded as repeated."""

@@ -46,6 +46,24 @@ def test_a_track_that_counts_from_its_own_first_audio_is_put_where_the_call_is()
     assert call.line.lanes["outbound"].end <= 8 * 30_100
 
 
+@pytest.mark.parametrize("pace_ms", [0, 1, 20])
+def test_a_track_without_audio_so_far_is_put_where_the_call_is_at_any_pace(pace_ms: float) -> None:
+    call = Call()
+    call.bring(steady(0, 5000), [], pace_ms)
+    call.bring(steady(5000, 9000), steady(0, 4000), pace_ms)
+    assert [call.audio_ms(track) for track in TRACKS] == [9000, 4000]
+
+
+def test_a_track_of_which_all_audio_was_late_has_lost_all() -> None:
+    line = timeline()
+    for at in steady(0, 5000):
+        line.add("inbound", at + 5000, chunk(at + 5000))
+    for at in steady(0, 3000):
+        line.add("outbound", at, chunk(at))
+    line.finish()
+    assert line.lost_percent(["outbound"]) == 100.0
+
+
 def test_a_track_that_begins_by_its_own_clock_after_the_other_has_stopped_loses_nothing() -> None:
     call = Call()
     call.bring(steady(0, 5000), [])
