@@ -53,12 +53,6 @@ class LateRun:
         """Whether these chunks came at the pace of speech."""
         return (self._chunks[-1][2] - self._chunks[0][2]) * BYTES_PER_MS >= self._size / 2
 
-    @property
-    def span(self) -> tuple[int, int]:
-        """Where the oldest chunk begins and the newest one ends."""
-        newest, payload, _ = self._chunks[-1]
-        return self._chunks[0][0], newest + len(payload)
-
     def take(self) -> list[tuple[int, bytes]]:
         """Remove and return all chunks, in order."""
         taken = [(start, payload) for start, payload, _ in self._chunks]

@@ -285,9 +285,8 @@ class StereoTimeline:
             return False
         late.add(start, payload, self._elapsed_ms())
         self._holding = True
-        # Of a track without audio so far nothing says where it belongs, and no network delays it by so much. Nor does a network repeat so
-        # much audio in order: the clock went back.
-        if late.is_long and (late.is_steady or (lane.silent and furthest - start > 2 * _BACK) or lane.had_audio(*late.span)):
+        # Of a track without audio so far nothing says where it belongs, and no network delays it by so much.
+        if late.is_long and (late.is_steady or (lane.silent and furthest - start > 2 * _BACK)):
             self._shift(lane, late.take(), late=True)
         elif late.is_long:
             self._put(lane, *late.take_first())

@@ -125,10 +125,6 @@ class TrackLane:
             start = self.left_holes.pop()[0]
         self.left_holes.append((start, end))
 
-    def had_audio(self, start: int, end: int) -> bool:
-        """Return whether a span, as far as it is remembered, left with audio and not as silence."""
-        return end <= self.audio_end and all(end <= hole_start or hole_end <= start for hole_start, hole_end in self.left_holes)
-
     def count_late(self, start: int, end: int) -> int:
         """Count the part of a span that left as silence, once, and return its length.
 
