@@ -24,6 +24,9 @@ from hub.web.unproved import Unproved
 GZIPS_AT_ONCE = 2
 """Answers compressed at the same time, each in a thread. Further ones go out as they are: threads are few, and other work needs them."""
 
+FILES_AT_ONCE = 4
+"""Transcripts written at the same time: while it is written, that of a very long call takes 30 MB."""
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -53,6 +56,8 @@ class State:
     """Answers that are being compressed."""
     searches: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     """Held while the calls' words are searched: one search at a time, so that many cannot slow down what is live."""
+    files: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(FILES_AT_ONCE))
+    """Transcripts that are being written."""
     sockets: set[HubSocket] = field(default_factory=set)
     """Every open WebSocket, so that a stopping hub can close all of them."""
 

@@ -1,8 +1,11 @@
 """Calls and transcripts over HTTP, during the call and after it."""
 
+import asyncio
+
 import pytest
 
 from hub.tokens import mint
+from hub.web.state import FILES_AT_ONCE
 from tests.house import house
 from tests.media import CALL, stop
 from tests.publishing import ScriptedCall
@@ -72,3 +75,23 @@ async def test_a_query_that_is_too_long_is_refused_in_a_sentence() -> None:
     async with house() as home, home.session.get(home.url("/calls?q=" + "x" * 201)) as answer:
         assert answer.status == 400
         assert (await answer.json())["error"] == {"code": "query", "message": "a search has at most 200 characters and 12 words"}
+
+
+async def test_a_few_transcripts_are_written_at_the_same_time() -> None:
+    async with house() as home, asyncio.TaskGroup() as group:
+        ScriptedCall(home.state).final("Good morning.")
+        for _ in range(FILES_AT_ONCE):
+            await home.state.files.acquire()  # as many are being written
+
+        async def download() -> str:
+            async with home.session.get(home.url(f"/calls/{CALL}/transcript.txt")) as answer:
+                return await answer.text()
+
+        late = group.create_task(download())
+        while not (home.state.files._waiters or late.done()):
+            await asyncio.sleep(0)
+        async with home.session.get(home.url(f"/calls/{CALL}")) as answer:
+            assert answer.status == 200
+        assert not late.done()
+        home.state.files.release()
+        assert "Good morning." in await late

@@ -97,25 +97,30 @@ async def call(request: web.Request) -> web.Response:
 @routes.get(r"/calls/{sid}/transcript.{kind:\w+}")
 async def transcript(request: web.Request) -> web.Response:
     """Return the transcript so far, during or after the call, as JSON with every event, or as text, SubRip or WebVTT."""
-    record, kind, turns = _record(request), request.match_info["kind"], request.app[STATE].turns
+    record, kind, state = _record(request), request.match_info["kind"], request.app[STATE]
     read_query(request)
     name = re.sub(r"[^\w-]", "_", record.call_sid)
-    if kind == "json":
-        body = await _everything(record, turns)
-    elif kind in _FILES:
-        lines = Lines()
-        async for payloads in _parts(record.topic.log, turns):
-            lines.read(payloads)
-        written = _FILES[kind](record.summary(), lines.ordered())
-        body = b"".join(["".join(part).encode() async for part in _in_turns(written, turns)])
-    else:
+    if kind not in _TYPES:
         raise _not_found(f"there is no transcript.{kind[:10]}, only transcript.json, transcript.txt, transcript.srt and transcript.vtt")
+    async with state.files:
+        if request.transport is None:
+            raise ConnectionResetError("the peer is gone")  # so nothing is written for it
+        body = await (_everything(record, state.turns) if kind == "json" else _file(record, kind, state.turns))
     return web.Response(
         body=body,
         content_type=_TYPES[kind],
         charset=None if kind == "json" else "utf-8",
         headers={"Content-Disposition": f'inline; filename="{name}.{kind}"'},
     )
+
+
+async def _file(record: Record, kind: str, turns: Turns) -> bytes:
+    """Return the call as a file for people."""
+    lines = Lines()
+    async for payloads in _parts(record.topic.log, turns):
+        lines.read(payloads)
+    written = _FILES[kind](record.summary(), lines.ordered())
+    return b"".join(["".join(part).encode() async for part in _in_turns(written, turns)])
 
 
 async def _everything(record: Record, turns: Turns) -> bytes:
