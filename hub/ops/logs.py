@@ -12,7 +12,7 @@ forge another one.
 import logging
 import sys
 import time
-from collections.abc import Collection, MutableMapping
+from collections.abc import Callable, Collection, MutableMapping
 from contextvars import ContextVar
 from typing import Any, Literal
 
@@ -30,6 +30,13 @@ TALKATIVE = ("twilio.http_client",)
 """Loggers of libraries that log whole requests at INFO, phone numbers included. They are limited to WARNING."""
 
 
+BOUNDED = "hub.web."
+"""The loggers of the doors: what they warn of, anybody can cause."""
+
+LINES_AT_ONCE, LINES_PER_SECOND = 100.0, 5.0
+"""Enough to see who came, and a gigabyte only after weeks."""
+
+
 class CallLog(logging.LoggerAdapter[logging.Logger]):
     """A logger whose lines are about one call, or one of its streams: `CallLog(log, {"call": …, "stream": …})`."""
 
@@ -43,10 +50,41 @@ def set_up(level: str, form: Literal["text", "json"], secrets: Collection[str] =
     """Write this process's log to stderr, from `level` on, in this form. `secrets` appear in no line, also not in those of libraries."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter((Json if form == "json" else Text)(secrets))
+    handler.addFilter(Refusals())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(True)
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class Refusals(logging.Filter):
+    """Bounds the lines that peers without a proof can cause: a flood of refused requests must not fill the disk.
+
+    Of each kind of warning of the doors, LINES_AT_ONCE are written, then LINES_PER_SECOND. The next one that is written says how many
+    were left out. Warnings about calls, and everything else, are written always.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` is monotonic seconds."""
+        super().__init__()
+        self._clock = clock
+        self._kinds: dict[str, tuple[float, float, int]] = {}
+        """By the message without its values: lines that may be written, as of when, and how many were left out since the last one."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the line is written."""
+        if record.levelno != logging.WARNING or not record.name.startswith(BOUNDED):
+            return True
+        now, kind = self._clock(), str(record.msg)
+        lines, since, left_out = self._kinds.get(kind, (LINES_AT_ONCE, now, 0))
+        lines = min(LINES_AT_ONCE, lines + (now - since) * LINES_PER_SECOND)
+        if lines < 1.0:
+            self._kinds[kind] = lines, now, left_out + 1
+            return False
+        self._kinds[kind] = lines - 1.0, now, 0
+        if left_out:
+            record.msg, record.args = f"{record.getMessage()} (and {left_out} like it)", ()
+        return True
 
 
 class Text(logging.Formatter):

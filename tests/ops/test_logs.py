@@ -170,3 +170,22 @@ async def test_every_json_line_of_a_whole_call_names_the_call_and_holds_nothing_
     lost = next(line for message, line in ours.items() if message.startswith("Deepgram"))
     assert (lost["logger"], lost["level"], lost["call"]) == ("hub.transcribers.session", "warning", CALL)
     assert lines[-1]["call"] == CALL
+
+
+def test_a_flood_of_refusals_is_bounded_and_counted_and_nothing_else_is() -> None:
+    now = [0.0]
+    refusals = logs.Refusals(lambda: now[0])
+
+    def line(name: str, text: str, *values: object, level: int = logging.WARNING) -> logging.LogRecord:
+        return logging.LogRecord(name, level, __file__, 1, text, values, None)
+
+    flood = [line("hub.web.proof", "refused %s", number) for number in range(10_000)]
+    assert sum(refusals.filter(each) for each in flood) == logs.LINES_AT_ONCE
+    assert refusals.filter(line("hub.web.proof", "another kind"))
+    assert all(refusals.filter(line("hub.web.proof", "refused %s", 1, level=logging.ERROR)) for _ in range(1000))
+    assert all(refusals.filter(line("hub.calls.transcribed", "refused %s", 1)) for _ in range(1000))
+    now[0] = 1.0
+    later = [line("hub.web.proof", "refused %s", "a %s") for _ in range(100)]
+    assert sum(refusals.filter(each) for each in later) == logs.LINES_PER_SECOND
+    assert later[0].getMessage() == "refused a %s (and 9900 like it)"
+    assert later[1].getMessage() == "refused a %s"
