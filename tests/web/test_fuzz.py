@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 import uvloop
@@ -246,19 +247,16 @@ def test_fragments_without_end_are_not_kept(running_town: Town, path: str) -> No
 
 
 @pytest.mark.parametrize("path", DOORS)
-def test_a_peer_that_floods_pings_and_reads_nothing_is_held_back(running_town: Town, path: str) -> None:
+def test_a_peer_that_floods_pings_and_reads_nothing_disturbs_nobody(running_town: Town, path: str) -> None:
+    """What it makes the hub keep is bounded, too: tests/web/test_floods.py."""
     flood = frame(b"x" * 125, PING) * 1000
     with socket.create_connection(("127.0.0.1", running_town.port), timeout=0.3) as peer:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         peer.sendall(handshake(path))
-        sent = 0
-        try:
-            while sent < 30_000_000:
+        with suppress(OSError):  # the hub need not read on, and may close
+            for _ in range(30):
                 peer.sendall(flood)
-                sent += len(flood)
-        except TimeoutError:
-            pass  # the hub does not read on: what it would have to keep for us is bounded
-        assert sent < 30_000_000
+                running_town.goes_on()
     running_town.goes_on()
 
 
