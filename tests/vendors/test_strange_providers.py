@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import logging
-import time
 import tracemalloc
 from dataclasses import replace
 
@@ -37,16 +36,12 @@ async def test_one_that_reads_nothing_costs_a_bounded_amount_of_memory(vendor: V
             await until(lambda: all(each._connection and each._connection.ready for each in sessions(transcriber)))
             gc.collect()
             tracemalloc.start()
-            slowest = 0.0
             for block in ten_minutes[500:]:
-                began = time.perf_counter()
                 transcriber.push(Block(block.start_ms, bytes(800), bytes(800)))
-                slowest = max(slowest, time.perf_counter() - began)
             grown = tracemalloc.get_traced_memory()[0]
             tracemalloc.stop()
             run.cancel()
     assert grown < 2_500_000 * vendor.sessions, "a minute of two tracks is 960,000 bytes; all of it is 8,800,000"
-    assert slowest < 0.25  # a collection of garbage may fall into one
     assert not told(reports, NotTranscribed), "it is told at the next connection, or at the end"
 
 

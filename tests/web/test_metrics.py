@@ -69,14 +69,15 @@ async def test_filled_late_and_dropped_audio_are_counted_during_the_call_and_kep
             await socket.send_str(media("inbound", at))
         await socket.send_str(media("inbound", 220))
         await socket.send_str(media("inbound", -5))
+        await socket.send_str(media("inbound", 800))  # until then, the track's clock might be behind
         filled = 'hub_audio_filled_seconds_total{"track": "inbound"}'
-        during = await until(home, lambda samples: samples["hub_frames_total"] == 37)
+        during = await until(home, lambda samples: samples["hub_frames_total"] == 38)
         assert (during[filled], during['hub_audio_late_seconds_total{"track": "inbound"}']) == (0.1, 0.02)
         assert during['hub_audio_dropped_seconds_total{"track": "inbound"}'] == 0.02
         await socket.send_str(stop())
         after = await until(home, lambda samples: samples["hub_live_calls"] == 0)
         assert after[filled] == 0.1
-        assert after['hub_audio_filled_seconds_total{"track": "outbound"}'] == 0.8
+        assert after['hub_audio_filled_seconds_total{"track": "outbound"}'] == 0.82
 
 
 async def test_an_agents_calls_are_counted_and_its_silence_is_not_missing_audio() -> None:
