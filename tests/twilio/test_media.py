@@ -108,7 +108,7 @@ def test_an_unknown_event_is_ignored() -> None:
         ('{"event":"dtmf","dtmf":{"digit":[5]}}', 1007, "digit"),
         ('{"event":"media","x":' + "[" * 30_000, 1007, "nested too deeply"),
         ("[" * 30_000, 1007, "not a JSON object"),
-        ('{"event":"start","start":' + '{"a":' * 5000 + "1" + "}" * 5001, 1007, "nested too deeply"),
+        ('{"event":"start","start":' + '{"a":' * 30_000 + "1" + "}" * 30_001, 1007, "nested too deeply"),
         ('{"event":"start","start":{"customParameters":{"a":[[]]}}}', 1007, "malformed start"),
         (start(), 1002, "second start"),
     ],
