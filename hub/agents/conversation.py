@@ -28,7 +28,7 @@ from hub.agents.commands import (
 )
 from hub.agents.keypad import Keypad
 from hub.agents.model_clock import ModelClock
-from hub.agents.patience import LOOK_MS, Patience, Waiting
+from hub.agents.patience import LOOK_MS, ModelPatience, Waiting
 from hub.agents.turn_taking import CALLER_STATES, TurnState, TurnTrigger
 from hub.agents.turns import Turns
 from hub.agents.voice_model import (
@@ -66,7 +66,7 @@ UNPLAYED_MS = 600_000
 _OPENING, _LOST, _OVER = TurnState.OPENING, TurnState.LOST, TurnState.OVER
 """States that each frame is asked about: a name of this module is found several times faster than a member of an enum."""
 
-_PATIENCE = Patience()
+_PATIENCE = ModelPatience()
 
 
 class Before(msgspec.Struct, frozen=True):
@@ -81,7 +81,9 @@ class Before(msgspec.Struct, frozen=True):
 class Conversation:
     """One conversation, from the opening of the session to `CallOver`. Times are ms of call time."""
 
-    def __init__(self, greeting: str = "", now_ms: float = 0.0, patience: Patience = _PATIENCE, before: "Before | None" = None) -> None:
+    def __init__(
+        self, greeting: str = "", now_ms: float = 0.0, patience: ModelPatience = _PATIENCE, before: "Before | None" = None
+    ) -> None:
         """`greeting` is what the agent says first. Empty: it waits for the caller, or goes on with what was said `before`."""
         self._before = before or Before()
         self._greeting = greeting

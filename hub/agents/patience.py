@@ -25,7 +25,7 @@ def is_loud(mulaw: bytes) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class ModelPatience:
     """How long what is waited for, in ms of call time."""
 
     open_ms: float = 25_000.0
@@ -47,7 +47,7 @@ class Patience:
 class Waiting:
     """How long one call's caller has waited. Times are ms of call time."""
 
-    def __init__(self, patience: Patience, now_ms: float) -> None:
+    def __init__(self, patience: ModelPatience, now_ms: float) -> None:
         self.patience = patience
         self._sound_ms = now_ms
         """When something was last heard, or the agent's turn began."""

@@ -35,7 +35,7 @@ from hub.agents.commands import (
     UseTool,
 )
 from hub.agents.conversation import Before, Conversation
-from hub.agents.patience import Patience
+from hub.agents.patience import ModelPatience
 from hub.agents.tools import Toolbox
 from hub.agents.voice_model import ModelEvent, ToolCall, VoiceModel
 from hub.audio.dejitter import Dejitter
@@ -86,7 +86,7 @@ class AnsweredCall:
         self._caller_lane = self._timeline.lanes["inbound"]
         self._base_ms = round(self._timeline.end_ms)
         """Call time at the stream's own zero."""
-        patience = Patience(answer_ms=limits.answer_seconds * 1000)
+        patience = ModelPatience(answer_ms=limits.answer_seconds * 1000)
         earlier = Earlier(record, agent.name)
         greeting = "" if earlier.goes_on else agent.greeting
         self._conversation = Conversation(greeting, float(self._base_ms), patience, Before(earlier.told, goes_on=earlier.goes_on))

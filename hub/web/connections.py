@@ -104,7 +104,7 @@ class Connection(RequestHandler):
 
     @property
     def has_spoken(self) -> bool:
-        """See Peer."""
+        """See UnprovedPeer."""
         return self._request_count > 0
 
     def prove(self) -> None:
@@ -117,7 +117,7 @@ class Connection(RequestHandler):
         return max(0.0, self.began_at + self._connections.limits.request_seconds - self._connections.clock())
 
     def drop(self) -> None:
-        """See Peer."""
+        """See UnprovedPeer."""
         if self.transport is not None:
             self.transport.abort()
 

@@ -18,7 +18,7 @@ from hub.twilio.rest import TwilioAccount
 from hub.web.limits import Limits, Room
 from hub.web.resting_sockets import RestingSockets
 from hub.web.sockets import HubSocket
-from hub.web.turns import Turns
+from hub.web.turns import LoopTurns
 from hub.web.unproved import Unproved
 
 GZIPS_AT_ONCE = 2
@@ -50,7 +50,7 @@ class State:
     limits: Limits = field(default_factory=Limits)
     addresses: Counter[str] = field(default_factory=Counter)
     """Sockets at /client that were let in, by the client's address. An address without any is not in it."""
-    turns: Turns = field(default_factory=Turns)
+    turns: LoopTurns = field(default_factory=LoopTurns)
     """For peers that have much to do."""
     compressing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(GZIPS_AT_ONCE))
     """Answers that are being compressed."""

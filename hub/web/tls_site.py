@@ -106,16 +106,16 @@ class TlsSite(web.BaseSite):
 
 
 class _Handshake:
-    """An accepted socket that is not a connection yet. A Peer."""
+    """An accepted socket that is not a connection yet. An UnprovedPeer."""
 
     has_spoken = False
-    """See Peer."""
+    """See UnprovedPeer."""
 
     def __init__(self, connected: socket.socket) -> None:
         self.socket = connected
 
     def drop(self) -> None:
-        """See Peer. The socket is shut down and not closed: its transport closes it when it notices."""
+        """See UnprovedPeer. The socket is shut down and not closed: its transport closes it when it notices."""
         with suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
 

@@ -14,7 +14,7 @@ MESSAGES = 64
 message counts as many."""
 
 
-class Turns:
+class LoopTurns:
     """The queue of busy peers."""
 
     def __init__(self) -> None:

@@ -16,7 +16,7 @@ import ipaddress
 from typing import Protocol
 
 
-class Peer(Protocol):
+class UnprovedPeer(Protocol):
     """Something that holds a connection."""
 
     @property
@@ -34,18 +34,18 @@ class Unproved:
         self.most = most
         self.dropped = 0
         """How many peers had to make room."""
-        self._addresses: dict[Peer, str] = {}
+        self._addresses: dict[UnprovedPeer, str] = {}
         """Who is in the room, oldest first, and from which address."""
-        self._held: dict[str, dict[Peer, None]] = {}
+        self._held: dict[str, dict[UnprovedPeer, None]] = {}
         """The same by address."""
 
     def __len__(self) -> int:
         return len(self._addresses)
 
-    def __contains__(self, peer: Peer) -> bool:
+    def __contains__(self, peer: UnprovedPeer) -> bool:
         return peer in self._addresses
 
-    def enter(self, peer: Peer, address: str) -> None:
+    def enter(self, peer: UnprovedPeer, address: str) -> None:
         """Let a peer in, or move it to the end of the queue, and make room for it."""
         self.leave(peer)
         network = counted_as(address)
@@ -56,7 +56,7 @@ class Unproved:
             among = [each for each, network in self._addresses.items() if len(self._held[network]) == largest and each is not peer]
             self._drop(next((each for each in among if each.has_spoken), among[0] if among else next(iter(self._addresses))))
 
-    def leave(self, peer: Peer) -> None:
+    def leave(self, peer: UnprovedPeer) -> None:
         """Take a peer out; safe to call twice."""
         network = self._addresses.pop(peer, None)
         if network is not None:
@@ -65,7 +65,7 @@ class Unproved:
             if not held:
                 del self._held[network]
 
-    def _drop(self, peer: Peer) -> None:
+    def _drop(self, peer: UnprovedPeer) -> None:
         self.leave(peer)
         self.dropped += 1
         peer.drop()

@@ -13,7 +13,7 @@ from hub.agents.commands import (
     Trouble,
 )
 from hub.agents.conversation import Conversation
-from hub.agents.patience import Patience
+from hub.agents.patience import ModelPatience
 from hub.agents.voice_model import (
     AgentAudio,
     CallerSpeechStarted,
@@ -34,7 +34,7 @@ class Room:
     """A conversation, and all the commands that it returned."""
 
     def __init__(self, greeting: str = "", *, ready: bool = True, late_ms: float = 8000.0) -> None:
-        self.conversation = Conversation(greeting, patience=Patience(late_ms=late_ms))
+        self.conversation = Conversation(greeting, patience=ModelPatience(late_ms=late_ms))
         self.commands: list[Command] = []
         self.at_ms = 0
         if ready:

@@ -4,7 +4,7 @@ import pytest
 
 from hub.agents.answering import WRITTEN
 from hub.agents.commands import CallOver, GiveUp, MarkReturned, ToCaller, ToolDone
-from hub.agents.patience import Patience
+from hub.agents.patience import ModelPatience
 from hub.agents.turn_taking import TurnState
 from hub.agents.voice_model import (
     AddCallerText,
@@ -22,7 +22,7 @@ from hub.agents.voice_model import (
 )
 from tests.agents.room import Room, ended, question, started, tool_call, voice
 
-HALF_MS = round(Patience().answer_ms / 2)
+HALF_MS = round(ModelPatience().answer_ms / 2)
 
 
 def over(room: Room) -> bool:

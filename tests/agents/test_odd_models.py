@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hub.agents.patience import Patience
+from hub.agents.patience import ModelPatience
 from tests.agents.lines import lines, read, words
 from tests.agents.servers import SECRET, Hook, serving
 from tests.providers.fake_xai import FakeXAI
@@ -94,7 +94,7 @@ async def test_a_tools_result_behind_a_turn_that_never_ends_is_spoken(tmp_path: 
             await line.say(phone, words("well then"))
             assert hook.hang is not None
             hook.hang.set()
-            await line.listen(phone, lambda: line.talk.responses == 2, most_ms=round(Patience().silent_turn_ms) + 2000)
+            await line.listen(phone, lambda: line.talk.responses == 2, most_ms=round(ModelPatience().silent_turn_ms) + 2000)
             await line.listen(phone, lambda: phone.playout.waiting_ms)
             await line.listen(phone, lambda: phone.playout.waiting_ms == 0)
             await line.say(phone, b"\xff" * 800)

@@ -14,7 +14,7 @@ from hub.topics.outbox import Outbox
 from hub.web.doors.protocol import Subscribe, Unsubscribe
 from hub.web.doors.subscriptions import CALLS_PER_TURN, Subscriptions
 from hub.web.sockets import HubSocket
-from hub.web.turns import MESSAGES, Turns
+from hub.web.turns import MESSAGES, LoopTurns
 from tests.frames import PING, frame, knock
 from tests.house import House, house, impatient
 from tests.media import CONNECTED, media, start
@@ -135,7 +135,7 @@ async def test_replay_again_and_again_uses_up_the_allowance() -> None:
 
 
 async def test_busy_peers_have_one_turn_of_the_event_loop_after_the_other() -> None:
-    turns, now = Turns(), 0
+    turns, now = LoopTurns(), 0
     had: list[tuple[int, str]] = []
 
     async def busy(name: str) -> None:
@@ -153,7 +153,7 @@ async def test_busy_peers_have_one_turn_of_the_event_loop_after_the_other() -> N
 
 
 async def test_what_many_peers_ask_for_in_one_turn_is_bounded() -> None:
-    turns, now = Turns(), 0
+    turns, now = LoopTurns(), 0
     had: Counter[int] = Counter()
 
     async def busy() -> None:

@@ -167,7 +167,7 @@ class RealtimeSession:
         if type(message) is wire.OpenAIError and (end := self._ends_session(message.body)) is not None:
             self._lose(end, receive)
             return
-        if type(message) is wire.Ping:
+        if type(message) is wire.ServerPing:
             return
         receive(message)
         if type(message) is wire.SessionUpdated and not self._ready:

@@ -71,7 +71,7 @@ def translated(message: wire.OpenAIMessage | ProviderError | None) -> ModelEvent
             return ResponseRefused() if is_active_response(message.body) else MODEL_ACTIVITY
         case ProviderError():
             return SessionLost(message.problem)
-        case wire.SessionCreated() | wire.Ping() | None:
+        case wire.SessionCreated() | wire.ServerPing() | None:
             return MODEL_ACTIVITY
         case _:
             return _caller_said(message)

@@ -198,7 +198,7 @@ class OpenAIError(msgspec.Struct, frozen=True, tag_field="type", tag="error"):
         return _body(self.error)
 
 
-class Ping(msgspec.Struct, frozen=True, tag_field="type", tag="ping"):
+class ServerPing(msgspec.Struct, frozen=True, tag_field="type", tag="ping"):
     """xAI keeps the connection open with it. It is not answered, and says nothing about a response that is waited for."""
 
 
@@ -210,7 +210,7 @@ CallersMessage: TypeAlias = (
 
 OpenAIMessage: TypeAlias = (
     SessionCreated | SessionUpdated | CallersMessage | ResponseCreated | ResponseDone | OutputItemDone | OutputAudioDelta | OutputAudioDone
-    | OutputTranscriptDelta | OutputTranscriptDone | OutputTextDelta | OutputTextDone | OpenAIError | Ping
+    | OutputTranscriptDelta | OutputTranscriptDone | OutputTextDelta | OutputTextDone | OpenAIError | ServerPing
 )  # fmt: skip
 
 

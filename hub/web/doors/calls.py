@@ -18,11 +18,11 @@ from hub.transcript import files
 from hub.transcript.lines import Lines, TranscriptLine, finals
 from hub.transcript.search import Query
 from hub.web.access import granted
-from hub.web.doors.paging import Page, read_query
+from hub.web.doors.paging import Paging, read_query
 from hub.web.doors.subscriptions import made_summaries
 from hub.web.errors import refusal
 from hub.web.state import STATE
-from hub.web.turns import Turns
+from hub.web.turns import LoopTurns
 
 T = TypeVar("T")
 
@@ -49,7 +49,7 @@ async def calls(request: web.Request) -> web.Response:
     """
     state, grant = request.app[STATE], granted(request)
     query = read_query(request, "q", "limit", "after")
-    page = Page.of(query)
+    page = Paging.of(query)
     await state.turns.next()  # to find thousands of calls, and to list them, takes milliseconds
     records = page.behind(state.registry.allowed(grant))
     for _ in made_summaries(records if page.limit is None else page.beginning(records)):
@@ -70,7 +70,7 @@ async def calls(request: web.Request) -> web.Response:
     return _list(found, page)
 
 
-def _list(numbered: list[tuple[int, bytes]], page: Page) -> web.Response:
+def _list(numbered: list[tuple[int, bytes]], page: Paging) -> web.Response:
     """Return a page of calls in JSON; there may be one more than fits on it, which shows that the list goes on."""
     shown = numbered[: page.limit]
     following = str(shown[-1][0]) if len(numbered) > len(shown) else None
@@ -78,7 +78,7 @@ def _list(numbered: list[tuple[int, bytes]], page: Page) -> web.Response:
     return web.Response(body=body, content_type="application/json")
 
 
-async def _search(record: Record, query: Query, turns: Turns) -> dict[str, Any] | None:
+async def _search(record: Record, query: Query, turns: LoopTurns) -> dict[str, Any] | None:
     """Return the call as lists show it, with what was found; None if it does not have all words of the query."""
     search = query.of(record.summary())
     async for payloads in _parts(record.topic.log, turns):
@@ -114,7 +114,7 @@ async def transcript(request: web.Request) -> web.Response:
     )
 
 
-async def _file(record: Record, kind: str, turns: Turns) -> bytes:
+async def _file(record: Record, kind: str, turns: LoopTurns) -> bytes:
     """Return the call as a file for people."""
     lines = Lines()
     async for payloads in _parts(record.topic.log, turns):
@@ -123,7 +123,7 @@ async def _file(record: Record, kind: str, turns: Turns) -> bytes:
     return b"".join(["".join(part).encode() async for part in _in_turns(written, turns)])
 
 
-async def _everything(record: Record, turns: Turns) -> bytes:
+async def _everything(record: Record, turns: LoopTurns) -> bytes:
     """Return the call as JSON: its summary, its utterances in the order in which they began, and all events as subscribers got them."""
     events: list[bytes] = []
     spoken: list[Final] = []
@@ -136,7 +136,7 @@ async def _everything(record: Record, turns: Turns) -> bytes:
     return b"".join((summary[:-1], b',"utterances":[', b",".join(utterances), b'],"events":[', b",".join(events), b"]}"))
 
 
-async def _parts(log: Log, turns: Turns) -> AsyncIterator[list[bytes]]:
+async def _parts(log: Log, turns: LoopTurns) -> AsyncIterator[list[bytes]]:
     """Read a call's log a part at a time: the log of a day must not make anybody's audio wait."""
     offset = 0
     while (offset := max(offset, log.first - 1)) < log.offset:
@@ -146,7 +146,7 @@ async def _parts(log: Log, turns: Turns) -> AsyncIterator[list[bytes]]:
         await turns.next()
 
 
-async def _in_turns(pieces: Iterator[T], turns: Turns) -> AsyncIterator[list[T]]:
+async def _in_turns(pieces: Iterator[T], turns: LoopTurns) -> AsyncIterator[list[T]]:
     """Yield what an iterator makes, a part at a time, each in a turn of its own."""
     while part := list(itertools.islice(pieces, PART_LINES)):
         yield part

@@ -42,7 +42,7 @@ def read_query(request: web.Request, *known: str) -> MultiMapping[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class Paging:
     """Which part of a list is asked for."""
 
     limit: int | None
@@ -51,7 +51,7 @@ class Page:
     """What the page before gave as `next`, or a callSid of the list; None for the first page."""
 
     @classmethod
-    def of(cls, query: MultiMapping[str]) -> "Page":
+    def of(cls, query: MultiMapping[str]) -> "Paging":
         """Return the page that a query asks for. Raises: HTTPBadRequest."""
         limit = query.get("limit")
         if limit is not None and not (limit.isascii() and limit.isdigit() and len(limit) < 5 and 1 <= int(limit) <= MOST):
