@@ -1,0 +1,243 @@
+"""The Archive seam: what the hub keeps of its calls for longer than a process lives.
+
+One implementation serves SQLite and PostgreSQL (`hub.archive.sql`). Every method blocks: `hub.archive.threads` calls them in threads of the
+archive's own, so that the event loop never waits for a disk. `write` is called by one thread at a time, the others by several.
+
+**A call is one row and one log.** The row has what lists and searches need. The log has the durable events exactly as they were on the
+wire. The same call, epoch and offset is stored once, however often it is written. A call that has ended is *sealed* a little later: its
+events are packed together, and its words go into the full-text index. What is searched in a call that is not sealed is in memory.
+
+**The number of a call** is the moment of its start in milliseconds, times 1024, plus a counter. So the order of numbers is the order of
+time, also in a file that was restored, and one key serves the list, the search and the next page.
+
+Knows no SQL, no files and no topics.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol, TypeAlias
+
+from hub.errors import HubError
+
+Action: TypeAlias = Literal[
+    "list", "search", "watch", "listen", "replay", "export", "play", "pause", "resume", "hold", "release", "erase", "expire", "audit"
+]
+"""What somebody did with calls; see `Access`."""
+
+
+class ArchiveError(HubError):
+    """The archive cannot be used. `passing`: a later attempt may succeed, since a disk is full or a server is away."""
+
+    code = "archive"
+
+    def __init__(self, problem: str, *, passing: bool = False) -> None:
+        self.problem = problem
+        self.passing = passing
+        super().__init__(f"the archive cannot be used: {problem}")
+
+
+class StoredEvent(NamedTuple):
+    """A durable event of a log, as it was on the wire."""
+
+    offset: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What the row of a call says of it. Moments are Unix seconds."""
+
+    number: int
+    """See the module. It never changes."""
+    started_at: float
+    ended_at: float | None
+    """None while the call is live."""
+    from_: str | None
+    to: str | None
+    agent: str | None
+    state: str
+    """The state of its completeness: `complete`, `incomplete`, `not-transcribed`."""
+    summary: bytes
+    """The `CallSummary` in JSON, as lists show it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What is new of one call. All of it is stored together, or nothing."""
+
+    call_sid: str
+    epoch: str
+    events: tuple[StoredEvent, ...] = ()
+    """Consecutive offsets."""
+    facts: Facts | None = None
+    """The row as it is from now on. None where it stays as it is. The first change of a call has it."""
+    note: bytes | None = None
+    """How far a live call is published, for the process that may have to go on with it. None where it stays as it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredCall:
+    """The row of a call."""
+
+    call_sid: str
+    epoch: str
+    facts: Facts
+    held: bool
+    """Whether it must not be erased: a legal hold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredLog:
+    """A call with all its durable events, in the order of their offsets. The first has offset `first`."""
+
+    call: StoredCall
+    first: int
+    payloads: list[bytes]
+    note: bytes
+    """The newest `Change.note`. Empty where there is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tombstone:
+    """What is left of a call that was erased."""
+
+    call_sid: str
+    at: float
+    """When, in Unix seconds."""
+    reason: str
+    """Such as `erased` or `kept for 30 days`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFilter:
+    """Which calls are asked for. A field that is None, or empty, asks for all."""
+
+    allowed: frozenset[str] | None = None
+    """The callSids and numbers that a token names."""
+    ended_after: float | None = None
+    """Only calls that are live or ended later than this, in Unix seconds: what a token without the right to the archive may see."""
+    since: float | None = None
+    """Begun at this moment or later, in Unix seconds."""
+    until: float | None = None
+    """Begun before this moment."""
+    number: str | None = None
+    """From or to this number."""
+    agent: str | None = None
+    state: str | None = None
+    live: bool | None = None
+    words: tuple[str, ...] = ()
+    """Words in the form of `hub.transcript.search`; each must begin a word of the call. Only sealed calls are found by words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRecording:
+    """A recording that lies in the store."""
+
+    call_sid: str
+    key: str
+    """Where in the store."""
+    media_type: str
+    seconds: float
+    size: int
+    """In bytes."""
+    sha256: str
+    stored_at: float
+    """Unix seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """Who did what with which call, and when: a row of the audit log."""
+
+    at: float
+    """Unix seconds."""
+    subject: str
+    """The subject (`sub`) of the token, or who else it was."""
+    action: Action
+    call_sid: str = ""
+    """Empty where it was not about one call."""
+    detail: str = ""
+    """More about it, for people. Never words of a call, and never what was searched for: it would outlive the call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRow:
+    """A row of the audit log as it is stored. `digest` covers the row and `previous`, so that no row can be changed or taken out."""
+
+    id: int
+    access: Access
+    previous: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """How large the archive is."""
+
+    calls: int
+    events_bytes: int
+    file_bytes: int
+    """Of all its files, or of the database at the server."""
+    oldest: float | None
+    """When the oldest call began, in Unix seconds. None where there is none."""
+
+
+class Archive(Protocol):
+    """What the hub keeps of its calls. Every method blocks, and raises ArchiveError."""
+
+    def write(self, changes: Sequence[Change], accesses: Sequence[Access] = ()) -> None:
+        """Store all of this in one transaction. What is stored already stays as it is."""
+
+    def restamp(self, call_sid: str, epoch: str, payloads: Sequence[bytes]) -> None:
+        """Put another log in place of a call's, with offsets from 1: after a crash in which events were told that were not stored."""
+
+    def live(self) -> list[StoredLog]:
+        """Return the calls that have not ended, the oldest first."""
+
+    def find(self, call_sid: str) -> StoredCall | Tombstone | None:
+        """Return a call's row."""
+
+    def log(self, call_sid: str) -> StoredLog | None:
+        """Return a call with its events. None where there is none, or no longer."""
+
+    def page(self, wanted: CallFilter, before: int | None, limit: int) -> list[StoredCall]:
+        """Return the newest calls that fit, the newest first; with `before`, of those with a lower number."""
+
+    def seal(self) -> bool:
+        """Pack the events of one call that has ended, and index its words. Return False where there is none to be sealed."""
+
+    def with_number(self, number: str) -> list[StoredCall]:
+        """Return all calls from or to a number."""
+
+    def hold(self, call_sid: str, *, held: bool) -> bool:
+        """Put a legal hold on a call, or release it. Return whether there is such a call."""
+
+    def erase(self, call_sids: Iterable[str], reason: str, at: float) -> list[str]:
+        """Erase calls that have ended and are not held, and leave tombstones. Return those that were erased. `scrub` removes the bytes."""
+
+    def scrub(self) -> None:
+        """Remove every byte of what was erased from the files. It takes as long as the database is large."""
+
+    def due(self, ended_before: float, limit: int) -> list[str]:
+        """Return the oldest calls that ended before this moment and are not held."""
+
+    def keep_recording(self, recording: StoredRecording) -> None:
+        """Note that a recording lies in the store."""
+
+    def recording(self, call_sid: str) -> StoredRecording | None:
+        """Return the recording of a call."""
+
+    def recordings_due(self, stored_before: float, limit: int) -> list[StoredRecording]:
+        """Return the oldest recordings that were stored before this moment, and whose calls are not held."""
+
+    def forget_recording(self, call_sid: str) -> None:
+        """Note that a recording lies in the store no longer."""
+
+    def audit(self, after: int, limit: int) -> list[AuditRow]:
+        """Return rows of the audit log with a higher id than `after`, in order."""
+
+    def sizes(self) -> Sizes:
+        """Return how large the archive is."""
+
+    def close(self) -> None:
+        """Let go of the database. Nothing is called afterwards."""
