@@ -47,6 +47,13 @@ def main(arguments: list[str] | None) -> int:
         "calls", nargs="+", metavar="CALL", help="a callSid, a number as +14155550100 (every call from or to it), or '*' for all"
     )
     token.add_argument("--hours", type=float, default=12.0, help="how long the token is valid (default: %(default)s)")
+    token.add_argument(
+        "--may",
+        default="",
+        metavar="RIGHTS",
+        help=f"what it allows beyond calls that are live or have just ended, separated by commas: {', '.join(tokens.RIGHTS)}",
+    )
+    token.add_argument("--name", default="", help="who is going to hold the token: the audit log names them")
     bins = commands.add_parser("twiml", help="print the text of a TwiML Bin that streams calls to this hub, ready to paste")
     bins.add_argument(
         "--agent", nargs="?", const="", metavar="NAME", help="let an agent answer: this one, or without a name the one of the called number"
@@ -112,8 +119,9 @@ def mint(settings: config.Config, options: argparse.Namespace) -> int:
         raise ConfigError("HUB_SECRET", "is not set, so a token cannot be signed; the hub that checks the token needs the same secret")
     if not options.hours > 0:
         raise ConfigError("--hours", f"must be more than 0, not {options.hours:g}")
+    rights = [right.strip() for right in options.may.split(",") if right.strip()]
     try:
-        print(tokens.mint(settings.secret, options.calls, options.hours * 3600))
+        print(tokens.mint(settings.secret, options.calls, options.hours * 3600, rights=rights, subject=options.name.strip()))
     except TokenError as error:
         print(f"transcript-hub: {error}", file=sys.stderr)
         return 2

@@ -12,7 +12,7 @@ from aiohttp import hdrs, web
 from hub.errors import TokenError
 from hub.text.addresses import loopback
 from hub.text.origins import normal
-from hub.tokens import OPEN, Grant, verify
+from hub.tokens import EXPOSED, OPEN, Grant, verify
 from hub.web.errors import refusal
 from hub.web.state import STATE, State
 
@@ -26,9 +26,9 @@ def carried(request: web.Request) -> str | None:
 
 
 def grant(state: State, token: str | None) -> Grant:
-    """Return what a token allows on this hub. Without HUB_SECRET, everything is allowed. Raises: TokenError."""
+    """Return what a token allows on this hub. Without HUB_SECRET, everyone may see every call. Raises: TokenError."""
     if not state.config.secret:
-        return OPEN
+        return EXPOSED if state.config.exposed else OPEN
     if not token:
         raise TokenError("this hub wants a token")
     return verify(state.config.secret, token)

@@ -7,9 +7,11 @@ import hashlib
 import hmac
 import json
 import time
+from typing import Any
 
 import pytest
 
+from hub.web.access import grant
 from hub.web.doors.client import Subscriber
 from tests.house import house, impatient
 from tests.media import CALL
@@ -41,6 +43,9 @@ WRONG = {
     "without calls": signed({"exp": FAR}),
     "calls as text": signed({"calls": "*", "exp": FAR}),
     "calls as numbers": signed({"calls": [1], "exp": FAR}),
+    "rights as text": signed({"calls": ["*"], "rights": "archive", "exp": FAR}),
+    "rights as numbers": signed({"calls": ["*"], "rights": [1], "exp": FAR}),
+    "sub as a number": signed({"calls": ["*"], "sub": 1, "exp": FAR}),
     "exp as nonsense": signed({"calls": ["*"], "exp": "soon"}),
     "exp as a list": signed({"calls": ["*"], "exp": []}),
     "exp without end": signed(b'{"calls":["*"],"exp":Infinity}'),
@@ -52,6 +57,21 @@ WRONG = {
     "cut": token()[:-5],
     "no token": "a.b.c",
 }
+
+
+@pytest.mark.parametrize(
+    ("settings", "rights"),
+    [
+        ({}, {"archive", "audio", "erase", "audit"}),
+        ({"open": True}, {"archive", "audio", "erase", "audit"}),
+        ({"host": "0.0.0.0", "open": True}, {"archive", "audio"}),
+        ({"public_url": "https://hub.example.com"}, {"archive", "audio"}),
+        ({"secret": SECRET}, set()),
+    ],
+)
+async def test_what_everyone_may_do_depends_on_who_can_reach_the_hub(settings: dict[str, Any], rights: set[str]) -> None:
+    async with house(**settings) as home:
+        assert grant(home.state, token() if "secret" in settings else None).rights == rights
 
 
 async def test_a_token_can_be_shown_in_four_ways() -> None:
