@@ -38,7 +38,7 @@ from hub.vendors.registered import REGISTERED
 from hub.vendors.transcribers import Transcribers
 from hub.vendors.voice_model_provider import ModelContext
 from hub.web import http
-from hub.web.doors import agent, asyncapi, calls, client, dashboard, docs, health, metrics, status, twilio, twiml
+from hub.web.doors import agent, asyncapi, calls, client, dashboard, docs, health, metrics, status, transcripts, twilio, twiml
 from hub.web.doors.protocol import STOPPING
 from hub.web.limits import LIMITS, Limits, Room
 from hub.web.proof import MAX_BODY_BYTES
@@ -177,6 +177,7 @@ def application(state: State) -> web.Application:
     app.router.add_get("/client", client.client, allow_head=False)
     app.add_routes(agent.routes)
     app.add_routes(calls.routes)
+    app.add_routes(transcripts.routes)
     app.add_routes(health.routes)
     app.add_routes(metrics.routes)
     app.add_routes(dashboard.routes)
