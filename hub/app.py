@@ -28,7 +28,8 @@ from hub.ops.counters import Counters
 from hub.ops.descriptors import most_descriptors
 from hub.ops.load import Load
 from hub.topics.outbox import Rounds
-from hub.topics.registry import Record, Registry
+from hub.topics.record import Record
+from hub.topics.registry import Registry
 from hub.transcribers.limits import DEFAULT_LIMITS, SessionLimits
 from hub.transcribers.transcriber import Transcriber
 from hub.twilio.media import StartBody

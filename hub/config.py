@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, TypeVar, get_args
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from hub.errors import ConfigError
 from hub.text import env_file
@@ -94,6 +94,11 @@ class Config:
         "HUB_DIAL", "", "whom `/twiml` connects callers with, also after an agent: a number such as `+14155550100`, `sip:…` or `client:…`"
     )
     greeting: str = setting("HUB_GREETING", "", "what `/twiml` says to callers first")
+    archive: str = setting(
+        "HUB_ARCHIVE",
+        "",
+        "file, or `postgresql://` address of a database, in which calls outlive the process; without it they are in memory only",
+    )
     journal: str = setting("HUB_JOURNAL", "", "file that remembers live calls, so that a restarted hub continues them")
     twilio_account: str = setting(
         "TWILIO_ACCOUNT_SID",
@@ -177,6 +182,7 @@ class Config:
     def secrets(self) -> tuple[str, ...]:
         """Every value that must be in no line of the log."""
         held = [str(getattr(part, each.name)) for part in self._parts for each in settings_of(part) if each.metadata["secret"]]
+        held.append(_password_of(self.archive))
         return tuple(part.strip() for each in held for part in (each, *each.split(",")) if part.strip())
 
 
@@ -329,6 +335,14 @@ def _check_twilio(config: Config) -> None:
     if config.dial and dialled(config.dial) is None:
         raise ConfigError("HUB_DIAL", f"must be a number with its country code, as {EXAMPLE}, or sip:… or client:…")
     check_url("TWILIO_API_URL", config.twilio_url, ("https", "http"))
+
+
+def _password_of(url: str) -> str:
+    """Return the password in a database's address. Empty where there is none."""
+    try:
+        return unquote(urlsplit(url).password or "") if "://" in url else ""
+    except ValueError:
+        return ""
 
 
 def check_url(name: str, url: str, schemes: tuple[str, ...]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from hub import events
 from hub.calls import publisher
 from hub.events import CallEnded, CallStarted, Completeness, ConditionChanged, Final, Gap, Interim, TranscriberLost, TranscriberName
-from hub.topics.registry import Record
+from hub.topics.record import Record
 from hub.transcript.completeness import Measured
 from hub.web.state import State
 from tests.media import CALL

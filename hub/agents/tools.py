@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from hub.agents.roster import HANG_UP, TRANSFER, Agent
 from hub.agents.webhooks import ToolOutcome, Webhooks, read_arguments
-from hub.topics.registry import Record
+from hub.topics.record import Record
 from hub.twilio.rest import TwilioAccount
 
 Leave: TypeAlias = Literal["agent-hung-up", "transferred"]

@@ -51,7 +51,8 @@ from hub.calls.earlier import Earlier
 from hub.calls.publisher import GAP_MS, Publisher, brought, fared
 from hub.calls.tool_use import ToolUse
 from hub.ops.logs import CallLog
-from hub.topics.registry import LeftOff, Record, Registry
+from hub.topics.record import LeftOff, Record
+from hub.topics.registry import Registry
 from hub.transcribers.transcriber import Lost
 from hub.transcribers.utterances import NotTranscribed
 from hub.twilio.media import StartBody

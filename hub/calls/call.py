@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Literal, Protocol, TypeAlias
 
 from hub.audio.g711 import Track
-from hub.topics.registry import Record
+from hub.topics.record import Record
 from hub.twilio.media import StartBody
 
 EndReason: TypeAlias = Literal[

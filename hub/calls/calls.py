@@ -15,7 +15,8 @@ from hub.calls.takeover import TakeOver
 from hub.errors import HubError
 from hub.ops import logs
 from hub.ops.counters import Counters
-from hub.topics.registry import Record, Registry
+from hub.topics.record import Record
+from hub.topics.registry import Registry
 from hub.twilio.media import StartBody
 
 log = logging.getLogger(__name__)

@@ -47,7 +47,7 @@ class Condition:
         """Call time in seconds at which each side last made a sound or spoke."""
         self._spoke: dict[Track, float] = {}
         """Call time in seconds at which words of each side last came. No entry before the first."""
-        self._published = publisher.record.outline.findings.published
+        self._published = publisher.record.ahead.findings.published
         """The newest that was published, also by an earlier part of the call. None before."""
         self._published_at = self._began
 
@@ -77,7 +77,7 @@ class Condition:
         return None
 
     def _publish(self, measured: Measured, now: float) -> None:
-        found = self._publisher.record.outline.findings.completeness(ended=False, measured=measured)
+        found = self._publisher.record.ahead.findings.completeness(ended=False, measured=measured)
         if found == self._published or (self._published is None and found.state == "complete"):
             return
         told = self._published

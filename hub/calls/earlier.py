@@ -7,7 +7,7 @@ were new, and ask again for everything. Reads the call's log. Knows no model.
 import msgspec
 
 from hub.events import CallStarted, Final
-from hub.topics.registry import Record
+from hub.topics.record import Record
 
 MOST_CHARACTERS = 8_000
 """The newest words of the call that are given to the model: about ten minutes."""

@@ -1,8 +1,8 @@
 """The one way into a call's log: every durable event and every interim of a call passes here.
 
 Calls that are transcribed, calls that an agent answers, and calls that an earlier hub process left behind all publish through this class.
-So what has to be done to every event (redaction, annotation, storage) has one place. `publish` and `revise` never await: an event is in
-the log, and handed to everyone who follows the call, before anything else can run.
+So what has to be done to every event (redaction, annotation) has one place. `publish` and `revise` never await: an event has its place in
+the log before anything else can run. Without an archive it is also handed to everyone who follows the call; with one, once it is stored.
 
 Knows events and where they go. Does not know what they are made from, except transcribers' reports.
 """
@@ -21,7 +21,8 @@ from hub.events import SPEAKERS, D
 from hub.ops.logs import CallLog
 from hub.text.foreign_text import line, name
 from hub.text.phone_numbers import shown
-from hub.topics.registry import Record, Registry
+from hub.topics.record import Record
+from hub.topics.registry import Registry
 from hub.transcribers.transcriber import Doubted, Lost, Report, Restored, Switched
 from hub.transcribers.utterances import NotTranscribed, Recognized
 from hub.transcript.completeness import Measured
@@ -40,12 +41,6 @@ GAP_MS = 500
 SECRET_PARAMETERS = frozenset({TOKEN})
 """Parameters that subscribers must not see."""
 
-WHOLE_CALL = (
-    events.CallStarted, events.TranscriberLost, events.TranscriberRestored, events.TranscriberSwitched, events.StreamFailed,
-    events.ConditionChanged, events.CallEnded,
-)  # fmt: skip
-"""Events that concern a call as a whole: those who follow the list of all calls receive them, too."""
-
 OnSettled: TypeAlias = Callable[[Track, float, bool], None]
 """Takes a track, the call time in ms up to which its words are final, and whether a final is published now."""
 
@@ -61,19 +56,12 @@ class Publisher:
         self._utterances = record.utterances
 
     def publish(self, event: D) -> D:
-        """Append an event to the call's log and hand it to everyone. Returns the event as subscribers receive it. Never waits."""
-        record, topic = self.record, self.record.topic
-        event = topic.log.append(event)
-        record.outline.apply(event)
-        closes = event.utterance if isinstance(event, events.Final) else None
-        topic.audience.published(closes=closes, last=isinstance(event, events.CallEnded))
-        if isinstance(event, WHOLE_CALL):
-            self._registry.announce(record, event)
-        return event
+        """Append an event to the call's log and have it handed to everyone. Returns it as subscribers receive it. Never waits."""
+        return self._registry.publish(self.record, event)
 
     def revise(self, interim: events.Interim) -> None:
-        """Hand everyone the newest state of an utterance that is still open. Never waits."""
-        self.record.topic.audience.revise(interim)
+        """Have everyone handed the newest state of an utterance that is still open. Never waits."""
+        self._registry.revise(self.record, interim)
 
     def began(
         self,
@@ -108,7 +96,7 @@ class Publisher:
 
     def identified(self, facts: CallFacts) -> None:
         """Publish who the call is from and to, as another `call-started` of the stream that is there."""
-        newest = self.record.outline.newest
+        newest = self.record.ahead.newest
         assert newest is not None
         from_, to = facts.from_ and shown(facts.from_), facts.to and shown(facts.to)
         self.publish(msgspec.structs.replace(newest, from_=from_, to=to, direction=newest.direction or facts.direction))
@@ -168,7 +156,7 @@ class Publisher:
         """
         lost = lost or {}
         self.record.words_missing = self.record.words_missing or not complete
-        findings = self.record.outline.findings
+        findings = self.record.ahead.findings
         unheard = next((track for track in TRACKS if findings.spoke and track not in findings.spoke), None)
         ended = self.publish(
             events.CallEnded(

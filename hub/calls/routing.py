@@ -13,7 +13,8 @@ from hub.calls.answered import AnsweredCall
 from hub.calls.call import Peer, Stream
 from hub.calls.calls import Calls
 from hub.errors import HubError
-from hub.topics.registry import Record, Registry
+from hub.topics.record import Record
+from hub.topics.registry import Registry
 from hub.twilio.media import StartBody
 
 AGENT_PARAMETER = "agent"

@@ -16,7 +16,8 @@ from collections.abc import Callable
 from hub.audio.g711 import TRACKS
 from hub.calls.journal import Entry, Journal
 from hub.calls.publisher import Publisher
-from hub.topics.registry import LeftOff, Record, Registry
+from hub.topics.record import LeftOff, Record
+from hub.topics.registry import Registry
 from hub.transcribers.utterances import NotTranscribed
 from hub.twilio.rest import TwilioAccount
 

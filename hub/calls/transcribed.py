@@ -19,7 +19,7 @@ from hub.calls.recovery import TWILIOS_CLOCK_MS, BrokenStream, Recovery
 from hub.calls.transcribed_stream import TranscribedStream
 from hub.errors import ProviderError
 from hub.ops.logs import CallLog
-from hub.topics.registry import LeftOff, Record
+from hub.topics.record import LeftOff, Record
 from hub.transcribers.transcriber import Lost, Report, Transcriber
 from hub.transcribers.utterances import NotTranscribed, Recognized
 from hub.twilio.media import StartBody

@@ -11,7 +11,7 @@ from hub.audio.g711 import Track
 from hub.audio.timeline import StereoTimeline
 from hub.calls.call import EndReason, Peer
 from hub.calls.publisher import Publisher, brought
-from hub.topics.registry import Record
+from hub.topics.record import Record
 from hub.twilio.media import StartBody
 
 

@@ -1,9 +1,12 @@
 """A call's log: its durable events in order, each with an offset, encoded once. Sans-I/O.
 
-`append` never awaits. That is half of the ordering proof: between taking an offset and keeping the event nothing else can run.
+`enter` and `release` never await. That is half of the ordering proof: between taking an offset and keeping the event nothing else can run.
 
-**Why an epoch.** Offsets start at 1 in every log. When a log is lost (the hub restarted, or the call was forgotten and came back), another
-log takes its place, and its events 1, 2, 3 are not the events 1, 2, 3 that a subscriber has. A subscriber that came back with "I have
+**Entered and released.** An event gets its offset and its bytes when it enters. Readers see it once it is released. Without an archive that
+is the same moment. With one an event is released when it is stored, so that what a reader has seen outlives the process.
+
+**Why an epoch.** Offsets start at 1 in every log. When a log is lost (a hub without an archive restarted, for example), another log takes
+its place, and its events 1, 2, 3 are not the events 1, 2, 3 that a subscriber has. A subscriber that came back with "I have
 everything up to 3" would silently miss what the new log calls 1 to 3. So each log has an epoch, a random word, and a position is the epoch
 and an offset: a position of another epoch cannot be resumed, and the subscriber is told so (`whole: false`).
 
@@ -11,7 +14,7 @@ Knows offsets and bytes. Does not know subscribers, nor what an event means.
 """
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -27,38 +30,69 @@ class Log:
     A payload costs its bytes and about 50 more: the events are kept as they are sent, and nowhere else.
     """
 
-    __slots__ = ("_bound_bytes", "_clock", "_ends", "_payloads", "_watchers", "epoch", "first", "offset", "total_bytes")
+    __slots__ = (
+        "_bound_bytes", "_clock", "_ends", "_entered_bytes", "_payloads", "_watchers", "entered", "epoch", "first", "offset", "total_bytes",
+    )  # fmt: skip
 
     def __init__(self, epoch: str, clock: Callable[[], float], bound_bytes: int = LOG_BYTES) -> None:
         """`clock` gives Unix seconds for the events' `at`; `bound_bytes` is how much the log keeps at most."""
         self.epoch = epoch
         self.offset = 0
-        """Of the newest event; 0 before the first."""
+        """Of the newest event that is released; 0 before the first. Readers know no other."""
+        self.entered = 0
+        """Of the newest event, released or not."""
         self.first = 1
         """Offset of the oldest event that is kept; `offset + 1` when none is."""
         self.total_bytes = 0
-        """Size of all payloads ever, also of those no longer kept."""
+        """Size of all payloads ever released, also of those no longer kept."""
+        self._entered_bytes = 0
+        """Size of all payloads ever."""
         self._clock = clock
         self._bound_bytes = bound_bytes
         self._payloads: list[bytes] = []
         """`_payloads[0]` has offset `first`."""
         self._ends = array("Q")
-        """`total_bytes` after each of them."""
+        """`_entered_bytes` after each of them."""
         self._watchers: dict[Callable[[], None], None] = {}
 
-    def append(self, event: D) -> D:
-        """Give an event its offset and keep it. Returns the event as it is sent, with `at`, `epoch` and `offset`. Never awaits."""
-        self.offset += 1
-        event = msgspec.structs.replace(event, at=stamped(self._clock()), epoch=self.epoch, offset=self.offset)
+    def restore(self, payloads: Sequence[bytes]) -> None:
+        """Fill a new log with the events of an earlier process, from offset 1 on, however large they are. They count as released."""
+        for payload in payloads:
+            self._entered_bytes += len(payload)
+            self._payloads.append(payload)
+            self._ends.append(self._entered_bytes)
+        self._bound_bytes = max(self._bound_bytes, 2 * self._entered_bytes)
+        self.offset = self.entered = len(payloads)
+        self.total_bytes = self._entered_bytes
+
+    def enter(self, event: D) -> D:
+        """Give an event its offset and keep it, unseen. Returns the event as it is sent, with `at`, `epoch` and `offset`. Never awaits."""
+        self.entered += 1
+        event = msgspec.structs.replace(event, at=stamped(self._clock()), epoch=self.epoch, offset=self.entered)
         payload = encode(event)
-        self.total_bytes += len(payload)
+        self._entered_bytes += len(payload)
         self._payloads.append(payload)
-        self._ends.append(self.total_bytes)
+        self._ends.append(self._entered_bytes)
+        return event
+
+    def release(self, offset: int) -> None:
+        """Let readers see the events up to this offset. Never awaits."""
+        self.offset = offset
+        self.total_bytes = self._ends[offset - self.first]
         if self.kept_bytes > self._bound_bytes:
             self._forget_oldest()
         for watcher in list(self._watchers):
             watcher()
+
+    def append(self, event: D) -> D:
+        """Enter an event and release it at once."""
+        event = self.enter(event)
+        self.release(event.offset)
         return event
+
+    def entered_after(self, offset: int) -> list[bytes]:
+        """Return all payloads behind an offset, released or not. `offset` must not be older than `first - 1`."""
+        return self._payloads[offset + 1 - self.first :]
 
     def resolve(self, position: Position | None) -> tuple[int, bool]:
         """Return the offset behind which a reader goes on, and whether the reader is whole.
@@ -81,19 +115,19 @@ class Log:
 
         `offset` must not be older than `first - 1`.
         """
-        at = offset + 1 - self.first
+        at, behind = offset + 1 - self.first, self.offset + 1 - self.first
         payloads = self._payloads
-        if at == len(payloads) - 1:  # nearly always
-            return payloads[-1:]
+        if at == behind - 1:  # nearly always
+            return payloads[at:behind]
         size, end = 0, at
-        while end < len(payloads) and (size < room_bytes or end == at):
+        while end < behind and (size < room_bytes or end == at):
             size += len(payloads[end])
             end += 1
         return payloads[at:end]
 
     @property
     def kept_bytes(self) -> int:
-        """The size of the payloads that are kept."""
+        """The size of the payloads that are kept and released."""
         return self.total_bytes - self._kept_from()
 
     def bytes_up_to(self, offset: int) -> int:
@@ -105,6 +139,7 @@ class Log:
         """Let go of all events: nobody can ask for them any more."""
         self._payloads.clear()
         del self._ends[:]
+        self.offset, self.total_bytes = self.entered, self._entered_bytes
         self.first = self.offset + 1
 
     def watch(self, watcher: Callable[[], None]) -> None:
@@ -120,6 +155,6 @@ class Log:
 
     def _forget_oldest(self) -> None:
         """Drop the oldest tenth, not one by one: cutting the front of a list costs as much as the list is long."""
-        count = max(1, len(self._payloads) // 10)
+        count = min(max(1, len(self._payloads) // 10), self.offset + 1 - self.first)
         del self._payloads[:count], self._ends[:count]
         self.first += count

@@ -2,125 +2,64 @@
 
 import itertools
 import secrets
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol, TypeAlias
 
 from hub.audio.g711 import Track
 from hub.audio.lost import Share
-from hub.events import CallEnded, CallStarted, CallSummary, Durable, encode, stamped
+from hub.events import (
+    CallEnded,
+    CallStarted,
+    ConditionChanged,
+    D,
+    Durable,
+    Final,
+    Interim,
+    StreamFailed,
+    TranscriberLost,
+    TranscriberRestored,
+    TranscriberSwitched,
+    stamped,
+)
 from hub.tokens import Grant
 from hub.topics.live_audio import LiveAudio
 from hub.topics.log import LOG_BYTES
+from hub.topics.record import LeftOff, Record
 from hub.topics.topic import Topic
-from hub.transcribers.utterances import Utterances
-from hub.transcript.outline import Outline
 
+WHOLE_CALL = (CallStarted, TranscriberLost, TranscriberRestored, TranscriberSwitched, StreamFailed, ConditionChanged, CallEnded)
+"""Events that concern a call as a whole: those who follow the list of all calls receive them, too."""
 
-@dataclass(frozen=True, slots=True)
-class LeftOff:
-    """Where one part of a call stopped, so that the next one goes on there."""
-
-    call_ms: float
-    """Call time reached."""
-    at: float
-    """When audio was last received, on the registry's clock."""
-    lost: dict[Track, Share] = field(default_factory=dict)
-    """How much of each track's audio was lost by then."""
-    settled_ms: dict[Track, float] = field(default_factory=dict)
-    """For a call that an earlier hub process left behind: call time up to which that process published each track's words. Else empty."""
-
-
-class Record:
-    """One call, live or kept for a while after its end."""
-
-    __slots__ = (
-        "_summary",
-        "call_sid",
-        "ended_at",
-        "indexed",
-        "left_off",
-        "live_audio",
-        "outline",
-        "topic",
-        "utterances",
-        "words_missing",
-    )
-
-    def __init__(self, topic: Topic, live_audio: LiveAudio) -> None:
-        self.call_sid = topic.call_sid
-        self.topic = topic
-        self.live_audio = live_audio
-        self.outline = Outline()
-        """What the events in the topic's log say of the call."""
-        self.utterances = Utterances(topic.call_sid)
-        """The utterances that are open, and the numbering. A Call that gives way keeps this one, and its successor gets the next."""
-        self.words_missing = False
-        """Whether words may be missing in a part of the call that ended, or gave way to another one."""
-        self.ended_at = 0.0
-        """Registry clock time of the end. Only meaningful while the call is not live."""
-        self.left_off: LeftOff | None = None
-        """Where the next part of the call goes on. None while the first part lasts."""
-        self.indexed: set[str] = set()
-        """The phone numbers under which the registry finds the call: also one that a later `call-started` has corrected."""
-        self._summary = (-1, b"")
-        """The newest summary in JSON, and the offset at which it was made."""
-
-    @property
-    def number(self) -> int:
-        """What tells this call from every other on this hub. Later calls have higher ones."""
-        return self.live_audio.number
-
-    @property
-    def started(self) -> CallStarted | None:
-        """The first `call-started`; see Outline."""
-        return self.outline.started
-
-    @property
-    def ended(self) -> CallEnded | None:
-        """The newest `call-ended`. None while the call is live."""
-        return self.outline.ended
-
-    @property
-    def agent(self) -> str | None:
-        """The agent whose stream is the newest; see Outline."""
-        return self.outline.agent
-
-    @property
-    def live(self) -> bool:
-        """Whether the call goes on, as far as the hub knows."""
-        return self.outline.live
-
-    @property
-    def numbers(self) -> tuple[str | None, str | None]:
-        """From and to, as far as they are known."""
-        return self.outline.numbers
-
-    def give_way(self, left_off: LeftOff) -> None:
-        """Let another Call go on with this record.
-
-        The previous Call keeps its own Utterances until its last finals are published.
-        """
-        self.left_off, self.utterances = left_off, self.utterances.successor()
-
-    def summary(self) -> CallSummary:
-        """Return the call as lists show it."""
-        log = self.topic.log
-        return self.outline.summary(self.call_sid, log.epoch, log.offset)
-
-    @property
-    def summary_is_old(self) -> bool:
-        """Whether something happened since the summary was last made as JSON."""
-        return self._summary[0] != self.topic.log.offset
-
-    def summary_json(self) -> bytes:
-        """Return the summary as JSON. It is made once per event: a list of thousands of calls is mostly of calls that are over."""
-        if self.summary_is_old:
-            self._summary = (self.topic.log.offset, encode(self.summary()))
-        return self._summary[1]
-
+RECALLED_SECONDS = 60.0
+"""How long a call that was read back from the archive is kept once nobody reads it."""
 
 Watch: TypeAlias = Callable[[Record, Durable], None]
+
+
+class Storage(Protocol):
+    """Where events are kept for longer than the process lives."""
+
+    def store_soon(self, record: Record) -> None:
+        """Store the record's events that are not stored yet, and then release them. Never waits, never raises."""
+
+
+class CallNumbers:
+    """Gives calls their numbers: the moment at which they begin in milliseconds, times 1024, plus a counter.
+
+    So the order of the numbers is that of time, in this process and in the archive.
+    """
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def seen(self, number: int) -> None:
+        """Give no number again that is as low as this one."""
+        self._last = max(self._last, number)
+
+    def next(self, wall_seconds: float) -> int:
+        """Return the number of a call that begins now, in Unix seconds."""
+        self._last = max(int(wall_seconds * 1000) << 10, self._last + 1)
+        return self._last
 
 
 class Registry:
@@ -138,12 +77,17 @@ class Registry:
         """`clock` is monotonic seconds and decides what expires. `wall` is Unix seconds, for the events' `at`. The others: see Topic."""
         self._log_bytes = log_bytes
         self._records: dict[str, Record] = {}
+        """Calls that are live, or ended a short while ago."""
         self._keep_seconds = keep_seconds
         self._clock = clock
         self.wall = wall
         self._soon = soon
-        self._numbers = itertools.count(1)
-        """For live audio."""
+        self._recalled: dict[str, Record] = {}
+        """Calls that are over and were read back from the archive, for those who read them now."""
+        self.storage: Storage | None = None
+        """Where events are stored before anybody sees them. None without an archive. It is set before the first call."""
+        self._numbers = CallNumbers()
+        self._audio_numbers = itertools.count(1)
         self._by_number: dict[str, dict[str, Record]] = {}
         """Calls by the phone numbers that they are from or to, and by callSid."""
         self._watchers: dict[Watch, None] = {}
@@ -155,9 +99,75 @@ class Registry:
         """Return the call's record, made now if there is none: a second stream joins the topic that is there, also after the call's end."""
         record = self._records.get(call_sid)
         if record is None:
-            topic = Topic(call_sid, secrets.token_hex(6), self.wall, self._soon, self._log_bytes)
-            record = self._records[call_sid] = Record(topic, LiveAudio(next(self._numbers)))
+            record = self._recalled.pop(call_sid, None) or self._made(call_sid, secrets.token_hex(6), self._numbers.next(self.wall()))
+            self._records[call_sid] = record
         return record
+
+    def restore(self, call_sid: str, epoch: str, number: int, payloads: Sequence[bytes]) -> Record:
+        """Make a live call of an earlier process known again, with all its events. Raises: ValueError for what is no event."""
+        record = self._made(call_sid, epoch, number)
+        record.restore(payloads)
+        self._numbers.seen(number)
+        self._records[call_sid] = record
+        self._index(record)
+        return record
+
+    def recall(self, call_sid: str, epoch: str, number: int, payloads: Sequence[bytes]) -> Record:
+        """Make a call that is over findable for as long as somebody reads it. Lists do not show it. Raises: as `restore`."""
+        record = self._made(call_sid, epoch, number)
+        record.restore(payloads)
+        record.ended_at = self._clock()
+        self._recalled[call_sid] = record
+        return record
+
+    def _made(self, call_sid: str, epoch: str, number: int) -> Record:
+        topic = Topic(call_sid, epoch, self.wall, self._soon, self._log_bytes)
+        return Record(topic, LiveAudio(next(self._audio_numbers)), number, stored_first=self.storage is not None)
+
+    def publish(self, record: Record, event: D) -> D:
+        """Give an event its place in the call's log; hand it to everyone, now or as soon as it is stored. Never waits.
+
+        Returns the event as subscribers receive it. Only `hub.calls.publisher` calls this.
+        """
+        event = record.topic.log.enter(event)
+        record.ahead.apply(event)
+        if isinstance(event, WHOLE_CALL):
+            record.row_due = True
+        if self.storage is None:
+            self._tell(record, event)
+        else:
+            record.waiting.append(event)
+            self.storage.store_soon(record)
+        return event
+
+    def revise(self, record: Record, interim: Interim) -> None:
+        """Hand everyone the newest state of an utterance, behind all that was published before it. Never waits."""
+        if record.waiting:
+            record.waiting.append(interim)
+        else:
+            record.topic.audience.revise(interim)
+
+    def release(self, record: Record, offset: int) -> None:
+        """Hand everyone the events up to this offset, and the interims between them. Never waits."""
+        waiting = record.waiting
+        while waiting:
+            event = waiting[0]
+            if isinstance(event, Interim):
+                record.topic.audience.revise(event)
+            elif event.offset <= offset:
+                self._tell(record, event)
+            else:
+                break
+            waiting.popleft()
+
+    def _tell(self, record: Record, event: Durable) -> None:
+        topic = record.topic
+        topic.log.release(event.offset)
+        if record.outline is not record.ahead:
+            record.outline.apply(event)
+        topic.audience.published(closes=event.utterance if isinstance(event, Final) else None, last=isinstance(event, CallEnded))
+        if isinstance(event, WHOLE_CALL):
+            self._announce(record, event)
 
     def close(self, record: Record, call_ms: float, lost: dict[Track, Share]) -> None:
         """The call ended at this call time, with so much of its audio lost: it stays findable for its keep time."""
@@ -177,18 +187,21 @@ class Registry:
         """Call it no longer; safe to call twice."""
         self._watchers.pop(watcher, None)
 
-    def announce(self, record: Record, event: Durable) -> None:
+    def _announce(self, record: Record, event: Durable) -> None:
         """Tell the watchers about an event that concerns a call as a whole. Never waits."""
         if isinstance(event, CallStarted):
-            for number in filter(None, record.numbers):
-                record.indexed.add(number)
-                self._by_number.setdefault(number, {})[record.call_sid] = record
+            self._index(record)
         for watcher in list(self._watchers):
             watcher(record, event)
 
+    def _index(self, record: Record) -> None:
+        for number in filter(None, record.numbers):
+            record.indexed.add(number)
+            self._by_number.setdefault(number, {})[record.call_sid] = record
+
     def find(self, call_sid: str) -> Record | None:
-        """Return the call's record, or None."""
-        return self._records.get(call_sid)
+        """Return the call's record, or None: of a call that is live, that ended a short while ago, or that was recalled."""
+        return self._records.get(call_sid) or self._recalled.get(call_sid)
 
     def with_number(self, number: str) -> list[Record]:
         """Return the calls from or to a phone number, oldest first."""
@@ -205,13 +218,16 @@ class Registry:
     @property
     def delivered(self) -> tuple[int, int]:
         """How many durable events and interims were delivered to subscribers, of all calls ever."""
-        counts = [self._delivered, *(record.topic.audience.delivered for record in self._records.values())]
+        counts = [self._delivered, *(record.topic.audience.delivered for record in self._kept())]
         return sum(durable for durable, _ in counts), sum(interims for _, interims in counts)
 
     @property
     def kept_bytes(self) -> int:
-        """The size of all calls' logs."""
-        return sum(record.topic.log.kept_bytes for record in self._records.values())
+        """The size of all calls' logs, those included that were read back from the archive."""
+        return sum(record.topic.log.kept_bytes for record in self._kept())
+
+    def _kept(self) -> Iterator[Record]:
+        return itertools.chain(self._records.values(), self._recalled.values())
 
     def live(self) -> list[str]:
         """Return the callSids of live calls, oldest first."""
@@ -233,16 +249,30 @@ class Registry:
         return record
 
     def expire(self) -> int:
-        """Forget the calls that ended longer ago than the keep time; return how many. A subscriber that still replays one keeps its log."""
-        before = self._clock() - self._keep_seconds
-        gone = [sid for sid, record in self._records.items() if not record.live and record.ended_at <= before]
+        """Forget the calls that ended longer ago than the keep time; return how many. A subscriber that still replays one keeps its log.
+
+        A call with events that are not stored yet is not forgotten.
+        """
+        now = self._clock()
+        gone = [
+            sid
+            for sid, record in self._records.items()
+            if not record.live and record.ended_at <= now - self._keep_seconds and not (self.storage is not None and record.unstored)
+        ]
         for sid in gone:
-            topic = self._forget(sid).topic
-            audience = topic.audience
-            for following in [following for following in audience.followings if following.complete]:
-                audience.leave(following)
-            durable, interims = audience.delivered
-            self._delivered = self._delivered[0] + durable, self._delivered[1] + interims
-            if not len(audience):
-                topic.log.clear()  # a subscriber's socket may hold on to its cursor for days
+            self._let_go(self._forget(sid))
+        for sid, record in list(self._recalled.items()):
+            if any(not following.complete for following in record.topic.audience.followings):
+                record.ended_at = now
+            elif record.ended_at <= now - RECALLED_SECONDS and not record.unstored:
+                self._let_go(self._recalled.pop(sid))
         return len(gone)
+
+    def _let_go(self, record: Record) -> None:
+        audience = record.topic.audience
+        for following in [following for following in audience.followings if following.complete]:
+            audience.leave(following)
+        durable, interims = audience.delivered
+        self._delivered = self._delivered[0] + durable, self._delivered[1] + interims
+        if not len(audience):
+            record.topic.log.clear()  # a subscriber's socket may hold on to its cursor for days

@@ -15,7 +15,8 @@ from hub.calls.agent_stream import AgentStream
 from hub.calls.answered import AnsweredCall
 from hub.events import CallEnded, Dtmf, Final, Gap, decode
 from hub.ops.counters import Counters
-from hub.topics.registry import Record, Registry
+from hub.topics.record import Record
+from hub.topics.registry import Registry
 from hub.twilio.media import MediaFormat, StartBody
 from tests.media import CALL, STREAM
 from tests.providers.scripted_model import ScriptedModel

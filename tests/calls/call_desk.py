@@ -17,7 +17,8 @@ from hub.calls.takeover import TakeOver
 from hub.calls.transcribed import TranscribedCall
 from hub.events import DurableEvent
 from hub.ops.counters import Counters
-from hub.topics.registry import Record, Registry
+from hub.topics.record import Record
+from hub.topics.registry import Registry
 from hub.twilio.media import MediaFormat, StartBody
 from hub.twilio.rest import CallFacts, Over, TwilioAccount
 from tests.scripted import ScriptedTranscriber

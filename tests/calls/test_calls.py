@@ -6,7 +6,7 @@ import pytest
 
 from hub import events
 from hub.calls.calls import Draining, Taken
-from hub.topics.registry import Record
+from hub.topics.record import Record
 from hub.twilio.media import StartBody
 from tests.calls.call_desk import CALL, CallDesk, FakePeer, call_desk, kinds, published, start, turns
 

@@ -15,7 +15,8 @@ from hub.events import Dtmf, Final, Interim, Position, TranscriberName
 from hub.topics.audience import Following
 from hub.topics.log import LOG_BYTES
 from hub.topics.outbox import FREE_BYTES, Rounds
-from hub.topics.registry import Record, Registry
+from hub.topics.record import Record
+from hub.topics.registry import Registry
 from hub.topics.topic import Topic
 from tests.topics.audience import Clock, Peer, Socket
 

@@ -4,7 +4,8 @@ import pytest
 
 from hub.calls.publisher import Publisher
 from hub.events import Durable, TranscriberName
-from hub.topics.registry import LeftOff, Record, Registry
+from hub.topics.record import LeftOff, Record
+from hub.topics.registry import Registry
 from tests.topics.audience import Clock, Peer
 from tests.topics.audience import Town as _Town
 

@@ -5,7 +5,7 @@ Knows paths with a callSid, and tokens. Does not know what is done with the call
 
 from aiohttp import web
 
-from hub.topics.registry import Record
+from hub.topics.record import Record
 from hub.web.access import granted
 from hub.web.errors import refusal
 from hub.web.state import STATE

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from hub.topics.registry import Record
+from hub.topics.record import Record
 from hub.transcript.search import Query
 from hub.web.access import granted
 from hub.web.doors.allowed_call import allowed_call

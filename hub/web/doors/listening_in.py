@@ -10,7 +10,7 @@ import logging
 from hub.events import Listening, Unlistened, encode
 from hub.topics.live_audio import MAX_LISTENERS, LiveAudio
 from hub.topics.outbox import Outbox
-from hub.topics.registry import Record
+from hub.topics.record import Record
 from hub.web.doors.subscriptions import NO_SUCH_CALL, Subscriptions
 from hub.web.frames import binary_frame
 from hub.web.sockets import UnacknowledgedBytes

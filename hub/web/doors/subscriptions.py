@@ -14,7 +14,8 @@ from hub.events import CallList, CallStarted, Durable, Part, Position, Refusal, 
 from hub.tokens import Grant
 from hub.topics.audience import Following
 from hub.topics.outbox import Outbox
-from hub.topics.registry import Record, Registry
+from hub.topics.record import Record
+from hub.topics.registry import Registry
 from hub.web.doors.protocol import Subscribe, Unsubscribe
 from hub.web.limits import Limits
 

@@ -12,7 +12,7 @@ import msgspec
 from aiohttp import web
 
 from hub.events import CallSummary, Final
-from hub.topics.registry import Record
+from hub.topics.record import Record
 from hub.transcript import files
 from hub.transcript.lines import Lines, TranscriptLine, finals
 from hub.web.doors.allowed_call import allowed_call, not_found

@@ -1,0 +1,153 @@
+"""One call, as everything that serves it knows it: its topic, what its events say of it, and where its next part goes on."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from hub.audio.g711 import Track
+from hub.audio.lost import Share
+from hub.events import CallEnded, CallStarted, CallSummary, Durable, Final, Interim, decode, encode
+from hub.topics.live_audio import LiveAudio
+from hub.topics.topic import Topic
+from hub.transcribers.utterances import Utterances
+from hub.transcript.outline import Outline
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOff:
+    """Where one part of a call stopped, so that the next one goes on there."""
+
+    call_ms: float
+    """Call time reached."""
+    at: float
+    """When audio was last received, on the registry's clock."""
+    lost: dict[Track, Share] = field(default_factory=dict)
+    """How much of each track's audio was lost by then."""
+    settled_ms: dict[Track, float] = field(default_factory=dict)
+    """For a call that an earlier hub process left behind: call time up to which that process published each track's words. Else empty."""
+
+
+class Record:
+    """One call, live or kept for a while after its end."""
+
+    __slots__ = (
+        "_summary",
+        "ahead",
+        "call_sid",
+        "ended_at",
+        "goes_on",
+        "indexed",
+        "left_off",
+        "live_audio",
+        "number",
+        "outline",
+        "row_due",
+        "stored",
+        "topic",
+        "utterances",
+        "waiting",
+        "words_missing",
+    )
+
+    def __init__(self, topic: Topic, live_audio: LiveAudio, number: int, *, stored_first: bool = False) -> None:
+        """`number`: see CallNumbers. `stored_first`: events are stored before anybody sees them."""
+        self.call_sid = topic.call_sid
+        self.topic = topic
+        self.live_audio = live_audio
+        self.number = number
+        """What tells this call from every other. Calls that began later have higher ones."""
+        self.outline = Outline()
+        """What the events say of the call that readers have seen."""
+        self.ahead = Outline() if stored_first else self.outline
+        """What all events say of the call, those included that are not stored yet. For those who publish."""
+        self.waiting: deque[Durable | Interim] = deque()
+        """Events that are not stored yet, so that nobody has seen them, and the interims between them."""
+        self.stored = 0
+        """Offset of the newest event in the archive."""
+        self.row_due = True
+        """Whether the call's row in the archive is older than what the events say."""
+        self.goes_on = False
+        """Whether the hub stops and the phone call does not, so that the next process is to go on with it."""
+        self.utterances = Utterances(topic.call_sid)
+        """The utterances that are open, and the numbering. A Call that gives way keeps this one, and its successor gets the next."""
+        self.words_missing = False
+        """Whether words may be missing in a part of the call that ended, or gave way to another one."""
+        self.ended_at = 0.0
+        """Registry clock time of the end. Only meaningful while the call is not live."""
+        self.left_off: LeftOff | None = None
+        """Where the next part of the call goes on. None while the first part lasts."""
+        self.indexed: set[str] = set()
+        """The phone numbers under which the registry finds the call: also one that a later `call-started` has corrected."""
+        self._summary = (-1, b"")
+        """The newest summary in JSON, and the offset at which it was made."""
+
+    @property
+    def started(self) -> CallStarted | None:
+        """The first `call-started`; see Outline."""
+        return self.ahead.started
+
+    @property
+    def ended(self) -> CallEnded | None:
+        """The newest `call-ended`. None while the call is live."""
+        return self.ahead.ended
+
+    @property
+    def agent(self) -> str | None:
+        """The agent whose stream is the newest; see Outline."""
+        return self.ahead.agent
+
+    @property
+    def live(self) -> bool:
+        """Whether the call goes on, as far as readers know."""
+        return self.outline.live
+
+    @property
+    def numbers(self) -> tuple[str | None, str | None]:
+        """From and to, as far as they are known."""
+        return self.ahead.numbers
+
+    @property
+    def unstored(self) -> bool:
+        """Whether an event of the call is not in the archive yet. Only meaningful with one."""
+        return self.stored < self.topic.log.entered
+
+    def restore(self, payloads: Sequence[bytes]) -> None:
+        """Fill a new record with the events of the call that the archive has, from offset 1 on. Raises: ValueError for what is no event."""
+        self.topic.log.restore(payloads)
+        for payload in payloads:
+            event = decode(payload)
+            if not isinstance(event, Durable):
+                continue  # of a type that this version does not know
+            self.outline.apply(event)
+            if self.ahead is not self.outline:
+                self.ahead.apply(event)
+            if isinstance(event, Final):
+                self.utterances.go_on_after(event)
+            self.words_missing = self.words_missing or (isinstance(event, CallEnded) and event.completeness.words_missing)
+        self.utterances.name(self.ahead.speakers)
+        self.topic.audience.ended = not self.live
+        self.stored = len(payloads)
+        self.row_due = False
+
+    def give_way(self, left_off: LeftOff) -> None:
+        """Let another Call go on with this record.
+
+        The previous Call keeps its own Utterances until its last finals are published.
+        """
+        self.left_off, self.utterances = left_off, self.utterances.successor()
+
+    def summary(self) -> CallSummary:
+        """Return the call as lists show it."""
+        log = self.topic.log
+        return self.outline.summary(self.call_sid, log.epoch, log.offset)
+
+    @property
+    def summary_is_old(self) -> bool:
+        """Whether something happened since the summary was last made as JSON."""
+        return self._summary[0] != self.topic.log.offset
+
+    def summary_json(self) -> bytes:
+        """Return the summary as JSON. It is made once per event: a list of thousands of calls is mostly of calls that are over."""
+        if self.summary_is_old:
+            self._summary = (self.topic.log.offset, encode(self.summary()))
+        return self._summary[1]
