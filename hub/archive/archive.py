@@ -161,13 +161,29 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccessFilter:
+    """Which rows of the audit log are asked for. A field that is None asks for all."""
+
+    since: float | None = None
+    """Noted at this moment or later, in Unix seconds."""
+    until: float | None = None
+    """Noted before this moment."""
+    subject: str | None = None
+    action: Action | None = None
+    call_sid: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRow:
-    """A row of the audit log as it is stored. `digest` covers the row and `previous`, so that no row can be changed or taken out."""
+    """A row of the audit log as it is stored, with what holds the rows together: see `hub.archive.chain`."""
 
     id: int
+    """Higher than that of the row before."""
     access: Access
     previous: str
+    """The digest of the row before; `chain.START` in the first one."""
     digest: str
+    """What `chain.digest_of` makes of this row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,8 +249,8 @@ class Archive(Protocol):
     def forget_recording(self, call_sid: str) -> None:
         """Note that a recording lies in the store no longer."""
 
-    def audit(self, after: int, limit: int) -> list[AuditRow]:
-        """Return rows of the audit log with a higher id than `after`, in order."""
+    def audit(self, after: int, limit: int, wanted: AccessFilter = AccessFilter()) -> list[AuditRow]:
+        """Return the rows of the audit log that fit and have a higher id than `after`, in the order of their ids."""
 
     def sizes(self) -> Sizes:
         """Return how large the archive is."""

@@ -1,11 +1,13 @@
 """The parts of a running hub that its doors share. Knows which parts there are; does not know how they work."""
 
 import asyncio
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from hub.archive.access_log import AccessLog
 from hub.calls.calls import Calls
 from hub.calls.journal import Journal
 from hub.calls.routing import Routing
@@ -48,6 +50,8 @@ class State:
     journal: Journal | None
     """None where live calls are not remembered over a restart."""
     limits: Limits = field(default_factory=Limits)
+    access_log: AccessLog = field(default_factory=lambda: AccessLog(time.time))
+    """Who does what with calls. It notes nothing on a hub without an archive."""
     addresses: Counter[str] = field(default_factory=Counter)
     """Sockets at /client that were let in, by the client's address. An address without any is not in it."""
     turns: LoopTurns = field(default_factory=LoopTurns)
