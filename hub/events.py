@@ -290,7 +290,10 @@ class Watching(Part, frozen=True, kw_only=True, tag_field="type", tag="watching"
 
 
 class CallSummary(Part, frozen=True, kw_only=True, omit_defaults=False):
-    """A call in a list. A field is null while it is not known. `duration`: seconds of call time. `completeness`: so far, or for good."""
+    """A call in a list. A field is null while it is not known. `duration`: seconds of call time. `completeness`: so far, or for good.
+
+    `agent`: the voice agent that answers the call, or answered it last; null where people speak on both tracks.
+    """
 
     call_sid: str
     live: bool
@@ -300,6 +303,7 @@ class CallSummary(Part, frozen=True, kw_only=True, omit_defaults=False):
     to: str | None
     direction: str | None
     speakers: dict[Track, str]
+    agent: str | None = None
     transcriber: TranscriberName | None
     utterances: int
     reason: str | None

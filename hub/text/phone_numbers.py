@@ -75,6 +75,19 @@ def dialled(text: str) -> str | None:
 
 
 @functools.lru_cache(maxsize=4096)
+def national(number: str) -> str:
+    """Return the digits that are dialled for a number in E.164 form within its own country: `02079460958` for `+442079460958`.
+
+    Empty if there is no such number.
+    """
+    try:
+        parsed = phonenumbers.parse(number, None)
+    except phonenumbers.NumberParseException:
+        return ""
+    return re.sub(r"[^0-9]", "", phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL))
+
+
+@functools.lru_cache(maxsize=4096)
 def _normal(text: str) -> str | None:
     if _CONTROL.search(text.strip()):
         return None

@@ -73,6 +73,7 @@ class Outline:
             to=started.to if started else None,
             direction=started.direction if started else None,
             speakers=dict(self.speakers),
+            agent=self.agent,
             transcriber=started.transcriber if started else None,
             utterances=self.utterances,
             reason=ended.reason if ended else None,
