@@ -207,7 +207,7 @@ async def test_what_a_peer_asked_for_is_not_done_when_it_is_gone() -> None:
 async def test_following_a_number_and_making_a_list_leave_turns_to_others() -> None:
     async with crowded() as home:
         outbox = Outbox(Sink(), home.state.rounds, lambda payload: payload, lambda reason: None)
-        mine = Subscriptions(home.state.registry, outbox, OPEN, home.state.limits, lambda: None)
+        mine = Subscriptions(home.state, outbox, OPEN, lambda: None)
         followed = MANY - MANY // 10
         assert sum(1 for _ in mine.subscribe(Subscribe(number=FROM))) == followed // CALLS_PER_TURN
         assert len(mine._followings) == followed
@@ -222,7 +222,8 @@ async def test_following_a_number_and_making_a_list_leave_turns_to_others() -> N
 async def test_a_call_that_begins_while_a_number_is_being_followed_is_followed_once() -> None:
     async with crowded() as home:
         outbox = Outbox(Sink(), home.state.rounds, lambda payload: payload, lambda reason: None)
-        mine = Subscriptions(home.state.registry, outbox, OPEN, replace(home.state.limits, calls_followed=10_000), lambda: None)
+        state = replace(home.state, limits=replace(home.state.limits, calls_followed=10_000))
+        mine = Subscriptions(state, outbox, OPEN, lambda: None)
         steps = mine.subscribe(Subscribe(number=FROM))
         next(steps)
         ScriptedCall(home.state, "CA-new")

@@ -161,9 +161,7 @@ class Subscriber:
                 self._listening_in.narrow()
             self._answer(Authenticated(at=self._state.registry.now()))
             return
-        self._subscriptions = Subscriptions(
-            self._state.registry, self._outbox, granted, self._state.limits, lambda: self._end(1000, "call ended")
-        )
+        self._subscriptions = Subscriptions(self._state, self._outbox, granted, lambda: self._end(1000, "call ended"))
         self._outbox.answer(msgspec.json.encode(self._subscriptions.live()))
 
     def _take_room(self) -> bool:

@@ -15,9 +15,8 @@ from hub.tokens import Grant
 from hub.topics.audience import Following
 from hub.topics.outbox import Outbox
 from hub.topics.record import Record
-from hub.topics.registry import Registry
 from hub.web.doors.protocol import Subscribe, Unsubscribe
-from hub.web.limits import Limits
+from hub.web.state import State
 
 CALLS_PER_MESSAGE = 16
 """How many calls in a list cost as much as one message: 5,000 calls cost 312, so that a page may ask for such a list now and then."""
@@ -55,6 +54,7 @@ class Subscriptions:
     """One socket's subscriptions: starts and stops them, and answers the subscriber on its outbox."""
 
     __slots__ = (
+        "_access_log",
         "_followings",
         "_limits",
         "_lists_all",
@@ -68,11 +68,12 @@ class Subscriptions:
         "stay",
     )
 
-    def __init__(self, registry: Registry, outbox: Outbox, grant: Grant, limits: Limits, on_complete: Callable[[], None]) -> None:
+    def __init__(self, state: State, outbox: Outbox, grant: Grant, on_complete: Callable[[], None]) -> None:
         """`on_complete` is called when only bare callSids were followed, and the last event of each of these calls was sent."""
-        self._registry = registry
+        self._registry = state.registry
+        self._access_log = state.access_log
         self._outbox = outbox
-        self._limits = limits
+        self._limits = state.limits
         self._on_complete = on_complete
         self.grant = grant
         """What the socket's token allows; see `narrow`."""
@@ -126,6 +127,7 @@ class Subscriptions:
         if record is not None:
             following, _ = record.topic.audience.follow(self._outbox, on_complete=self._completed)
             self._followings[call_sid] = following
+            self._note(record)
             self._count_replay(record, following)
             self._outbox.news(following)
             return True
@@ -198,12 +200,16 @@ class Subscriptions:
         self._leave(record.call_sid)  # an earlier call of the same callSid that the hub has forgotten
         following, whole = topic.audience.follow(self._outbox, after=after, interims=interims)
         self._followings[record.call_sid] = following
+        self._note(record, "by its number" if number is not None else "")
         self._count_replay(record, following)
         now = self._registry.now()
         self._answer(
             Subscribed(call_sid=record.call_sid, epoch=topic.log.epoch, offset=following.offset, whole=whole, number=number, at=now)
         )
         self._outbox.news(following)
+
+    def _note(self, record: Record, detail: str = "") -> None:
+        self._access_log.note(self.grant.subject, "watch" if record.live else "replay", record.call_sid, detail)
 
     def _count_replay(self, record: Record, following: Following) -> None:
         log = record.topic.log
@@ -251,6 +257,7 @@ class Subscriptions:
         yield from made_summaries(self._registry.allowed(self.grant))  # so that few are left to be made in the turn that counts
         self.stay = self._lists_all = True
         self._watch()
+        self._access_log.note(self.grant.subject, "list")
         calls: list[Any] = [msgspec.Raw(record.summary_json()) for record in self._registry.allowed(self.grant)]
         self.cost += len(calls) / CALLS_PER_MESSAGE
         self._answer(CallList(calls=calls, at=self._registry.now()))
