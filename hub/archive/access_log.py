@@ -36,8 +36,8 @@ class AccessLog:
         self._wake = wake
         self._rows: list[Access] = []
         """Noted, and not taken."""
-        self._taken: list[Access] = []
-        """Taken, and not confirmed."""
+        self._taken = 0
+        """How many are taken, and not known to be stored."""
         self._noted = 0
         """Rows that were ever noted, without those that were lost."""
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
@@ -57,7 +57,7 @@ class AccessLog:
         now = self._wall()
         if self._wake is None or (action == "list" and self._listed_just_now(subject, call_sid, now)):
             return
-        if len(self._rows) + len(self._taken) >= MOST_ROWS:
+        if self.waiting >= MOST_ROWS:
             if not self._lost:
                 log.error("the archive cannot be written, and %d rows of the audit log wait: further ones are lost", MOST_ROWS)
             self._lost += 1
@@ -86,21 +86,22 @@ class AccessLog:
     @property
     def waiting(self) -> int:
         """How many rows are not stored yet."""
-        return len(self._rows) + len(self._taken)
+        return len(self._rows) + self._taken
 
     def take(self) -> list[Access]:
-        """Return the rows to be stored now, in order. `confirm` or `put_back` must follow before rows are taken again."""
-        self._taken, self._rows = self._rows, []
+        """Return the rows to be stored now, in order. `stored_all` or `put_back` must follow before rows are taken again."""
+        taken, self._rows = self._rows, []
         if self._lost:
             detail = f"{self._lost} rows are missing here: the archive could not be written"
-            self._taken.append(Access(at=self._wall(), subject=HUB, action="audit", detail=detail))
+            taken.append(Access(at=self._wall(), subject=HUB, action="audit", detail=detail))
             self._noted, self._lost = self._noted + 1, 0
-        return list(self._taken)
+        self._taken = len(taken)
+        return taken
 
-    def confirm(self) -> None:
+    def stored_all(self, accesses: Sequence[Access]) -> None:
         """Take note that the rows which were taken are stored."""
-        self._taken = []
-        stored = self._noted - len(self._rows)
+        self._taken -= len(accesses)
+        stored = self._noted - self.waiting
         for due, waiter in self._waiting:
             if due <= stored and not waiter.done():
                 waiter.set_result(None)
@@ -108,7 +109,8 @@ class AccessLog:
 
     def put_back(self, accesses: Sequence[Access]) -> None:
         """Take rows back that could not be stored, so that they are taken again."""
-        self._taken, self._rows = [], [*accesses, *self._rows]
+        self._taken -= len(accesses)
+        self._rows[:0] = accesses
 
     def _listed_just_now(self, subject: str, call_sid: str, now: float) -> bool:
         if not 0 <= now - self._listed_since < LIST_SECONDS:

@@ -178,10 +178,10 @@ class AuditRow:
     """A row of the audit log as it is stored, with what holds the rows together: see `hub.archive.chain`."""
 
     id: int
-    """Higher than that of the row before."""
+    """1, 2, 3 …"""
     access: Access
     previous: str
-    """The digest of the row before; `chain.START` in the first one."""
+    """The digest of the row before; `chain.FIRST` in the first one."""
     digest: str
     """What `chain.digest_of` makes of this row."""
 

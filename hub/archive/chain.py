@@ -14,8 +14,8 @@ import msgspec
 
 from hub.archive.archive import Access, AuditRow
 
-START = ""
-"""What stands as `previous` in the first row."""
+FIRST = ""
+"""What stands for the digest before the first row."""
 
 
 def digest_of(id_: int, access: Access, previous: str) -> str:
@@ -24,12 +24,22 @@ def digest_of(id_: int, access: Access, previous: str) -> str:
     return hashlib.sha256(msgspec.json.encode(told)).hexdigest()
 
 
+def linked(accesses: Iterable[Access], last: AuditRow | None) -> list[AuditRow]:
+    """Return rows that go on behind `last`. None begins a chain."""
+    rows: list[AuditRow] = []
+    for access in accesses:
+        id_, previous = (last.id + 1, last.digest) if last is not None else (1, FIRST)
+        last = AuditRow(id=id_, access=access, previous=previous, digest=digest_of(id_, access, previous))
+        rows.append(last)
+    return rows
+
+
 @dataclass(slots=True)
 class Verification:
     """What was found in the rows of a chain so far, read from its beginning."""
 
     rows: int = 0
-    head: str = START
+    head: str = FIRST
     """The digest of the newest row."""
     last_id: int = 0
     """The id of the newest row."""
@@ -41,7 +51,7 @@ class Verification:
         for row in rows:
             if self.problem:
                 break
-            if row.id <= self.last_id or row.previous != self.head:
+            if row.id != self.last_id + 1 or row.previous != self.head:
                 self.problem = f"before row {row.id}, one or more rows were taken out, put in or moved"
             elif row.digest != digest_of(row.id, row.access, row.previous):
                 self.problem = f"row {row.id} was changed"

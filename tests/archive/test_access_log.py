@@ -30,7 +30,7 @@ def test_rows_are_taken_in_the_order_in_which_they_were_noted_and_once() -> None
     assert (first.at, first.subject, first.action, first.call_sid, first.detail) == (1000.0, "alice", "watch", "CA1", "")
     assert (second.action, second.call_sid, second.detail) == ("search", "", "q, from")
     assert len(woken) == 2
-    log.confirm()
+    log.stored_all([first, second])
     assert (log.take(), log.waiting) == ([], 0)
 
 
@@ -55,9 +55,9 @@ async def test_an_answer_waits_until_its_row_is_stored_and_for_no_later_row() ->
         log.put_back(taken)
         await asyncio.sleep(0)
         assert not waiting.done()
-        log.take()
+        taken = log.take()
         log.note("bob", "watch", "CA2")
-        log.confirm()
+        log.stored_all(taken)
     assert log.waiting == 1
 
 
@@ -82,7 +82,7 @@ async def test_too_many_rows_are_lost_and_counted_and_nothing_is_answered_meanwh
     assert [row.call_sid for row in rows] == ["CA1", "CA2", ""]
     assert (rows[2].subject, rows[2].action) == ("hub", "audit")
     assert rows[2].detail.startswith("2 rows are missing here")
-    log.confirm()
+    log.stored_all(rows)
     await log.stored()
     log.note("alice", "watch", "CA5")
     assert actions(log) == ["watch"]
@@ -93,8 +93,9 @@ def test_a_list_is_noted_once_a_minute_for_each_subject_and_call() -> None:
     log = AccessLog(clock, lambda: None)
     for subject, call in (("alice", ""), ("alice", ""), ("bob", ""), ("alice", "CA1"), ("alice", "CA1")):
         log.note(subject, "list", call)
-    assert [(row.subject, row.call_sid) for row in log.take()] == [("alice", ""), ("bob", ""), ("alice", "CA1")]
-    log.confirm()
+    rows = log.take()
+    assert [(row.subject, row.call_sid) for row in rows] == [("alice", ""), ("bob", ""), ("alice", "CA1")]
+    log.stored_all(rows)
     clock.now += 60
     log.note("alice", "list")
     clock.now -= 3600  # the clock was put back

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.archive.archive import Access, AuditRow
-from hub.archive.chain import START, Verification, digest_of
+from hub.archive.chain import FIRST, Verification, digest_of, linked
 
 ACCESSES = [
     Access(at=1.5, subject="alice", action="watch", call_sid="CA1"),
@@ -19,11 +19,8 @@ ACCESSES = [
 
 
 def chain(accesses: list[Access]) -> list[AuditRow]:
-    rows: list[AuditRow] = []
-    for id_, access in enumerate(accesses, 1):
-        previous = rows[-1].digest if rows else START
-        rows.append(AuditRow(id=id_, access=access, previous=previous, digest=digest_of(id_, access, previous)))
-    return rows
+    rows = linked(accesses[:1], None)
+    return rows + linked(accesses[1:], rows[0])
 
 
 def verified(rows: list[AuditRow]) -> Verification:
@@ -38,7 +35,7 @@ def test_a_good_chain_is_read_in_parts_and_its_head_named() -> None:
     assert found.read(rows[:2])
     assert found.read(rows[2:])
     assert (found.rows, found.head, found.problem) == (4, rows[-1].digest, "")
-    assert verified([]).head == START
+    assert verified([]).head == FIRST
 
 
 @pytest.mark.parametrize("change", [{"at": 2.6}, {"subject": "bob"}, {"action": "listen"}, {"call_sid": "CA2"}, {"detail": "x"}])
@@ -72,7 +69,7 @@ def test_a_row_that_comes_twice_or_from_elsewhere_is_found() -> None:
     rows = chain(ACCESSES)
     assert verified([*rows[:2], rows[1], *rows[2:]]).problem.startswith("before row 2")
     access = Access(at=2.5, subject="eve", action="play", call_sid="CA1")
-    assert verified([*rows[:2], AuditRow(id=3, access=access, previous=START, digest=digest_of(3, access, START)), *rows[2:]]).problem
+    assert verified([*rows[:2], AuditRow(id=3, access=access, previous=FIRST, digest=digest_of(3, access, FIRST)), *rows[2:]]).problem
 
 
 def test_rows_that_are_cut_off_at_the_end_show_only_in_the_digest() -> None:
