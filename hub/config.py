@@ -19,6 +19,7 @@ from hub.text import env_file
 from hub.text.addresses import loopback
 from hub.text.origins import normal, origin_of
 from hub.text.phone_numbers import EXAMPLE, dialled
+from hub.text.terms import Terms
 
 Proof = Literal["signature", "token", "none"]
 
@@ -99,6 +100,13 @@ class Config:
         "",
         "file, or `postgresql://` address of a database, in which calls outlive the process; without it they are in memory only",
     )
+    keep_days: str = setting(
+        "HUB_KEEP_DAYS",
+        "0",
+        "days for which the archive keeps a call after its end, 0: until it is erased; `30, +14155550100=7, sales=365` gives calls of a "
+        "number or an agent days of their own",
+    )
+    keep_recording_days: str = setting("HUB_KEEP_RECORDING_DAYS", "0", "the same for recordings; one is erased with its call at the latest")
     journal: str = setting("HUB_JOURNAL", "", "file that remembers live calls, so that a restarted hub continues them")
     twilio_account: str = setting(
         "TWILIO_ACCOUNT_SID",
@@ -274,6 +282,13 @@ def _check(config: Config) -> None:
     for name, value in (("HUB_KEEP_MINUTES", config.keep_minutes), ("HUB_DRAIN_SECONDS", config.drain_seconds)):
         if not 0 <= value < float("inf"):
             raise ConfigError(name, f"must not be negative, not {value}")
+    for name, text in (("HUB_KEEP_DAYS", config.keep_days), ("HUB_KEEP_RECORDING_DAYS", config.keep_recording_days)):
+        try:
+            terms = Terms.of(text)
+        except ValueError as error:
+            raise ConfigError(name, str(error)) from error
+        if not terms.endless and not config.archive:
+            raise ConfigError(name, "is set, but calls are kept in memory only: set HUB_ARCHIVE too")
     if config.tls_key and not config.tls_cert:
         raise ConfigError("HUB_TLS_KEY", "is set and HUB_TLS_CERT is not: name the file with the certificate, too")
     if config.public_url:
