@@ -18,8 +18,9 @@ import msgspec
 
 from hub.audio.g711 import Track
 from hub.events import CallSummary, Part
-from hub.text.phone_numbers import national, normal
-from hub.text.words import comparable, tokens, wanted
+from hub.text.phone_numbers import national
+from hub.text.words import comparable, tokens
+from hub.transcript.terms import SHORTEST_NUMBER, TOKEN_CHARACTERS, Span, Term, indexed, passage, read_terms
 
 __all__ = ["CallSearch", "Hit", "Query", "document", "tokens"]
 
@@ -32,24 +33,6 @@ MAX_WORDS = 12
 SHOWN = 3
 """How many utterances are shown of a call that is found."""
 
-TOKEN_CHARACTERS = 64
-"""Of a word in the index. PostgreSQL takes 2,046 bytes, and nobody tells two words apart by what follows so late."""
-
-NUMBER_DIGITS = 15
-"""Of a number in the index. No phone number has more (E.164)."""
-
-SHORTEST_NUMBER = 3
-"""Digits of the shortest piece by which a number is found. Fewer would find nearly every number."""
-
-_PHRASES = re.compile(r'(?<!\S)"([^"]*)"(?!\S)|(\S+)')
-"""A phrase in quotes, or a word. A quote within a word is nothing but a blank."""
-
-_QUOTES = dict.fromkeys(map(ord, "\u201c\u201d\u201e\u201f\u00ab\u00bb\uff02"), '"')
-"""The quotes that phones and word processors write by themselves."""
-
-_SPOKEN_NUMBER = re.compile(r"(?<= )[0-9]+(?: [0-9]+)+")
-"""Groups of digits that stand together in the form of `comparable`: they may be one number."""
-
 _FINAL = b'{"type":"final"'
 """How the payload of a final begins: the encoder writes the tag first."""
 
@@ -58,13 +41,18 @@ _WORDS = b',"words":['
 
 
 class Hit(Part, frozen=True, kw_only=True):
-    """An utterance that has words of the query. `start` is seconds of call time: the moment to go to."""
+    """An utterance that has terms of the query.
+
+    `text`: a long utterance is cut around its first match, with `…` where something was cut off. `matches`: where terms stand in this text,
+    each as its start and its length in UTF-16 code units, as JavaScript counts. `start`: seconds of call time, the moment to go to.
+    """
 
     offset: int
     utterance: str
     track: Track
     speaker: str
     text: str
+    matches: list[Span]
     start: float
 
 
@@ -82,31 +70,6 @@ class _Said(msgspec.Struct, frozen=True, rename="camel"):
 _decoder = msgspec.json.Decoder(_Said)
 
 
-class Term:
-    """A part of a query that must be found as a whole."""
-
-    __slots__ = ("digits", "needle", "pattern")
-
-    def __init__(self, words: tuple[str, ...]) -> None:
-        self.needle = "".join(f" {word}" for word in words)
-        """What is in the form of `comparable` of each text that has the term."""
-        digits = "".join(words)
-        self.digits = digits if len(digits) >= SHORTEST_NUMBER and digits.isascii() and digits.isdigit() else ""
-        """Of a number that is looked for. Empty for words."""
-        self.pattern = re.compile(" " + " ?".join(self.digits)) if self.digits else None
-
-    def is_in(self, text: str) -> bool:
-        """Return whether a text in the form of `comparable` has the term."""
-        return self.needle in text if self.pattern is None else self.pattern.search(text) is not None
-
-    @property
-    def words(self) -> list[str]:
-        """Words of the index that each call with this term has: each one begins a word of the call's document."""
-        if self.digits:
-            return [self.digits[:NUMBER_DIGITS]]
-        return [word[:TOKEN_CHARACTERS] for word in self.needle.split()]
-
-
 class Query:
     """What is searched for."""
 
@@ -114,10 +77,7 @@ class Query:
         """Raises: ValueError, with a sentence, for a query that is too long."""
         if len(text) > MAX_CHARACTERS or len(text.split()) > MAX_WORDS:
             raise ValueError(f"a search has at most {MAX_CHARACTERS} characters and {MAX_WORDS} words")
-        if text.lstrip().startswith("00"):
-            text = normal(text) or text
-        terms = (tuple(wanted(phrase or word)) for phrase, word in _PHRASES.findall(text.translate(_QUOTES)))
-        self.terms = tuple(Term(words) for words in dict.fromkeys(terms) if words)
+        self.terms = read_terms(text)
         """Empty for a query without a letter or digit, which finds every call."""
         words = dict.fromkeys(word for term in self.terms for word in term.words)
         self.words = tuple(word for word in words if not any(other != word and other.startswith(word) for other in words))
@@ -141,13 +101,18 @@ class CallSearch:
         """The most terms of the query in one utterance so far."""
         self.hits = 0
         """How many utterances have that many."""
-        self.found: list[Hit] = []
+        self._first: list[_Said] = []
         """The first of them."""
 
     @property
     def fits(self) -> bool:
         """Whether the call has every term of the query, as far as it was read."""
         return not self._wanted
+
+    @property
+    def found(self) -> list[Hit]:
+        """The first of the utterances that `hits` counts."""
+        return [self._hit(said) for said in self._first]
 
     def read(self, payloads: Iterable[bytes]) -> None:
         """Take the next payloads of the call's log."""
@@ -160,20 +125,23 @@ class CallSearch:
 
     def _count(self, said: _Said, terms: int) -> None:
         if terms > self._best:
-            self._best, self.hits, self.found = terms, 0, []
+            self._best, self.hits, self._first = terms, 0, []
         if terms == self._best:
             self.hits += 1
-            if len(self.found) < SHOWN:
-                self.found.append(
-                    Hit(
-                        offset=said.offset,
-                        utterance=said.utterance,
-                        track=said.track,
-                        speaker=said.speaker,
-                        text=said.text,
-                        start=said.start,
-                    )
-                )
+            if len(self._first) < SHOWN:
+                self._first.append(said)
+
+    def _hit(self, said: _Said) -> Hit:
+        text, matches = passage(said.text, self._terms)
+        return Hit(
+            offset=said.offset,
+            utterance=said.utterance,
+            track=said.track,
+            speaker=said.speaker,
+            text=text,
+            matches=matches,
+            start=said.start,
+        )
 
 
 def document(summary: CallSummary, payloads: Iterable[bytes]) -> frozenset[str]:
@@ -187,9 +155,7 @@ def document(summary: CallSummary, payloads: Iterable[bytes]) -> frozenset[str]:
     for number in _digits(summary):
         words.update(number[at:] for at in range(len(number) - SHORTEST_NUMBER + 1))
     for said in _said(payloads):
-        text = comparable(said.text)
-        words.update(text.split())
-        words.update(_spoken_numbers(text))
+        words.update(indexed(said.text))
     return frozenset(word[:TOKEN_CHARACTERS] for word in words)
 
 
@@ -208,14 +174,6 @@ def _digits(summary: CallSummary) -> Iterator[str]:
         if number:
             yield re.sub(r"[^0-9]", "", number)
             yield national(number)
-
-
-def _spoken_numbers(text: str) -> Iterator[str]:
-    """Yield numbers of which the digits stand in groups, from each group on: 415 555 0123 is found by 5550123."""
-    for run in _SPOKEN_NUMBER.findall(text):
-        groups = run.split()
-        for at in range(len(groups) - 1):
-            yield "".join(groups[at : at + NUMBER_DIGITS])[:NUMBER_DIGITS]
 
 
 def _said(payloads: Iterable[bytes]) -> Iterator[_Said]:

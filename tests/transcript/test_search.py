@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from hub.events import CallStarted, CallSummary, Final, TranscriberName, encode
 from hub.transcript.outline import Outline
-from hub.transcript.search import MAX_CHARACTERS, MAX_WORDS, SHOWN, TOKEN_CHARACTERS, CallSearch, Query, document
+from hub.transcript.search import MAX_CHARACTERS, MAX_WORDS, SHOWN, CallSearch, Query, document
+from hub.transcript.terms import TOKEN_CHARACTERS
 
 SAID = ["Hello, I want a refund.", "A REFUNDED order?", "Yes, Straße 5. Café.", "Good-bye", "Call 415 555 01 99, don't", "今日はiPhone"]
 
