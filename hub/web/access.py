@@ -12,7 +12,7 @@ from aiohttp import hdrs, web
 from hub.errors import TokenError
 from hub.text.addresses import loopback
 from hub.text.origins import normal
-from hub.tokens import EXPOSED, OPEN, Grant, verify
+from hub.tokens import EXPOSED, OPEN, Grant, Right, verify
 from hub.web.errors import refusal
 from hub.web.state import STATE, State
 
@@ -34,14 +34,21 @@ def grant(state: State, token: str | None) -> Grant:
     return verify(state.config.secret, token)
 
 
-def granted(request: web.Request) -> Grant:
-    """Return which calls an HTTP request may see. Raises: HTTPUnauthorized, HTTPForbidden."""
+def granted(request: web.Request, right: Right | None = None) -> Grant:
+    """Return which calls an HTTP request may see. `right`: what it needs besides. Raises: HTTPUnauthorized, HTTPForbidden."""
     check_origin(request)
     check_host(request)
+    state = request.app[STATE]
     try:
-        return grant(request.app[STATE], carried(request))
+        found = grant(state, carried(request))
     except TokenError as error:
         raise refusal(web.HTTPUnauthorized, "token", str(error), {"WWW-Authenticate": "Bearer"}) from error
+    if right is not None and not found.may(right):
+        missing = (
+            f"the token lacks the right {right!r}" if state.config.secret else f"without HUB_SECRET, nobody has the right {right!r} here"
+        )
+        raise refusal(web.HTTPForbidden, "not-allowed", missing)
+    return found
 
 
 def check_origin(request: web.Request) -> None:
