@@ -16,7 +16,7 @@ FROM, TO = "+14155550123", "+14155550100"
 class ScriptedCall:
     """One call in a running hub."""
 
-    def __init__(self, state: State, call: str = CALL, from_: str | None = FROM, to: str | None = TO) -> None:
+    def __init__(self, state: State, call: str = CALL, from_: str | None = FROM, to: str | None = TO, *, agent: str | None = None) -> None:
         self.state = state
         self.record: Record = state.registry.open(call)
         self.call = call
@@ -25,6 +25,7 @@ class ScriptedCall:
             CallStarted(
                 call_sid=call, from_=from_, to=to, tracks=["inbound", "outbound"], speakers={"inbound": "caller", "outbound": "callee"},
                 parameters={}, stream_sid="MZ" + "1" * 32, transcriber=TranscriberName(provider="scripted", model="test"),
+                agent=agent,
             )
         )  # fmt: skip
 

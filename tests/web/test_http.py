@@ -130,34 +130,3 @@ async def test_a_program_learns_what_may_be_done_at_an_address() -> None:
         assert (await asked(home, "OPTIONS", "/calls"))[2]["allow"] == "GET, HEAD, OPTIONS"
         assert (await asked(home, "OPTIONS", "/twilio/status"))[2]["allow"] == "GET, OPTIONS, POST"
         assert (await asked(home, "OPTIONS", "/nosuch"))[0] == 404
-
-
-async def test_pages_of_the_list_have_each_call_once() -> None:
-    async with house() as home:
-        for number in range(5):
-            ScriptedCall(home.state, f"CA{number}")
-        seen: list[list[str]] = []
-        query = "limit=2"
-        while query:
-            told = await home.json(f"/calls?{query}")
-            seen.append([call["callSid"] for call in told["calls"]])
-            if told["next"] == "2":
-                ScriptedCall(home.state, "CA5")
-            query = f"limit=2&after={told['next']}" if told["next"] else ""
-        assert seen == [["CA0", "CA1"], ["CA2", "CA3"], ["CA4", "CA5"]]
-        assert [call["callSid"] for call in (await home.json("/calls?after=CA3"))["calls"]] == ["CA4", "CA5"]
-        assert (await home.json("/calls"))["next"] is None
-        assert (await home.json("/calls?limit=6"))["next"] is None
-        assert (await home.json(f"/calls?after={10**17}"))["calls"] == []
-
-
-async def test_a_page_of_a_token_has_its_calls_only() -> None:
-    async with house(secret=SECRET) as home:
-        for number in range(6):
-            ScriptedCall(home.state, f"CA{number}", from_=f"+1415555010{number % 2}", to=None)
-        headers = {"Authorization": f"Bearer {token('+14155550101', 'CA0')}"}
-        async with home.session.get(home.url("/calls?limit=3"), headers=headers) as answer:
-            told = await answer.json()
-        assert [call["callSid"] for call in told["calls"]] == ["CA0", "CA1", "CA3"]
-        async with home.session.get(home.url(f"/calls?after={told['next']}"), headers=headers) as answer:
-            assert [call["callSid"] for call in (await answer.json())["calls"]] == ["CA5"]
