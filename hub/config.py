@@ -107,6 +107,19 @@ class Config:
         "number or an agent days of their own",
     )
     keep_recording_days: str = setting("HUB_KEEP_RECORDING_DAYS", "0", "the same for recordings; one is erased with its call at the latest")
+    recordings: str = setting(
+        "HUB_RECORDINGS", "", "directory, or `s3://bucket/prefix`, in which calls are kept as sound; off by default; needs `HUB_ARCHIVE`"
+    )
+    recording_spool: str = setting(
+        "HUB_RECORDING_SPOOL",
+        "",
+        "directory of live calls' sound; by default inside that of `HUB_RECORDINGS`, or beside the archive's file",
+    )
+    aws_key: str = setting("AWS_ACCESS_KEY_ID", "", "the key for the bucket in `HUB_RECORDINGS`")
+    aws_key_secret: str = setting("AWS_SECRET_ACCESS_KEY", "", "the secret of that key", secret=True)
+    aws_session: str = setting("AWS_SESSION_TOKEN", "", "with credentials that expire: their token", secret=True)
+    aws_region: str = setting("AWS_REGION", "", "the region of the bucket")
+    aws_endpoint: str = setting("AWS_ENDPOINT_URL", "", "address of a store that is not Amazon's, such as `https://minio.example.com`")
     journal: str = setting("HUB_JOURNAL", "", "file that remembers live calls, so that a restarted hub continues them")
     twilio_account: str = setting(
         "TWILIO_ACCOUNT_SID",
@@ -289,6 +302,7 @@ def _check(config: Config) -> None:
             raise ConfigError(name, str(error)) from error
         if not terms.endless and not config.archive:
             raise ConfigError(name, "is set, but calls are kept in memory only: set HUB_ARCHIVE too")
+    _check_recordings(config)
     if config.tls_key and not config.tls_cert:
         raise ConfigError("HUB_TLS_KEY", "is set and HUB_TLS_CERT is not: name the file with the certificate, too")
     if config.public_url:
@@ -312,6 +326,19 @@ def _check(config: Config) -> None:
             f"{config.host} can be reached by others, who could then read every call: set HUB_SECRET, so that they need a token, "
             "or HUB_OPEN=1 if everyone may",
         )
+
+
+def _check_recordings(config: Config) -> None:
+    if config.recordings and not config.archive:
+        raise ConfigError("HUB_RECORDINGS", "is set, but the archive has to know where recordings are: set HUB_ARCHIVE too")
+    if config.recordings.startswith("s3:"):
+        check_url("HUB_RECORDINGS", config.recordings, ("s3",))
+        if not config.recording_spool and "://" in config.archive:
+            raise ConfigError("HUB_RECORDING_SPOOL", "is not set: name a directory for what the bucket does not have yet")
+    elif "://" in config.recordings:
+        raise ConfigError("HUB_RECORDINGS", f"must be a directory or s3://bucket/prefix, not {config.recordings!r}")
+    if config.aws_endpoint:
+        check_url("AWS_ENDPOINT_URL", config.aws_endpoint, ("https", "http"))
 
 
 def _check_origins(config: Config) -> None:
