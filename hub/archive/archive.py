@@ -36,6 +36,18 @@ class ArchiveError(HubError):
         super().__init__(f"the archive cannot be used: {problem}")
 
 
+class UnknownCalls(ArchiveError):
+    """Something was written of calls that have no row: the database is another one than before. All else in the batch was stored.
+
+    Whoever writes sends these calls again, with their facts and with all their events. Calls that were erased are not meant: what is
+    written of them is dropped.
+    """
+
+    def __init__(self, call_sids: Iterable[str]) -> None:
+        self.call_sids = frozenset(call_sids)
+        super().__init__(f"it does not know {len(self.call_sids)} of the calls that go on", passing=True)
+
+
 class StoredEvent(NamedTuple):
     """A durable event of a log, as it was on the wire."""
 
@@ -202,7 +214,11 @@ class Archive(Protocol):
     """What the hub keeps of its calls. Every method blocks, and raises ArchiveError."""
 
     def write(self, changes: Sequence[Change], accesses: Sequence[Access] = ()) -> None:
-        """Store all of this in one transaction. What is stored already stays as it is."""
+        """Store all of this in one transaction. What is stored already stays as it is. Raises: UnknownCalls, too.
+
+        What the database refuses for good, because of its values, is logged and dropped with its whole change; all others are stored. A
+        call that was erased stays erased: what is written of it is dropped.
+        """
 
     def restamp(self, call_sid: str, epoch: str, payloads: Sequence[bytes]) -> None:
         """Put another log in place of a call's, with offsets from 1: after a crash in which events were told that were not stored."""
@@ -229,7 +245,10 @@ class Archive(Protocol):
         """Put a legal hold on a call, or release it. Return whether there is such a call."""
 
     def erase(self, call_sids: Iterable[str], reason: str, at: float) -> list[str]:
-        """Erase calls that have ended and are not held, and leave tombstones. Return those that were erased. `scrub` removes the bytes."""
+        """Erase calls that have ended and are not held, and leave tombstones. Return those that were erased. `scrub` removes the bytes.
+
+        The row of a call's recording stays until `forget_recording`, since it says where in the store the sound lies.
+        """
 
     def scrub(self) -> None:
         """Remove every byte of what was erased from the files. It takes as long as the database is large."""
@@ -244,7 +263,7 @@ class Archive(Protocol):
         """Return the recording of a call."""
 
     def recordings_due(self, stored_before: float, limit: int) -> list[StoredRecording]:
-        """Return the oldest recordings that were stored before this moment, and whose calls are not held."""
+        """Return the oldest recordings that were stored before this moment, and whose calls are not held. And those of erased calls."""
 
     def forget_recording(self, call_sid: str) -> None:
         """Note that a recording lies in the store no longer."""

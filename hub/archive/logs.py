@@ -1,0 +1,38 @@
+"""Reads the log of a call: what is packed, and what came after it.
+
+Knows rows and packs. Does not know what an event says.
+"""
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, select
+
+from hub.archive.archive import ArchiveError, StoredCall, StoredEvent, StoredLog
+from hub.archive.packed import unpack
+from hub.archive.tables import calls, events, packs
+
+
+def log_of(connection: Connection, call: StoredCall) -> StoredLog:
+    """Return a call with its events. Raises: ArchiveError where a pack is damaged."""
+    read = list(_events(connection, call))
+    note = connection.scalar(select(calls.c.note).where(calls.c.number == call.facts.number))
+    first = read[0].offset if read else 1
+    return StoredLog(call=call, first=first, payloads=[event.payload for event in read], note=note or b"")
+
+
+def unpacked(connection: Connection, number: int, epoch: str) -> list[StoredEvent]:
+    """Return the events of a call that are not packed, in the order of their offsets."""
+    mine = (events.c.number == number) & (events.c.epoch == epoch)
+    rows = connection.execute(select(events.c.offset, events.c.payload).where(mine).order_by(events.c.offset))
+    return [StoredEvent(offset, payload) for offset, payload in rows]
+
+
+def _events(connection: Connection, call: StoredCall) -> Iterator[StoredEvent]:
+    number = call.facts.number
+    mine = (packs.c.number == number) & (packs.c.epoch == call.epoch)
+    for first, packed in connection.execute(select(packs.c.first, packs.c.packed).where(mine).order_by(packs.c.first)):
+        try:
+            yield from unpack(first, packed)
+        except ValueError as error:
+            raise ArchiveError(f"{call.call_sid}: {error}") from error
+    yield from unpacked(connection, number, call.epoch)

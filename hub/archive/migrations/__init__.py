@@ -1,0 +1,45 @@
+"""The versions of the archive's schema, and how a database is brought to the newest. Alembic runs them, in one transaction.
+
+Each version is a file in `versions/` and is never changed once it was released: it says what the tables were then. So it imports nothing of
+`hub.archive`. Alembic itself is imported only where there is something to do.
+"""
+
+import logging
+from pathlib import Path
+
+from sqlalchemy import Connection, inspect, text
+
+log = logging.getLogger(__name__)
+
+NEWEST = "0002"
+"""The version that this hub reads and writes."""
+
+OLDER = ("0001",)
+"""The versions that are brought to the newest."""
+
+VERSION_TABLE = "archive_version"
+"""Alembic's own name for it is `alembic_version`, which another program may use in the same PostgreSQL database."""
+
+
+def version_of(connection: Connection) -> str | None:
+    """Return the version of the schema. None where there is none."""
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    row = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).first()  # noqa: S608  # a constant
+    return None if row is None else str(row[0])
+
+
+def upgrade(connection: Connection, version: str = NEWEST) -> None:
+    """Bring the schema to a version, in the transaction that has begun."""
+    from alembic import command
+    from alembic.config import Config
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells at INFO what it is about to look at
+    before = version_of(connection)
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, version)
+    if before is not None:
+        log.info("the archive's tables were brought from version %s to %s", before, version)

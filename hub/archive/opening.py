@@ -1,0 +1,30 @@
+"""Opens an archive: a SQLite file, or a PostgreSQL database by its URL."""
+
+from pathlib import Path
+
+from hub.archive.archive import Archive, ArchiveError
+from hub.archive.database import Database
+from hub.archive.sql import SqlArchive
+from hub.archive.sqlite import SqliteDialect
+
+POSTGRES = ("postgresql", "postgres")
+"""Schemes of URLs. Both are PostgreSQL's own."""
+
+
+def open_archive(place: str, *, alone: bool = True) -> Archive:
+    """Open the archive at a path or at a URL. Raises: ArchiveError, whose text never has a password.
+
+    `alone`: keep every other hub away for as long as it is open, make the tables where there are none, and bring those of an older
+    version to this one. That is how a hub opens it. Commands that only read pass False, also while a hub runs: the archive must be there.
+    """
+    scheme = place.partition("://")[0] if "://" in place else ""
+    if not scheme:
+        database = Database(SqliteDialect(Path(place), alone=alone), alone=alone)
+    elif scheme in POSTGRES:
+        from hub.archive.postgres import PostgresDialect  # it needs an extra
+
+        database = Database(PostgresDialect(place, alone=alone), alone=alone)
+    else:
+        raise ArchiveError(f"it cannot be at a {scheme}:// address: give a path, or postgresql://…")
+    database.open()
+    return SqlArchive(database)

@@ -1,0 +1,208 @@
+"""The archive in a PostgreSQL database: how it is reached, searched and scrubbed, and what its errors mean.
+
+One hub at a time writes: the connection that writes holds an advisory lock, which the server releases with the connection. Other programs
+may read meanwhile.
+
+The address is libpq's own (`postgresql://user:password@host:port/database?sslmode=require`), with all that libpq knows. No message and no
+log line has its password.
+
+Knows psycopg and `tsvector`. Does not know what a call is.
+"""
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Engine,
+    MetaData,
+    Table,
+    Text,
+    cast,
+    create_engine,
+    delete,
+    func,
+    inspect,
+    literal,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, TSVECTOR, insert
+
+from hub.archive.archive import ArchiveError
+from hub.archive.database import Found, Refused
+from hub.archive.tables import metadata
+from hub.archive.words import UNBOUNDED, facts_among
+
+log = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 5
+"""How long a server may take to accept a connection, unless the address says it."""
+
+_CONNECTING = {
+    "application_name": "transcript-hub",
+    "connect_timeout": CONNECT_SECONDS,
+    # A server that vanished with its machine or its network is noticed after ten seconds, and not after two hours.
+    "keepalives_idle": 10,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+
+WORDS_BYTES = 700_000
+"""A `tsvector` holds a megabyte, with some bytes beside each word. Who talks for a day uses about 200,000 bytes of different words."""
+
+_WORDS = Table("call_words", MetaData(), Column("number", BigInteger, primary_key=True), Column("words", TSVECTOR))
+
+_HOLDING_WORDS = ("calls", "events", "packs", "call_words", "tombstones", "recordings")
+"""The tables from which something is erased."""
+
+_LOCK = "SELECT pg_try_advisory_lock(hashtext('transcript-hub archive'), hashtext(current_schema()))"
+"""Two archives may lie in two schemas of one database."""
+
+_SENTENCES = {
+    "28P01": "refuses the password",
+    "28000": "refuses this user",
+    "3D000": "has no such database",
+    "42501": "does not permit this to this user",
+    "53100": "cannot write: its disk is full",
+    "53300": "has no connection free",
+    "57P01": "is being stopped",
+    "57P02": "has crashed",
+    "57P03": "is starting or being stopped",
+    "25006": "is read-only",
+}
+"""What PostgreSQL's codes mean (https://www.postgresql.org/docs/current/errcodes-appendix.html)."""
+
+_PASSING = ("08", "25", "28", "3D", "40", "53", "55", "57", "58")
+"""Classes of codes after which a later attempt may succeed. Passwords and databases can be changed at a server while the hub runs."""
+
+_REFUSED = ("22", "23", "54")
+"""Classes of codes about values: not of the right kind, breaking a rule, too large."""
+
+
+class PostgresDialect:
+    """PostgreSQL's part."""
+
+    def __init__(self, url: str, *, alone: bool) -> None:
+        """`alone`: keep other hubs away. Raises: ArchiveError where psycopg is missing, or where the URL cannot be read."""
+        try:
+            import psycopg
+        except ImportError:
+            raise ArchiveError('it is in PostgreSQL, and psycopg is not installed: pip install "transcript-hub[postgres]"') from None
+        self._psycopg: Any = psycopg
+        self._alone = alone
+        try:
+            given = psycopg.conninfo.conninfo_to_dict(url)
+        except psycopg.Error:
+            # libpq's text may quote a part of the password, where a character in it is not escaped.
+            sentence = (
+                "its address cannot be read; it is postgresql://user:password@host:5432/database, with % codes for special characters"
+            )
+            raise ArchiveError(sentence) from None
+        self._arguments = {**_CONNECTING, **given}
+        self._secrets = [str(given[name]) for name in ("password", "sslpassword") if given.get(name)]
+        self.place = f"PostgreSQL at {given.get('host') or 'this machine'}"
+
+    def engine(self) -> Engine:
+        """Return an engine. See `Dialect`."""
+        return create_engine(
+            "postgresql+psycopg://",
+            creator=self._connect,
+            # All that is read of a call at once is of one moment, although a call may be sealed meanwhile.
+            isolation_level="REPEATABLE READ",
+            hide_parameters=True,
+            pool_size=4,
+            max_overflow=4,
+        )
+
+    def prepare(self) -> None:
+        """Do nothing: the server is there, or it is not."""
+
+    def lock(self, connection: Connection) -> None:
+        """Take the advisory lock. See `Dialect`."""
+        if self._alone and not connection.exec_driver_sql(_LOCK).scalar():
+            raise ArchiveError(f"another hub uses the archive in {self.place}", passing=True)
+        connection.rollback()  # the lock is the connection's, not the transaction's
+
+    @property
+    def replaced(self) -> bool:
+        """A server is not replaced without breaking its connections."""
+        return False
+
+    def foreign(self, connection: Connection) -> str | None:
+        """Tables of these names would be another program's. Other tables may be there."""
+        mine = {*metadata.tables, _WORDS.name} & set(inspect(connection).get_table_names())
+        if not mine:
+            return None
+        return f"the database in {self.place} has a table `{min(mine)}` of another program: give the archive a database of its own"
+
+    def problem(self, error: BaseException) -> ArchiveError:
+        """Return what an error means. See `Dialect`."""
+        if isinstance(error, OverflowError | UnicodeError):
+            return Refused(f"PostgreSQL does not take a value: {error}")
+        code = getattr(error, "sqlstate", None)
+        if isinstance(error, self._psycopg.Error) and code is not None:
+            sentence = _SENTENCES.get(code)
+            if sentence is not None or code.startswith(_PASSING):
+                return ArchiveError(f"{self.place} {sentence or f'failed: {self._told(error)}'}", passing=True)
+            if code.startswith(_REFUSED):
+                return Refused(f"PostgreSQL does not take a value: {self._told(error)}")
+            return ArchiveError(f"{self.place} failed: {self._told(error)}")
+        if isinstance(error, self._psycopg.DataError):  # of psycopg itself
+            return Refused(f"PostgreSQL does not take a value: {self._told(error)}")
+        return ArchiveError(f"{self.place} cannot be reached: {self._told(error)}", passing=True)
+
+    def _told(self, error: BaseException) -> str:
+        """Return the driver's own words: one line, without the password."""
+        words = " ".join(str(error).split("\n", 1)[0].split())
+        for secret in self._secrets:
+            words = words.replace(secret, "***")
+        return words or type(error).__name__
+
+    def index(self, connection: Connection, number: int, words: set[str]) -> None:
+        """Put a call's words into a `tsvector`. See `Dialect`."""
+        if sum(len(word.encode()) for word in words) > WORDS_BYTES:
+            log.warning("call %d has more different words than an index takes: every search has to read it", number)
+            words = facts_among(words) | {UNBOUNDED}
+        document = func.array_to_tsvector(cast(literal(sorted(words)), ARRAY(Text)))
+        statement = insert(_WORDS).values(number=number, words=document)
+        connection.execute(
+            statement.on_conflict_do_update(index_elements=["number"], set_={"words": statement.excluded.words}),
+        )
+
+    def unindex(self, connection: Connection, number: int) -> None:
+        """Take a call's words out. See `Dialect`."""
+        connection.execute(delete(_WORDS).where(_WORDS.c.number == number))
+
+    def found(self, words: Iterable[str], facts: Iterable[Iterable[str]]) -> Found:
+        """Ask the GIN index. See `Dialect`."""
+        said = " & ".join(f"{_quoted(word)}:*" for word in sorted(words))
+        parts = [f"(({said}) | {_quoted(UNBOUNDED)})"] if said else []
+        parts += [f"({' | '.join(map(_quoted, sorted(group)))})" for group in facts]
+        return Found(_WORDS, _WORDS.c.number, _WORDS.c.words.op("@@")(cast(" & ".join(parts), TSQUERY)))
+
+    def scrub(self) -> None:
+        """Write the tables anew, without what was deleted. See `Dialect`."""
+        with self._connect() as connection:
+            connection.autocommit = True
+            for name in _HOLDING_WORDS:
+                connection.execute(f"VACUUM (FULL) {name}")
+
+    def file_bytes(self, connection: Connection) -> int:
+        """Return the size of the tables with their indexes. See `Dialect`."""
+        names = [*metadata.tables, _WORDS.name]
+        sizes = (connection.scalar(select(func.pg_total_relation_size(name))) for name in names)
+        return sum(size or 0 for size in sizes)
+
+    def close(self) -> None:
+        """Do nothing: the lock went with its connection."""
+
+    def _connect(self) -> Any:
+        return self._psycopg.connect(**self._arguments)
+
+
+def _quoted(word: str) -> str:
+    return "'" + word.replace("\\", "\\\\").replace("'", "''") + "'"
