@@ -13,15 +13,16 @@ time, also in a file that was restored, and one key serves the list, the search 
 Knows no SQL, no files and no topics.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from hub.errors import HubError
 
 Action: TypeAlias = Literal[
-    "list", "search", "watch", "listen", "replay", "export", "play", "pause", "resume", "hold", "release", "erase", "expire", "audit"
-]
+    "list", "search", "watch", "listen", "replay", "export", "play", "pause", "resume",
+    "hold", "release", "erase", "expire", "audit", "restore",
+]  # fmt: skip
 """What somebody did with calls; see `Access`."""
 
 
@@ -34,6 +35,10 @@ class ArchiveError(HubError):
         self.problem = problem
         self.passing = passing
         super().__init__(f"the archive cannot be used: {problem}")
+
+
+class ArchiveInUse(ArchiveError):
+    """A hub that runs uses the archive."""
 
 
 class UnknownCalls(ArchiveError):
@@ -139,6 +144,18 @@ class CallFilter:
     live: bool | None = None
     words: tuple[str, ...] = ()
     """Words in the form of `hub.transcript.search`; each must begin a word of the call. Only sealed calls are found by words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expiry:
+    """Before which moments calls must have ended to be due, in Unix seconds. None: never. Where several name a call, the latest counts."""
+
+    ended_before: float | None = None
+    """For calls that neither of the others names."""
+    numbers: Mapping[str, float | None] = field(default_factory=dict)
+    """For calls from or to these numbers."""
+    agents: Mapping[str, float | None] = field(default_factory=dict)
+    """For calls of these agents."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,8 +270,8 @@ class Archive(Protocol):
     def scrub(self) -> None:
         """Remove every byte of what was erased from the files. It takes as long as the database is large."""
 
-    def due(self, ended_before: float, limit: int) -> list[str]:
-        """Return the oldest calls that ended before this moment and are not held."""
+    def due(self, expiry: Expiry, limit: int) -> list[StoredCall]:
+        """Return the calls that are due and not held, those that ended first at the beginning."""
 
     def keep_recording(self, recording: StoredRecording) -> None:
         """Note that a recording lies in the store."""
@@ -262,8 +279,8 @@ class Archive(Protocol):
     def recording(self, call_sid: str) -> StoredRecording | None:
         """Return the recording of a call."""
 
-    def recordings_due(self, stored_before: float, limit: int) -> list[StoredRecording]:
-        """Return the oldest recordings that were stored before this moment, and whose calls are not held. And those of erased calls."""
+    def recordings_due(self, expiry: Expiry, limit: int) -> list[StoredRecording]:
+        """Return the recordings of calls that are due and not held, and those of calls that are erased, the oldest first."""
 
     def forget_recording(self, call_sid: str) -> None:
         """Note that a recording lies in the store no longer."""

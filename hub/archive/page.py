@@ -24,7 +24,7 @@ from hub.archive.database import Dialect
 from hub.archive.tables import calls
 from hub.archive.words import fact, indexable, storable
 
-_ROW = [
+ROW = [
     calls.c[name]
     for name in (
         "number",
@@ -40,6 +40,7 @@ _ROW = [
         "summary",
     )
 ]
+"""The columns of which `stored` makes a call."""
 
 Clause = ColumnElement[bool]
 
@@ -73,12 +74,12 @@ def stored(row: Any) -> StoredCall:
 
 def row_of(call_sid: str) -> Select[Any]:
     """Return the statement that reads the row of a call."""
-    return select(*_ROW).where(calls.c.call_sid == storable(call_sid))
+    return select(*ROW).where(calls.c.call_sid == storable(call_sid))
 
 
 def rows_where(*clauses: Clause) -> Select[Any]:
     """Return the statement that reads rows, the newest first."""
-    return select(*_ROW).where(*clauses).order_by(calls.c.number.desc())
+    return select(*ROW).where(*clauses).order_by(calls.c.number.desc())
 
 
 def page(connection: Connection, dialect: Dialect, wanted: CallFilter, before: int | None, limit: int) -> list[StoredCall]:
@@ -163,7 +164,7 @@ def _indexed(dialect: Dialect, asked: _Asked) -> list[Select[Any]]:
     found = dialect.found(asked.words, [each.words for each in asked.facts])
     bounds = [*asked.between(found.number), *asked.recent(found.number), *asked.fits(), calls.c.sealed]
     joined = found.source.join(calls, calls.c.number == found.number)
-    sealed = select(*_ROW).select_from(joined).where(found.condition, *bounds).order_by(found.number.desc())
+    sealed = select(*ROW).select_from(joined).where(found.condition, *bounds).order_by(found.number.desc())
     if asked.words:
         return [sealed]
     return [sealed, rows_where(~calls.c.sealed, *asked.between(calls.c.number), *asked.fits())]

@@ -31,7 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, TSVECTOR, insert
 
-from hub.archive.archive import ArchiveError
+from hub.archive.archive import ArchiveError, ArchiveInUse
 from hub.archive.database import Found, Refused
 from hub.archive.tables import metadata
 from hub.archive.words import UNBOUNDED, facts_among
@@ -124,7 +124,7 @@ class PostgresDialect:
     def lock(self, connection: Connection) -> None:
         """Take the advisory lock. See `Dialect`."""
         if self._alone and not connection.exec_driver_sql(_LOCK).scalar():
-            raise ArchiveError(f"another hub uses the archive in {self.place}", passing=True)
+            raise ArchiveInUse(f"another hub uses the archive in {self.place}", passing=True)
         connection.rollback()  # the lock is the connection's, not the transaction's
 
     @property

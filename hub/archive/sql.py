@@ -16,6 +16,7 @@ from hub.archive.archive import (
     AuditRow,
     CallFilter,
     Change,
+    Expiry,
     Sizes,
     StoredCall,
     StoredLog,
@@ -23,6 +24,7 @@ from hub.archive.archive import (
     Tombstone,
 )
 from hub.archive.database import Database
+from hub.archive.due import due_calls, due_recordings
 from hub.archive.logs import log_of
 from hub.archive.page import page, row_of, rows_where, stored
 from hub.archive.sealing import seal
@@ -125,11 +127,10 @@ class SqlArchive:
         """Remove every byte of what was erased from the files."""
         self._database.scrub()
 
-    def due(self, ended_before: float, limit: int) -> list[str]:
-        """Return the oldest calls that ended before this moment and are not held."""
-        oldest = select(calls.c.call_sid).where(calls.c.ended_at < ended_before, ~calls.c.held).order_by(calls.c.ended_at).limit(limit)
+    def due(self, expiry: Expiry, limit: int) -> list[StoredCall]:
+        """Return the calls that are due, those that ended first at the beginning."""
         with self._database.reading() as connection:
-            return list(connection.scalars(oldest))
+            return [stored(row) for row in connection.execute(due_calls(expiry, limit))]
 
     def keep_recording(self, recording: StoredRecording) -> None:
         """Note that a recording lies in the store."""
@@ -145,14 +146,10 @@ class SqlArchive:
             row = connection.execute(select(recordings).where(recordings.c.call_sid == storable(call_sid))).first()
             return None if row is None else StoredRecording(**row._mapping)
 
-    def recordings_due(self, stored_before: float, limit: int) -> list[StoredRecording]:
-        """Return the oldest recordings that were stored before this moment, and those of erased calls."""
-        joined = recordings.outerjoin(calls, calls.c.call_sid == recordings.c.call_sid)
-        old = (recordings.c.stored_at < stored_before) & ~func.coalesce(calls.c.held, False)
-        wanted = select(recordings).select_from(joined).where(or_(old, calls.c.number.is_(None)))
+    def recordings_due(self, expiry: Expiry, limit: int) -> list[StoredRecording]:
+        """Return the recordings of calls that are due, and of calls that are erased."""
         with self._database.reading() as connection:
-            rows = connection.execute(wanted.order_by(recordings.c.stored_at).limit(limit))
-            return [StoredRecording(**row._mapping) for row in rows]
+            return [StoredRecording(**row._mapping) for row in connection.execute(due_recordings(expiry, limit))]
 
     def forget_recording(self, call_sid: str) -> None:
         """Note that a recording lies in the store no longer."""

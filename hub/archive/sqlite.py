@@ -42,7 +42,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.pool import QueuePool
 
-from hub.archive.archive import ArchiveError
+from hub.archive.archive import ArchiveError, ArchiveInUse
 from hub.archive.database import PATIENCE_SECONDS, Found, Refused
 from hub.archive.lock import FileLock
 
@@ -112,7 +112,7 @@ class SqliteDialect:
             return
         self._lock.release()  # of a folder that was replaced meanwhile
         if not self._lock.take():
-            raise ArchiveError(f"another hub uses {self.place}")
+            raise ArchiveInUse(f"another hub uses {self.place}")
         try:
             # SQLite would create it readable by everyone. The files beside it get the permissions of the database.
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))

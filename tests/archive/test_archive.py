@@ -8,6 +8,7 @@ from hub.archive.archive import (
     Archive,
     CallFilter,
     Change,
+    Expiry,
     StoredCall,
     StoredEvent,
     StoredRecording,
@@ -256,8 +257,26 @@ class TestErasure:
         for i, sid in enumerate(["CA1", "CA2", "CA3", "CA4"]):
             write_ended(archive, sid, at=10.0 + i, ended_at=100.0 - i)
         archive.hold("CA4", held=True)
-        assert archive.due(99.5, 10) == ["CA3", "CA2"]
-        assert archive.due(1000.0, 2) == ["CA3", "CA2"]
+        assert sids(archive.due(Expiry(ended_before=99.5), 10)) == ["CA3", "CA2"]
+        assert sids(archive.due(Expiry(ended_before=1000.0), 2)) == ["CA3", "CA2"]
+        assert archive.due(Expiry(), 10) == []
+
+    def test_calls_of_some_numbers_and_agents_are_due_at_other_times(self, archive: Archive) -> None:
+        write_ended(archive, "CA-other", at=1.0, ended_at=100.0)
+        write_ended(archive, "CA-from", at=2.0, ended_at=100.0, from_="+14155550100")
+        write_ended(archive, "CA-to", at=3.0, ended_at=100.0, to="+14155550100", agent="anna")
+        write_ended(archive, "CA-agent", at=4.0, ended_at=100.0, from_="+4930123456", agent="anna")
+        write_ended(archive, "CA-never", at=5.0, ended_at=100.0, agent="vault")
+
+        def due(ended_before: float | None, number: float | None, agent: float | None) -> set[str]:
+            agents = {"anna": agent, "vault": None}
+            return set(sids(archive.due(Expiry(ended_before=ended_before, numbers={"+14155550100": number}, agents=agents), 10)))
+
+        assert due(101.0, None, None) == {"CA-other"}
+        assert due(None, 101.0, None) == {"CA-from", "CA-to"}
+        assert due(None, 100.0, 101.0) == {"CA-to", "CA-agent"}
+        assert due(99.0, 101.0, 101.0) == {"CA-from", "CA-to", "CA-agent"}
+        assert due(None, None, None) == set()
 
     def test_a_scrubbed_archive_goes_on(self, archive: Archive) -> None:
         write_ended(archive, "CA1", "a", at=1.0)
@@ -297,11 +316,15 @@ class TestRecordings:
     def test_due_are_old_ones_that_are_not_held_and_those_of_erased_calls(self, archive: Archive) -> None:
         for sid, stored_at in (("CA1", 10.0), ("CA2", 20.0), ("CA3", 30.0), ("CA4", 40.0)):
             write_ended(archive, sid, at=1.0 + stored_at)
-            archive.keep_recording(self.recording(sid, stored_at))
+            archive.keep_recording(self.recording(sid, stored_at + 70.0))
+        archive.keep_recording(self.recording("CA5", 200.0))
+        archive.write([change("CA5", at=45.0)])  # it has come back, and is live
         archive.hold("CA1", held=True)
         archive.erase(["CA4"], "erased", 50.0)
-        assert [each.call_sid for each in archive.recordings_due(25.0, 10)] == ["CA2", "CA4"]
-        assert [each.call_sid for each in archive.recordings_due(25.0, 1)] == ["CA2"]
+        before = Expiry(ended_before=85.0)  # a call ends a minute after its start
+        assert [each.call_sid for each in archive.recordings_due(before, 10)] == ["CA2", "CA4"]
+        assert [each.call_sid for each in archive.recordings_due(before, 1)] == ["CA2"]
+        assert [each.call_sid for each in archive.recordings_due(Expiry(), 10)] == ["CA4"]
 
 
 class TestAudit:
