@@ -125,6 +125,13 @@ class Log:
             end += 1
         return payloads[at:end]
 
+    def between(self, after: int, until: int) -> list[bytes]:
+        """Return the payloads behind an offset, up to and including `until`. They stay with the caller when the log forgets them.
+
+        `after` must not be older than `first - 1`.
+        """
+        return self._payloads[after + 1 - self.first : until + 1 - self.first]
+
     @property
     def kept_bytes(self) -> int:
         """The size of the payloads that are kept and released."""

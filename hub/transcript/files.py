@@ -1,10 +1,10 @@
-"""A transcript as a file: plain text, SubRip, WebVTT. Each says at its head what it is, and has everything that happened, in its place.
+"""A transcript as a file for people: plain text, SubRip, WebVTT. Each says at its head what it is, and has everything that happened.
 
 Pure. Files are yielded a piece at a time, so that whoever sends one can do something else in between. Times are seconds of call time.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 from hub.events import CallSummary
@@ -47,24 +47,24 @@ def head(summary: CallSummary) -> list[str]:
     ]
 
 
-def text(summary: CallSummary, lines: Iterable[TranscriptLine]) -> Iterator[str]:
+def text(heading: Sequence[str], lines: Iterable[TranscriptLine]) -> Iterator[str]:
     """Yield plain text: the head, then one line per utterance, `[00:03.2] caller: Hello.`, or happening, `[00:05.0] — key 4`."""
-    yield "".join(f"{each}\n" for each in head(summary)) + "\n"
+    yield "".join(f"{each}\n" for each in heading) + "\n"
     for each in lines:
         yield f"[{clock(each.start)}] {f'{isolated(each.speaker)}: ' if each.track else '— '}{_words(each)}\n"
 
 
-def srt(summary: CallSummary, lines: Iterable[TranscriptLine]) -> Iterator[str]:
+def srt(heading: Sequence[str], lines: Iterable[TranscriptLine]) -> Iterator[str]:
     """Yield SubRip captions, with the speaker before the text. The first caption is the head: SubRip has no comments."""
-    yield f"1\n{_span(0.0, SHOWN_SECONDS, ',')}\n" + "".join(f"[{_subrip(each)}]\n" for each in head(summary))
+    yield f"1\n{_span(0.0, SHOWN_SECONDS, ',')}\n" + "".join(f"[{_subrip(each)}]\n" for each in heading)
     for number, each in enumerate(lines, 2):
         words = f"{_subrip(isolated(each.speaker))}: {_subrip(_words(each))}" if each.track else f"[{_subrip(_words(each))}]"
         yield f"\n{number}\n{_span(each.start, _until(each), ',')}\n{words}\n"
 
 
-def vtt(summary: CallSummary, lines: Iterable[TranscriptLine]) -> Iterator[str]:
+def vtt(heading: Sequence[str], lines: Iterable[TranscriptLine]) -> Iterator[str]:
     """Yield WebVTT captions with voice tags (w3.org/TR/webvtt1). The head is a comment."""
-    yield "WEBVTT\n\nNOTE\n" + "".join(f"{_webvtt(each)}\n" for each in head(summary))
+    yield "WEBVTT\n\nNOTE\n" + "".join(f"{_webvtt(each)}\n" for each in heading)
     for each in lines:
         words = f"<v {_webvtt(each.speaker)}>{_webvtt(each.text)}" if each.track else f"<i>{_webvtt(each.text)}</i>"
         yield f"\n{_webvtt(each.name)}\n{_span(each.start, _until(each), '.')}\n{words}\n"

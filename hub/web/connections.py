@@ -22,6 +22,10 @@ RECEIVE_BUFFER_BYTES = 64 * 1024
 """The kernel's receive buffer for a connection: more than a second of both tracks of a call. It bounds what one peer can bring in one turn
 of the event loop. By default it grows to 6 MB, and uvloop reads until it is empty."""
 
+UNSENT_BYTES = 64 * 1024
+"""What the kernel takes of a long answer before it can be sent. By default it takes 4 MB, and until these are gone, nobody sees whether the
+peer takes anything. What is on its way to the peer is not counted, so a far peer gets its file as fast as before."""
+
 TOO_SLOW = "the request did not arrive in time"
 
 HEADERS = {"Server": "transcript-hub", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -51,7 +55,7 @@ class Connections:
 class Connection(RequestHandler):
     """One connection."""
 
-    __slots__ = ("_connections", "_taken_at", "_timed_out", "_untaken_bytes", "address", "began_at")
+    __slots__ = ("_connections", "_taken_at", "_taken_bytes", "_timed_out", "address", "began_at", "written_bytes")
 
     def __init__(self, server: Server, connections: Connections, loop: asyncio.AbstractEventLoop, **options: Any) -> None:
         super().__init__(server, loop=loop, **options)
@@ -61,8 +65,10 @@ class Connection(RequestHandler):
         self.began_at = 0.0
         """When the newest request began, as far as the hub can know: for the first one, when the connection was made."""
         self._timed_out = False
-        self._untaken_bytes = 0
-        """What the peer had not taken of its answers when it was last looked at."""
+        self.written_bytes = 0
+        """What was written of answers that are sent in pieces. Other answers are written at once."""
+        self._taken_bytes = 0
+        """What the peer had taken of these when it was last looked at, less what it had not taken of others."""
         self._taken_at = 0.0
         """When the peer last took something."""
 
@@ -116,6 +122,13 @@ class Connection(RequestHandler):
         """How long the newest request may still take to arrive."""
         return max(0.0, self.began_at + self._connections.limits.request_seconds - self._connections.clock())
 
+    def bound_unsent(self) -> None:
+        """Let the kernel hold little that it has not sent yet: megabytes in there would go unnoticed, to a peer that is slow or gone."""
+        raw = self.transport.get_extra_info("socket") if self.transport is not None else None
+        if raw is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            with suppress(OSError):  # the connection is already gone
+                raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+
     def drop(self) -> None:
         """See UnprovedPeer."""
         if self.transport is not None:
@@ -127,9 +140,10 @@ class Connection(RequestHandler):
         if transport is None:
             return
         untaken_bytes = transport.get_write_buffer_size()
-        if untaken_bytes < self._untaken_bytes or not untaken_bytes:
+        taken_bytes = self.written_bytes - untaken_bytes
+        if taken_bytes > self._taken_bytes or not untaken_bytes:
             self._taken_at = now
-        self._untaken_bytes = untaken_bytes
+        self._taken_bytes = taken_bytes
         if untaken_bytes and now - self._taken_at >= limits.answer_seconds - limits.look_seconds:
             transport.abort()
         elif not self._request_count and now - self.began_at >= limits.request_seconds - limits.look_seconds:

@@ -14,6 +14,7 @@ CODES = {
     405: "method",
     406: "not-acceptable",
     408: "too-slow",
+    410: "gone",
     413: "too-long",
     415: "encoding",
     417: "expectation",

@@ -56,11 +56,11 @@ async def answered(request: web.Request, handler: Handler) -> web.StreamResponse
         raise
     except web.HTTPException as error:
         answer = _shaped(request, error)
-    if answer.prepared:  # a WebSocket that is over
+    if answer.prepared:  # a WebSocket that is over, or a file that was sent
         return answer
     if isinstance(answer, web.Response):
         await _compress(request, answer)
-    _complete(request, answer)
+    complete(request, answer)
     return answer
 
 
@@ -84,14 +84,15 @@ def _options(request: web.Request, error: web.HTTPMethodNotAllowed) -> web.Respo
     answer = web.Response(status=204, headers={hdrs.ALLOW: methods})
     if allowed_origin(request) and request.path.startswith(READ_BY_PAGES):
         answer.headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = methods
-        answer.headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = "Authorization"
+        answer.headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = "Authorization, If-None-Match"
         answer.headers[hdrs.ACCESS_CONTROL_MAX_AGE] = str(PREFLIGHT_SECONDS)
         if "Access-Control-Request-Private-Network" in request.headers:  # from the internet to a hub in the reader's own network
             answer.headers["Access-Control-Allow-Private-Network"] = "true"
     return answer
 
 
-def _complete(request: web.Request, answer: web.StreamResponse) -> None:
+def complete(request: web.Request, answer: web.StreamResponse) -> None:
+    """Add the headers that all answers have. Doors that send their answer themselves call it before they do."""
     headers = answer.headers
     headers.setdefault(hdrs.CACHE_CONTROL, "no-store")  # calls are private, and change all the time
     headers.setdefault("X-Content-Type-Options", "nosniff")
@@ -100,7 +101,7 @@ def _complete(request: web.Request, answer: web.StreamResponse) -> None:
         headers.add(hdrs.VARY, "Origin")
         if allowed_origin(request):
             headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = request.headers[hdrs.ORIGIN]
-            headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = "Content-Disposition, Retry-After, WWW-Authenticate"
+            headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = "Content-Disposition, ETag, Retry-After, WWW-Authenticate"
 
 
 async def _compress(request: web.Request, answer: web.Response) -> None:
@@ -110,14 +111,14 @@ async def _compress(request: web.Request, answer: web.Response) -> None:
         return
     answer.headers.add(hdrs.VARY, "Accept-Encoding")
     state = request.app[STATE]
-    if answer.status != 200 or not _takes_gzip(request.headers.get(hdrs.ACCEPT_ENCODING, "")) or state.compressing.locked():
+    if answer.status != 200 or not takes_gzip(request.headers.get(hdrs.ACCEPT_ENCODING, "")) or state.compressing.locked():
         return
     async with state.compressing:
         answer.body = await asyncio.get_running_loop().run_in_executor(None, gzip.compress, body, GZIP_LEVEL)
     answer.headers[hdrs.CONTENT_ENCODING] = "gzip"
 
 
-def _takes_gzip(accepted: str) -> bool:
+def takes_gzip(accepted: str) -> bool:
     """Return whether an `Accept-Encoding` has gzip (RFC 9110 section 12.5.3): `gzip;q=0` refuses it."""
     for each in accepted.lower().split(","):
         name, _, weight = (part.strip() for part in each.partition(";"))

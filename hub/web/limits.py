@@ -39,6 +39,12 @@ class Limits:
     """How long a TLS handshake may take, and then a request, from its first header to the end of its body. aiohttp would wait for ever."""
     answer_seconds: float = 10.0
     """How long a peer may take nothing of the answer to its request."""
+    streamed: int = 64
+    """Files sent at the same time. Each takes up to 2 MB while it is sent, and keeps the events that it is made of."""
+    streamed_seconds: float = 30.0
+    """How long all waiting for the peer of one file may take, besides what its size allows."""
+    streamed_bytes_per_second: float = 16 * 1024
+    """How fast a peer must take a file after that: a bad mobile connection does. A byte now and then would hold a call for ever."""
     look_seconds: float = 1.0
     """How often the hub looks for connections that are too slow. One timer for all: one per connection would keep closed ones in memory."""
     unproved_connections: int = 512

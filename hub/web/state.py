@@ -17,6 +17,7 @@ from hub.ops.load import Load
 from hub.topics.outbox import Rounds
 from hub.topics.registry import Registry
 from hub.twilio.rest import TwilioAccount
+from hub.web.connections import Connection
 from hub.web.limits import Limits, Room
 from hub.web.resting_sockets import RestingSockets
 from hub.web.sockets import HubSocket
@@ -25,9 +26,6 @@ from hub.web.unproved import Unproved
 
 GZIPS_AT_ONCE = 2
 """Answers compressed at the same time, each in a thread. Further ones go out as they are: threads are few, and other work needs them."""
-
-FILES_AT_ONCE = 4
-"""Transcripts written at the same time: while it is written, that of a very long call takes 30 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +58,8 @@ class State:
     """Answers that are being compressed."""
     searches: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     """Held while the calls' words are searched: one search at a time, so that many cannot slow down what is live."""
-    files: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(FILES_AT_ONCE))
-    """Transcripts that are being written."""
+    streaming: set[Connection] = field(default_factory=set)
+    """Connections to which an answer is being sent while it is written."""
     sockets: set[HubSocket] = field(default_factory=set)
     """Every open WebSocket, so that a stopping hub can close all of them."""
 

@@ -264,7 +264,7 @@ async def test_search_copy_and_downloads(visit: Visit) -> None:
                 if not live:
                     await twilio.send_str(stop())
                     await expect(page.locator(".happening.ended")).to_be_visible()
-                for kind in ("txt", "srt", "vtt", "json"):
+                for kind in ("txt", "srt", "vtt", "csv", "json"):
                     await page.locator(".menu summary").click()
                     async with page.expect_download() as waiting:
                         await page.locator(f'.menu a[data-kind="{kind}"]').click()

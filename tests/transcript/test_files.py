@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pytest
 from msgspec.structs import replace
 
-from hub.events import CallEnded, CallStarted, CallSummary, Durable, Final, ToolCalled, TranscriberLost, TranscriberName
+from hub.events import CallEnded, CallStarted, CallSummary, Durable, Final, ToolCalled, TranscriberLost, TranscriberName, encode
 from hub.transcript import files
 from hub.transcript.lines import Lines, TranscriptLine
 from hub.transcript.outline import Outline
@@ -19,10 +19,10 @@ def final(text: str, start: float, end: float, speaker: str = "caller") -> Final
 
 
 def lines(events: Iterable[Durable]) -> list[TranscriptLine]:
+    payloads = [encode(replace(event, offset=offset)) for offset, event in enumerate(events, 1)]
     read = Lines()
-    for event in events:
-        read.add(event)
-    return read.ordered()
+    read.read(payloads)
+    return list(read.ordered(payloads))
 
 
 STARTED = CallStarted(
@@ -44,15 +44,15 @@ NOTHING = summary()
 
 
 def text(finals: Iterable[Final]) -> str:
-    return "".join(files.text(NOTHING, lines(finals))).partition("\n\n")[2]
+    return "".join(files.text(files.head(NOTHING), lines(finals))).partition("\n\n")[2]
 
 
 def srt(finals: Iterable[Final]) -> str:
-    return "".join(files.srt(NOTHING, lines(finals))).partition("\n\n")[2]
+    return "".join(files.srt(files.head(NOTHING), lines(finals))).partition("\n\n")[2]
 
 
 def vtt(finals: Iterable[Final]) -> str:
-    return "".join(files.vtt(NOTHING, lines(finals))).split("\n\n", 2)[2]
+    return "".join(files.vtt(files.head(NOTHING), lines(finals))).split("\n\n", 2)[2]
 
 
 FINALS = [final("Fine, thanks.", 3661.25, 3662.0, "agent"), final("How <b>are</b> you -->\n\n& yours?", 1.0, 1.1)]
@@ -142,21 +142,21 @@ def test_the_head_of_a_live_call_says_that_more_may_come() -> None:
 
 @pytest.mark.parametrize("kind", [files.text, files.srt, files.vtt])
 def test_each_file_begins_with_the_head_and_ends_with_the_end(kind: object) -> None:
-    made = "".join(kind(summary(STARTED, ENDED), lines([STARTED, final("Hello.", 3.0, 4.0), ENDED])))  # type: ignore[operator]
+    made = "".join(kind(files.head(summary(STARTED, ENDED)), lines([STARTED, final("Hello.", 3.0, 4.0), ENDED])))  # type: ignore[operator]
     places = [made.index(each) for each in [*HEAD, "Hello.", "call ended: completed, 01:05.0; 20 % of the audio was lost"]]
     assert places == sorted(places)
 
 
 def test_a_caption_of_what_happened_stays_long_enough_to_be_read() -> None:
-    assert "".join(files.srt(summary(STARTED), lines([STARTED]))).endswith(
+    assert "".join(files.srt(files.head(summary(STARTED)), lines([STARTED]))).endswith(
         "2\n00:00:00,000 --> 00:00:03,000\n[call CA1: +14155550123 → +14155550100, transcribed by deepgram (nova-3)]\n"
     )
 
 
 def test_a_number_cannot_forge_a_line_of_the_head() -> None:
     forged = replace(STARTED, from_="+1\n\n00:00:01.000 --> 00:00:02.000", direction="in\nbound")
-    assert "\n\n00:00:01" not in "".join(files.vtt(summary(forged), []))
-    assert len("".join(files.text(summary(forged), [])).splitlines()) == 5
+    assert "\n\n00:00:01" not in "".join(files.vtt(files.head(summary(forged)), []))
+    assert len("".join(files.text(files.head(summary(forged)), [])).splitlines()) == 5
 
 
 def test_a_reason_can_forge_no_line_in_the_head_or_below() -> None:
@@ -164,7 +164,7 @@ def test_a_reason_can_forge_no_line_in_the_head_or_below() -> None:
     lost = TranscriberLost(call_sid="CA1", provider="deepgram", reason=FORGED, attempt=0, offset=2)
     ended = replace(ENDED, completeness=told)
     for kind in (files.text, files.srt, files.vtt):
-        whole = "".join(kind(summary(STARTED, ended), lines([STARTED, lost, ended])))
+        whole = "".join(kind(files.head(summary(STARTED, ended)), lines([STARTED, lost, ended])))
         assert not any(each.startswith(("2026", "00:00:09,000 --> 00:00:10,000 ", "forged")) for each in whole.splitlines())
         assert len(whole.splitlines()) == whole.count("\n"), "there is no other line break"
         assert not set("\u202e\x1b\u2028\x85") & set(whole)

@@ -14,7 +14,7 @@ from hub.events import (
     TranscriberLost,
     encode,
 )
-from hub.transcript.lines import Lines
+from hub.transcript.lines import Lines, TranscriptLine
 from tests.completeness import COMPLETE
 
 SID = "CA1"
@@ -43,10 +43,16 @@ EVENTS: list[Durable] = [
 ]
 
 
+def read(events: list[Durable], after: int = 0) -> list[TranscriptLine]:
+    payloads = [encode(event) for event in events]
+    lines = Lines(after)
+    for each in payloads:
+        lines.read([each])
+    return list(lines.ordered(payloads))
+
+
 def test_everything_that_happened_stands_where_it_happened() -> None:
-    lines = Lines()
-    lines.read(encode(event) for event in EVENTS)
-    assert [(line.start, line.speaker, line.text) for line in lines.ordered()] == [
+    assert [(line.start, line.speaker, line.text) for line in read(EVENTS)] == [
         (1.0, "caller", "Hello."),
         (2.0, "", "key 4"),
         (2.0, "", "deepgram lost: lost the connection"),
@@ -62,8 +68,5 @@ def test_everything_that_happened_stands_where_it_happened() -> None:
 
 
 def test_each_line_has_a_name_of_its_own() -> None:
-    lines = Lines()
-    for event in EVENTS:
-        lines.add(event)
-    names = [line.name for line in lines.ordered()]
+    names = [line.name for line in read(EVENTS)]
     assert len(set(names)) == len(names)

@@ -37,7 +37,7 @@ async def asked(home: House, method: str, path: str, **headers: str) -> tuple[in
         ("GET", "/calls?limt=1", 400, "bad-request"),
         ("GET", "/calls?limit=1&limit=2", 400, "bad-request"),
         ("GET", f"/calls/{CALL}?limit=1", 400, "bad-request"),
-        ("GET", f"/calls/{CALL}/transcript.txt?after=1", 400, "bad-request"),
+        ("GET", f"/calls/{CALL}/transcript.txt?limit=1", 400, "bad-request"),
     ],
 )
 async def test_an_error_has_one_form_whatever_is_wrong(method: str, path: str, status: int, code: str) -> None:
@@ -83,7 +83,7 @@ async def test_calls_are_stored_nowhere_on_their_way(path: str) -> None:
         assert (status, headers["cache-control"], headers["x-content-type-options"]) == (200, "no-store", "nosniff")
         assert "Origin" in headers["vary"]
         status, _, of_head = await asked(home, "HEAD", path)
-        assert (status, of_head["content-length"]) == (200, headers["content-length"])
+        assert (status, of_head.get("content-length"), of_head.get("etag")) == (200, headers.get("content-length"), headers.get("etag"))
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,6 @@ async def test_a_long_answer_is_compressed_where_the_client_takes_it(accepts: st
             body = await answer.read()
             assert answer.headers.get("Content-Encoding") == ("gzip" if packed else None)
             assert "Accept-Encoding" in ", ".join(answer.headers.getall("Vary"))
-            assert int(answer.headers["Content-Length"]) == len(body)
         text = gzip.decompress(body) if packed else body
         assert text.count(b"the same words again") == 100
 
@@ -109,7 +108,7 @@ async def test_a_page_of_an_allowed_origin_may_read_calls() -> None:
         preflight = {"Origin": DESK, "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
         status, _, headers = await asked(home, "OPTIONS", "/calls", **preflight)
         assert (status, headers["access-control-allow-origin"]) == (204, DESK)
-        assert headers["access-control-allow-headers"] == "Authorization"
+        assert headers["access-control-allow-headers"] == "Authorization, If-None-Match"
         assert "GET" in headers["access-control-allow-methods"]
         for shown, expected in ((token(), 200), ("wrong", 401)):
             status, _, headers = await asked(home, "GET", "/calls", Origin=DESK, Authorization=f"Bearer {shown}")
