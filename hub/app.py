@@ -8,7 +8,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 
 from aiohttp import web
 
@@ -18,7 +17,7 @@ from hub.calls.admission import Admission
 from hub.calls.agent_context import AgentContext, AgentLimits
 from hub.calls.call_context import DEADLINES, CallContext, Deadlines
 from hub.calls.calls import Calls
-from hub.calls.journal import Journal
+from hub.calls.kept import kept
 from hub.calls.routing import Routing
 from hub.calls.takeover import TakeOver
 from hub.calls.transcribed import TranscribedCall
@@ -105,14 +104,16 @@ async def running(
     account = TwilioAccount(config, limits.twilio) if config.twilio_account else None
     registry = Registry(keep_seconds=config.keep_minutes * 60, clock=time.monotonic, wall=time.time, soon=loop.call_soon)
     rounds = Rounds(loop.call_later, time.monotonic)
-    journal: Journal | None = None
     room = Room.within(most_descriptors(), limits)
     listening = await _taken_port(config, room.backlog)
     try:
-        journal = Journal(Path(config.journal), time.time) if config.journal else None
-        async with Webhooks() as webhooks, asyncio.TaskGroup() as group:
-            take_over = TakeOver(registry, account, journal, time.monotonic) if account is not None and journal is not None else None
-            call_context = CallContext(registry, time.monotonic, account, journal, deadlines)
+        async with (
+            kept(config.archive, registry, config.keep_minutes * 60) as past,
+            Webhooks() as webhooks,
+            asyncio.TaskGroup() as group,
+        ):
+            take_over = TakeOver(registry, account, past.left, deadlines.grace_seconds)
+            call_context = CallContext(registry, time.monotonic, account, past.keeper, deadlines)
 
             def transcribed(record: Record, start: StartBody) -> TranscribedCall:
                 return TranscribedCall(record, open_transcriber(start), call_context)
@@ -125,20 +126,20 @@ async def running(
             )  # fmt: skip
             routing = answering(config, providers, calls, registry, agent_context)
             parts = (registry, calls, rounds, RestingSockets(loop), counters, load, routing, account)
-            state = State(config, *parts, room, Unproved(room.unproved), journal, limits)
+            state = State(config, *parts, room, Unproved(room.unproved), past, limits)
             runner = Runner(application(state), limits, state.unproved, goodbye_seconds=GOODBYE_SECONDS, clock=time.monotonic)
             await runner.setup()
             chores = [
                 group.create_task(calls.expire()),
                 group.create_task(runner.connections.watch()),
                 group.create_task(admission.watch(lambda: calls.live)),
+                group.create_task(past.seal()),
             ]
             if certificate is not None:
                 chores.append(group.create_task(certificate.renew()))
             try:
-                if take_over is not None:
-                    take_over.begin()
-                    chores.append(group.create_task(take_over.run()))
+                take_over.begin(time.monotonic(), time.time())
+                chores.append(group.create_task(take_over.run()))
                 if certificate is not None:
                     await TlsSite(runner, listening, certificate.context, group).start()
                 else:
@@ -162,8 +163,6 @@ async def running(
             each.close()
         if account is not None:
             await account.close()
-        if journal is not None:
-            journal.close()
         if transcribers is not None:
             transcribers.close()
 

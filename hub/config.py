@@ -29,6 +29,9 @@ AGENT_MINUTES_MOST = 59.0
 _OTHERS = frozenset({"HUB_TOKEN"})
 """Names that look like settings of the hub and are read by `transcript-client`."""
 
+_GONE = {"HUB_JOURNAL": "is no setting any more: HUB_ARCHIVE=calls.db remembers live calls, and all others too"}
+"""Settings of earlier versions, and what has come in their place."""
+
 _ACCOUNT = re.compile(r"AC[0-9a-fA-F]{32}")
 _KEY = re.compile(r"SK[0-9a-fA-F]{32}")
 
@@ -120,7 +123,6 @@ class Config:
     aws_session: str = setting("AWS_SESSION_TOKEN", "", "with credentials that expire: their token", secret=True)
     aws_region: str = setting("AWS_REGION", "", "the region of the bucket")
     aws_endpoint: str = setting("AWS_ENDPOINT_URL", "", "address of a store that is not Amazon's, such as `https://minio.example.com`")
-    journal: str = setting("HUB_JOURNAL", "", "file that remembers live calls, so that a restarted hub continues them")
     twilio_account: str = setting(
         "TWILIO_ACCOUNT_SID",
         "",
@@ -249,6 +251,8 @@ def _check_name(name: str, known: Collection[str]) -> None:
     """
     if name in known or name in _OTHERS:
         return
+    if name in _GONE:
+        raise ConfigError(name, _GONE[name])
     word = next((word for word in re.findall(r"\w+", name) if word in known), name)
     meant = {_letters(setting): setting for setting in known}.get(_letters(word))
     if meant is not None:
@@ -372,8 +376,6 @@ def _check_twilio(config: Config) -> None:
         raise ConfigError(
             "TWILIO_ACCOUNT_SID", "is set, so it needs TWILIO_API_KEY and TWILIO_API_SECRET, or the account's token in TWILIO_AUTH_TOKEN"
         )
-    if config.journal and not config.twilio_account:
-        raise ConfigError("HUB_JOURNAL", "is set, but only Twilio can bring calls back: set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN too")
     if config.dial and dialled(config.dial) is None:
         raise ConfigError("HUB_DIAL", f"must be a number with its country code, as {EXAMPLE}, or sip:… or client:…")
     check_url("TWILIO_API_URL", config.twilio_url, ("https", "http"))

@@ -190,7 +190,7 @@ SID, KEY = "AC" + "0" * 32, "SK" + "0" * 32
         ({"TWILIO_ACCOUNT_SID": SID, "TWILIO_API_SECRET": "x"}, "TWILIO_API_KEY is not set"),
         ({"TWILIO_ACCOUNT_SID": SID, "TWILIO_API_KEY": "secret"}, "TWILIO_API_KEY must be SK and 32"),
         ({"TWILIO_ACCOUNT_SID": "12", "TWILIO_AUTH_TOKEN": "t", "HUB_PUBLIC_URL": "https://h"}, "TWILIO_ACCOUNT_SID must be AC"),
-        ({"HUB_JOURNAL": "calls"}, "HUB_JOURNAL is set, but only Twilio can bring calls back"),
+        ({"HUB_JOURNAL": "calls"}, "HUB_JOURNAL is no setting any more: HUB_ARCHIVE=calls.db"),
         ({"HUB_DIAL": "the desk"}, "HUB_DIAL must be a number"),
         ({"TWILIO_API_URL": "api.twilio.com"}, "TWILIO_API_URL must be a URL like https://host"),
     ],

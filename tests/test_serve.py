@@ -90,12 +90,11 @@ async def test_a_hub_that_strangers_can_read_says_so() -> None:
     assert "anyone who finds https://hub.example.com can read and hear every call, live and ended: set HUB_SECRET" in said
 
 
-async def test_a_second_hub_says_that_the_journal_is_used_and_a_taken_port_comes_first(tmp_path: Path) -> None:
-    account = {"TWILIO_ACCOUNT_SID": "AC" + "0" * 32, "TWILIO_AUTH_TOKEN": "t", "HUB_PUBLIC_URL": "https://hub.example.com"}
-    settings = account | {"HUB_JOURNAL": str(tmp_path / "calls"), "DEEPGRAM_API_KEY": "k"}
+async def test_a_second_hub_says_that_the_archive_is_used_and_a_taken_port_comes_first(tmp_path: Path) -> None:
+    settings = {"HUB_ARCHIVE": str(tmp_path / "calls.db"), "DEEPGRAM_API_KEY": "k"}
     async with serving(**settings) as (process, port):
         files = {file.name: file.stat().st_ino for file in tmp_path.iterdir()}
-        for second_port, says in ((free_port(0), "calls is used by another hub that is running"), (port, "is taken by another program")):
+        for second_port, says in ((free_port(0), "another hub uses"), (port, "is taken by another program")):
             code, said = await refused(HUB_PORT=str(second_port), **settings)
             assert code == 2
             assert says in said

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hub.calls.journal import Journal
+from hub.calls.bookmark import Notes
 from hub.topics.registry import Registry
 from hub.twilio.rest import TwilioAccount
 
@@ -32,6 +32,6 @@ class CallContext:
     """Monotonic seconds."""
     account: TwilioAccount | None = None
     """Twilio's account: it can send streams again and knows numbers. None where there is none."""
-    journal: Journal | None = None
-    """Remembers live calls for the next hub process. None where nothing is remembered."""
+    notes: Notes | None = None
+    """Where it is noted how far live calls are published. None where nothing outlives the process."""
     deadlines: Deadlines = DEADLINES

@@ -10,10 +10,10 @@ from collections import Counter
 from hub import events
 from hub.audio.g711 import TRACKS, Track, ms
 from hub.audio.timeline import Block, StereoTimeline
+from hub.calls.bookmark import Bookmark, Entry
 from hub.calls.call import STALLED_SECONDS, EndReason, Peer
 from hub.calls.call_context import CallContext
 from hub.calls.condition import Condition
-from hub.calls.journal import Bookmark, Entry
 from hub.calls.publisher import GAP_MS, Publisher, fared
 from hub.calls.recovery import TWILIOS_CLOCK_MS, BrokenStream, Recovery
 from hub.calls.transcribed_stream import TranscribedStream
@@ -73,7 +73,7 @@ class TranscribedCall:
         """Whether the transcriber ever reported words."""
         self._untranscribed_from_ms: float | None = None
         """Call time from which nobody transcribes. None while somebody does."""
-        self._bookmark = Bookmark(context.journal, self._began_ms)
+        self._bookmark = Bookmark(context.notes, record, self._began_ms)
         self._log = CallLog(log, {"call": record.call_sid})
         self._recovery = Recovery(record.call_sid, context.account, self._log)
 
@@ -162,14 +162,14 @@ class TranscribedCall:
         return round(self.timeline.end_ms + (self.clock() - last) * 1000)
 
     def give_way(self) -> None:
-        """See Call. What the journal knows of the call is the other Call's from here."""
+        """See Call. What is noted of the call is the other Call's from here."""
         for stream in list(self._streams):
             stream.peer.close("an agent goes on with this call")
             self.left(stream, "completed")
         self._reason = "completed"
         self._changed.set()
         self.superseded = True
-        self._bookmark = Bookmark(None, 0.0)
+        self._bookmark = Bookmark(None, self.record, 0.0)
         left_at = self._left_at if self._left_at is not None else self.clock()
         self.record.give_way(LeftOff(self.timeline.end_ms, left_at, self.timeline.lost()))
 
@@ -262,10 +262,8 @@ class TranscribedCall:
             complete=self._complete,
             lost=self.timeline.lost(),
         )
-        if self._reason == "hub-stopping":  # the phone call itself goes on
-            self._bookmark.leave(self._call_ms_now(), self.timeline.end_ms if self._complete else None)
-        else:
-            self._bookmark.end()
+        if self._reason == "hub-stopping" and self._recovery.can_ask:  # the phone call itself goes on
+            self._bookmark.leave(self._call_ms_now(), self.timeline.end_ms if self._complete else None, self._wall())
         self._log.info("ended: %s, %.1f s, %s", self._reason, ended.duration, ended.completeness.summary)
 
     async def _transcribe(self) -> bool:
@@ -350,7 +348,7 @@ class TranscribedCall:
         self.publisher.report(report)
 
     def _settled(self, track: Track, end_ms: float, published: bool) -> None:
-        self._bookmark.settle(track, end_ms, self._call_ms_now(), published=published)
+        self._bookmark.settle(track, end_ms, self._call_ms_now(), published=published, at=self._wall())
 
     def _stream_log(self, stream: TranscribedStream) -> CallLog:
         return CallLog(log, {"call": self.record.call_sid, "stream": stream.sid})
@@ -361,11 +359,11 @@ class TranscribedCall:
         assert started is not None
         numbers = {"from": started.from_, "to": started.to, "direction": started.direction}
         return Entry(
-            call_sid=self.record.call_sid,
             account_sid=stream.account_sid,
             stream_sid=stream.sid,
             tracks=[track for track in TRACKS if self.timeline.lanes[track].expected],
             parameters=stream.parameters | {name: value for name, value in numbers.items() if value},
             transcriber=started.transcriber,
             call_ms=self._call_ms_now(),
+            at=self._wall(),
         )

@@ -152,6 +152,10 @@ class Audience:
         self._again = False
         """Whether there is news for another pass."""
 
+    def restored(self, *, ended: bool) -> None:
+        """The log was filled with what an earlier process published. `ended`: nothing is expected to follow."""
+        self.current_offset, self.ended = self.log.offset, ended
+
     def published(self, *, closes: str | None, last: bool) -> None:
         """Hand everyone the event that was just appended to the log. Never awaits.
 

@@ -1,13 +1,13 @@
 """One call, as everything that serves it knows it: its topic, what its events say of it, and where its next part goes on."""
 
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from hub.audio.g711 import Track
 from hub.audio.lost import Share
-from hub.events import CallEnded, CallStarted, CallSummary, Durable, Final, Interim, decode, encode
+from hub.events import CallEnded, CallStarted, CallSummary, Durable, Interim, encode
 from hub.topics.live_audio import LiveAudio
+from hub.topics.past import Past
 from hub.topics.topic import Topic
 from hub.transcribers.utterances import Utterances
 from hub.transcript.outline import Outline
@@ -111,22 +111,15 @@ class Record:
         """Whether an event of the call is not in the archive yet. Only meaningful with one."""
         return self.stored < self.topic.log.entered
 
-    def restore(self, payloads: Sequence[bytes]) -> None:
-        """Fill a new record with the events of the call that the archive has, from offset 1 on. Raises: ValueError for what is no event."""
-        self.topic.log.restore(payloads)
-        for payload in payloads:
-            event = decode(payload)
-            if not isinstance(event, Durable):
-                continue  # of a type that this version does not know
-            self.outline.apply(event)
-            if self.ahead is not self.outline:
-                self.ahead.apply(event)
-            if isinstance(event, Final):
-                self.utterances.go_on_after(event)
-            self.words_missing = self.words_missing or (isinstance(event, CallEnded) and event.completeness.words_missing)
-        self.utterances.name(self.ahead.speakers)
-        self.topic.audience.ended = not self.live
-        self.stored = len(payloads)
+    def restore(self, past: Past) -> None:
+        """Fill a new record with what the archive has of the call. Whoever reads it has seen all of it."""
+        self.topic.log.restore(past.payloads)
+        self.outline = self.ahead = past.outline
+        self.utterances.go_on_after(past.utterances)
+        self.utterances.name(past.outline.speakers)
+        self.words_missing = past.words_missing
+        self.topic.audience.restored(ended=not self.live)
+        self.stored = len(past.payloads)
         self.row_due = False
 
     def give_way(self, left_off: LeftOff) -> None:

@@ -2,7 +2,7 @@
 
 import itertools
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Protocol, TypeAlias
 
 from hub.audio.g711 import Track
@@ -24,6 +24,7 @@ from hub.events import (
 from hub.tokens import Grant
 from hub.topics.live_audio import LiveAudio
 from hub.topics.log import LOG_BYTES
+from hub.topics.past import Past
 from hub.topics.record import LeftOff, Record
 from hub.topics.topic import Topic
 
@@ -32,6 +33,9 @@ WHOLE_CALL = (CallStarted, TranscriberLost, TranscriberRestored, TranscriberSwit
 
 RECALLED_SECONDS = 60.0
 """How long a call that was read back from the archive is kept once nobody reads it."""
+
+UNSTORED_BYTES = 256 * 1024 * 1024
+"""How much is kept in memory at most of calls that are over and cannot be stored: many minutes of a full hub."""
 
 Watch: TypeAlias = Callable[[Record, Durable], None]
 
@@ -103,19 +107,19 @@ class Registry:
             self._records[call_sid] = record
         return record
 
-    def restore(self, call_sid: str, epoch: str, number: int, payloads: Sequence[bytes]) -> Record:
-        """Make a live call of an earlier process known again, with all its events. Raises: ValueError for what is no event."""
+    def restore(self, call_sid: str, epoch: str, number: int, past: Past) -> Record:
+        """Make a live call of an earlier process known again, with all its events."""
         record = self._made(call_sid, epoch, number)
-        record.restore(payloads)
+        record.restore(past)
         self._numbers.seen(number)
         self._records[call_sid] = record
         self._index(record)
         return record
 
-    def recall(self, call_sid: str, epoch: str, number: int, payloads: Sequence[bytes]) -> Record:
-        """Make a call that is over findable for as long as somebody reads it. Lists do not show it. Raises: as `restore`."""
+    def recall(self, call_sid: str, epoch: str, number: int, past: Past) -> Record:
+        """Make a call that is over findable for as long as somebody reads it. Lists do not show it."""
         record = self._made(call_sid, epoch, number)
-        record.restore(payloads)
+        record.restore(past)
         record.ended_at = self._clock()
         self._recalled[call_sid] = record
         return record
@@ -215,6 +219,10 @@ class Registry:
         found = {record.call_sid: record for name in grant.calls for record in (self._records.get(name), *self.with_number(name)) if record}
         return sorted(found.values(), key=lambda record: record.number)
 
+    def is_recent(self, record: Record) -> bool:
+        """Return whether a call is live or ended so short a while ago that no right to the archive is needed to see it."""
+        return record.call_sid in self._records
+
     @property
     def delivered(self) -> tuple[int, int]:
         """How many durable events and interims were delivered to subscribers, of all calls ever."""
@@ -257,16 +265,19 @@ class Registry:
         gone = [
             sid
             for sid, record in self._records.items()
-            if not record.live and record.ended_at <= now - self._keep_seconds and not (self.storage is not None and record.unstored)
+            if not record.live and record.ended_at <= now - self._keep_seconds and not self._must_keep(record)
         ]
         for sid in gone:
             self._let_go(self._forget(sid))
         for sid, record in list(self._recalled.items()):
             if any(not following.complete for following in record.topic.audience.followings):
                 record.ended_at = now
-            elif record.ended_at <= now - RECALLED_SECONDS and not record.unstored:
+            elif record.ended_at <= now - RECALLED_SECONDS and not self._must_keep(record):
                 self._let_go(self._recalled.pop(sid))
         return len(gone)
+
+    def _must_keep(self, record: Record) -> bool:
+        return self.storage is not None and record.unstored and self.kept_bytes < UNSTORED_BYTES
 
     def _let_go(self, record: Record) -> None:
         audience = record.topic.audience

@@ -99,14 +99,13 @@ class Utterances:
         successor.speakers, successor._counts = dict(self.speakers), self._counts
         return successor
 
-    def go_on_after(self, final: Final) -> None:
-        """Take note of an utterance of an earlier process, so that its id is not given again.
+    def go_on_after(self, numbers: Mapping[Track, int]) -> None:
+        """Give no id again that an earlier process gave. `numbers`: those of each track's last utterance that has ended.
 
         The one after it may have been open when that process died, and readers may show it: its id is not given again either.
         """
-        number = final.utterance.rpartition("-")[2]
-        if number.isascii() and number.isdigit():
-            self._counts[final.track] = max(self._counts[final.track], int(number) + 1)
+        for track, number in numbers.items():
+            self._counts[track] = max(self._counts[track], number + 1)
 
     def name(self, speakers: Mapping[Track, str]) -> None:
         """Label tracks by who speaks there, from here on."""

@@ -1,15 +1,16 @@
 """The parts of a running hub that its doors share. Knows which parts there are; does not know how they work."""
 
 import asyncio
-import time
 from collections import Counter
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
 from hub.archive.access_log import AccessLog
+from hub.archive.threads import ArchiveThreads
 from hub.calls.calls import Calls
-from hub.calls.journal import Journal
+from hub.calls.kept import Kept
+from hub.calls.recall import Recall
 from hub.calls.routing import Routing
 from hub.config import Config
 from hub.ops.counters import Counters
@@ -45,11 +46,9 @@ class State:
     room: Room
     unproved: Unproved
     """Connections that have proved nothing yet."""
-    journal: Journal | None
-    """None where live calls are not remembered over a restart."""
+    past: Kept
+    """What outlives the process."""
     limits: Limits = field(default_factory=Limits)
-    access_log: AccessLog = field(default_factory=lambda: AccessLog(time.time))
-    """Who does what with calls. It notes nothing on a hub without an archive."""
     addresses: Counter[str] = field(default_factory=Counter)
     """Sockets at /client that were let in, by the client's address. An address without any is not in it."""
     turns: LoopTurns = field(default_factory=LoopTurns)
@@ -62,6 +61,21 @@ class State:
     """Connections to which an answer is being sent while it is written."""
     sockets: set[HubSocket] = field(default_factory=set)
     """Every open WebSocket, so that a stopping hub can close all of them."""
+
+    @property
+    def archive(self) -> ArchiveThreads | None:
+        """The archive and its threads. None where everything is in memory only."""
+        return self.past.archive
+
+    @property
+    def recall(self) -> Recall:
+        """Finds calls, also those that are over for long."""
+        return self.past.recall
+
+    @property
+    def access_log(self) -> AccessLog:
+        """Who does what with calls. It notes nothing on a hub without an archive."""
+        return self.past.access_log
 
 
 STATE = web.AppKey("state", State)

@@ -1,7 +1,7 @@
 """A call that is transcribed, without sockets: its stream's peer, its transcriber, a clock and a Twilio that the test sets."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -10,10 +10,10 @@ import msgspec
 
 from hub import events
 from hub.audio.g711 import Track
+from hub.calls.bookmark import Entry
 from hub.calls.call_context import CallContext, Deadlines
 from hub.calls.calls import Calls
-from hub.calls.journal import Journal
-from hub.calls.takeover import TakeOver
+from hub.calls.takeover import LeftCall, TakeOver
 from hub.calls.transcribed import TranscribedCall
 from hub.events import DurableEvent
 from hub.ops.counters import Counters
@@ -103,6 +103,17 @@ def gaps(record: Record) -> list[tuple[Track, float, float, str]]:
     return [(event.track, event.start, event.end, event.reason) for event in published(record) if isinstance(event, events.Gap)]
 
 
+class Noted:
+    """The notes of live calls, as they come. Implements `Notes`."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, Entry] = {}
+        """The newest of each call."""
+
+    def note(self, record: Record, note: bytes) -> None:
+        self.entries[record.call_sid] = msgspec.json.decode(note, type=Entry)
+
+
 @dataclass
 class CallDesk:
     """Calls of one hub, without its doors."""
@@ -112,7 +123,8 @@ class CallDesk:
     clock: Clock
     counters: Counters
     account: FakeAccount
-    take_over: TakeOver | None
+    take_over: TakeOver
+    noted: Noted
     transcribers: list[ScriptedTranscriber]
     group: asyncio.TaskGroup
 
@@ -146,21 +158,26 @@ async def turns(count: int = 5) -> None:
 
 @asynccontextmanager
 async def call_desk(
-    *, account: bool = False, journal: Journal | None = None, deadlines: Deadlines = FOREVER, keep_seconds: float = 60.0
+    *,
+    account: bool = False,
+    left: Callable[[Registry], list[LeftCall]] = lambda _: [],
+    deadlines: Deadlines = FOREVER,
+    keep_seconds: float = 60.0,
 ) -> AsyncIterator[CallDesk]:
-    """Run calls as the hub does; cancel those that are left."""
+    """Run calls as the hub does; cancel those that are left over. `left`: makes the calls that an earlier process left behind."""
     clock, counters, fake = Clock(), Counters(), FakeAccount()
     registry = Registry(keep_seconds=keep_seconds, clock=clock, wall=clock, soon=asyncio.get_running_loop().call_soon)
     twilio = cast("TwilioAccount", fake) if account else None
-    context = CallContext(registry, clock, twilio, journal, deadlines)
+    noted = Noted()
+    context = CallContext(registry, clock, twilio, noted, deadlines)
     transcribers: list[ScriptedTranscriber] = []
 
     def transcribed(record: Record, start: StartBody) -> TranscribedCall:
         transcribers.append(ScriptedTranscriber())
         return TranscribedCall(record, transcribers[-1], context)
 
-    take_over = TakeOver(registry, twilio, journal, clock) if twilio is not None and journal is not None else None
+    take_over = TakeOver(registry, twilio, left(registry), deadlines.grace_seconds)
     async with asyncio.TaskGroup() as group:
         calls = Calls(registry, group, counters, transcribed, take_over)
-        yield CallDesk(calls, registry, clock, counters, fake, take_over, transcribers, group)
+        yield CallDesk(calls, registry, clock, counters, fake, take_over, noted, transcribers, group)
         await calls.drain(0.0)

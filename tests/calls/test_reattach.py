@@ -11,10 +11,10 @@ from typing import Any
 import aiohttp
 import pytest
 
+from hub.calls.bookmark import Entry
 from hub.calls.call_context import DEADLINES, Deadlines
-from hub.calls.journal import Entry, Journal
 from hub.twilio.rest import Patience
-from tests.calls.journal_process import left
+from tests.calls.left_calls import leave, left
 from tests.completeness import completeness
 from tests.house import House, house, impatient
 from tests.media import CALL, media, stop
@@ -208,16 +208,13 @@ async def test_a_hub_that_stops_does_not_wait_for_a_stream() -> None:
 
 
 def left_behind(path: Path, call_sid: str, ago_seconds: float = 2.0, **more: Any) -> None:
-    """A journal as a hub leaves it that was killed."""
-    journal = Journal(path, lambda: time.time() - ago_seconds)
+    """An archive as a hub leaves it that was killed."""
     settled: Any = {"inbound": 7000.0, "outbound": 5000.0}
-    journal.keep(
-        Entry(
-            call_sid=call_sid, account_sid=ACCOUNT, stream_sid="MZ" + "1" * 32, tracks=["inbound", "outbound"],
-            parameters=PARAMETERS, call_ms=8000.0, settled_ms=settled, **more,
-        )
+    entry = Entry(
+        account_sid=ACCOUNT, stream_sid="MZ" + "1" * 32, tracks=["inbound", "outbound"], parameters=PARAMETERS,
+        at=time.time() - ago_seconds, call_ms=8000.0, settled_ms=settled, **more,
     )  # fmt: skip
-    journal.close()
+    leave(path, call_sid, entry)
 
 
 async def test_a_call_left_behind_is_known_at_once_and_goes_on_with_exactly_the_gap(tmp_path: Path) -> None:
@@ -226,16 +223,16 @@ async def test_a_call_left_behind_is_known_at_once_and_goes_on_with_exactly_the_
         phone_call = twilio.ring()
         left_behind(path, phone_call.sid)
         credentials = {"twilio_account": ACCOUNT, "twilio_token": TOKEN, "twilio_url": twilio.url, "public_url": PUBLIC}
-        async with house(on_block=talking, journal=str(path), **credentials) as home:
+        async with house(on_block=talking, archive=str(path), **credentials) as home:
             assert home.state.registry.live() == [phone_call.sid]
             twilio.ports["hub.example.com"] = home.port
             subscriber = await follow(home, phone_call.sid)
             events = await until(subscriber, "final")
             await phone_call.hang_up()
             events += await until(subscriber, "call-ended")
-        assert left(path) == [], "a call that is over is not taken up again"
+        assert left(path) == {}, "a call that is over is not taken up again"
     durable = [event for event in events if event["type"] != "subscribed"]
-    assert [event["type"] for event in durable[:4]] == ["call-started", "call-started", "gap", "gap"]
+    assert [event["type"] for event in durable[:4]] == ["call-started", "call-started", "gap", "gap"], "the second is of the new stream"
     assert (durable[0]["streamSid"], durable[1]["streamSid"]) == ("MZ" + "1" * 32, phone_call.streams[0].sid)
     assert durable[0]["from"] == durable[1]["from"] == "+14155550123"
     gaps = {gap["track"]: gap for gap in durable[2:4]}
@@ -252,7 +249,7 @@ async def test_a_call_that_ended_while_no_hub_listened_is_told_so(tmp_path: Path
         phone_call.status, phone_call.ended_at = "completed", time.time() - 58
         left_behind(path, phone_call.sid, ago_seconds=60.0)
         credentials = {"twilio_account": ACCOUNT, "twilio_token": TOKEN, "twilio_url": twilio.url, "public_url": PUBLIC}
-        async with house(journal=str(path), **credentials) as home:
+        async with house(archive=str(path), **credentials) as home:
             subscriber = await follow(home, phone_call.sid)
             events = await until(subscriber, "call-ended")
             assert home.state.registry.live() == []
@@ -270,7 +267,7 @@ async def test_calls_that_an_earlier_hub_had_are_taken_up_however_many_the_hub_m
         for each in phone_calls:
             left_behind(path, each.sid)
         credentials = {"twilio_account": ACCOUNT, "twilio_token": TOKEN, "twilio_url": twilio.url, "public_url": PUBLIC}
-        async with house(journal=str(path), calls=1, **credentials) as home:
+        async with house(archive=str(path), calls=1, **credentials) as home:
             twilio.ports["hub.example.com"] = home.port
             while home.state.calls.live_streams < 3:
                 await asyncio.sleep(0.01)
@@ -283,11 +280,10 @@ async def test_a_hub_that_stops_leaves_its_calls_to_the_next(tmp_path: Path) -> 
     path = tmp_path / "calls"
     async with fake_twilio() as twilio:
         credentials = {"twilio_account": ACCOUNT, "twilio_token": TOKEN, "twilio_url": twilio.url, "public_url": PUBLIC}
-        async with house(on_block=talking, journal=str(path), **credentials) as home:
+        async with house(on_block=talking, archive=str(path), **credentials) as home:
             twilio.ports["hub.example.com"] = home.port
             phone_call, _ = await called(twilio, home)
-        (entry,) = left(path)
-        assert entry.call_sid == phone_call.sid
+        entry = left(path)[phone_call.sid]
         assert set(entry.settled_ms.values()) == {entry.settled_ms["inbound"]}, "its last words were told"
         assert entry.settled_ms["inbound"] >= 900.0
 

@@ -1,19 +1,13 @@
 """A call that people hold, directly: streams that come, go and break, call time, gaps, and what the next hub process is told."""
 
-import time
-from pathlib import Path
-
-import msgspec
 import pytest
 
 from hub import events
 from hub.calls.call_context import Deadlines
-from hub.calls.journal import Entry, Journal
 from hub.errors import ProviderError
 from hub.transcribers.transcriber import OnReport
 from hub.twilio.rest import CallFacts, Over
 from tests.calls.call_desk import CALL, FakePeer, call_desk, gaps, kinds, published, start, turns
-from tests.calls.journal_process import left
 
 
 async def test_a_call_begins_with_its_first_stream_and_ends_with_its_last() -> None:
@@ -236,30 +230,22 @@ async def test_keys_are_published_in_their_place() -> None:
 # What the next hub process is told.
 
 
-def newest(journal: Journal) -> Entry:
-    """The newest entry of the one live call, as it is on its way to the file."""
-    return msgspec.json.decode(journal._live[CALL], type=Entry)
-
-
-async def test_the_journal_knows_how_far_the_words_were_published_before_a_subscriber_has_them(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "calls", time.time)
-    async with call_desk(account=True, journal=journal) as desk:
+async def test_it_is_noted_how_far_the_words_were_published_before_a_subscriber_has_them() -> None:
+    async with call_desk(account=True) as desk:
         stream = desk.calls.join(start(), FakePeer())
         await turns()
         desk.talk(stream, 0, 2000)
         noted: list[float] = []
-        desk.record().topic.log.watch(lambda: noted.append(newest(journal).settled_ms["inbound"]))
+        desk.record().topic.log.watch(lambda: noted.append(desk.noted.entries[CALL].settled_ms["inbound"]))
         desk.transcribers[0].final("hello", end=1.5)
         assert noted == [1500.0]
         stream.stop()
         await desk.idle()
-    journal.close()
-    assert left(tmp_path / "calls") == [], "a call that is over is forgotten"
+        assert not desk.record().goes_on, "a call that is over is not gone on with"
 
 
-async def test_a_call_that_gave_way_leaves_the_journal_to_the_other_one(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "calls", time.time)
-    async with call_desk(account=True, journal=journal) as desk:
+async def test_a_call_that_gave_way_leaves_the_notes_to_the_other_one() -> None:
+    async with call_desk(account=True) as desk:
         first = desk.calls.join(start("MZ1"), FakePeer())
         await turns()
         old = desk.transcribers[0]
@@ -271,11 +257,10 @@ async def test_a_call_that_gave_way_leaves_the_journal_to_the_other_one(tmp_path
         old.final("late words", end=0.5)
         old.may_end.set()
         await turns()
-        entry = newest(journal)
+        entry = desk.noted.entries[CALL]
         assert (entry.stream_sid, entry.settled_ms["inbound"]) == ("MZ2", 0.0)
         second.stop()
         await desk.idle()
-    journal.close()
 
 
 @pytest.mark.parametrize(

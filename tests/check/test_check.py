@@ -382,7 +382,7 @@ def test_a_config_of_tests_is_one_that_could_be_loaded() -> None:
     assert REGISTERED.load(given, None) == config
     with pytest.raises(ConfigError):
         REGISTERED.load(given | {"HUB_PUBLIC_URL": "nonsense"}, None)
-    assert replace(config, journal="") == config
+    assert replace(config, archive="") == config
 
 
 @pytest.mark.parametrize(

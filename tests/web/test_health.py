@@ -4,10 +4,8 @@ import asyncio
 import shutil
 from pathlib import Path
 
-from hub.calls.journal import Entry
 from tests.house import House, house
-from tests.media import CALL
-from tests.providers.fake_twilio import ACCOUNT, TOKEN
+from tests.publishing import ScriptedCall
 
 
 async def asked(home: House, path: str) -> tuple[int, str]:
@@ -35,27 +33,30 @@ async def test_neither_needs_a_token_or_a_known_host_name() -> None:
                 assert answer.status == 200
 
 
-async def test_a_journal_that_cannot_be_written_is_told_and_refuses_no_call(tmp_path: Path) -> None:
+async def test_an_archive_that_cannot_be_written_is_told_and_refuses_no_call(tmp_path: Path) -> None:
     folder = tmp_path / "state"
     folder.mkdir()
-    account = {"twilio_account": ACCOUNT, "twilio_token": TOKEN, "public_url": "https://hub.example.com"}
-    async with house(journal=str(folder / "calls"), **account) as home:
+    async with house(archive=str(folder / "calls.db")) as home:
         assert await asked(home, "/readyz") == (200, "ready\n")
-        assert await unwritten(home) == 0
+        assert (await metric(home, "hub_archive_unstored"), await metric(home, "hub_archive_behind")) == (0, 0)
         shutil.rmtree(folder)
-        assert home.state.journal is not None
-        home.state.journal.keep(Entry(call_sid=CALL))
-        while not home.state.journal.trouble:
+        keeper = home.state.past.keeper
+        assert keeper is not None
+        call = ScriptedCall(home.state)
+        while not (keeper.trouble and keeper.behind):
             await asyncio.sleep(0.01)
-        assert await asked(home, "/readyz") == (200, "ready\nthe journal cannot be written: No such file or directory\n")
-        assert await unwritten(home) == 1
+        said = f"ready\nthe archive cannot be written: the folder of {folder}/calls.db does not exist\n"
+        assert await asked(home, "/readyz") == (200, said)
+        assert (await metric(home, "hub_archive_unstored"), await metric(home, "hub_archive_behind")) == (1, 1)
+        assert call.record.topic.log.offset == 1, "it is told all the same"
         folder.mkdir()
-        while home.state.journal.unwritten:
+        while keeper.unstored:
             await asyncio.sleep(0.01)
         assert await asked(home, "/readyz") == (200, "ready\n")
+        assert await metric(home, "hub_archive_behind") == 0
 
 
-async def unwritten(home: House) -> int:
+async def metric(home: House, name: str) -> int:
     _, metrics = await asked(home, "/metrics")
-    (line,) = [line for line in metrics.splitlines() if line.startswith("hub_journal_unwritten ")]
+    (line,) = [line for line in metrics.splitlines() if line.startswith(f"{name} ")]
     return int(float(line.split()[1]))

@@ -22,7 +22,7 @@ ALICE = Grant(frozenset({"*"}), subject="alice")
 async def test_watching_replaying_listing_and_listening_are_noted_and_no_number_is() -> None:
     async with house() as home:
         access_log = AccessLog(time.time, lambda: None)
-        state = replace(home.state, access_log=access_log)
+        state = replace(home.state, past=replace(home.state.past, access_log=access_log))
         outbox = Outbox(Sink(), state.rounds, lambda payload: payload, lambda reason: None)
         mine = Subscriptions(state, outbox, ALICE, lambda: None)
         ScriptedCall(state)

@@ -5,6 +5,7 @@ Knows paths with a callSid, and tokens. Does not know what is done with the call
 
 from aiohttp import web
 
+from hub.archive.archive import ArchiveError, Tombstone
 from hub.topics.record import Record
 from hub.web.access import granted
 from hub.web.errors import refusal
@@ -12,14 +13,20 @@ from hub.web.state import STATE
 
 
 async def allowed_call(request: web.Request) -> Record:
-    """Return the call whose callSid is `sid` in the path. Raises: HTTPNotFound, HTTPUnauthorized, HTTPForbidden."""
-    call_sid = request.match_info["sid"]
-    grant = granted(request)
-    record = request.app[STATE].registry.find(call_sid)
+    """Return the call whose callSid is `sid` in the path. Live, or kept after its end.
+
+    Raises: HTTPNotFound, HTTPGone for a call that was erased, HTTPServiceUnavailable while the archive is away, and as `granted`.
+    """
+    try:
+        found = await request.app[STATE].recall.find(granted(request), request.match_info["sid"])
+    except ArchiveError as error:
+        raise refusal(web.HTTPServiceUnavailable, error.code, str(error)) from error
     # A call that the token does not allow gets the same answer as an unknown one, so that nobody learns callSids by asking.
-    if not grant.allows(call_sid, *(record.numbers if record is not None else ())) or record is None:
+    if found is None:
         raise not_found("no such call: it has not begun, or ended too long ago")
-    return record
+    if isinstance(found, Tombstone):
+        raise refusal(web.HTTPGone, "erased", f"this call was erased: {found.reason}")
+    return found
 
 
 def not_found(message: str) -> web.HTTPError:

@@ -13,6 +13,7 @@ from typing import TypeAlias
 import msgspec
 from aiohttp import WebSocketError, WSMsgType, web
 
+from hub.archive.archive import ArchiveError, Tombstone
 from hub.errors import Lagged, TokenError, WireError
 from hub.events import Authenticated, Part, Pong, Refusal, encode
 from hub.tokens import Grant
@@ -271,8 +272,10 @@ class Subscriber:
     async def _do(self, request: wire.Bare | wire.Action, subscriptions: Subscriptions) -> None:
         match request:
             case wire.Bare(call_sid):
-                if not subscriptions.follow_bare(call_sid):
+                if not await self._brought(call_sid, subscriptions) or not subscriptions.follow_bare(call_sid):
                     self._end(wire.UNKNOWN_CALL, "no such call")
+            case wire.Subscribe(call_sid=str() as call_sid) if not await self._brought(call_sid, subscriptions):
+                pass  # the subscriber was told why
             case wire.Subscribe():
                 for _ in subscriptions.subscribe(request):
                     await self._state.turns.next()
@@ -285,6 +288,20 @@ class Subscriber:
                 self._listening(subscriptions).unlisten(call_sid)
             case wire.Ping():
                 self._answer(Pong(at=self._state.registry.now()))
+
+    async def _brought(self, call_sid: str, subscriptions: Subscriptions) -> bool:
+        """Bring a call back from the archive if it is there. Return False, and tell the subscriber, if it cannot be brought for good."""
+        if self._state.registry.find(call_sid) is not None:
+            return True
+        try:
+            found = await self._state.recall.find(subscriptions.grant, call_sid)
+        except ArchiveError as error:
+            subscriptions.refuse("archive", str(error), call_sid)
+            return False
+        if isinstance(found, Tombstone):
+            subscriptions.refuse("erased", f"this call was erased: {found.reason}", call_sid)
+            return False
+        return True
 
     def _listening(self, subscriptions: Subscriptions) -> ListeningIn:
         if self._listening_in is None:

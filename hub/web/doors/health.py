@@ -20,10 +20,10 @@ async def healthz(_: web.Request) -> web.Response:
 async def readyz(request: web.Request) -> web.Response:
     """Answer 200 while the hub takes new calls, and 503 with the reason while it does not, so that a balancer sends them elsewhere.
 
-    A journal that cannot be written is told, and refuses no call.
+    An archive that cannot be written is told, and refuses no call.
     """
     state = request.app[STATE]
     if (refusal := state.calls.refusal) is not None:
         return web.Response(status=503, text=f"{refusal}\n")
-    trouble = state.journal.trouble if state.journal is not None else ""
-    return web.Response(text=f"ready\nthe journal cannot be written: {trouble}\n" if trouble else "ready\n")
+    trouble = state.past.keeper.trouble if state.past.keeper is not None else ""
+    return web.Response(text=f"ready\nthe archive cannot be written: {trouble}\n" if trouble else "ready\n")

@@ -68,8 +68,10 @@ class HubCollector(Collector):
         yield GaugeMetricFamily("hub_draining", "1 while the hub is stopping", value=calls.draining)
         yield GaugeMetricFamily("hub_refusing_calls", "1 while new calls are refused", value=calls.refusal is not None)
         yield CounterMetricFamily("hub_calls", "Calls started", value=counters.calls)
-        unwritten = self._state.journal.unwritten if self._state.journal is not None else 0
-        yield GaugeMetricFamily("hub_journal_unwritten", "Live calls whose newest state is not in the journal yet", value=unwritten)
+        keeper = self._state.past.keeper
+        unstored, behind = (keeper.unstored, keeper.behind) if keeper is not None else (0, False)
+        yield GaugeMetricFamily("hub_archive_unstored", "Calls with something that is not in the archive yet", value=unstored)
+        yield GaugeMetricFamily("hub_archive_behind", "1 while events are told before they are in the archive", value=behind)
         ended = CounterMetricFamily("hub_calls_ended", "Calls ended", labels=["reason", "record"])
         for (reason, record), count in counters.ended.items():
             ended.add_metric([reason, record], count)

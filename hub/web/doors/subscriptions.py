@@ -61,6 +61,7 @@ class Subscriptions:
         "_numbers",
         "_on_complete",
         "_outbox",
+        "_recall",
         "_registry",
         "_watches",
         "cost",
@@ -71,6 +72,7 @@ class Subscriptions:
     def __init__(self, state: State, outbox: Outbox, grant: Grant, on_complete: Callable[[], None]) -> None:
         """`on_complete` is called when only bare callSids were followed, and the last event of each of these calls was sent."""
         self._registry = state.registry
+        self._recall = state.recall
         self._access_log = state.access_log
         self._outbox = outbox
         self._limits = state.limits
@@ -115,7 +117,7 @@ class Subscriptions:
 
     def allows(self, record: Record) -> bool:
         """Return whether the token allows this call."""
-        return self.grant.allows(record.call_sid, *record.numbers)
+        return self._recall.allows(self.grant, record)
 
     def live(self) -> list[str]:
         """Return the callSids of the live calls that the token allows, oldest first."""

@@ -15,9 +15,10 @@ being refused with 403. The token is checked before the call is joined: a stream
 """
 
 import asyncio
+import functools
 import logging
 import time
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from aiohttp import WebSocketError, web
 
@@ -26,7 +27,7 @@ from hub.calls.call import Stream
 from hub.errors import HubError, TokenError, WireError
 from hub.ops.logs import CallLog
 from hub.tokens import verify_stream
-from hub.twilio.media import MAX_MESSAGE_BYTES, DtmfMessage, Mark, Media, Start, StartBody, Stop, TwilioStream
+from hub.twilio.media import MAX_MESSAGE_BYTES, DtmfMessage, Mark, Media, Message, Start, StartBody, Stop, TwilioStream
 from hub.twilio.twiml import TOKEN
 from hub.web.allowance import Allowance
 from hub.web.connections import Connection, connection_of
@@ -41,10 +42,17 @@ RARE_AT_ONCE, RARE_PER_SECOND = 200, 20
 """Messages that are neither audio nor marks: nobody presses keys as fast, and events that a later Twilio may add are not more frequent."""
 
 
+LOOK_UP_SECONDS = 0.25
+"""How long a stream waits to learn whether the archive has its call already: some milliseconds are normal."""
+
+MOST_HELD = 500
+"""Messages that are kept meanwhile: Twilio sends 100 a second, and brings a second at once after a hiccup."""
+
+
 class MediaDoor:
     """One Twilio socket: passes its frames, in order, to a stream of its call. Implements `Peer`."""
 
-    __slots__ = ("_close_code", "_connection", "_counters", "_log", "_over", "_rare", "_state", "_stream", "_wire", "socket")
+    __slots__ = ("_close_code", "_connection", "_counters", "_held", "_log", "_over", "_rare", "_state", "_stream", "_wire", "socket")
 
     name: ClassVar = "twilio"
     """This door's name in the metrics."""
@@ -56,6 +64,8 @@ class MediaDoor:
         self._wire = TwilioStream()
         self._stream: Stream | None = None
         """The stream's part in its call; None before `start`."""
+        self._held: list[Message] | None = None
+        """What came while the call is looked up in the archive. None while it is not."""
         self._log = CallLog(log)
         self._over = False
         """Whether the socket is about to be closed: frames that still arrive are ignored."""
@@ -80,40 +90,92 @@ class MediaDoor:
                 if stream.chunk(media.track, media.timestamp, media.payload):
                     self._state.resting_sockets.rest(self.socket)
                 return
-            if type(message) is not Mark and not self._rare.spend():
-                raise WireError("Twilio", "sent too many messages that are no audio", 1008)
-            match message:
-                case Start(start):
-                    self._log = CallLog(log, {"call": start.call_sid, "stream": start.stream_sid})
-                    self._check_token(start)
-                    self._stream = self._join(start)
-                    self._connection.prove()
-                case DtmfMessage(dtmf) if stream is not None:
-                    stream.dtmf(dtmf.digit, "outbound" if dtmf.track.startswith("outbound") else "inbound")
-                case Mark(mark) if stream is not None:
-                    stream.mark(mark.name)
-                case Stop() if stream is not None:
-                    stream.stop()
-                    self._end(1000, "stop")
-        except WireError as error:
-            self._counters.malformed += 1
-            self._log.warning("%s; closed with %d", error, error.close_code)
-            self._end(error.close_code, error.problem)
-        except TokenError as error:
-            self._counters.refused[f"{self.name} token"] += 1
-            self._log.warning("a stream was refused: %s", error)
-            self._end(1008, str(error))
-        except (Overloaded, Full) as error:
-            self._state.calls.refused(error, self.name)
-            self._log.info("the call goes on without a stream: %s", error)
-            self._end(1013, str(error))
-        except HubError as error:
-            self._counters.refused[f"{self.name} {error.code}"] += 1
-            self._log.warning("a stream was refused: %s", error)
-            self._end(1013, str(error))
-        except Exception:  # noqa: BLE001  aiohttp's parser, which calls this, would swallow the exception
-            self._log.exception("a stream failed")
-            self._end(1011, "the hub failed on this stream")
+            if self._held is not None and message is not None:
+                self._hold(message)
+            else:
+                self._receive(message)
+        except Exception as error:  # noqa: BLE001  aiohttp's parser, which calls this, would swallow the exception
+            self._failed(error)
+
+    def _receive(self, message: Message | None) -> None:
+        """Take one message that is no audio of a stream that is joined. Raises: HubError."""
+        stream = self._stream
+        if type(message) is Media:
+            if stream is not None:  # it was held
+                self._counters.frames += 1
+                stream.chunk(message.media.track, message.media.timestamp, message.media.payload)
+            return
+        if type(message) is not Mark and not self._rare.spend():
+            raise WireError("Twilio", "sent too many messages that are no audio", 1008)
+        match message:
+            case Start(start):
+                self._log = CallLog(log, {"call": start.call_sid, "stream": start.stream_sid})
+                self._check_token(start)
+                if (looking := self._state.recall.look_up(start.call_sid)) is not None:
+                    self._held = []
+                    looking.add_done_callback(functools.partial(self._looked_up, start))
+                    asyncio.get_running_loop().call_later(LOOK_UP_SECONDS, looking.cancel)
+                else:
+                    self._enter(start)
+            case DtmfMessage(dtmf) if stream is not None:
+                stream.dtmf(dtmf.digit, "outbound" if dtmf.track.startswith("outbound") else "inbound")
+            case Mark(mark) if stream is not None:
+                stream.mark(mark.name)
+            case Stop() if stream is not None:
+                stream.stop()
+                self._end(1000, "stop")
+
+    def _enter(self, start: StartBody) -> None:
+        """Join the stream to its call. Raises: HubError."""
+        self._stream = self._join(start)
+        self._connection.prove()
+
+    def _hold(self, message: Message) -> None:
+        """Keep what comes while the call is looked up. Raises: WireError for more than comes in that time."""
+        assert self._held is not None
+        if len(self._held) >= MOST_HELD:
+            raise WireError("Twilio", "sent audio faster than people speak", 1008)
+        self._held.append(message)
+
+    def _looked_up(self, start: StartBody, looking: "asyncio.Future[Any]") -> None:
+        """Go on, with the call's past if it was found in time, and take what came meanwhile."""
+        held, self._held = self._held or [], None
+        if self._over:
+            return
+        try:
+            if looking.cancelled() or looking.exception() is not None:
+                self._log.warning("the archive does not say in time whether it has this call: it begins anew")
+            elif self._state.registry.find(start.call_sid) is None:
+                self._state.recall.bring(looking.result())
+            self._enter(start)
+            for message in held:
+                if not self._over:
+                    self._receive(message)
+        except Exception as error:  # noqa: BLE001  as in `take`
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        """Close the stream for what was raised."""
+        match error:
+            case WireError():
+                self._counters.malformed += 1
+                self._log.warning("%s; closed with %d", error, error.close_code)
+                self._end(error.close_code, error.problem)
+            case TokenError():
+                self._counters.refused[f"{self.name} token"] += 1
+                self._log.warning("a stream was refused: %s", error)
+                self._end(1008, str(error))
+            case Overloaded() | Full():
+                self._state.calls.refused(error, self.name)
+                self._log.info("the call goes on without a stream: %s", error)
+                self._end(1013, str(error))
+            case HubError():
+                self._counters.refused[f"{self.name} {error.code}"] += 1
+                self._log.warning("a stream was refused: %s", error)
+                self._end(1013, str(error))
+            case _:
+                self._log.error("a stream failed", exc_info=error)
+                self._end(1011, "the hub failed on this stream")
 
     def _join(self, start: StartBody) -> Stream:
         return self._state.calls.join(start, self)

@@ -1,0 +1,91 @@
+"""What of a running hub outlives the process: the archive with its threads, and what stands around it. The same parts, idle, without one.
+
+Opened before the hub takes calls and closed after the last was finished. Knows which parts there are; does not know how they work.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from hub.archive.access_log import AccessLog
+from hub.archive.archive import ArchiveError
+from hub.archive.mark import BehindMark, mark_of
+from hub.archive.opening import open_archive
+from hub.archive.threads import ArchiveThreads
+from hub.calls.keeper import Keeper
+from hub.calls.recall import Recall, restored
+from hub.calls.takeover import LeftCall
+from hub.errors import ConfigError
+from hub.topics.registry import Registry
+
+log = logging.getLogger(__name__)
+
+SEAL_SECONDS = 5.0
+"""How often it is looked whether calls have ended and are to be sealed. Until then their words are found in memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """The parts of a hub that calls outlive the process by."""
+
+    recall: Recall
+    access_log: AccessLog
+    archive: ArchiveThreads | None = None
+    """None where everything is in memory only."""
+    keeper: Keeper | None = None
+    left: list[LeftCall] = field(default_factory=list)
+    """Calls that an earlier process left behind."""
+
+    async def seal(self) -> None:
+        """Seal calls that have ended, until cancelled."""
+        if (threads := self.archive) is None:
+            return
+        while True:
+            try:
+                while await threads.upkeep(threads.archive.seal):
+                    pass
+            except ArchiveError as error:
+                log.warning("ended calls are not sealed yet: %s", error.problem)
+            await asyncio.sleep(SEAL_SECONDS)
+
+
+@asynccontextmanager
+async def kept(where: str, registry: Registry, keep_seconds: float) -> AsyncIterator[Kept]:
+    """Open the archive that `where` names (see HUB_ARCHIVE) and make the calls known again that were live. Empty: there is no archive.
+
+    Raises: ConfigError if it cannot be opened, or belongs to another hub that runs.
+    """
+    if not where:
+        yield Kept(recall=Recall(registry, None, keep_seconds), access_log=AccessLog(time.time))
+        return
+    try:
+        archive = await asyncio.to_thread(open_archive, where)
+    except ArchiveError as error:
+        raise ConfigError("HUB_ARCHIVE", error.problem) from error
+    threads = ArchiveThreads(archive)
+    try:
+        async with _keeping(registry, threads, BehindMark(mark_of(where))) as (keeper, access_log, left):
+            recall = Recall(registry, threads, keep_seconds)
+            yield Kept(recall=recall, access_log=access_log, archive=threads, keeper=keeper, left=left)
+    finally:
+        await threads.close()
+
+
+@asynccontextmanager
+async def _keeping(
+    registry: Registry, threads: ArchiveThreads, mark: BehindMark
+) -> AsyncIterator[tuple[Keeper, AccessLog, list[LeftCall]]]:
+    """Keep all calls of the registry in the archive, from those on that were left behind."""
+    access_log = AccessLog(time.time, lambda: keeper.audit_soon())
+    try:
+        left = await restored(registry, threads, trusted=mark.trusted)
+    except ArchiveError as error:
+        raise ConfigError("HUB_ARCHIVE", error.problem) from error
+    keeper = registry.storage = Keeper(registry, threads, mark, access_log)
+    try:
+        yield keeper, access_log, left
+    finally:
+        await keeper.close()
