@@ -38,7 +38,7 @@ from hub.vendors.registered import REGISTERED
 from hub.vendors.transcribers import Transcribers
 from hub.vendors.voice_model_provider import ModelContext
 from hub.web import http
-from hub.web.doors import agent, asyncapi, calls, client, dashboard, docs, health, metrics, status, transcripts, twilio, twiml
+from hub.web.doors import agent, asyncapi, calls, client, dashboard, docs, health, metrics, openapi, status, transcripts, twilio, twiml
 from hub.web.doors.protocol import STOPPING
 from hub.web.limits import LIMITS, Limits, Room
 from hub.web.proof import MAX_BODY_BYTES
@@ -167,22 +167,29 @@ async def running(
             transcribers.close()
 
 
+DOORS: tuple[web.AbstractRouteDef, ...] = (
+    web.get("/twilio", twilio.twilio, allow_head=False),
+    *twiml.routes,
+    *status.routes,
+    web.get("/client", client.client, allow_head=False),
+    *agent.routes,
+    *calls.routes,
+    *transcripts.routes,
+    *health.routes,
+    *metrics.routes,
+    *dashboard.routes,
+    *docs.routes,
+    web.get("/asyncapi.json", asyncapi.serve),
+    web.get("/openapi.json", openapi.serve),
+)
+"""Every address of the hub. What each takes and answers is in `hub/web/doors/operations.py`."""
+
+
 def application(state: State) -> web.Application:
     """Build the doors."""
     app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[http.answered])
     app[STATE] = state
-    app.router.add_get("/twilio", twilio.twilio, allow_head=False)
-    app.add_routes(twiml.routes)
-    app.add_routes(status.routes)
-    app.router.add_get("/client", client.client, allow_head=False)
-    app.add_routes(agent.routes)
-    app.add_routes(calls.routes)
-    app.add_routes(transcripts.routes)
-    app.add_routes(health.routes)
-    app.add_routes(metrics.routes)
-    app.add_routes(dashboard.routes)
-    app.add_routes(docs.routes)
-    app.router.add_get("/asyncapi.json", asyncapi.serve)
+    app.add_routes(DOORS)
     return app
 
 

@@ -1,4 +1,4 @@
-"""The commands: `transcript-hub serve`, `check`, `token`, `twiml`, `asyncapi`.
+"""The commands: `transcript-hub serve`, `check`, `token`, `twiml`, `asyncapi`, `openapi`.
 
 Knows arguments, exit codes and signals. Does not know how the hub is put together (`hub/app.py`).
 """
@@ -21,7 +21,7 @@ from hub.ops import descriptors, logs
 from hub.twilio import twiml
 from hub.vendors.registered import REGISTERED
 from hub.vendors.scripted import Script
-from hub.web.doors import asyncapi
+from hub.web.doors import asyncapi, openapi
 
 log = logging.getLogger("hub")
 
@@ -62,10 +62,14 @@ def main(arguments: list[str] | None) -> int:
         "--days", type=float, default=365.0, help="how long its token is valid, on a hub that wants one (default: %(default)g)"
     )
     commands.add_parser("asyncapi", help="print the AsyncAPI document of /client")
+    commands.add_parser("openapi", help="print the OpenAPI document of all HTTP addresses")
     options = parser.parse_args(arguments)
     try:
         if options.command == "asyncapi":
             print(asyncapi.document().decode())
+            return 0
+        if options.command == "openapi":
+            print(openapi.document(openapi.addresses(app.DOORS)).decode())
             return 0
         if options.command == "check":
             logging.disable(logging.CRITICAL)  # `check` prints what is wrong in its own lines

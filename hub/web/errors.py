@@ -27,19 +27,21 @@ CODES = {
 
 
 class Told(msgspec.Struct, frozen=True):
-    """What an error says."""
+    """What an error says: `code` to programs, `message` to people."""
 
     code: str
     message: str
 
 
-class _Body(msgspec.Struct, frozen=True):
+class ErrorBody(msgspec.Struct, frozen=True):
+    """What comes with every error."""
+
     error: Told
 
 
 def error_body(code: str, message: str) -> bytes:
     """Return the body of an error."""
-    return msgspec.json.encode(_Body(Told(code, message)))
+    return msgspec.json.encode(ErrorBody(Told(code, message)))
 
 
 def refusal(kind: type[web.HTTPError], code: str, message: str, headers: dict[str, str] | None = None) -> web.HTTPError:
@@ -50,5 +52,5 @@ def refusal(kind: type[web.HTTPError], code: str, message: str, headers: dict[st
 def told_by(error: web.HTTPException) -> Told:
     """Return what an error says, whether it is in the hub's form or aiohttp's own."""
     if error.content_type == "application/json" and error.text:
-        return msgspec.json.decode(error.text, type=_Body).error
+        return msgspec.json.decode(error.text, type=ErrorBody).error
     return Told(CODES.get(error.status, "refused"), (error.text or error.reason).strip().removeprefix(f"{error.status}: "))

@@ -23,7 +23,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 TWILIOS = frozenset({"/twilio", "/agent", "/twiml", "/twiml/agent", "/twilio/status"})
 """Twilio's doors. They answer errors in plain text: Twilio's debugger shows the beginning of it to a person, and no program reads it."""
 
-READ_BY_PAGES = ("/calls", "/asyncapi.json")
+READ_BY_PAGES = ("/calls", "/asyncapi.json", "/openapi.json")
 """What pages of an allowed origin may read. Everything else belongs to the hub's own page, to Twilio, or to the operator."""
 
 GZIP_BYTES = 1024

@@ -290,7 +290,7 @@ async def test_a_command_of_the_pages_does_what_the_page_says(line: str, tmp_pat
 def test_every_command_within_a_text_or_a_table_exists() -> None:
     """In backquotes: `make …`, `python -m …`, `transcript-hub …`, `transcript-client …`."""
     targets = set(re.findall(r"^([a-z-]+):", (TOP / "Makefile").read_text(), re.MULTILINE))
-    hub_commands = {known.split()[1] for known in KNOWN if known.startswith("transcript-hub")} | {"asyncapi"}
+    hub_commands = {known.split()[1] for known in KNOWN if known.startswith("transcript-hub")} | {"asyncapi", "openapi"}
     client_commands = {known.split()[1] for known in KNOWN if known.startswith("transcript-client")} | {"demo"}
     seen = 0
     for page in dict.fromkeys(block.page for block in blocks()):

@@ -1,9 +1,11 @@
 """What sockets and requests leave in the audit log, in the order in which they did it."""
 
+import asyncio
 import time
 from dataclasses import replace
 
 from hub.archive.access_log import AccessLog
+from hub.archive.archive import Access
 from hub.tokens import Grant
 from hub.topics.outbox import Outbox
 from hub.web.doors.listening_in import ListeningIn
@@ -41,3 +43,25 @@ async def test_watching_replaying_listing_and_listening_are_noted_and_no_number_
         assert {row.subject for row in rows} == {"alice"}
         listening.close()
         mine.close()
+
+
+async def test_an_export_is_noted_before_it_is_answered_and_its_headers_alone_are_none() -> None:
+    async with house() as home:
+        ScriptedCall(home.state).final("hello")
+        access_log = home.state.access_log
+        noted: list[Access] = []
+
+        def store() -> None:
+            rows = access_log.take()
+            noted.extend(rows)
+            access_log.stored_all(rows)
+
+        access_log._wake = lambda: asyncio.get_running_loop().call_soon(store)
+        url = home.url(f"/calls/{CALL}/transcript.csv")
+        async with home.session.head(url) as answer:
+            tag = answer.headers["ETag"]
+        async with home.session.get(url, headers={"If-None-Match": tag}) as answer:
+            assert (answer.status, noted) == (304, [])
+        async with home.session.get(f"{url}?after=1") as answer:
+            assert [(row.action, row.call_sid, row.detail) for row in noted] == [("export", CALL, "csv")]
+            assert "hello" in await answer.text()

@@ -18,7 +18,7 @@ from hub.transcript.lines import Lines
 from hub.web.access import granted
 from hub.web.doors.allowed_call import allowed_call, not_found
 from hub.web.doors.log_parts import PART_BYTES
-from hub.web.doors.paging import read_query
+from hub.web.doors.paging import bad_query, read_query
 from hub.web.errors import refusal
 from hub.web.http import GZIP_BYTES
 from hub.web.noting import noted
@@ -68,9 +68,9 @@ def _excerpt(record: Record, query: MultiMapping[str]) -> Excerpt:
     after, until = _offset(query, "after", 0), _offset(query, "until", log.offset)
     for name, offset in ("after", after), ("until", until):
         if offset > log.offset:
-            raise refusal(web.HTTPBadRequest, "bad-request", f"{name} is {offset}, but the newest event of this call is {log.offset}")
+            raise bad_query(f"{name} is {offset}, but the newest event of this call is {log.offset}")
     if until < after:
-        raise refusal(web.HTTPBadRequest, "bad-request", f"until is {until}, which is before after, {after}")
+        raise bad_query(f"until is {until}, which is before after, {after}")
     oldest = min(log.first, until + 1)
     return Excerpt(summary=record.summary(), payloads=log.between(oldest - 1, until), first=oldest, after=after, until=until)
 
@@ -80,7 +80,7 @@ def _offset(query: MultiMapping[str], name: str, default: int) -> int:
     if offset is None:
         return default
     if not (offset.isascii() and offset.isdigit() and len(offset) < 19):
-        raise refusal(web.HTTPBadRequest, "bad-request", f"{name} must be an offset: 0 or the offset of an event of this call")
+        raise bad_query(f"{name} must be an offset: 0 or the offset of an event of this call")
     return int(offset)
 
 

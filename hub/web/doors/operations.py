@@ -1,0 +1,170 @@
+"""What each HTTP address of the hub takes and answers, as far as its door's code does not say it: the table behind `/openapi.json`.
+
+A new door needs its line here. Its first lines in the document come from the door's docstring, and its path from the route. Does not know
+OpenAPI (`openapi.py`).
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from hub.events import CallSummary
+from hub.tokens import Right
+from hub.transcript.exports import FORMS, Transcript
+from hub.transcript.search import MAX_CHARACTERS, MAX_WORDS, Hit
+from hub.web.doors.call_query import STATES
+from hub.web.doors.paging import MOST, USUAL
+
+Proof: TypeAlias = Literal["token", "twilio", "none"]
+Tag: TypeAlias = Literal["calls", "pages", "operation", "twilio"]
+
+JSON = "application/json"
+
+
+class ListedCall(CallSummary, frozen=True, kw_only=True):
+    """A call on a page of the list. In a search, `hits` is the number of utterances with the most of the words; `found` has the first."""
+
+    hits: int | msgspec.UnsetType = msgspec.UNSET
+    found: list[Hit] | msgspec.UnsetType = msgspec.UNSET
+
+
+class ListPage(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of the list, newest call first. `next`: what to ask for as `after`. Null where the list ends."""
+
+    calls: list[ListedCall]
+    next: str | None
+
+
+class PageSettings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What the dashboard needs to know of this hub. `keep_minutes`: for how long ended calls are kept in memory."""
+
+    listen: bool
+    keep_minutes: float
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter. It stands in the path if the path has its name."""
+
+    name: str
+    description: str
+    schema: dict[str, Any] = field(default_factory=lambda: {"type": "string"})
+    place: Literal["query", "header"] = "query"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What comes with one status."""
+
+    description: str
+    media_types: tuple[str, ...] = (JSON,)
+    """Empty where the answer has no body."""
+    schema: Any = None
+    """The class of what comes in JSON. None where the body has no schema."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Names and descriptions."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One method at one address."""
+
+    tag: Tag
+    answers: dict[int, Answer]
+    """Besides errors, which have one form everywhere."""
+    proof: Proof = "none"
+    right: Right | None = None
+    """What the token must allow besides the call. None where it need not."""
+    parameters: tuple[Parameter, ...] = ()
+
+
+def _text(description: str, *media_types: str) -> Answer:
+    return Answer(description=description, media_types=media_types or ("text/plain",))
+
+
+SID = Parameter("sid", "The callSid.", {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"})
+OFFSET = {"type": "integer", "minimum": 0}
+MOMENT = {"type": "string", "description": "ISO 8601, in UTC unless it names a zone.", "examples": ["2026-11-21", "2026-11-21T10:00:00Z"]}
+
+LIST = (
+    Parameter("q", "Words that the call must have.", {"type": "string", "maxLength": MAX_CHARACTERS, "examples": ["refund order"]}),
+    Parameter("from", "Calls that began at this moment or later.", MOMENT),
+    Parameter("to", "Calls that began before this moment.", MOMENT),
+    Parameter("number", "Calls from or to this number, in any spelling with its country code, or a SIP address."),
+    Parameter("agent", "Calls that this agent answered."),
+    Parameter("state", "Calls whose record is like this, or that are live.", {"enum": [*STATES, "live"]}),
+    Parameter("live", "Calls that are live, or over.", {"enum": ["true", "false"]}),
+    Parameter("after", "The `next` of the page before.", {"type": "string", "pattern": "^[0-9]{1,18}$"}),
+    Parameter("limit", "Calls on a page.", {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL}),
+)
+RANGE = (
+    Parameter("after", "Only the events behind this offset.", OFFSET),
+    Parameter("until", "Only the events up to and including this offset.", OFFSET),
+    Parameter("epoch", "The epoch of these offsets. If the call's log is another one now, the answer is 410."),
+)
+KIND = Parameter(
+    "kind", "The form of the file. " + " ".join(f"`{kind}`: {form.summary}." for kind, form in FORMS.items()), {"enum": [*FORMS]}
+)
+KNOWN = Parameter("If-None-Match", "The `ETag` of a file that the client has.", place="header")
+TAG = ("ETag", "Changes whenever the file does. Weak where the answer is compressed.")
+
+_UPGRADE = Answer(description="The connection becomes a WebSocket.", media_types=())
+_ELSEWHERE = Answer(description="The first page is at the address in `Location`.", media_types=(), headers=(("Location", "The address."),))
+_STREAM = Operation(tag="twilio", proof="twilio", answers={101: _UPGRADE})
+_INCOMING = Operation(tag="twilio", proof="twilio", answers={200: _text("TwiML.", "text/xml")})
+_AGENT = replace(_INCOMING, parameters=(Parameter("agent", "The agent that answers. Without it the called number decides."),))
+_STATUS = Operation(tag="twilio", proof="twilio", answers={204: Answer(description="It is noted.", media_types=())})
+_PAGE = ("text/html", "text/css", "text/javascript", "image/svg+xml")
+
+OPERATIONS: dict[str, Operation] = {
+    "GET /calls": Operation(
+        tag="calls", proof="token", parameters=LIST,
+        answers={200: Answer(description=f"A page of calls. A search has at most {MAX_WORDS} words.", schema=ListPage)},
+    ),
+    "GET /calls/{sid}": Operation(
+        tag="calls", proof="token", parameters=(SID,), answers={200: Answer(description="The call.", schema=CallSummary)}
+    ),
+    "GET /calls/{sid}/transcript.{kind}": Operation(
+        tag="calls", proof="token", parameters=(SID, KIND, *RANGE, KNOWN),
+        answers={
+            200: Answer(
+                description="The file, sent while it is written.", schema=Transcript, headers=(TAG,),
+                media_types=tuple(form.media_type for form in FORMS.values()),
+            ),
+            304: Answer(description="The file is the one whose `ETag` the request had in `If-None-Match`.", media_types=(), headers=(TAG,)),
+        },
+    ),
+    "GET /client": Operation(tag="calls", proof="token", answers={101: _UPGRADE}),
+    "GET /": Operation(
+        tag="pages", answers={200: _text("The dashboard.", "text/html"), 404: _text("The dashboard is not installed.")}
+    ),
+    "GET /dashboard/{name}": Operation(
+        tag="pages", parameters=(Parameter("name", "The name of the file."),),
+        answers={200: _text("The file.", *_PAGE), 404: _text("There is no such file.")},
+    ),
+    "GET /dashboard/settings.json": Operation(tag="pages", answers={200: Answer(description="The settings.", schema=PageSettings)}),
+    "GET /docs": Operation(tag="pages", answers={302: _ELSEWHERE}),
+    "GET /docs/": Operation(tag="pages", answers={302: _ELSEWHERE}),
+    "GET /docs/{path}": Operation(
+        tag="pages", parameters=(Parameter("path", "The path of the page, such as `hub/web/README.md`. It may have slashes."),),
+        answers={200: _text("The page, or the file.", "text/html", "*/*"), 404: _text("There is no such page.")},
+    ),
+    "GET /docs/style.css": Operation(tag="pages", answers={200: _text("The style sheet.", "text/css")}),
+    "GET /asyncapi.json": Operation(tag="pages", answers={200: Answer(description="The document.")}),
+    "GET /openapi.json": Operation(tag="pages", answers={200: Answer(description="This document.")}),
+    "GET /healthz": Operation(tag="operation", answers={200: _text("The process is alive.")}),
+    "GET /readyz": Operation(
+        tag="operation", answers={200: _text("New calls are welcome."), 503: _text("New calls are refused, and why.")}
+    ),
+    "GET /metrics": Operation(tag="operation", answers={200: _text("All metrics in Prometheus' text format.")}),
+    "GET /twilio": _STREAM,
+    "GET /agent": _STREAM,
+    "GET /twiml": _INCOMING,
+    "POST /twiml": _INCOMING,
+    "GET /twiml/agent": _AGENT,
+    "POST /twiml/agent": _AGENT,
+    "GET /twilio/status": _STATUS,
+    "POST /twilio/status": _STATUS,
+}  # fmt: skip
+"""By method and path."""
