@@ -9,13 +9,16 @@
  * once. The transcript waits for events 4 to 8 and shows the end after them.
  */
 
+import { recorded } from "./recording.js";
+import { comparable } from "./words.js";
+
 /** Lines kept of a call that is open on screen: four hours of dense talk. The download has the older ones, too. */
 export const MAX_LINES = 5000;
 
 /** Lines kept of a call that only the list shows. */
 export const TAIL_LINES = 40;
 
-/** Text kept of a call for the list's filter: about 25 minutes of talk. */
+/** Text kept of a call for the list's search: about 25 minutes of talk. */
 export const RECENT_CHARACTERS = 16_384;
 
 /** Keys pressed within this time of each other are shown as one entry. */
@@ -27,8 +30,10 @@ const SPEAKING_MS = 2500;
 const LIFE = new Set(["call-started", "call-ended", "condition-changed"]);
 const PROVIDER = new Set(["transcriber-lost", "transcriber-restored", "transcriber-switched"]);
 
+const RECORDING = new Set(["recording-started", "recording-paused", "recording-resumed", "recording-stored"]);
+
 /** Events that concern a call as a whole: they come from the list of all calls, too. All others come from a call's own subscription only. */
-const WHOLE_CALL = new Set([...LIFE, ...PROVIDER, "stream-error"]);
+const WHOLE_CALL = new Set([...LIFE, ...PROVIDER, ...RECORDING, "stream-error"]);
 
 /** A call of which only the callSid is known. */
 export function unheard(sid) {
@@ -43,6 +48,8 @@ export function unheard(sid) {
     to: null,
     direction: null,
     speakers: { inbound: "caller", outbound: "callee" },
+    /** The voice agent that answers the call; null if none does. */
+    agent: null,
     provider: null,
     model: null,
     /** The provider's trouble: `{kind: "lost" | "switched", provider, reason, attempt}`; null when all is well. */
@@ -54,6 +61,13 @@ export function unheard(sid) {
     completeness: null,
     /** How many utterances with words the hub has counted, by its latest list; null while unknown. */
     utterances: null,
+    /** Its recording, as the hub says: `{state, seconds, mediaType}`; null if there is none. */
+    recording: null,
+    recordingOffset: 0,
+    /** Since when and why the call is erased, in the hub's words; null if it is not. */
+    erased: null,
+    /** Why the hub could not get the call from its archive just now, in its words; null if it could. */
+    problem: null,
     /** "tail" for the list, "full" while it is open on screen. */
     depth: "tail",
     /** Whether the hub has confirmed the call's own subscription and it is still running. */
@@ -76,7 +90,7 @@ export function unheard(sid) {
     latest: null,
     /** The latest second of call time that any line reaches. */
     heardSeconds: 0,
-    /** The latest words in lower case, for the filter. */
+    /** The latest words in the spelling of words.js, for the list's search. */
     recent: "",
   };
 }
@@ -90,7 +104,7 @@ export function watched(call, depth) {
 
 export function subscribed(call, event, fresh) {
   // What is still open in the same log comes again after this answer, and what has ended meanwhile comes as a final.
-  const next = { ...call, known: true, following: true, epoch: event.epoch, offset: event.offset, open: {} };
+  const next = { ...call, known: true, following: true, problem: null, epoch: event.epoch, offset: event.offset, open: {} };
   if (call.epoch !== null && call.epoch !== event.epoch) {
     next.since = event.offset;
     next.heardSeconds = 0;
@@ -128,6 +142,11 @@ export function abandoned(call) {
   return { ...lines.reduce((kept, line) => insert(kept, line, new WeakSet()), call), open: {} };
 }
 
+/** The call after it was erased. Nothing of it stays on the page. */
+export function erased(call, message) {
+  return { ...unheard(call.sid), depth: call.depth, live: false, known: false, erased: message };
+}
+
 export function interim(call, event) {
   if (!call.following || (call.open[event.utterance]?.revision ?? 0) > event.revision) return call;
   return {
@@ -151,11 +170,14 @@ export function durable(call, event, fresh) {
 function status(call, event) {
   const same = event.epoch === call.head.epoch;
   const head = !same || event.offset > call.head.offset ? { epoch: event.epoch, offset: event.offset } : call.head;
-  const anew = same ? {} : { lifeOffset: 0, providerOffset: 0, trouble: null, completeness: null };
+  const anew = same ? {} : { lifeOffset: 0, providerOffset: 0, recordingOffset: 0, recording: null, trouble: null, completeness: null };
   const next = head === call.head ? call : { ...call, head, ...anew };
   if (LIFE.has(event.type) && event.offset > next.lifeOffset) {
     if (event.type === "condition-changed") return { ...next, completeness: event.completeness, lifeOffset: event.offset };
     return event.type === "call-started" ? started(next, event) : ended(next, event);
+  }
+  if (RECORDING.has(event.type) && event.offset > next.recordingOffset) {
+    return { ...next, recording: recorded(next.recording, event), recordingOffset: event.offset };
   }
   if (PROVIDER.has(event.type) && event.offset > next.providerOffset) return provided(next, event);
   return next;
@@ -172,6 +194,7 @@ function started(call, event) {
     to: event.to ?? call.to,
     direction: event.direction ?? call.direction,
     speakers: event.speakers ?? call.speakers,
+    agent: event.agent ?? call.agent,
     provider: event.transcriber?.provider ?? call.provider,
     model: event.transcriber?.model ?? call.model,
     reason: null,
@@ -206,7 +229,7 @@ function happened(call, event, fresh) {
       if (!event.text) return { ...call, open, latest: without(call, event.utterance) }; // the provider took its interims back
       const { track, speaker, text, start, end, confidence = null, words = [] } = event;
       const { interrupted = false, cut = false, unspoken = false } = event;
-      const recent = `${call.recent} ${text.toLowerCase()}`.slice(-RECENT_CHARACTERS);
+      const recent = (call.recent + comparable(text)).slice(-RECENT_CHARACTERS);
       const latest = newest(event, true);
       const said = { place: start, track, speaker, text, start, end, confidence, words, interrupted, cut, unspoken };
       const line = { ...identity(call, event, "final"), ...said };
@@ -235,6 +258,10 @@ function happened(call, event, fresh) {
       return insert(call, { ...identity(call, event, "doubted"), speaker: call.speakers[event.track], reason: event.reason }, fresh);
     case "condition-changed":
       return insert(call, { ...identity(call, event, "condition"), completeness: event.completeness }, fresh);
+    case "recording-started":
+    case "recording-paused":
+    case "recording-resumed":
+      return insert(call, { ...identity(call, event, "recording"), turn: event.type.replace("recording-", "") }, fresh);
     case "stream-error":
       return insert(call, { ...identity(call, event, "stream-error"), reason: event.reason }, fresh);
     case "dtmf": {

@@ -40,15 +40,40 @@ export async function copyLater(text) {
 }
 
 /** Fetch a file from the hub. The token is sent in a header, so that no history and no log contains it. Throws with the reason in words. */
-export async function fetched(url, token) {
+export async function fetched(url, token, method = "GET", headers = {}) {
   let answer;
   try {
-    answer = await fetch(url, { headers: token ? { Authorization: `Bearer ${token}` } : {} });
+    answer = await fetch(url, { method, headers: token ? { ...headers, Authorization: `Bearer ${token}` } : headers });
   } catch {
     throw new Error("the hub cannot be reached");
   }
-  if (!answer.ok) throw new Error(answer.status === 404 ? "the hub no longer has this call" : `the hub answered ${answer.status}`);
-  return answer;
+  if (answer.ok) return answer;
+  if (answer.status === 404 && method === "GET") throw new Error(`the hub no longer has this ${url.endsWith("/recording") ? "recording" : "call"}`);
+  const body = await answer.json().catch(() => null);
+  throw new Error(body?.error?.message ?? `the hub answered ${answer.status}`);
+}
+
+/** Why a browser could not play what is at this address, in words. */
+export async function reasonAgainst(url, token) {
+  try {
+    const answer = await fetched(url, token, "GET", { Range: "bytes=0-0" });
+    await answer.body?.cancel();
+    return "this browser does not know its format, or the connection broke";
+  } catch (error) {
+    return error.message;
+  }
+}
+
+/** Ask the hub for a page of calls: `{calls, next}`, or `{problem}` in words. */
+export async function asked(url, token, signal) {
+  try {
+    const answer = await fetch(url, { signal, headers: token ? { Authorization: `Bearer ${token}` } : {} });
+    const body = await answer.json().catch(() => null);
+    if (answer.ok && Array.isArray(body?.calls)) return { calls: body.calls, next: body.next ?? null };
+    return { problem: body?.error?.message ?? `it answered ${answer.status}` };
+  } catch {
+    return { problem: "it cannot be reached" };
+  }
 }
 
 /** Fetch a file from the hub and save it. */

@@ -6,7 +6,8 @@
  * one call changes with its events is in call.js.
  */
 
-import { abandoned, amiss, durable, interim, milliseconds, subscribed, unheard, watched } from "./call.js";
+import { abandoned, amiss, durable, erased, interim, subscribed, unheard, watched } from "./call.js";
+import { fetchedCall, listedCall } from "./summary.js";
 
 /** The facts of a call that decide where it stands in the list. */
 const PLACED_BY = ["live", "known", "startedAtMs", "endedAtMs"];
@@ -52,6 +53,9 @@ function step(state, event, batch) {
     case "calls":
       listed(batch, event.calls);
       return { ...state, listed: true, refusal: null };
+    case "summary":
+      change(batch, event.summary.callSid, (call) => fetchedCall(call, event.summary));
+      return state;
     case "tick":
       expire(batch, event.nowMs, event.keepMs);
       return state;
@@ -60,9 +64,7 @@ function step(state, event, batch) {
       return state;
     case "error":
       if (!event.callSid) return { ...state, refusal: { code: event.code, message: event.message } };
-      if (event.code === "unknown-call" && batch.calls.has(event.callSid)) {
-        put(batch, { ...abandoned(batch.calls.get(event.callSid)), known: false, live: false, following: false });
-      }
+      change(batch, event.callSid, (call) => refused(call, event));
       return state;
     case "interim":
       change(batch, event.callSid, (call) => interim(call, event));
@@ -80,6 +82,13 @@ function step(state, event, batch) {
       }
       return state; // an event type that a newer hub may have
   }
+}
+
+/** The call after the hub refused something about it. Most refusals are about one request, and change nothing of the call. */
+function refused(call, { code, message }) {
+  if (code === "unknown-call") return { ...abandoned(call), known: false, live: false, following: false };
+  if (code === "erased") return erased(call, message);
+  return code === "archive" ? { ...call, problem: message } : call;
 }
 
 function change(batch, sid, to) {
@@ -118,33 +127,12 @@ function listed(batch, summaries) {
   for (const summary of summaries) {
     seen.add(summary.callSid);
     const call = batch.calls.get(summary.callSid) ?? unheard(summary.callSid);
-    put(batch, {
-      ...call,
-      known: true,
-      live: summary.live,
-      startedAtMs: milliseconds(summary.startedAt) ?? call.startedAtMs,
-      endedAtMs: milliseconds(summary.endedAt),
-      from: summary.from ?? call.from,
-      to: summary.to ?? call.to,
-      direction: summary.direction ?? call.direction,
-      speakers: summary.speakers ?? call.speakers,
-      provider: call.provider ?? summary.transcriber?.provider ?? null,
-      model: call.model ?? summary.transcriber?.model ?? null,
-      reason: summary.reason,
-      duration: summary.duration,
-      completeness: summary.completeness,
-      utterances: summary.utterances,
-      // In the same log, finals come for what is open. In another log they never will: its answer to our subscription decides.
-      open: summary.live || summary.epoch !== call.epoch ? call.open : {},
-      head: { epoch: summary.epoch, offset: summary.offset },
-      lifeOffset: summary.offset,
-      providerOffset: call.head.epoch === summary.epoch ? call.providerOffset : 0,
-      trouble: call.head.epoch === summary.epoch ? call.trouble : null,
-    });
+    put(batch, listedCall(call, summary));
   }
   for (const call of [...batch.calls.values()]) {
     if (seen.has(call.sid)) continue;
-    if (call.depth === "full") put(batch, { ...abandoned(call), known: false, live: false });
+    // The list has live and recent calls only. An open call that is not in it may be older: the answer to its own subscription decides.
+    if (call.depth === "full") put(batch, { ...call, live: false });
     else drop(batch, call);
   }
 }

@@ -48,6 +48,39 @@ export function wallTime(ms, locale = undefined, timeZone = undefined) {
   return new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit", timeZone }).format(ms);
 }
 
+/** The time of day as the reader's own locale writes it, without seconds. Takes Unix milliseconds. */
+export function timeOfDay(ms, locale = undefined, timeZone = undefined) {
+  return formatter("time", { hour: "numeric", minute: "2-digit" }, locale, timeZone).format(ms);
+}
+
+/** A day as the reader's own locale writes it, short: `24 Nov 2026`. Takes Unix milliseconds. */
+export function day(ms, locale = undefined, timeZone = undefined) {
+  return formatter("day", { day: "numeric", month: "short", year: "numeric" }, locale, timeZone).format(ms);
+}
+
+/** The heading for the calls of a day: `Today`, `Yesterday`, or the day with its name. Takes Unix milliseconds of a moment and of now. */
+export function dayHeading(ms, nowMs, locale = undefined) {
+  const [then, now] = [new Date(ms), new Date(nowMs)];
+  const yesterday = new Date(now.getFullYear(), now.getMonth(), now.getDate() - 1);
+  if (sameDay(then, now)) return "Today";
+  if (sameDay(then, yesterday)) return "Yesterday";
+  return formatter("heading", { weekday: "long", day: "numeric", month: "long", year: "numeric" }, locale).format(ms);
+}
+
+/** Whether two Dates are on one day in the reader's time zone. */
+function sameDay(one, other) {
+  return one.toDateString() === other.toDateString();
+}
+
+/** To make a formatter takes longer than to write a thousand times with it. */
+const FORMATTERS = new Map();
+
+function formatter(name, options, locale, timeZone) {
+  const key = `${name} ${locale} ${timeZone}`;
+  if (!FORMATTERS.has(key)) FORMATTERS.set(key, new Intl.DateTimeFormat(locale, { ...options, timeZone }));
+  return FORMATTERS.get(key);
+}
+
 /** A count and its noun: `1 line`, `3 lines`. */
 export function counted(count, noun) {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;

@@ -1,17 +1,17 @@
 /**
- * The list of calls. Only the rows in view are in the document, so that thousands of ended calls cost nothing and hundreds of live ones
- * little.
+ * The list of calls: live ones first, below them those that have ended, by their days. Live calls come from the page's state, the others
+ * from the hub's pages.
  */
 
 import { amiss } from "./call.js";
+import { isEmpty } from "./filter.js";
+import { FilterForm } from "./filter_form.js";
 import { isolating } from "./foreign.js";
-import { counted } from "./format.js";
+import { counted, dayHeading } from "./format.js";
 import { fillRow, madeRow } from "./row.js";
-import { latestWith, ordered } from "./search.js";
-import { clone, element, mark, write } from "./template.js";
-
-/** Rows drawn above and below the visible ones, so that scrolling shows no holes. */
-const SPARE_ROWS = 4;
+import { Rows } from "./rows.js";
+import { latestWith, matches } from "./search.js";
+import { clone, element, write } from "./template.js";
 
 /** The default address of `transcript-client call`. */
 const DEFAULT_DOOR = "ws://127.0.0.1:5000/twilio";
@@ -19,94 +19,132 @@ const DEFAULT_DOOR = "ws://127.0.0.1:5000/twilio";
 /** How often a filter is applied to new words. */
 const FILTER_MS = 500;
 
+/** How often the list looks for calls that the hub keeps no longer for this reader. */
+const EXPIRY_MS = 2000;
+
+/** How far below the last row the reader may be away when the next page is asked for: it is there before they are. */
+const AHEAD = "0px 0px 1200px 0px";
+
+/** The blocks of the list's rows. */
+const [LIVE, PAST] = [0, 1];
+
 export class CallList {
-  /** The drawn elements by key (a callSid, or the name of a heading). */
-  #drawn = new Map();
-  #items = [];
-  #calls = 0;
-  #orderOf = { turns: -1, query: "", found: null, atMs: 0 };
-  #query = "";
+  #orderOf = { turns: -1, version: -1, px: null, atMs: 0 };
+  #pastOf = { version: -1, px: null, today: "" };
   #emptyOf = "";
-  #px = null;
+  #watched = true;
 
   /**
-   * `open(sid, beside, at)` shows a call, at a moment of it unless `at` is null; `changed()` requests a drawing; `lookup` asks the hub for
-   * the calls that fit the filter; `door` is the hub's address for calls.
+   * `open(sid, beside, at)` shows a call, at a moment of it unless `at` is NaN; `changed(now)` requests a drawing; `filtered(filter)` is
+   * called when the reader changed the filter; `archive` has the pages; `door` is the hub's address for calls.
    */
-  constructor({ open, changed, lookup, door }) {
+  constructor({ open, changed, filtered, archive, door }) {
     this.open = open;
-    this.lookup = lookup;
+    this.archive = archive;
     this.elsewhere = door === DEFAULT_DOOR ? "" : ` --url ${door}`;
-    this.changed = changed;
-    this.scroller = document.getElementById("rows-scroll");
-    this.rows = document.getElementById("rows");
     this.empty = document.getElementById("rows-empty");
-    this.filter = document.getElementById("filter");
     this.matches = document.getElementById("matches");
-    /** The call from which j and k move; null before the first move. */
-    this.current = null;
-    this.scroller.addEventListener("scroll", changed, { passive: true });
-    new ResizeObserver(() => this.#measure()).observe(this.scroller);
-    this.filter.addEventListener("input", () => this.#filtered());
-    this.filter.form.addEventListener("submit", (event) => this.#submitted(event));
-    this.rows.addEventListener("click", (event) => this.#clicked(event));
-    this.rows.addEventListener("focusin", (event) => this.#entered(event));
+    this.end = document.getElementById("rows-end");
+    this.retry = document.getElementById("rows-retry");
+    const scroller = document.getElementById("rows-scroll");
+    const root = document.getElementById("rows");
+    const made = (item) => (item.kind === "heading" ? clone("heading-row") : madeRow(item.key));
+    this.rows = new Rows({ scroller, rows: root, made, changed });
+    this.form = new FilterForm({
+      filtered: (filter, how) => {
+        scroller.scrollTop = 0;
+        filtered(filter, how);
+      },
+      entered: () => {
+        this.current = null;
+        this.move(0);
+      },
+    });
+    /** How long the list shows calls that have ended, in milliseconds before `nowMs`: as long as the hub keeps them for this reader. */
+    this.keepMs = Number.POSITIVE_INFINITY;
+    root.addEventListener("click", (event) => this.#clicked(event));
+    this.retry.addEventListener("click", () => this.archive.again());
+    this.observer = new IntersectionObserver((entries) => entries.at(-1).isIntersecting && this.#more(), { root: scroller, rootMargin: AHEAD });
+    this.observer.observe(this.end);
+  }
+
+  /** The call from which j and k move; null before the first move. */
+  get current() {
+    return this.rows.current;
+  }
+
+  set current(sid) {
+    this.rows.current = sid;
   }
 
   /** The callSids of the rows in view. */
   visible() {
-    return [...this.#drawn.keys()].filter((key) => !key.startsWith("heading:"));
+    return this.rows.visible();
   }
 
   /** Draw the rows in view. `panes` are the callSids of open calls, `nowMs` is the hub's clock. */
   draw(state, panes, nowMs) {
-    if (!this.#px) this.#measure();
-    this.#order(state);
+    if (!this.rows.px) this.rows.measure();
+    this.#order(state, nowMs);
     this.#drawEmpty(state);
+    this.#drawEnd();
     write(this.matches, this.#matched());
-    this.#drawRows(state, panes, nowMs);
+    const query = this.archive.filter.q;
+    const fill = (row, item) => {
+      const call = state.calls.get(item.key) ?? item.call;
+      fillRow(row, call, { open: panes.includes(item.key), nowMs, query, hit: query ? this.#hit(call) : null });
+    };
+    this.rows.draw(fill, this.archive.complete);
   }
 
-  /** Sort the calls if one came or went, if the filter changed, or, while there is a filter, every FILTER_MS: it looks at words, too. */
-  #order(state) {
+  /** Sort the calls if one came or went, or if the filter changed; and now and then for what comes and goes with time. */
+  #order(state, nowMs) {
     const now = performance.now();
-    const { found } = this.lookup;
+    const { archive, rows } = this;
     const before = this.#orderOf;
-    const same = state.turns === before.turns && this.#query === before.query && found === before.found && this.#px === before.px;
-    if (same && (!this.#query || now - before.atMs < FILTER_MS)) return;
-    this.#orderOf = { turns: state.turns, query: this.#query, found, px: this.#px, atMs: now };
-    const { live, ended } = ordered(state.calls.values(), this.#query, found);
-    this.#calls = live.length + ended.length;
-    this.#items = [];
-    let top = 0;
-    const add = (item, height) => {
-      this.#items.push({ ...item, top, height });
-      top += height;
-    };
-    for (const [name, calls] of [
-      ["Live", live],
-      ["Ended", ended],
-    ]) {
-      const short = calls.filter(amiss).length;
-      const text = `${name} · ${calls.length}${short ? ` · ${short} incomplete` : ""}`;
-      if (calls.length) add({ key: `heading:${name}`, text, isCall: false }, this.#px.heading);
-      for (const call of calls) add({ key: call.sid, isCall: true }, amiss(call) ? this.#px.amiss : this.#px.row);
+    const same = state.turns === before.turns && archive.version === before.version && rows.px === before.px;
+    const again = archive.filter.q ? FILTER_MS : Number.isFinite(this.keepMs) ? EXPIRY_MS : Number.POSITIVE_INFINITY;
+    const anew = !same || now - before.atMs >= again;
+    if (anew) {
+      const live = [];
+      for (const call of state.calls.values()) {
+        if (!call.live && call.startedAtMs === null && call.head.epoch === null) continue; // only a link asked for it
+        if (!matches(call, archive.filter, archive.hits)) continue;
+        if (call.live) live.push(call);
+        else archive.include(call);
+      }
+      archive.exclude(({ sid, endedAtMs }) => {
+        const known = state.calls.get(sid);
+        return known?.live || known?.erased || nowMs - (endedAtMs ?? nowMs) > this.keepMs;
+      });
+      live.sort((a, b) => (b.startedAtMs ?? 0) - (a.startedAtMs ?? 0) || (a.sid < b.sid ? -1 : 1));
+      rows.place(LIVE, live.length ? [heading("live", liveText(live)), ...live.map(item)] : []);
     }
-    this.rows.style.height = `${top}px`;
+    const today = new Date(nowMs).toDateString();
+    const past = this.#pastOf;
+    if (past.version !== archive.version || past.px !== rows.px || past.today !== today) {
+      rows.place(PAST, byDay(archive.past, nowMs));
+      this.#pastOf = { version: archive.version, px: rows.px, today };
+      this.#watched = false;
+    }
+    if (anew) {
+      this.#orderOf = { turns: state.turns, version: archive.version, px: rows.px, atMs: now };
+    }
   }
 
   /** How many calls fit the filter, and whether that is all of them. */
   #matched() {
-    if (!this.#query) return "";
-    if (this.lookup.pending) return "Searching…";
-    const found = `${counted(this.#calls, "call")} found`;
-    return this.lookup.problem ? isolating`${found} in what this page has. The hub could not be asked: ${this.lookup.problem}.` : found;
+    const { archive } = this;
+    if (isEmpty(archive.filter)) return "";
+    if (archive.pending) return "Searching…";
+    const found = `${counted(this.rows.count, "call")} found`;
+    if (archive.problem) return isolating`${found} in what this page has. The hub could not be asked: ${archive.problem}.`;
+    return archive.complete ? found : `${found} so far`;
   }
 
-  /** The words by which a call fits the filter; null without a filter, or if it fits by something else. */
+  /** The words by which a call fits the filter; null if it fits by something else. */
   #hit(call) {
-    if (!this.#query) return null;
-    return this.lookup.found.get(call.sid) ?? latestWith(call, this.#query);
+    return this.archive.hits.get(call.sid) ?? latestWith(call, this.archive.filter.q);
   }
 
   /** Open the call from which j and k move. Returns whether there is one. */
@@ -117,41 +155,18 @@ export class CallList {
   }
 
   #moment(sid) {
-    return Number(/\/t=(.+)$/.exec(this.#drawn.get(sid)?.querySelector(".open").hash ?? "")?.[1] ?? Number.NaN);
+    return Number(/\/t=(.+)$/.exec(this.rows.element(sid)?.querySelector(".open").hash ?? "")?.[1] ?? Number.NaN);
   }
 
   /** Move the focus by this many calls. */
   move(by) {
-    const calls = this.#items.filter((item) => item.isCall);
-    if (!calls.length) return;
-    const at = calls.findIndex((item) => item.key === this.current);
-    const next = calls[at < 0 ? 0 : Math.max(0, Math.min(calls.length - 1, at + by))];
-    this.current = next.key;
-    const { top, height } = next;
-    const { scrollTop, clientHeight } = this.scroller;
-    if (top < scrollTop + this.#px.heading) this.scroller.scrollTop = top - this.#px.heading;
-    else if (top + height > scrollTop + clientHeight) this.scroller.scrollTop = top + height - clientHeight;
-    this.changed(true);
-    this.focus();
+    if (this.rows.move(by)) this.focus();
   }
 
-  /** Focus the current row, or the filter if there is none. */
+  /** Focus the current row, or the search if there is none. */
   focus() {
-    const row = this.#drawn.get(this.current);
-    (row?.querySelector(".open") ?? this.filter).focus({ preventScroll: true });
-  }
-
-  #filtered() {
-    this.#query = this.filter.value.trim();
-    this.lookup.ask(this.#query);
-    this.scroller.scrollTop = 0;
-    this.changed(true);
-  }
-
-  #submitted(event) {
-    event.preventDefault();
-    this.current = null;
-    this.move(0);
+    const row = this.rows.element(this.current);
+    (row?.querySelector(".open") ?? this.form.field).focus({ preventScroll: true });
   }
 
   #clicked(event) {
@@ -162,74 +177,73 @@ export class CallList {
     this.openCurrent(event.shiftKey || event.target.closest(".beside") !== null);
   }
 
-  #entered(event) {
-    const row = event.target.closest(".row");
-    if (row) this.current = row.dataset.sid;
+  #more() {
+    if (!this.archive.problem) this.archive.more();
   }
 
-  #measure() {
-    const style = getComputedStyle(this.rows);
-    const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
-    const height = (name) => parseFloat(style.getPropertyValue(name)) * rem;
-    this.#px = { heading: height("--heading-rem"), row: height("--row-rem"), amiss: height("--amiss-row-rem") };
-    this.changed();
-  }
-
-  #drawRows(state, panes, nowMs) {
-    const { scrollTop, clientHeight } = this.scroller;
-    const spare = SPARE_ROWS * this.#px.row;
-    const wanted = new Map();
-    let place = 0;
-    for (const item of this.#items) {
-      if (item.isCall) place += 1;
-      const inView = item.top + item.height >= scrollTop - spare && item.top <= scrollTop + clientHeight + spare;
-      if (inView || item.key === this.current) wanted.set(item.key, { item, place });
-    }
-    for (const [key, row] of this.#drawn) {
-      if (wanted.has(key)) continue;
-      row.remove();
-      this.#drawn.delete(key);
-    }
-    const focused = this.rows.contains(document.activeElement) ? document.activeElement : null;
-    let before = null;
-    for (const [key, { item, place: position }] of wanted) {
-      let row = this.#drawn.get(key);
-      if (!row) this.#drawn.set(key, (row = item.isCall ? madeRow(key) : clone("heading-row")));
-      // Kept in the order of the list, because that is the order in which a keyboard and a screen reader meet them.
-      const next = before ? before.nextElementSibling : this.rows.firstElementChild;
-      if (next !== row) this.rows.insertBefore(row, next);
-      before = row;
-      const transform = `translateY(${item.top}px)`;
-      if (row.style.transform !== transform) row.style.transform = transform;
-      if (!item.isCall) {
-        write(row.firstElementChild, item.text);
-        continue;
-      }
-      mark(row, "aria-setsize", this.#calls);
-      mark(row, "aria-posinset", position);
-      const call = state.calls.get(key);
-      fillRow(row, call, { open: panes.includes(key), nowMs, query: this.#query, hit: this.#hit(call) });
-    }
-    if (focused?.isConnected && focused !== document.activeElement) focused.focus({ preventScroll: true }); // its row was moved
-    const tabbable = this.#drawn.get(this.current) ?? this.rows.querySelector(".row");
-    for (const open of this.rows.querySelectorAll(".open")) mark(open, "tabindex", open.parentElement === tabbable ? 0 : -1);
+  /** Say below the rows what the list does not show, and look out for the reader who comes near. */
+  #drawEnd() {
+    const { archive } = this;
+    const failed = archive.problem !== "" && !archive.pending;
+    write(this.end.firstElementChild, failed ? isolating`Past calls cannot be shown: ${archive.problem}.` : archive.loading ? "Fetching more calls…" : "");
+    this.retry.hidden = !failed;
+    if (this.#watched) return;
+    this.#watched = true;
+    this.observer.unobserve(this.end); // an observer tells of changes only: rows that did not fill the list leave the end in view
+    this.observer.observe(this.end);
   }
 
   #drawEmpty(state) {
-    const none = this.#items.length === 0 && (state.listed || state.refusal !== null) && !(this.#query && this.lookup.pending);
+    const { archive } = this;
+    const waits = archive.pending || (isEmpty(archive.filter) && !state.listed && state.refusal === null);
+    const none = this.rows.count === 0 && !waits && (isEmpty(archive.filter) || !archive.problem || archive.filter.q !== "");
     this.empty.hidden = !none;
     if (!none) return;
-    const [heading, sentence, command] = this.#query
-      ? ["No call fits", isolating`No call has “${this.#query}” in its numbers, names, callSid or words. Esc clears the filter.`]
-      : state.refusal
-        ? ["The list is not shown", isolating`The hub says: ${state.refusal.message}.`]
-        : [
-            "No calls at the moment",
-            "When Twilio streams a call to this hub, it appears here by itself. To play a sample call into it:",
-            `transcript-client call${this.elsewhere}`,
-          ];
-    if (this.#emptyOf === heading + sentence) return;
-    this.#emptyOf = heading + sentence;
-    this.empty.replaceChildren(element("h2", "", heading), element("p", "", sentence), ...(command ? [element("code", "", command)] : []));
+    const [title, sentence, command] = this.#emptiness(state);
+    if (this.#emptyOf === title + sentence) return;
+    this.#emptyOf = title + sentence;
+    this.empty.replaceChildren(element("h2", "", title), element("p", "", sentence), ...(command ? [element("code", "", command)] : []));
   }
+
+  #emptiness(state) {
+    const { filter } = this.archive;
+    if (!isEmpty(filter)) {
+      if (!isEmpty({ ...filter, q: "" })) return ["No call fits", "No call fits all parts of the filter. Take one away, or clear it."];
+      return ["No call fits", isolating`No call has “${filter.q}” in its numbers, names, callSid or words. Esc clears the filter.`];
+    }
+    if (state.refusal) return ["The list is not shown", isolating`The hub says: ${state.refusal.message}.`];
+    return [
+      "No calls at the moment",
+      "When Twilio streams a call to this hub, it appears here by itself. To play a sample call into it:",
+      `transcript-client call${this.elsewhere}`,
+    ];
+  }
+}
+
+/** Items of the list's rows: see rows.js. */
+function heading(key, text) {
+  return { key: `heading:${key}`, kind: "heading", text };
+}
+
+function item(call) {
+  return { key: call.sid, kind: amiss(call) ? "amiss" : "row", call };
+}
+
+function liveText(live) {
+  const short = live.filter(amiss).length;
+  return `Live · ${live.length}${short ? ` · ${short} incomplete` : ""}`;
+}
+
+/** The rows of calls that have ended, the newest first, below the headings of their days. */
+function byDay(past, nowMs) {
+  const items = [];
+  let last = null;
+  for (const call of past) {
+    const startedAtMs = call.startedAtMs ?? nowMs;
+    const day = new Date(startedAtMs).toDateString();
+    if (day !== last) items.push(heading(day, dayHeading(startedAtMs, nowMs)));
+    last = day;
+    items.push(item(call));
+  }
+  return items;
 }

@@ -3,22 +3,27 @@
  * page shows decides what it requests from the hub.
  */
 
+import { Archive } from "./archive.js";
 import { Connection } from "./connection.js";
-import { copyLater, copyText, download, fetched } from "./files.js";
+import { copyLater, copyText, download, fetched, reasonAgainst } from "./files.js";
+import { filterOf, searchWith } from "./filter.js";
 import { listenForKeys } from "./keys.js";
 import { CallList } from "./list.js";
 import { Listening } from "./listen.js";
-import { Lookup } from "./lookup.js";
 import { Pane } from "./pane.js";
-import { hash, MAX_PANES, parse, withoutToken } from "./place.js";
+import { fileOf, hash, MAX_PANES, parse, withoutToken } from "./place.js";
 import { connection as connectionSentence, copied, outage } from "./sentences.js";
 import { Store } from "./store.js";
+import { Summaries } from "./summaries.js";
 import { due, wanted } from "./subscriptions.js";
 import { mark, write } from "./template.js";
-import { ask, keep, tokenOf } from "./token.js";
+import { ask, hasRight, keep, tokenOf } from "./token.js";
 
 /** How often an embedded page asks again for a call that the hub does not know yet. It has no list that would show the call's start. */
 const RETRY_MS = 2000;
+
+/** How often the page asks again for a call that the hub cannot get from its archive at the moment. */
+const ARCHIVE_MS = 5000;
 
 /** From this width on a second call opens beside the first. In a narrower window it replaces the first. */
 const BESIDE = matchMedia("(min-width: 64rem)");
@@ -28,7 +33,7 @@ const base = location.origin + location.pathname;
 if (address.token) history.replaceState(null, "", location.pathname + withoutToken(location.search) + location.hash);
 document.body.classList.toggle("embedded", address.embedded !== null);
 
-let settings = { listen: false, keepMinutes: 60 };
+let settings = { listen: false, keepMinutes: 60, archive: false };
 let ready = false;
 let asked = new Map();
 /** Open calls, left to right, by callSid. */
@@ -40,8 +45,12 @@ const connection = new Connection({
   url: new URL("client", base.replace(/^http/, "ws")).href,
   token: tokenOf(address.token),
   said: (message) => {
-    if (message.type === "calls" || (message.type === "error" && !message.callSid)) ready = true;
-    if (message.type === "error" && message.code === "unknown-call") asked.delete(message.callSid);
+    const unlisted = message.type === "error" && !message.callSid && message.code !== "token"; // the list is refused, not the reader
+    if (!ready && (message.type === "calls" || unlisted)) {
+      ready = true;
+      archive.admitted = true;
+    }
+    if (message.type === "error") refused(message);
     listening.said(message);
     store.take(message);
   },
@@ -54,11 +63,17 @@ const listening = new Listening({
   changed: () => store.soon(),
   say,
 });
-const lookup = new Lookup({ url: `${base}calls`, token: () => connection.token, changed: () => draw(store.state) });
+const archive = new Archive({ url: `${base}calls`, token: () => connection.token, changed: () => draw(store.state) });
+const summaries = new Summaries({
+  url: (sid) => `${base}calls/${encodeURIComponent(sid)}`,
+  token: () => connection.token,
+  came: (summary) => store.take({ type: "summary", summary }),
+});
 const list = new CallList({
   open,
-  lookup,
+  archive,
   changed: (now) => (now ? draw(store.state) : store.soon()),
+  filtered,
   door: new URL("twilio", base.replace(/^http/, "ws")).href,
 });
 
@@ -69,11 +84,18 @@ function connectionChanged(event) {
     ready = address.embedded !== null;
     if (!ready) connection.send({ action: "subscribe", calls: "all" });
     listening.again();
-    lookup.again();
+    summaries.again();
   } else if (event.phase === "token") {
     keep(null);
+    archive.admitted = false;
     ask(connection.token !== null, (token) => connection.authenticate(token));
   }
+}
+
+/** The hub refuses to send a call. A call that it does not know, or that is erased, is not asked for again until the hub tells of it. */
+function refused({ code, callSid }) {
+  if (code === "unknown-call" || code === "erased") asked.delete(callSid);
+  else if (code === "archive") setTimeout(() => asked.delete(callSid) && store.soon(), ARCHIVE_MS);
 }
 
 /** Request from the hub exactly what the page shows. */
@@ -100,11 +122,17 @@ function draw(state) {
         : `The hub closed the connection for good (${state.link.code}). Reload the page to try again.`,
     );
   }
-  if (!address.embedded) list.draw(state, [...panes.keys()], nowMs);
+  if (!address.embedded) {
+    list.keepMs = settings.archive && hasRight(connection.token, "archive") ? Number.POSITIVE_INFINITY : settings.keepMinutes * 60_000;
+    list.draw(state, [...panes.keys()], nowMs);
+  }
+  const audio = hasRight(connection.token, "audio");
   let more = false;
   for (const [sid, pane] of panes) {
     const call = state.calls.get(sid);
-    if (call) more = pane.draw(call, nowMs, { online, listening: settings.listen ? (listening.sid ?? "") : null }) || more;
+    if (!call) continue;
+    more = pane.draw(call, nowMs, { online, listening: settings.listen ? (listening.sid ?? "") : null, audio }) || more;
+    if (call.following && !call.live) summaries.want(sid);
   }
   const live = [...state.calls.values()].filter((call) => call.live).length;
   const name = live ? `${live} live · Transcript Hub` : "Transcript Hub";
@@ -167,14 +195,28 @@ function show(wantedPanes) {
   draw(store.state);
 }
 
-function fileOf(sid, kind) {
-  return `${base}calls/${encodeURIComponent(sid)}/transcript.${kind}`;
+/** The reader changed the filter. */
+function filtered(filter, how) {
+  const to = location.pathname + searchWith(location.search, filter) + location.hash;
+  if (how === "step") history.pushState(null, "", to);
+  else history.replaceState(null, "", to);
+  archive.ask(filter);
+  draw(store.state);
+}
+
+/** Show what the address names: after the back button, or a link within the page. */
+function arrived() {
+  if (address.embedded) return;
+  const filter = filterOf(location.search);
+  list.form.show(filter);
+  archive.ask(filter);
+  show(parse("", location.hash).panes);
 }
 
 /** A call's transcript as text: the hub's own file. Lines that the hub has lost, and only this page still has, come before it. */
 async function transcript(call) {
   const ours = call.lines.filter((line) => line.past || line.kind === "restarted" || !call.known).map((line) => `${copied(line)}\n`).join("");
-  return call.known ? ours + (await (await fetched(fileOf(call.sid, "txt"), connection.token)).text()) : ours;
+  return call.known ? ours + (await (await fetched(fileOf(base, call.sid, "txt"), connection.token)).text()) : ours;
 }
 
 const paneDoes = {
@@ -190,9 +232,16 @@ const paneDoes = {
       () => say(call.known ? "The transcript is copied." : "The lines of this page are copied. The hub no longer has the call."),
       (error) => say(`Nothing was copied: ${error.message}.`),
     ),
-  download: (sid, kind) =>
-    download(fileOf(sid, kind), `${sid}.${kind}`, connection.token).catch((error) =>
+  download: (sid, kind, sound) =>
+    download(fileOf(base, sid, kind), `${sid}.${kind === "recording" ? sound : kind}`, connection.token).catch((error) =>
       say(`Nothing was downloaded: ${error.message}.`),
+    ),
+  // A browser's player sends no header of ours. This address is in no history and no document, and it is read by the hub only.
+  recording: (sid) => fileOf(base, sid, "recording") + (connection.token ? `?token=${encodeURIComponent(connection.token)}` : ""),
+  why: (sid) => reasonAgainst(fileOf(base, sid, "recording"), connection.token),
+  record: (sid, action) =>
+    fetched(`${fileOf(base, sid, "recording")}/${action}`, connection.token, "POST").catch((error) =>
+      say(`The recording was not ${action}d: ${error.message}.`),
     ),
   listen: (sid) => listening.toggle(sid),
   draw: () => draw(store.state),
@@ -236,21 +285,19 @@ listenForKeys({
   },
   find: () => activePane()?.openFind() ?? false,
   listen: () => activePane()?.listen() ?? false,
+  play: () => activePane()?.play() ?? false,
   latest: () => activePane()?.transcript.toLatest() ?? false,
   escape: () => {
     const filter = document.getElementById("filter");
-    if (document.activeElement === filter) {
-      if (!filter.value) return list.focus();
-      filter.value = "";
-      return filter.dispatchEvent(new Event("input"));
-    }
+    if (list.form.escape()) return true;
+    if (document.activeElement === filter) return list.form.clear() || list.focus();
     if (activePane()?.escape()) return true;
     return panes.size && !address.embedded ? close(active) : false;
   },
 });
 
-addEventListener("hashchange", () => address.embedded || show(parse("", location.hash).panes));
-addEventListener("popstate", () => address.embedded || show(parse("", location.hash).panes));
+addEventListener("hashchange", arrived);
+addEventListener("popstate", arrived);
 addEventListener("resize", () => store.soon());
 setInterval(() => store.soon(), 1000);
 setInterval(() => store.take({ type: "tick", nowMs: hubNow(), keepMs: settings.keepMinutes * 60_000 }), 30_000);
@@ -272,4 +319,8 @@ fetch(new URL("settings.json", import.meta.url))
 show(
   address.embedded ? [{ sid: address.embedded, at: address.panes.find(({ sid }) => sid === address.embedded)?.at ?? null }] : address.panes,
 );
+if (!address.embedded) {
+  list.form.show(address.filter);
+  archive.ask(address.filter);
+}
 connection.open();

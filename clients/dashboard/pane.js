@@ -3,10 +3,13 @@
  */
 
 import { amiss, lasted } from "./call.js";
+import { Following } from "./following.js";
 import { isolated, isolating } from "./foreign.js";
 import { clock, percent, phone, shortSid } from "./format.js";
-import { momentLink } from "./place.js";
+import { fileOf, momentLink } from "./place.js";
+import { extension } from "./recording.js";
 import { sentence, title } from "./sentences.js";
+import { PlayerBar } from "./player_bar.js";
 import { Strip } from "./strip.js";
 import { clone, element, mark, write } from "./template.js";
 import { figures } from "./timeline.js";
@@ -21,7 +24,8 @@ export class Pane {
   #figuresOf = "";
   #typing = 0;
 
-  /** `does` has the page's actions: `close(sid)`, `back()`, `copy(text, said)`, `copyAll(call)`, `download(sid, kind)`, `listen(sid)`, `draw()`. */
+  /** `does` has the page's actions: `close(sid)`, `back()`, `copy(text, said)`, `copyAll(call)`, `download(sid, kind)`, `listen(sid)`,
+   * `draw()`, and for the recording `recording(sid)`, `why(sid)`, `record(sid, action)`. */
   constructor(sid, base, does) {
     this.sid = sid;
     this.does = does;
@@ -35,17 +39,38 @@ export class Pane {
       moved: () => this.strip.view(this.transcript.inView()),
     });
     this.strip = new Strip(this.root.querySelector(".strip"), (seconds) => this.goTo(seconds));
+    this.following = new Following({
+      transcript: this.transcript,
+      button: this.root.querySelector(".follow"),
+      from: (seconds) => this.bar.from(seconds),
+    });
+    this.bar = new PlayerBar(this.root, {
+      address: () => does.recording(sid),
+      moved: (seconds, playing) => this.#heard(seconds, playing),
+      why: () => does.why(sid),
+      record: (action) => does.record(sid, action),
+    });
     this.find = this.root.querySelector(".find");
     this.menu = this.root.querySelector(".menu");
     this.#wire();
   }
 
+  /** Go to a moment of the call, also in its recording. */
   goTo(seconds) {
+    this.following.join();
     this.transcript.goTo(seconds);
+    this.bar.seek(seconds);
     this.does.draw();
   }
 
+  /** Play or pause the recording. Returns whether there is one. */
+  play() {
+    return this.bar.toggle();
+  }
+
   close() {
+    this.following.close();
+    this.bar.close();
     this.transcript.close();
     this.root.remove();
   }
@@ -56,11 +81,12 @@ export class Pane {
   }
 
   /**
-   * Draw the call. `nowMs` is the hub's clock, `listening` the callSid that is listened to; null where listening is not allowed.
+   * Draw the call. `nowMs` is the hub's clock, `listening` the callSid that is listened to; null where listening is not allowed. `audio`:
+   * whether recordings may be played.
    *
    * Returns whether there is more to draw.
    */
-  draw(call, nowMs, { online, listening }) {
+  draw(call, nowMs, { online, listening, audio }) {
     this.#call = call;
     const seconds = lasted(call, nowMs);
     write(this.root.querySelector(".title"), title(call, shortSid));
@@ -76,6 +102,7 @@ export class Pane {
     this.menu.hidden = !call.known;
     this.root.querySelector(".overview").hidden = !call.known && call.lines.length === 0;
     this.#drawListen(call, listening);
+    this.#drawRecording(call, audio);
     this.strip.name(call.speakers);
     const picture = this.strip.draw(call, seconds);
     if (picture) this.#drawFigures(call, picture);
@@ -145,11 +172,11 @@ export class Pane {
       this.#stepped(1);
     });
     for (const link of this.menu.querySelectorAll("a")) {
-      link.href = `${this.base}calls/${encodeURIComponent(this.sid)}/transcript.${link.dataset.kind}`;
+      link.href = fileOf(this.base, this.sid, link.dataset.kind);
       link.addEventListener("click", (event) => {
         event.preventDefault();
         this.menu.open = false;
-        this.does.download(this.sid, link.dataset.kind);
+        this.does.download(this.sid, link.dataset.kind, extension(this.#call?.recording));
       });
     }
     this.menu.addEventListener("focusout", (event) => {
@@ -184,6 +211,23 @@ export class Pane {
     if (listening === null) return;
     button.classList.toggle("on", listening === this.sid);
     write(button, listening === this.sid ? "Stop listening" : "Listen");
+  }
+
+  #drawRecording(call, audio) {
+    this.bar.draw(call, audio);
+    this.following.take(call.lines);
+    this.following.playable = this.bar.ready;
+    const sound = this.menu.querySelector(".sound");
+    sound.hidden = !this.bar.ready;
+    if (this.bar.ready) write(sound.querySelector("small"), `.${extension(call.recording)}`);
+    this.strip.play(this.bar.ready ? this.bar.player.seconds : null);
+  }
+
+  /** Show what is heard now. */
+  #heard(seconds, playing) {
+    if (!this.bar.ready) return;
+    this.following.show(seconds, playing);
+    this.strip.play(seconds);
   }
 
   #drawFigures(call, picture) {

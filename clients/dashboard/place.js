@@ -1,9 +1,12 @@
 /**
  * The page's address: which calls are open, at which moment, and the token that came with the link. Pure.
  *
- *     /#CA…            one call                      /#CA…/t=93         at 93 seconds of call time
+ *     /#CA…            one call                      /#CA…/t=93         at 93 seconds of call time; also /#CA…&t=93
  *     /#CA…,CA…        two calls side by side        /?call=CA…&token=… one call without the list, to embed
+ *     /?q=refund&from=2026-11-01                     the calls of the list that fit this filter
  */
+
+import { filterOf } from "./filter.js";
 
 /** A callSid, as the hub's protocol allows it. */
 const SID = /^[A-Za-z0-9_-]{1,64}$/;
@@ -18,6 +21,8 @@ export function parse(search, hash) {
   return {
     /** The only call to show, without the list; null on the whole dashboard. */
     embedded: sid !== null && SID.test(sid) ? sid : null,
+    /** Which calls the list shows: see filter.js. */
+    filter: filterOf(search),
     /** The token in the link; null if there is none. It must be removed from the address at once. */
     token: query.get("token") || null,
     panes: panes(hash),
@@ -28,7 +33,7 @@ function panes(hash) {
   const seen = new Set();
   const found = [];
   for (const part of decoded(hash.replace(/^#/, "")).split(",")) {
-    const [sid, moment = ""] = part.split("/", 2);
+    const [sid, moment = ""] = part.split(/[/&]/, 2);
     if (!SID.test(sid) || seen.has(sid)) continue;
     seen.add(sid);
     const at = /^t=(\d+(?:\.\d+)?)$/.exec(moment);
@@ -55,6 +60,11 @@ export function hash(panes) {
 /** The link to a moment of one call, for other people. */
 export function momentLink(base, sid, at) {
   return base + hash([{ sid, at }]);
+}
+
+/** The address of a call's file: of its `recording`, or of its transcript in one of its kinds. */
+export function fileOf(base, sid, kind) {
+  return `${base}calls/${encodeURIComponent(sid)}/${kind === "recording" ? kind : `transcript.${kind}`}`;
 }
 
 /** The search part without the token. A token must not stay in the address bar, the history or a copied link. */

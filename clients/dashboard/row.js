@@ -4,17 +4,14 @@
  */
 
 import { amiss, lasted, speaking, wordless } from "./call.js";
-import { isolated } from "./foreign.js";
-import { clock, shortSid } from "./format.js";
-import { passages, words as wordsOf } from "./search.js";
+import { isolated, isolating } from "./foreign.js";
+import { clock, counted, shortSid, timeOfDay } from "./format.js";
+import { excerpt } from "./search.js";
 import { title, trouble } from "./sentences.js";
 import { clone, element, mark, write } from "./template.js";
 
 /** About how many characters fit into a row beside a name. */
 const SHOWN_CHARACTERS = 34;
-
-/** About how many characters of a hit stand before the first word that was searched for. */
-const LEAD_CHARACTERS = 14;
 
 /** What the words of a row were made of, so that the document is touched only when that changes. */
 const MADE_OF = new WeakMap();
@@ -27,7 +24,7 @@ export function madeRow(sid) {
 
 /**
  * Bring a row up to date. `open`: the call is open on screen. `query`: the list's filter. `hit`: the words that fit it,
- * `{start, track, speaker, text}`; null if there are none.
+ * `{start, track, speaker, text, matches}`; null if there are none.
  */
 export function fillRow(row, call, { open, nowMs, query, hit }) {
   const [link] = row.children;
@@ -40,7 +37,10 @@ export function fillRow(row, call, { open, nowMs, query, hit }) {
   mark(link, "data-voices", [...voices].join(" ") || false);
   write(link.querySelector(".title"), title(call, shortSid));
   const seconds = lasted(call, nowMs);
-  write(link.querySelector(".lasted"), seconds === null ? "" : clock(seconds));
+  write(link.querySelector(".long"), seconds === null ? "" : clock(seconds));
+  const when = link.querySelector(".when");
+  write(when, call.live || call.startedAtMs === null ? "" : timeOfDay(call.startedAtMs));
+  mark(when, "datetime", when.textContent !== "" && new Date(call.startedAtMs).toISOString());
   const condition = link.querySelector(".condition");
   write(condition, amiss(call) ? call.completeness.summary : "");
   mark(condition, "title", condition.textContent || false); // shows what a narrow list cuts off
@@ -55,23 +55,14 @@ function fillWords(words, call, { voices, query, hit }) {
   write(state, trouble(call));
   write(who, hit ? `${clock(hit.start)} ${isolated(hit.speaker)}:` : shown ? `${shown.speaker}:` : "");
   write(speaks, call.latest && voices.has(call.latest.track) ? "is speaking" : "");
-  fillSaid(said, hit ? excerpt(hit.text, query) : call.latest ? newest(call.latest) : silence(call), hit ? query : "");
+  fillSaid(said, hit ? excerpt(hit, query) : [{ text: call.latest ? newest(call.latest) : silence(call), found: false }]);
 }
 
-function fillSaid(said, text, query) {
-  const made = `${query}\n${text}`;
+function fillSaid(said, parts) {
+  const made = JSON.stringify(parts);
   if (MADE_OF.get(said) === made) return;
   MADE_OF.set(said, made);
-  said.replaceChildren(
-    ...passages(text, [], wordsOf(query)).map((part) => (part.found ? element("mark", "", part.text) : document.createTextNode(part.text))),
-  );
-}
-
-/** The words of a hit from a little before the first that was searched for, so that it is in view. */
-function excerpt(text, query) {
-  const before = passages(text, [], wordsOf(query))[0];
-  const cut = before === undefined || before.found ? -1 : text.lastIndexOf(" ", before.text.length - LEAD_CHARACTERS);
-  return cut > 0 ? `…${text.slice(cut + 1)}` : text;
+  said.replaceChildren(...parts.map(({ text, found }) => (found ? element("mark", "", text) : document.createTextNode(text))));
 }
 
 /** What a row says of a call without words. Where something is missing in the record, nobody knows whether anything was said. */
@@ -79,7 +70,9 @@ function silence(call) {
   if (!call.known) return "The hub no longer knows this call";
   if (amiss(call)) return "";
   if (call.live) return call.utterances ? "" : "No words yet";
-  return wordless(call) ? "Nothing was said" : "";
+  if (wordless(call)) return "Nothing was said";
+  if (!call.utterances) return "";
+  return isolating`${call.speakers.inbound} and ${call.speakers.outbound} · ${counted(call.utterances, "utterance")}`;
 }
 
 /** The words that fit into a row: the beginning of final words, but the end of interim words, because the end is new. */

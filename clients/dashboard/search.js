@@ -3,53 +3,59 @@
  */
 
 import { TAIL_LINES } from "./call.js";
+import { within } from "./filter.js";
+import { comparable, places, terms } from "./words.js";
+
+/** About how many characters of a hit stand before the first word that was searched for. */
+const LEAD_CHARACTERS = 14;
 
 /** Words with a lower confidence than this are marked: below one half they are more likely wrong than right. */
 export const UNSURE_BELOW = 0.5;
 
-/** Whether a call fits a filter: every word of the filter must be in a number, a name, the callSid or the latest words. */
+/** Whether a call fits a query: each of its terms must be in a number, a name, the callSid or the latest words. */
 export function fits(call, query) {
-  return words(query).every((part) => {
-    const digits = part.replace(/[^\d]/g, "");
-    const asNumber = digits.length >= 3 && /^[\d+()./-]+$/.test(part);
-    return (
-      call.sid.toLowerCase().includes(part) ||
-      [call.speakers.inbound, call.speakers.outbound, call.provider].some((name) => name?.toLowerCase().includes(part)) ||
-      [call.from, call.to].some((number) => number?.includes(part) || (asNumber && number?.replace(/\D/g, "").includes(digits))) ||
-      call.recent.includes(part) ||
-      (call.latest?.text.toLowerCase().includes(part) ?? false)
-    );
+  const wanted = terms(query);
+  if (!wanted.length) return true;
+  const facts = [call.sid, call.sid.slice(-4), call.from, call.to, call.speakers.inbound, call.speakers.outbound, call.agent, call.provider];
+  const known = facts.map((fact) => (fact ? comparable(fact) : "")).join("") + call.recent + comparable(call.latest?.text ?? "");
+  return wanted.every((term) => {
+    const digits = term.replaceAll(" ", "");
+    if (known.includes(term)) return true;
+    return /^\d{3,}$/.test(digits) && [call.from, call.to].some((number) => number?.replace(/\D/g, "").includes(digits));
   });
 }
 
-/** The words of a filter, in lower case. */
-export function words(query) {
-  return query.toLowerCase().split(/\s+/).filter(Boolean);
+/**
+ * Whether a call fits a filter: by what the page knows of it, or as one of `hits`, by callSid, which fit by what the hub knows. What the
+ * hub has not been asked about yet, such as words that were said since, counts as well.
+ */
+export function matches(call, filter, hits) {
+  return hits.has(call.sid) || (within(call, filter) && fits(call, filter.q));
+}
+
+/** The latest line of a call that has a term of the query; null if no line that the list keeps has one. */
+export function latestWith(call, query) {
+  const wanted = terms(query);
+  const has = ({ kind, text, past }) => kind === "final" && !past && wanted.some((term) => comparable(text).includes(term));
+  return call.lines.slice(-TAIL_LINES).findLast(has) ?? null;
 }
 
 /**
- * The calls in the list's order: first live calls, the newest on top, then ended calls, the latest end on top. Words and time do not change
- * this order, so rows stay where they are until a call starts or ends. With a filter, those that fit by what the page knows, and those in
- * `found`, by callSid, which fit by what the hub knows.
+ * A hit as a row shows it: `{text, found}` pieces, from a little before the first match, so that it is in view. The hub says where its
+ * matches are; in a line that only the page has, they are where the query's terms stand.
  */
-export function ordered(calls, query = "", found = new Map()) {
-  const live = [];
-  const ended = [];
-  for (const call of calls) {
-    if (!call.live && call.startedAtMs === null && call.head.epoch === null) continue; // only a link asked for it
-    if (query && !found.has(call.sid) && !fits(call, query)) continue;
-    (call.live ? live : ended).push(call);
+export function excerpt({ text, matches = null }, query) {
+  const spans = matches ?? places(text, query);
+  const from = spans.length && spans[0][0] > LEAD_CHARACTERS ? text.lastIndexOf(" ", spans[0][0] - LEAD_CHARACTERS) + 1 : 0;
+  const made = from > 0 ? [{ text: "…", found: false }] : [];
+  let edge = from;
+  for (const [start, length] of spans) {
+    if (start > edge) made.push({ text: text.slice(edge, start), found: false });
+    made.push({ text: text.slice(start, start + length), found: true });
+    edge = start + length;
   }
-  live.sort((a, b) => (b.startedAtMs ?? 0) - (a.startedAtMs ?? 0) || (a.sid < b.sid ? -1 : 1));
-  ended.sort((a, b) => (b.endedAtMs ?? 0) - (a.endedAtMs ?? 0) || (a.sid < b.sid ? -1 : 1));
-  return { live, ended };
-}
-
-/** The latest line of a call that has a word of the filter; null if no line that the list keeps has one. */
-export function latestWith(call, query) {
-  const wanted = words(query);
-  const has = ({ kind, text, past }) => kind === "final" && !past && wanted.some((part) => text.toLowerCase().includes(part));
-  return call.lines.slice(-TAIL_LINES).findLast(has) ?? null;
+  if (edge < text.length) made.push({ text: text.slice(edge), found: false });
+  return made;
 }
 
 /** The ids of the lines that contain the query, in order. Searches spoken lines only, not the page's own sentences. */
@@ -60,12 +66,12 @@ export function found(lines, query) {
 }
 
 /**
- * A text in pieces `{text, found, unsure}` that together are the whole text. `found`: the piece matches the search, or one of several.
+ * A text in pieces `{text, found, unsure}` that together are the whole text. `found`: the piece matches the search.
  * `unsure`: the provider's confidence, if it is low; otherwise null.
  */
 export function passages(text, spoken = [], query = "") {
   const cuts = new Set([0, text.length]);
-  const hits = [query].flat().flatMap((each) => occurrences(text, each.trim()));
+  const hits = occurrences(text, query.trim());
   const doubts = doubtful(text, spoken);
   for (const { start, end } of [...hits, ...doubts]) cuts.add(start).add(end);
   const edges = [...cuts].sort((a, b) => a - b);

@@ -21,6 +21,7 @@ export class Strip {
   #seconds = LEAST_SECONDS;
   #width = 1;
   #at = 0;
+  #heard = null;
   #drawn = [];
 
   /** `go(seconds)` shows a moment of the call. */
@@ -71,8 +72,19 @@ export class Strip {
     const [from, to] = span ?? [0, 0];
     this.#at = from;
     mark(this.svg.querySelector(".view"), "d", span ? boxes([[from, Math.max(to, from)]], this.#scale, [0, HEIGHT], 3) : "");
+    if (this.#heard !== null) return; // then the slider is at what is heard, not at what is read
     mark(this.root, "aria-valuenow", Math.round(from));
     mark(this.root, "aria-valuetext", `${clock(from)} of ${clock(this.#seconds)}`);
+  }
+
+  /** Show where the recording stands, in seconds; null if there is none, or if it was not played. */
+  play(seconds) {
+    const x = seconds === null ? 0 : this.#scale(seconds);
+    mark(this.svg.querySelector(".playhead"), "d", seconds === null ? "" : `M${x} 0V${HEIGHT}`);
+    this.#heard = seconds;
+    if (seconds === null) return;
+    mark(this.root, "aria-valuenow", Math.round(seconds));
+    mark(this.root, "aria-valuetext", `${clock(seconds)} of ${clock(this.#seconds)}`);
   }
 
   /** Name the lanes. */
@@ -100,7 +112,7 @@ export class Strip {
   #keyed(event) {
     const steps = { ArrowLeft: -STEP_SECONDS, ArrowRight: STEP_SECONDS, PageUp: PAGE_SECONDS, PageDown: -PAGE_SECONDS };
     const ends = { Home: 0, End: this.#seconds };
-    const to = event.key in ends ? ends[event.key] : event.key in steps ? this.#at + steps[event.key] : null;
+    const to = event.key in ends ? ends[event.key] : event.key in steps ? (this.#heard ?? this.#at) + steps[event.key] : null;
     if (to === null) return;
     event.preventDefault();
     event.stopPropagation();

@@ -24,6 +24,20 @@ export function keep(token) {
   }
 }
 
+/**
+ * Whether a token has a right, as far as the page can read it: only the hub decides. Without a token, the hub is open and says itself what
+ * it refuses.
+ */
+export function hasRight(token, right) {
+  if (token === null) return true;
+  try {
+    const claims = JSON.parse(atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/")));
+    return Array.isArray(claims.rights) && claims.rights.includes(right);
+  } catch {
+    return false;
+  }
+}
+
 /** Ask for a token. `given(token)` is called with it. `wrong`: the page had a token that the hub did not accept. */
 export function ask(wrong, given) {
   const gate = document.getElementById("gate");

@@ -21,6 +21,11 @@ const REPLAY_MS = 800;
 /** How long a link's moment is looked for while the replay is running. */
 const SEEK_MS = 4000;
 
+/** The part of the view, at its upper and its lower edge, in which a line that is revealed may not stand. */
+const REVEAL_EDGE = 0.15;
+
+const CALM = matchMedia("(prefers-reduced-motion: reduce)");
+
 export class Transcript {
   #shown = [];
   #elements = new Map();
@@ -86,6 +91,31 @@ export class Transcript {
     this.#unread = 0;
     this.#pin();
     this.#drawLatest();
+    return true;
+  }
+
+  /** The element of a line in the document; undefined if it is not there yet. */
+  element(id) {
+    return this.#elements.get(id);
+  }
+
+  /** The line that an element shows. */
+  lineOf(element) {
+    return this.#lines.get(element);
+  }
+
+  /** Scroll to a line, unless it is well in view. Returns whether the line is in the document. */
+  reveal(id) {
+    const line = this.#elements.get(id);
+    if (!line) return false;
+    this.#following = false;
+    this.#seek = null;
+    const [view, box] = [this.scroll.getBoundingClientRect(), line.getBoundingClientRect()];
+    const edge = view.height * REVEAL_EDGE;
+    if (box.top >= view.top + edge && box.bottom <= view.bottom - edge) return true;
+    const near = Math.abs(box.top - view.top) < 2 * view.height && !CALM.matches;
+    line.scrollIntoView({ block: "center", behavior: near ? "smooth" : "instant" });
+    if (!near) line.scrollIntoView({ block: "center" }); // for the same reason as in #show
     return true;
   }
 

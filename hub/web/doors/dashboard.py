@@ -66,9 +66,10 @@ def _inline() -> str:
 
 @routes.get("/dashboard/settings.json")
 async def settings(request: web.Request) -> web.StreamResponse:
-    """Return what the page needs to know of this hub: whether people may listen in, and for how many minutes ended calls are kept."""
+    """Return what the page needs to know of this hub: if people may listen in, if it has an archive, how long ended calls are kept else."""
     config = request.app[STATE].config
-    return web.json_response({"listen": config.listen, "keepMinutes": config.keep_minutes}, headers=PAGE_HEADERS)
+    known = {"listen": config.listen, "archive": bool(config.archive), "keepMinutes": config.keep_minutes}
+    return web.json_response(known, headers=PAGE_HEADERS)
 
 
 @routes.get(r"/dashboard/{name:[\w-]+\.\w+}")

@@ -66,19 +66,21 @@ test("words that were not final when the hub was restarted stay on the page, mar
   assert.equal(call(restarted).lines[2].past, true);
 });
 
+const unknown = { type: "error", code: "unknown-call", message: "no", callSid: call(speaking()).sid };
+
 test("they stay where they were said, also without any final before them, and once", () => {
   const only = after(listed(summary()), watching("full"), subscribed(), started(), interim("u1", "good mor", 1, 2));
-  const gone = fold(only, listed());
+  const gone = foldAll(only, [listed(), unknown]);
   assert.deepEqual([texts(gone), call(gone).open], [["started", "good mor"], {}]);
   const twice = foldAll(gone, [started(1, TWO), subscribed(0, { ...TWO, whole: false }), started(1, TWO), listed()]);
   assert.deepEqual(unfinished(twice), ["good mor"]);
-  const early = fold(speaking(interim("u4", "mhm", 0.5, 0.8, "outbound")), listed());
+  const early = fold(speaking(interim("u4", "mhm", 0.5, 0.8, "outbound")), unknown);
   assert.deepEqual(texts(early), ["started", "mhm", "hello", "can you"]);
 });
 
 test("they stay as well if the hub no longer knows the call, and if the call ended while the page was away", () => {
-  const unknown = fold(speaking(), { type: "error", code: "unknown-call", message: "no", callSid: call(speaking()).sid });
-  assert.deepEqual([unfinished(unknown), call(unknown).open], [["can you"], {}]);
+  const gone = fold(speaking(), unknown);
+  assert.deepEqual([unfinished(gone), call(gone).open], [["can you"], {}]);
   const over = foldAll(speaking(), [listed(summary({ ...TWO, live: false, endedAt: at(9), duration: 9 })), subscribed(0, { ...TWO, whole: false })]);
   assert.deepEqual(unfinished(over), ["can you"]);
 });

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { phase, wait } from "../../../clients/dashboard/backoff.js";
-import { clock, counted, lasting, percent, phone, shortSid, stamp, wallTime } from "../../../clients/dashboard/format.js";
+import { EVERYTHING } from "../../../clients/dashboard/filter.js";
+import { clock, counted, day, dayHeading, lasting, percent, phone, shortSid, stamp, timeOfDay, wallTime } from "../../../clients/dashboard/format.js";
 import { hash, momentLink, parse, withoutToken } from "../../../clients/dashboard/place.js";
 import { connection, copied, outage, sentence, title, trouble, waiting } from "../../../clients/dashboard/sentences.js";
 import { unheard } from "../../../clients/dashboard/call.js";
@@ -12,6 +13,15 @@ test("times read as clocks do", () => {
   assert.deepEqual([3.21, 59.96, 3723.5].map(stamp), ["00:03.2", "01:00.0", "1:02:03.5"], "as hub/captions.py writes them");
   assert.deepEqual([12_900, 60_000, 185_000, 3_600_000, 7_800_000].map(lasting), ["12 s", "1 min", "3 min 5 s", "1 h", "2 h 10 min"]);
   assert.match(wallTime(Date.UTC(2026, 0, 1, 13, 5, 9), "en-GB", "UTC"), /13:05:09/);
+});
+
+test("days are called as people call them", () => {
+  const now = new Date(2026, 10, 26, 0, 30).getTime();
+  const heading = (...moment) => dayHeading(new Date(...moment).getTime(), now, "en-GB");
+  assert.deepEqual([heading(2026, 10, 26, 0, 5), heading(2026, 10, 25, 23, 59)], ["Today", "Yesterday"]);
+  assert.match(heading(2026, 10, 24, 12), /^Tuesday,? 24 November 2026$/);
+  assert.equal(day(new Date(2026, 10, 24).getTime(), "en-GB"), "24 Nov 2026");
+  assert.equal(timeOfDay(Date.UTC(2026, 0, 1, 13, 5), "en-GB", "UTC"), "13:05");
 });
 
 test("numbers have room to breathe", () => {
@@ -30,8 +40,9 @@ test("an address names calls and moments, and what makes no sense is left out", 
     ["CA1", "CA2"],
   );
   assert.deepEqual(parse("", "#CA1/t=soon%").panes, [{ sid: "CA1", at: null }]);
-  assert.deepEqual(parse("?call=CA1&token=a.b.c", ""), { embedded: "CA1", token: "a.b.c", panes: [] });
-  assert.deepEqual(parse("?call=<script>", ""), { embedded: null, token: null, panes: [] });
+  assert.deepEqual(parse("", "#CA1&t=83.2").panes, [{ sid: "CA1", at: 83.2 }]);
+  assert.deepEqual(parse("?call=CA1&token=a.b.c", ""), { embedded: "CA1", filter: EVERYTHING, token: "a.b.c", panes: [] });
+  assert.deepEqual(parse("?call=<script>", ""), { embedded: null, filter: EVERYTHING, token: null, panes: [] });
 });
 
 test("an address that was written is read back", () => {

@@ -61,7 +61,7 @@ test("whatever way a history is cut by broken connections, each line is there on
 
 test("a hub that was restarted does not take the reader's lines away, and what follows is told apart", () => {
   const before = after(listed(summary()), watching("full"), subscribed(), started(), final(2, "before"));
-  const gone = fold(before, listed());
+  const gone = foldAll(before, [listed(), { type: "error", code: "unknown-call", message: "no", callSid: CALL }]);
   assert.equal(call(gone).known, false);
   const state = foldAll(gone, [
     started(1, { epoch: "two" }),

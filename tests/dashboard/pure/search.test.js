@@ -2,43 +2,28 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { unheard } from "../../../clients/dashboard/call.js";
-import { fits, found, latestWith, ordered, passages } from "../../../clients/dashboard/search.js";
+import { EVERYTHING } from "../../../clients/dashboard/filter.js";
+import { excerpt, fits, found, latestWith, matches, passages } from "../../../clients/dashboard/search.js";
 
 const call = (more) => ({ ...unheard("CAabc123"), startedAtMs: 1, ...more });
 
 test("a call is found by number however it is written, name, callSid and words", () => {
-  const one = call({ from: "+14155550123", speakers: { inbound: "caller", outbound: "Maya" }, recent: "two tickets to lisbon" });
-  for (const query of ["+1415", "415-555", "(415)", "5550123", "maya", "ABC1", "Lisbon", "maya lisbon", " "])
+  const one = call({ from: "+14155550123", speakers: { inbound: "caller", outbound: "Maya" }, recent: " two tickets to lisbon" });
+  for (const query of ["+1415", "415-555", "(415)", "5550123", "maya", "CAabc", "c123", "Lisbon", "lis", "maya lisbon", '"tickets to"', " "])
     assert.ok(fits(one, query), query);
-  for (const query of ["999", "berlin", "maya berlin"]) assert.ok(!fits(one, query), query);
+  for (const query of ["999", "berlin", "maya berlin", "isbon", '"to tickets"']) assert.ok(!fits(one, query), query);
 });
 
 test("the words of an interim count as well", () => {
   assert.ok(fits(call({ latest: { text: "Could you HELP" } }), "help"));
 });
 
-test("live calls come first and newest on top, then the ended by their end; those only asked for are left out", () => {
-  const calls = [
-    call({ sid: "a", startedAtMs: 1 }),
-    call({ sid: "b", startedAtMs: 2 }),
-    call({ sid: "x", live: false, startedAtMs: null }),
-    call({ sid: "c", live: false, endedAtMs: 5 }),
-    call({ sid: "d", live: false, endedAtMs: 9 }),
-  ];
-  const { live, ended } = ordered(calls);
-  assert.deepEqual(
-    [live.map((each) => each.sid), ended.map((each) => each.sid)],
-    [
-      ["b", "a"],
-      ["d", "c"],
-    ],
-  );
-});
-
-test("calls that fit by what the hub knows are in the list beside those that fit by what the page knows", () => {
-  const calls = [call({ sid: "a", recent: "lisbon" }), call({ sid: "b" }), call({ sid: "c" })];
-  const { live } = ordered(calls, "Lisbon", new Map([["c", null]]));
-  assert.deepEqual(live.map((each) => each.sid).sort(), ["a", "c"]);
+test("a call fits by what the hub knows of it, or by all that the page knows", () => {
+  const filter = { ...EVERYTHING, q: "Lisbon", number: "+14155550123" };
+  const here = call({ from: "+14155550123", recent: " lisbon" });
+  assert.ok(matches(call({ sid: "b" }), filter, new Map([["b", null]])));
+  assert.ok(matches(here, filter, new Map()));
+  for (const other of [{ ...here, from: null }, { ...here, recent: "" }]) assert.ok(!matches(other, filter, new Map()));
 });
 
 test("the latest line with a word of the filter is the one that is shown", () => {
@@ -47,6 +32,15 @@ test("the latest line with a word of the filter is the one that is shown", () =>
   assert.equal(latestWith(one, "maya lisbon").id, 2);
   assert.equal(latestWith(one, "berlin"), null);
   assert.equal(latestWith(call({ lines: [line(1, "Lisbon", { past: true })] }), "lisbon"), null, "a moment of a lost log leads nowhere");
+});
+
+test("a hit is shown from a little before its first match, with each match where the hub says it is", () => {
+  const shown = (hit, query) => excerpt(hit, query).map(({ text, found }) => (found ? `[${text}]` : text)).join("");
+  assert.equal(shown({ text: "Zwei Cafés, bitte", matches: [[5, 4]] }, "cafe"), "Zwei [Café]s, bitte");
+  assert.equal(shown({ text: "Zwei Cafés, bitte" }, "cafe bitte"), "Zwei [Café]s, [bitte]", "the page alone finds the same");
+  assert.equal(shown({ text: `${"and so on ".repeat(20)}until I had my refund at last` }, "refund"), "…until I had my [refund] at last");
+  assert.equal(shown({ text: "😀 don’t worry" }, "dont"), "😀 [don’t] worry");
+  assert.equal(shown({ text: "nothing here" }, "x"), "nothing here");
 });
 
 test("a search within a call finds spoken lines only", () => {
@@ -87,11 +81,6 @@ test("what was searched for and what is doubted stand out, also where they overl
     { text: "ty", found: false, unsure: 0.31 },
     { text: ".", found: false, unsure: null },
   ]);
-});
-
-test("several words are marked each where it stands", () => {
-  const parts = passages("two tickets to Lisbon", [], ["lisbon", "tickets"]);
-  assert.deepEqual(parts.filter((part) => part.found).map((part) => part.text), ["tickets", "Lisbon"]);
 });
 
 test("words without a confidence are not doubted", () => {

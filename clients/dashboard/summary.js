@@ -1,0 +1,53 @@
+/**
+ * A call's summary, as the hub's lists have it, put into a call of call.js. Pure.
+ */
+
+import { milliseconds, unheard } from "./call.js";
+
+/** The call with what the list of all calls says of it now: this also decides what the call's next subscription asks for. */
+export function listedCall(call, summary) {
+  const same = call.head.epoch === summary.epoch;
+  return {
+    ...facts(call, summary),
+    // In the same log, finals come for what is open. In another log they never will: its answer to our subscription decides.
+    open: summary.live || summary.epoch !== call.epoch ? call.open : {},
+    head: { epoch: summary.epoch, offset: summary.offset },
+    lifeOffset: summary.offset,
+    providerOffset: same ? call.providerOffset : 0,
+    trouble: same ? call.trouble : null,
+  };
+}
+
+/** The call with a summary that was fetched. It may be older than what the call's own subscription has brought: then it changes nothing. */
+export function fetchedCall(call, summary) {
+  if (call.head.epoch !== null && (call.head.epoch !== summary.epoch || call.head.offset > summary.offset)) return call;
+  return facts(call, summary);
+}
+
+/** A call of which only its summary is known: one that only the list shows. */
+export function pastCall(summary) {
+  return listedCall(unheard(summary.callSid), summary);
+}
+
+function facts(call, summary) {
+  return {
+    ...call,
+    known: true,
+    live: summary.live,
+    startedAtMs: milliseconds(summary.startedAt) ?? call.startedAtMs,
+    endedAtMs: milliseconds(summary.endedAt),
+    from: summary.from ?? call.from,
+    to: summary.to ?? call.to,
+    direction: summary.direction ?? call.direction,
+    speakers: summary.speakers ?? call.speakers,
+    agent: summary.agent ?? call.agent,
+    provider: call.provider ?? summary.transcriber?.provider ?? null,
+    model: call.model ?? summary.transcriber?.model ?? null,
+    reason: summary.reason,
+    duration: summary.duration,
+    completeness: summary.completeness,
+    utterances: summary.utterances,
+    recording: summary.recording ?? null,
+    recordingOffset: summary.offset,
+  };
+}
