@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rich.console import Console
 from websockets.asyncio.client import connect
@@ -123,8 +124,16 @@ async def hub(port: int, *, engine_only: bool = True) -> AsyncIterator[WordSourc
         dotenv = env_file.read(Path(".env"))
     except ConfigError as error:
         raise Refused("hub", str(error)) from error
+    with TemporaryDirectory(prefix="transcript-hub-demo-") as folder:
+        async with _running(port, dotenv, folder, engine_only=engine_only) as source:
+            yield source
+
+
+@asynccontextmanager
+async def _running(port: int, dotenv: Mapping[str, str | None], folder: str, *, engine_only: bool) -> AsyncIterator[WordSource]:
+    """Run the hub with an archive in this folder. See `hub`."""
     source = ENGINE
-    process = await _start(port, source, dotenv)
+    process = await _start(port, source, dotenv, folder)
     try:
         try:
             await _listening(process, port)
@@ -132,7 +141,7 @@ async def hub(port: int, *, engine_only: bool = True) -> AsyncIterator[WordSourc
             if engine_only or NO_ENGINE not in str(refusal):
                 raise Refused("hub", f"the hub did not start: {refusal}") from refusal
             source = without_engine(dotenv | os.environ)
-            process = await _start(port, source, dotenv)
+            process = await _start(port, source, dotenv, folder)
             try:
                 await _listening(process, port)
             except NotStarted as other:
@@ -149,7 +158,7 @@ async def hub(port: int, *, engine_only: bool = True) -> AsyncIterator[WordSourc
         await process.communicate()
 
 
-async def _start(port: int, source: WordSource, dotenv: Mapping[str, str | None]) -> asyncio.subprocess.Process:
+async def _start(port: int, source: WordSource, dotenv: Mapping[str, str | None], folder: str) -> asyncio.subprocess.Process:
     """Start the hub. The settings of a real hub, in the environment or in .env, do not change the demo."""
     ours = ("HUB_", "TWILIO_", "OPENAI_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
@@ -160,6 +169,7 @@ async def _start(port: int, source: WordSource, dotenv: Mapping[str, str | None]
         "HUB_LISTEN": "1",  # the sample is not secret
         "HUB_LOG_LEVEL": "warning",
         "HUB_DRAIN_SECONDS": "0",
+        "HUB_ARCHIVE": str(Path(folder) / "calls.db"),
     }
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", "hub", "serve", *source.arguments, env={**environment, **source.settings}, stderr=asyncio.subprocess.PIPE

@@ -26,7 +26,10 @@ call: ContextVar[str] = ContextVar("call", default="")
 LEAST_SECRET_CHARACTERS = 8
 """The shortest secret that is removed from log lines. Removing a shorter one would also hide ordinary words that contain it."""
 
-TALKATIVE = ("twilio.http_client",)
+TALKATIVE = (
+    "alembic",
+    "twilio.http_client",
+)
 """Loggers of libraries that log whole requests at INFO, phone numbers included. They are limited to WARNING."""
 
 
