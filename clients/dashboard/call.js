@@ -103,8 +103,10 @@ export function watched(call, depth) {
 }
 
 export function subscribed(call, event, fresh) {
-  // What is still open in the same log comes again after this answer, and what has ended meanwhile comes as a final.
-  const next = { ...call, known: true, following: true, problem: null, epoch: event.epoch, offset: event.offset, open: {} };
+  // What is still open in the same log comes again after this answer, and what has ended meanwhile comes as a final. What a hub that died had
+  // open stays until its gap says that no final will come.
+  const open = call.epoch === event.epoch ? call.open : {};
+  const next = { ...call, known: true, following: true, problem: null, epoch: event.epoch, offset: event.offset, open };
   if (call.epoch !== null && call.epoch !== event.epoch) {
     next.since = event.offset;
     next.heardSeconds = 0;
@@ -129,17 +131,19 @@ export function subscribed(call, event, fresh) {
 }
 
 /**
- * The call after the hub lost its log: no final will ever come for what is open now. Words that a reader saw become lines that say so.
+ * The call after the hub lost its log, or what was said on one track: no final will ever come for those that are `lost` of what is open now.
+ * Words that a reader saw become lines that say so.
  */
-export function abandoned(call) {
-  const open = Object.values(call.open).filter((each) => each.text);
-  if (call.depth !== "full" || open.length === 0) return { ...call, open: {} };
+export function abandoned(call, lost = () => true) {
+  const stays = Object.fromEntries(Object.entries(call.open).filter(([, each]) => !lost(each)));
+  const open = Object.values(call.open).filter((each) => each.text && lost(each));
+  if (call.depth !== "full" || open.length === 0) return { ...call, open: stays };
   const lines = open.sort((a, b) => a.start - b.start).map((each) => {
     const { utterance, track, speaker, text, start, end } = each;
     const line = { id: `${call.epoch}:open:${utterance}`, kind: "final", place: start, atMs: milliseconds(each.at) };
     return { ...line, track, speaker, text, start, end, confidence: null, words: [], unfinished: true };
   });
-  return { ...lines.reduce((kept, line) => insert(kept, line, new WeakSet()), call), open: {} };
+  return { ...lines.reduce((kept, line) => insert(kept, line, new WeakSet()), call), open: stays };
 }
 
 /** The call after it was erased. Nothing of it stays on the page. */
@@ -238,7 +242,9 @@ function happened(call, event, fresh) {
     case "gap": {
       const { track, start, end, reason } = event;
       const line = { ...identity(call, event, "gap"), place: start, track, speaker: call.speakers[track], start, end, reason };
-      return insert({ ...call, heardSeconds: Math.max(call.heardSeconds, end) }, line, fresh);
+      // Nobody hears again what an earlier process of the hub was hearing when it died.
+      const heard = reason === "no stream" ? abandoned(call, (each) => each.track === track && each.start >= start - 0.05) : call;
+      return insert({ ...heard, heardSeconds: Math.max(call.heardSeconds, end) }, line, fresh);
     }
     case "tool-called": {
       const { tool, time } = event;

@@ -4,7 +4,7 @@ Knows what of a call is printed, and when. Does not know how the call is followe
 """
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -19,6 +19,9 @@ from hub.transcript.wording import clock, sentence
 
 UNFINISHED = "not finished when the hub was restarted"
 """Said of words that were on the screen and never became final."""
+
+NEAR_SECONDS = 0.05
+"""Call times of one moment may differ by so much."""
 
 REFRESHES_PER_SECOND = 12
 """Interims come up to ten times per second and side."""
@@ -49,6 +52,9 @@ class CallView:
                     words = self._words(event.track, event.speaker, event.marked())
                     self.console.print(self._stamped(event.start, words))
                 return
+            case events.Gap(track=track, start=start, reason="no stream"):
+                # Nobody hears again what an earlier process of the hub was hearing when it died.
+                self._abandon([each for each in self._in_order() if each.track == track and each.start >= start - NEAR_SECONDS])
             case events.CallEnded():
                 self._open.clear()
         if (note := sentence(event)) is not None:
@@ -56,9 +62,12 @@ class CallView:
 
     def abandon(self) -> None:
         """Print what is open: the hub has lost it, so no final will follow. Words that a reader saw do not vanish."""
-        for interim in self._in_order():
+        self._abandon(self._in_order())
+
+    def _abandon(self, interims: Iterable[events.Interim]) -> None:
+        for interim in interims:
             self.console.print(self._interim(interim, f" … ({UNFINISHED})"))
-        self._open.clear()
+            del self._open[interim.utterance]
 
     def unsettled(self) -> Group:
         """Return the utterances that are not final yet, dimmed, oldest first."""

@@ -98,6 +98,21 @@ def test_words_that_were_not_final_when_the_hub_lost_its_log_stay_and_are_marked
     assert unsettled(view) == ["00:09.0  caller: hello …"], "of the new log, whose names may be the same"
 
 
+def test_words_that_a_hub_had_open_when_it_was_killed_stay_and_are_marked_once_its_gap_comes() -> None:
+    console = Console(file=StringIO(), width=120)
+    view = CallView(console)
+    for event in (
+        interim("b", "can you", 2.0), subscribed("one"),
+        events.Gap(call_sid=CALL, epoch="one", track="outbound", start=0.0, end=9.0, reason="no stream"),
+        events.Gap(call_sid=CALL, epoch="one", track="inbound", start=2.5, end=9.0, reason="no stream"),
+    ):  # fmt: skip
+        view.receive(event)
+    assert unsettled(view) == ["00:02.0  caller: can you …"], "it may still become final: what was said after it is missing"
+    view.receive(events.Gap(call_sid=CALL, epoch="one", track="inbound", start=1.9, end=9.0, reason="no stream"))
+    assert unsettled(view) == []
+    assert "00:02.0  caller: can you … (not finished when the hub was restarted)" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
 def test_a_hole_in_the_same_log_leaves_open_words_open() -> None:
     view = CallView(Console(file=StringIO(), width=80))
     for event in (subscribed("one"), interim("b", "can you", 2.0), subscribed("one")):

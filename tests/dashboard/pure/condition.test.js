@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { amiss, wordless } from "../../../clients/dashboard/call.js";
 import { fold, foldAll } from "../../../clients/dashboard/fold.js";
-import { at, COMPLETE, condition, ended, final, interim, listed, started, subscribed, summary, watching } from "./events.js";
+import { at, COMPLETE, condition, ended, final, gap, interim, listed, started, subscribed, summary, watching } from "./events.js";
 import { after, call, texts } from "./folding.js";
 
 const TWO = { epoch: "epoch-two" };
@@ -99,6 +99,15 @@ test("a connection that only broke leaves no word twice: open words come again, 
     ended(4),
   ]);
   assert.deepEqual(texts(over), ["started", "hello", "Can you?", "ended"]);
+});
+
+test("words that a hub had open when it was killed stay, and are marked once the gap comes that has them", () => {
+  const back = foldAll(speaking({ type: "socket-closed", atMs: 1, code: 1006, phase: "offline" }), [listed(summary({ offset: 2 })), subscribed(2)]);
+  assert.deepEqual(Object.keys(call(back).open), ["u3"]);
+  const others = foldAll(back, [gap(3, 1, 9, { track: "outbound" }), gap(4, 4.5, 9)]);
+  assert.deepEqual([Object.keys(call(others).open), unfinished(others)], [["u3"], []], "what was said after it is missing");
+  const marked = fold(others, gap(5, 2, 9));
+  assert.deepEqual([call(marked).open, unfinished(marked)], [{}, ["can you"]]);
 });
 
 test("the list keeps no unfinished words of a call that nobody reads", () => {

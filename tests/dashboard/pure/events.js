@@ -64,7 +64,8 @@ export const interim = (utterance, text, start = 0, end = start + 1, track = "in
   ...more,
 });
 
-export const gap = (offset, start, end) => durable("gap", offset, { track: "inbound", start, end, reason: "no stream" });
+export const gap = (offset, start, end, more = {}) =>
+  durable("gap", offset, { track: "inbound", start, end, reason: "no stream", ...more });
 export const dtmf = (offset, digit, more = {}) => durable("dtmf", offset, { digit, track: "inbound", ...more });
 export const lost = (offset, attempt = 1) => durable("transcriber-lost", offset, { provider: "local", reason: "it broke", attempt });
 export const restored = (offset) => durable("transcriber-restored", offset, { provider: "local", reason: "back", attempt: 1 });
