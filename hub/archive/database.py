@@ -42,6 +42,9 @@ class Dialect(Protocol):
     place: str
     """Where the archive is, as people may read it: without a password."""
 
+    error: type[Exception]
+    """The base of the driver's own errors."""
+
     def engine(self) -> Engine:
         """Return an engine. Nothing is connected yet."""
 
@@ -122,12 +125,13 @@ class Database:
         try:
             with self._in_words():
                 connection = self._connected()
-                try:
-                    with connection.begin():
-                        yield connection
-                except BaseException:
-                    self._drop_writer()
-                    raise
+                with connection.begin():
+                    yield connection
+        except Refused:
+            raise  # nothing is wrong with the connection
+        except BaseException:
+            self._drop_writer()
+            raise
         finally:
             self._turn.release()
 
@@ -191,5 +195,5 @@ class Database:
             yield
         except DBAPIError as error:
             raise self.dialect.problem(error.orig or error) from error
-        except (SQLAlchemyError, OSError, OverflowError, UnicodeError) as error:
+        except (SQLAlchemyError, self.dialect.error, OSError, OverflowError, UnicodeError) as error:
             raise self.dialect.problem(error) from error

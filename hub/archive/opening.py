@@ -17,6 +17,11 @@ def open_archive(place: str, *, alone: bool = True) -> Archive:
     `alone`: keep every other hub away for as long as it is open, make the tables where there are none, and bring those of an older
     version to this one. That is how a hub opens it. Commands that only read pass False, also while a hub runs: the archive must be there.
     """
+    return SqlArchive(connect(place, alone=alone))
+
+
+def connect(place: str, *, alone: bool = True) -> Database:
+    """Open the database of an archive. See `open_archive`."""
     scheme = place.partition("://")[0] if "://" in place else ""
     if not scheme:
         database = Database(SqliteDialect(Path(place), alone=alone), alone=alone)
@@ -27,4 +32,4 @@ def open_archive(place: str, *, alone: bool = True) -> Archive:
     else:
         raise ArchiveError(f"it cannot be at a {scheme}:// address: give a path, or postgresql://…")
     database.open()
-    return SqlArchive(database)
+    return database

@@ -53,6 +53,9 @@ _ended = func.coalesce(calls.c.ended_at, -1.0)
 _CALL_SID = re.compile("CA[0-9a-f]{32}")
 """No phone number looks like this."""
 
+_NUMBER = re.compile(r"\+[0-9]+")
+"""No callSid looks like this."""
+
 _HIGHEST = 2**63 - 1
 """No database takes a higher number."""
 
@@ -133,8 +136,8 @@ class _Asked:
     def between(self, number: ColumnElement[int]) -> list[Clause]:
         """Return what bounds the number, in whatever table it is."""
         return [
-            *([] if self._lowest is None else [number >= min(self._lowest, _HIGHEST)]),
-            *([] if self._below is None else [number < min(self._below, _HIGHEST)]),
+            *([] if self._lowest is None else [number >= _storable(self._lowest)]),
+            *([] if self._below is None else [number < _storable(self._below)]),
         ]
 
     def recent(self, number: ColumnElement[int]) -> list[Clause]:
@@ -174,7 +177,7 @@ def _facts(wanted: CallFilter) -> Iterator[_Fact]:
     if wanted.allowed is not None:
         keys = sorted(map(storable, wanted.allowed))
         numbers = [key for key in keys if not _CALL_SID.fullmatch(key)]
-        words = [fact("call", key) for key in keys] + [fact("number", number) for number in numbers]
+        words = [fact("call", key) for key in keys if not _NUMBER.fullmatch(key)] + [fact("number", number) for number in numbers]
         either = [column == number for number in numbers for column in (calls.c.from_number, calls.c.to_number)]
         fits = or_(calls.c.call_sid.in_(keys), _compared(calls.c.from_number).in_(numbers), _compared(calls.c.to_number).in_(numbers))
         yield _Fact(frozenset(words), (calls.c.call_sid.in_(keys), *either), fits)
@@ -201,6 +204,11 @@ def _compared(column: ColumnElement[Any]) -> ColumnElement[Any]:
 def _number_at(moment: float) -> int:
     """Return the lowest number of a call that begins in the millisecond of this moment."""
     return int(max(moment, 0.0) * 1000) * 1024
+
+
+def _storable(number: int) -> int:
+    """Return the nearest number that a database takes."""
+    return max(0, min(number, _HIGHEST))
 
 
 def _read(connection: Connection, way: Select[Any]) -> Iterator[StoredCall]:

@@ -63,9 +63,6 @@ _LOCK = "SELECT pg_try_advisory_lock(hashtext('transcript-hub archive'), hashtex
 """Two archives may lie in two schemas of one database."""
 
 _SENTENCES = {
-    "28P01": "refuses the password",
-    "28000": "refuses this user",
-    "3D000": "has no such database",
     "42501": "does not permit this to this user",
     "53100": "cannot write: its disk is full",
     "53300": "has no connection free",
@@ -76,8 +73,8 @@ _SENTENCES = {
 }
 """What PostgreSQL's codes mean (https://www.postgresql.org/docs/current/errcodes-appendix.html)."""
 
-_PASSING = ("08", "25", "28", "3D", "40", "53", "55", "57", "58")
-"""Classes of codes after which a later attempt may succeed. Passwords and databases can be changed at a server while the hub runs."""
+_PASSING = ("08", "25", "40", "53", "55", "57", "58")
+"""Classes of codes after which a later attempt may succeed."""
 
 _REFUSED = ("22", "23", "54")
 """Classes of codes about values: not of the right kind, breaking a rule, too large."""
@@ -93,6 +90,7 @@ class PostgresDialect:
         except ImportError:
             raise ArchiveError('it is in PostgreSQL, and psycopg is not installed: pip install "transcript-hub[postgres]"') from None
         self._psycopg: Any = psycopg
+        self.error: type[Exception] = psycopg.Error
         self._alone = alone
         try:
             given = psycopg.conninfo.conninfo_to_dict(url)
@@ -113,6 +111,8 @@ class PostgresDialect:
             creator=self._connect,
             # All that is read of a call at once is of one moment, although a call may be sealed meanwhile.
             isolation_level="REPEATABLE READ",
+            # A reader need not notice that the server was started anew.
+            pool_pre_ping=True,
             hide_parameters=True,
             pool_size=4,
             max_overflow=4,
@@ -153,6 +153,10 @@ class PostgresDialect:
             return ArchiveError(f"{self.place} failed: {self._told(error)}")
         if isinstance(error, self._psycopg.DataError):  # of psycopg itself
             return Refused(f"PostgreSQL does not take a value: {self._told(error)}")
+        # An error while connecting has no code. A server that answered says FATAL: a wrong password, an unknown database.
+        _, answered, reason = self._told(error).partition("FATAL: ")
+        if answered:
+            return ArchiveError(f"{self.place} refuses the connection: {reason.strip()}", passing=True)
         return ArchiveError(f"{self.place} cannot be reached: {self._told(error)}", passing=True)
 
     def _told(self, error: BaseException) -> str:

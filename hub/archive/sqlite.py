@@ -19,7 +19,7 @@ import zlib
 from collections.abc import Iterable
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import (
     Column,
@@ -52,6 +52,8 @@ _CONNECTING = (
     "PRAGMA synchronous = NORMAL",
     "PRAGMA secure_delete = ON",
     "PRAGMA foreign_keys = ON",
+    # Opens the log, so that it is there.
+    "PRAGMA schema_version",
     # Pages that a list or a search goes through again and again. 100,000 calls have an index of several times this size.
     "PRAGMA cache_size = -8192",
 )
@@ -74,6 +76,9 @@ _TEMPORARY = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, 
 _documents = Table("documents", MetaData(), Column("number", Integer, primary_key=True), Column("words", LargeBinary))
 """The words of each call as they were put into the index, compressed: FTS5 must be told them again to take them out."""
 
+Identity: TypeAlias = tuple[int, int]
+"""Device and inode of a file."""
+
 _index = table("call_words", column("rowid", Integer), column("words"), column("call_words"))
 
 
@@ -84,10 +89,13 @@ class SqliteDialect:
         """`alone`: make the file where there is none, and keep other hubs away."""
         self.path = path.absolute()
         self.place = str(path)
+        self.error: type[Exception] = sqlite3.Error
         self._alone = alone
         self._lock = FileLock(self.path.with_name(self.path.name + "-lock"))
-        self._identity: tuple[int, int] | None = None
-        """Device and inode of the open file: another file can come to stand at its path."""
+        self._identity: Identity | None = None
+        """Of the open file: another file can come to stand at its path."""
+        self._log_identity: Identity | None = None
+        """Of the write-ahead log of the open file."""
 
     def engine(self) -> Engine:
         """Return an engine. See `Dialect`."""
@@ -106,11 +114,11 @@ class SqliteDialect:
         if self.path.exists() and not self.path.is_file():
             raise ArchiveError(f"{self.place} is not a file")
         if not self._alone:
-            self._identity = self._look()
+            self._identity = _look(self.path)
             if self._identity is None:
                 raise ArchiveError(f"{self.place} does not exist")
             return
-        self._lock.release()  # of a folder that was replaced meanwhile
+        self._forget_replaced()
         if not self._lock.take():
             raise ArchiveInUse(f"another hub uses {self.place}")
         try:
@@ -119,15 +127,15 @@ class SqliteDialect:
         except FileExistsError:
             with suppress(PermissionError):  # it belongs to another user, who lets us write
                 self.path.chmod(0o600)
-        self._identity = self._look()
+        self._identity = _look(self.path)
 
     def lock(self, connection: Connection) -> None:
-        """Do nothing: `prepare` did it."""
+        """Do nothing: `prepare` took the lock."""
 
     @property
     def replaced(self) -> bool:
         """Whether the file at the path is another one than the open one."""
-        return self._identity != self._look()
+        return self._identity != _look(self.path)
 
     def foreign(self, connection: Connection) -> str | None:
         """Any table in it makes it another program's."""
@@ -191,7 +199,7 @@ class SqliteDialect:
 
     def file_bytes(self, connection: Connection) -> int:  # noqa: ARG002  # PostgreSQL is asked
         """Return the size of the file and of those beside it. See `Dialect`."""
-        files = [self.path, *(self.path.with_name(self.path.name + end) for end in ("-wal", "-shm"))]
+        files = [self.path, self._log, self.path.with_name(self.path.name + "-shm")]
         return sum(each.stat().st_size for each in files if each.exists())
 
     def close(self) -> None:
@@ -199,6 +207,8 @@ class SqliteDialect:
         self._lock.release()
 
     def _connect(self) -> Any:
+        if self.replaced:
+            raise ArchiveError(f"{self.place} was deleted or replaced while it was open", passing=True)
         connection = sqlite3.connect(
             f"{self.path.as_uri()}?mode=rw", uri=True, timeout=PATIENCE_SECONDS, isolation_level=None, check_same_thread=False
         )
@@ -208,21 +218,38 @@ class SqliteDialect:
         except BaseException:
             connection.close()
             raise
+        self._log_identity = _look(self._log)
         return connection
 
-    def _look(self) -> tuple[int, int] | None:
-        """Return device and inode of the file at the path. None if there is none."""
-        try:
-            found = self.path.stat()
-        except OSError:
-            return None
-        return found.st_dev, found.st_ino
+    @property
+    def _log(self) -> Path:
+        return self.path.with_name(self.path.name + "-wal")
+
+    def _forget_replaced(self) -> None:
+        """Let go of what is left of a file that was replaced or deleted. SQLite would take its log for that of the new file."""
+        if self._log_identity is not None and self._log_identity == _look(self._log):
+            self._log.unlink()
+        self._log_identity = None
+        self._lock.release()  # its folder may have been replaced, too
+
+
+def _look(path: Path) -> Identity | None:
+    """Return what tells a file from others. None if there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _begin(connection: Connection) -> None:
-    """Begin a transaction. One that writes takes SQLite's lock at once: one that has read first cannot wait for it."""
+    """Begin a transaction. One that writes takes SQLite's lock at once: one that has read first cannot wait for it.
+
+    It is said to the driver: by SQLAlchemy it would cost half as much as storing an event.
+    """
     writes = connection.get_execution_options().get("archive_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    driver: Any = connection.connection.dbapi_connection
+    driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _quoted(word: str) -> str:

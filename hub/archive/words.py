@@ -14,9 +14,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from hub.archive.archive import Facts
-
-WORD_CHARACTERS = 100
-"""Longer words are found by their beginning. PostgreSQL takes words of up to 2,046 bytes, which are 500 characters at worst."""
+from hub.transcript.terms import TOKEN_CHARACTERS
 
 _NO_SPACES = dict.fromkeys([*range(33), 127])
 """ASCII's space and control characters, which divide words in SQLite's index. No word should have any."""
@@ -51,7 +49,7 @@ def facts_among(words: Iterable[str]) -> set[str]:
 
 def indexable(words: Iterable[str]) -> set[str]:
     """Return words in the form in which the index has them, and is asked for them."""
-    shortened = {storable(word).translate(_NO_SPACES)[:WORD_CHARACTERS] for word in words}
+    shortened = {storable(word).translate(_NO_SPACES)[:TOKEN_CHARACTERS] for word in words}
     return shortened - {""}
 
 
