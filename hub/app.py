@@ -17,7 +17,9 @@ from hub.calls.admission import Admission
 from hub.calls.agent_context import AgentContext, AgentLimits
 from hub.calls.call_context import DEADLINES, CallContext, Deadlines
 from hub.calls.calls import Calls
+from hub.calls.erasure import Erasure
 from hub.calls.kept import kept
+from hub.calls.retention import KeepTerms, Retention
 from hub.calls.routing import Routing
 from hub.calls.takeover import TakeOver
 from hub.calls.transcribed import TranscribedCall
@@ -26,6 +28,7 @@ from hub.errors import ConfigError
 from hub.ops.counters import Counters
 from hub.ops.descriptors import most_descriptors
 from hub.ops.load import Load
+from hub.text.terms import Terms
 from hub.topics.outbox import Rounds
 from hub.topics.record import Record
 from hub.topics.registry import Registry
@@ -38,7 +41,23 @@ from hub.vendors.registered import REGISTERED
 from hub.vendors.transcribers import Transcribers
 from hub.vendors.voice_model_provider import ModelContext
 from hub.web import http
-from hub.web.doors import agent, asyncapi, calls, client, dashboard, docs, health, metrics, openapi, status, transcripts, twilio, twiml
+from hub.web.doors import (
+    agent,
+    asyncapi,
+    audit,
+    calls,
+    client,
+    dashboard,
+    docs,
+    erasure,
+    health,
+    metrics,
+    openapi,
+    status,
+    transcripts,
+    twilio,
+    twiml,
+)
 from hub.web.doors.protocol import STOPPING
 from hub.web.limits import LIMITS, Limits, Room
 from hub.web.proof import MAX_BODY_BYTES
@@ -126,7 +145,8 @@ async def running(
             )  # fmt: skip
             routing = answering(config, providers, calls, registry, agent_context)
             parts = (registry, calls, rounds, RestingSockets(loop), counters, load, routing, account)
-            state = State(config, *parts, room, Unproved(room.unproved), past, limits)
+            erasing = Erasure(registry, past.archive, past.access_log, time.time)
+            state = State(config, *parts, room, Unproved(room.unproved), past, erasing, limits)
             runner = Runner(application(state), limits, state.unproved, goodbye_seconds=GOODBYE_SECONDS, clock=time.monotonic)
             await runner.setup()
             chores = [
@@ -135,6 +155,9 @@ async def running(
                 group.create_task(admission.watch(lambda: calls.live)),
                 group.create_task(past.seal()),
             ]
+            if past.archive is not None:
+                terms = KeepTerms(Terms.of(config.keep_days), Terms.of(config.keep_recording_days))
+                chores.append(group.create_task(Retention(past.archive, erasing, terms, time.time, time.monotonic).run()))
             if certificate is not None:
                 chores.append(group.create_task(certificate.renew()))
             try:
@@ -175,6 +198,8 @@ DOORS: tuple[web.AbstractRouteDef, ...] = (
     *agent.routes,
     *calls.routes,
     *transcripts.routes,
+    *erasure.routes,
+    *audit.routes,
     *health.routes,
     *metrics.routes,
     *dashboard.routes,

@@ -1,4 +1,4 @@
-"""The commands: `transcript-hub serve`, `check`, `token`, `twiml`, `asyncapi`, `openapi`.
+"""The commands: `transcript-hub serve`, `check`, `token`, `twiml`, `asyncapi`, `openapi`, and those of `hub/upkeep`.
 
 Knows arguments, exit codes and signals. Does not know how the hub is put together (`hub/app.py`).
 """
@@ -19,6 +19,7 @@ from hub.check import check
 from hub.errors import ConfigError, TokenError
 from hub.ops import descriptors, logs
 from hub.twilio import twiml
+from hub.upkeep import commands as upkeep
 from hub.vendors.registered import REGISTERED
 from hub.vendors.scripted import Script
 from hub.web.doors import asyncapi, openapi
@@ -61,6 +62,7 @@ def main(arguments: list[str] | None) -> int:
     bins.add_argument(
         "--days", type=float, default=365.0, help="how long its token is valid, on a hub that wants one (default: %(default)g)"
     )
+    upkeep.add(commands)
     commands.add_parser("asyncapi", help="print the AsyncAPI document of /client")
     commands.add_parser("openapi", help="print the OpenAPI document of all HTTP addresses")
     options = parser.parse_args(arguments)
@@ -79,6 +81,8 @@ def main(arguments: list[str] | None) -> int:
             return mint(settings, options)
         if options.command == "twiml":
             return print_bin(settings, options)
+        if options.command in upkeep.COMMANDS:
+            return upkeep.run(settings, options)
         logs.set_up(settings.log, settings.log_form, settings.secrets)
         return run(serve(settings, Script.read(options.script) if options.script is not None else None))
     except ConfigError as error:

@@ -75,7 +75,10 @@ class Recall:
         async with self._loads:
             record = self._registry.find(call_sid)  # somebody else may have brought it meanwhile
             if record is None:
-                found = await self._reader.read(self._read, call_sid)
+                erasures = -1
+                while erasures != self._registry.erasures:  # else it may have been this call
+                    erasures = self._registry.erasures
+                    found = await self._reader.read(self._read, call_sid)
                 record = self._registry.find(call_sid) or self.bring(found)
         return record if record is not None and self.allows(grant, record) else None
 

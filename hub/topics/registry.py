@@ -15,10 +15,12 @@ from hub.events import (
     Durable,
     Final,
     Interim,
+    Refusal,
     StreamFailed,
     TranscriberLost,
     TranscriberRestored,
     TranscriberSwitched,
+    encode,
     stamped,
 )
 from hub.tokens import Grant
@@ -88,6 +90,8 @@ class Registry:
         self._soon = soon
         self._recalled: dict[str, Record] = {}
         """Calls that are over and were read back from the archive, for those who read them now."""
+        self.erasures = 0
+        """How many calls were erased. Whoever reads a call in a thread meanwhile may have read one that is gone by now."""
         self.storage: Storage | None = None
         """Where events are stored before anybody sees them. None without an archive. It is set before the first call."""
         self._numbers = CallNumbers()
@@ -246,6 +250,21 @@ class Registry:
 
     def __len__(self) -> int:
         return len(self._records)
+
+    def erase(self, call_sid: str) -> None:
+        """Forget a call at once, whoever reads it: they are told, and get nothing more of it. Only for calls that are over."""
+        self.erasures += 1
+        record = self._forget(call_sid) if call_sid in self._records else self._recalled.pop(call_sid, None)
+        if record is None:
+            return
+        audience = record.topic.audience
+        told = encode(Refusal(code="erased", message="this call was erased", call_sid=call_sid, at=self.now()))
+        for following in audience.followings:
+            following.outbox.answer(told)
+            following.finish()
+            audience.leave(following)
+        record.waiting.clear()
+        self._let_go(record)
 
     def _forget(self, call_sid: str) -> Record:
         record = self._records.pop(call_sid)

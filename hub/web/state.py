@@ -9,6 +9,7 @@ from aiohttp import web
 from hub.archive.access_log import AccessLog
 from hub.archive.threads import ArchiveThreads
 from hub.calls.calls import Calls
+from hub.calls.erasure import Erasure
 from hub.calls.kept import Kept
 from hub.calls.recall import Recall
 from hub.calls.routing import Routing
@@ -48,6 +49,7 @@ class State:
     """Connections that have proved nothing yet."""
     past: Kept
     """What outlives the process."""
+    erasure: Erasure
     limits: Limits = field(default_factory=Limits)
     addresses: Counter[str] = field(default_factory=Counter)
     """Sockets at /client that were let in, by the client's address. An address without any is not in it."""

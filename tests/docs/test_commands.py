@@ -21,6 +21,7 @@ import pytest
 import soundfile
 
 from hub import tokens
+from hub.archive.copies import back_up
 from hub.config import Config
 from tests.agents.lines import lines
 from tests.docs.pages import TOP, blocks, codes, text
@@ -29,6 +30,7 @@ from tests.media import CALL
 from tests.providers.fake_deepgram import FakeDeepgram
 from tests.publishing import FROM, TO, ScriptedCall
 from tests.test_serve import environment
+from tests.upkeep.kept import ended, keeping
 
 SECRET = "a secret of at least thirty-two bytes"
 AUTH_TOKEN = "an auth token of a test"
@@ -136,6 +138,35 @@ async def token(line: str, shell: Shell) -> None:
     line = line.replace("CA0123…", CALL)
     grant = tokens.verify(SECRET, (await shell.run(line)).strip())
     assert grant.calls == {part for part in shlex.split(line)[2:] if part.startswith(("+", "CA", "*"))}
+    assert bool(grant.rights) == ("--may" in line)
+
+
+async def keep(line: str, shell: Shell) -> None:
+    """Run a command about what is kept beside a hub that keeps a call."""
+    async with keeping(shell.folder, secret=SECRET) as home:
+        await ended(home, CALL, from_=FROM, to=TO)
+        shell.variables |= {"HUB_ARCHIVE": str(shell.folder / "calls.db"), "HUB_PORT": str(home.port), "HUB_PUBLIC_URL": ""}
+        if "backup" in line:
+            assert "checked" in await shell.run(line)
+            return
+        said = await shell.run(line.replace("CA0123…", CALL) + (" --yes" if "erase" in line and "--yes" not in line else ""))
+        match line.split()[1]:
+            case "erase":
+                assert said == f"erased {CALL}\n"
+            case "hold":
+                assert CALL in said
+            case _:
+                assert "newest digest" in said or "--verify" not in line
+
+
+async def restore(line: str, shell: Shell) -> None:
+    """Run the line after a hub has stopped."""
+    archive = shell.folder / "calls.db"
+    shell.variables |= {"HUB_ARCHIVE": str(archive)}
+    async with keeping(shell.folder, secret=SECRET) as home:
+        await ended(home, CALL)
+    back_up(archive, shell.folder / line.split()[2])
+    assert "calls.db.replaced-1" in await shell.run(line)
 
 
 async def twiml(line: str, shell: Shell) -> None:
@@ -258,6 +289,8 @@ KNOWN: dict[str, Callable[[str, Shell], Awaitable[None]]] = {
     "python": python,
     "python3": python,
     "transcript-hub token": token,
+    **dict.fromkeys(("transcript-hub audit", "transcript-hub backup", "transcript-hub erase", "transcript-hub hold"), keep),
+    "transcript-hub restore": restore,
     "transcript-hub twiml": twiml,
     "transcript-hub check": check,
     "transcript-hub serve": serve,

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from hub.web.errors import CODES, ErrorBody
 from tests.house import house
 from tests.media import CALL
 from tests.publishing import ScriptedCall
+from tests.upkeep.kept import ask, bearer, ended, keeping
 from tests.web.watchers import SECRET, token
 
 DOCUMENT: dict[str, Any] = json.loads(openapi.document(openapi.addresses(DOORS)))
@@ -86,6 +88,8 @@ ASKED = [
     ("/calls/{sid}/transcript.{kind}", f"/calls/{CALL}/transcript.json?after=2&until=3", 200),
     ("/calls/{sid}/transcript.{kind}", f"/calls/{CALL}/transcript.json?epoch=x", 410),
     ("/calls/{sid}/transcript.{kind}", f"/calls/{CALL}/transcript.doc", 404),
+    ("/calls/{sid}/hold", f"/calls/{CALL}/hold", 403),
+    ("/audit", "/audit", 403),
     ("/client", "/client", 426),
     ("/", "/", 200),
     ("/dashboard/{name}", "/dashboard/main.js", 200),
@@ -132,6 +136,17 @@ async def test_what_is_answered_is_what_the_document_says(path: str, asked: str,
     assert kind in kinds
     if "schema" in kinds[kind]:
         strict(kinds[kind]["schema"]).validate(json.loads(body))
+
+
+async def test_holds_the_audit_log_and_erasures_are_answered_as_the_document_says(tmp_path: Path) -> None:
+    async with keeping(tmp_path) as home:
+        await ended(home)
+        for method, path in (("put", "/calls/{sid}/hold"), ("delete", "/calls/{sid}/hold"), ("delete", "/calls/{sid}"), ("get", "/audit")):
+            status, answer = await ask(home, method, path.format(sid=CALL), bearer("erase", "audit"))
+            assert status == 200
+            strict(operation(method, path)["responses"]["200"]["content"]["application/json"]["schema"]).validate(answer)
+        status, answer = await ask(home, "delete", "/calls?number=%2B14155550100", bearer("erase"))
+        strict(operation("delete", "/calls")["responses"]["200"]["content"]["application/json"]["schema"]).validate(answer)
 
 
 async def test_a_file_that_the_client_has_is_answered_as_the_document_says() -> None:

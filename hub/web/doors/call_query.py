@@ -43,13 +43,13 @@ class CallQuery:
     def of(cls, request: web.Request) -> "CallQuery":
         """Return what a request asks for. Raises: HTTPBadRequest."""
         query = read_query(request, *PARAMETERS)
-        since, until = _moment(query, "from"), _moment(query, "to")
+        since, until = read_moment(query, "from"), read_moment(query, "to")
         if since is not None and until is not None and since > until:
             raise bad_query("from must not be later than to")
         state, live = _state(query)
         searched = _searched(query.get("q"))
         wanted = CallFilter(
-            since=since, until=until, number=_number(query), agent=query.get("agent") or None, state=state, live=live,
+            since=since, until=until, number=read_number(query), agent=query.get("agent") or None, state=state, live=live,
             words=searched.words if searched is not None else (),
         )  # fmt: skip
         return cls(wanted, searched, read_after(query), read_limit(query))
@@ -80,7 +80,7 @@ def fits(record: Record, wanted: CallFilter) -> bool:
     return wanted.state in {None, outline.completeness.state}
 
 
-def _moment(query: MultiMapping[str], name: str) -> float | None:
+def read_moment(query: MultiMapping[str], name: str) -> float | None:
     """Return a moment in Unix seconds. Raises: HTTPBadRequest."""
     text = query.get(name)
     if text is None:
@@ -100,7 +100,7 @@ def _seconds(text: str) -> float:
     return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def _number(query: MultiMapping[str]) -> str | None:
+def read_number(query: MultiMapping[str]) -> str | None:
     text = query.get("number")
     if text is None:
         return None

@@ -34,6 +34,7 @@ TITLES = {
     "hub/web/README.md": "Build on it",
     "hub/agents/README.md": "Voice agents",
     "hub/deploy/README.md": "Operate it",
+    "hub/archive/README.md": "Keep calls",
     "hub/README.md": "How it works",
     "tests/README.md": "Tests and benches",
     "CHANGELOG.md": "What changed",

@@ -13,7 +13,9 @@ from hub.events import CallSummary
 from hub.tokens import Right
 from hub.transcript.exports import FORMS, Transcript
 from hub.transcript.search import MAX_CHARACTERS, MAX_WORDS, Hit
+from hub.web.doors.audit import ACTIONS, AuditPage
 from hub.web.doors.call_query import STATES
+from hub.web.doors.erasure import ErasedCalls, Hold
 from hub.web.doors.paging import MOST, USUAL
 
 Proof: TypeAlias = Literal["token", "twilio", "none"]
@@ -109,6 +111,20 @@ KIND = Parameter(
 KNOWN = Parameter("If-None-Match", "The `ETag` of a file that the client has.", place="header")
 TAG = ("ETag", "Changes whenever the file does. Weak where the answer is compressed.")
 
+AUDITED = (
+    Parameter("from", "What was done at this moment or later.", MOMENT),
+    Parameter("to", "What was done before this moment.", MOMENT),
+    Parameter("subject", "What this subject did."),
+    Parameter("action", "Only this.", {"enum": [*ACTIONS]}),
+    Parameter("call", "What was done with this callSid."),
+    Parameter("after", "The `next` of the page before, or the id of the newest known row.", {"type": "string", "pattern": "^[0-9]{1,18}$"}),
+    Parameter("limit", "Rows on a page.", {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL}),
+)
+
+_HOLD = Operation(
+    tag="calls", proof="token", right="erase", parameters=(SID,),
+    answers={200: Answer(description="Whether the call is under a legal hold.", schema=Hold)},
+)  # fmt: skip
 _UPGRADE = Answer(description="The connection becomes a WebSocket.", media_types=())
 _ELSEWHERE = Answer(description="The first page is at the address in `Location`.", media_types=(), headers=(("Location", "The address."),))
 _STREAM = Operation(tag="twilio", proof="twilio", answers={101: _UPGRADE})
@@ -134,6 +150,22 @@ OPERATIONS: dict[str, Operation] = {
             ),
             304: Answer(description="The file is the one whose `ETag` the request had in `If-None-Match`.", media_types=(), headers=(TAG,)),
         },
+    ),
+    "DELETE /calls/{sid}": Operation(
+        tag="calls", proof="token", right="erase", parameters=(SID,),
+        answers={200: Answer(description="Every byte of the call is gone.", schema=ErasedCalls)},
+    ),
+    "DELETE /calls": Operation(
+        tag="calls", proof="token", right="erase",
+        parameters=(Parameter("number", "The number, in any spelling with its country code, or a SIP address."),),
+        answers={200: Answer(description="What was erased, and what was not.", schema=ErasedCalls)},
+    ),
+    "GET /calls/{sid}/hold": _HOLD,
+    "PUT /calls/{sid}/hold": _HOLD,
+    "DELETE /calls/{sid}/hold": _HOLD,
+    "GET /audit": Operation(
+        tag="operation", proof="token", right="audit", parameters=AUDITED,
+        answers={200: Answer(description="A page of rows.", schema=AuditPage)},
     ),
     "GET /client": Operation(tag="calls", proof="token", answers={101: _UPGRADE}),
     "GET /": Operation(

@@ -1,0 +1,148 @@
+"""Erases calls wherever the hub has them: in memory, in the archive, in the spool and in the store of recordings.
+
+The order matters. The archive comes first: once a call has its tombstone there, nothing can bring it back, and a process that dies now has
+lost nothing but the rest of the work. Memory follows in the same turn of the event loop in which the archive answers. A recording that
+cannot be deleted now, because its bucket is away, keeps its row and is deleted by the next sweep (`retention.py`). Last comes the scrub,
+which removes the bytes that the database's files still have of what was deleted.
+
+Knows what has to go. Does not know who may ask for it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from hub.archive import erasing
+from hub.archive.access_log import AccessLog
+from hub.archive.archive import StoredCall
+from hub.archive.erasing import LIVE, UNKNOWN, Erased
+from hub.archive.threads import ArchiveThreads
+from hub.errors import HubError
+from hub.topics.registry import Registry
+
+log = logging.getLogger(__name__)
+
+UNSTORED = "its last events are not stored yet: try again in a moment"
+
+
+class Recordings(Protocol):
+    """The spool and the store of recordings."""
+
+    async def erase(self, call_sid: str) -> None:
+        """Remove everything of a call's recording. Raises: HubError, OSError."""
+
+
+class Erasure:
+    """Erases calls of a running hub."""
+
+    def __init__(self, registry: Registry, archive: ArchiveThreads | None, access_log: AccessLog, wall: Callable[[], float]) -> None:
+        """`archive` is None where everything is in memory only. `wall`: Unix seconds."""
+        self._registry = registry
+        self._archive = archive
+        self.recordings: Recordings | None = None
+        """None where nothing is recorded. It is set before the first call."""
+        self._access_log = access_log
+        self._wall = wall
+        self._scrub = asyncio.Lock()
+        self._removals = 0
+        """How often something was erased."""
+        self._scrubbed = 0
+        """The count of removals that the last scrub has covered."""
+
+    async def one(self, call_sid: str, subject: str) -> Erased:
+        """Erase a call because somebody wants it. Returns when every byte is gone. Raises: ArchiveError."""
+        return await self._by_request([call_sid], subject, "")
+
+    async def number(self, number: str, subject: str) -> Erased:
+        """Erase all calls from or to a number. Returns when every byte is gone. Raises: ArchiveError."""
+        found = [record.call_sid for record in self._registry.with_number(number)]
+        if self._archive is not None:
+            stored: list[StoredCall] = await self._archive.read(self._archive.archive.with_number, number)
+            found += [call.call_sid for call in stored]
+        return await self._by_request(found, subject, "by a number")
+
+    async def due(self, call_sids: Iterable[str], reason: str, subject: str) -> Erased:
+        """Erase calls whose time is over. The bytes go with the next `scrub`. Raises: ArchiveError."""
+        erased = await self._erase(call_sids, reason)
+        for call_sid in erased.call_sids:
+            self._access_log.note(subject, "expire", call_sid, reason)
+        return erased
+
+    async def scrub(self) -> None:
+        """Remove the bytes of what was erased from the archive's files. Requests that come meanwhile share the next one.
+
+        Raises: ArchiveError.
+        """
+        wanted = self._removals
+        async with self._scrub:
+            if self._archive is None or self._scrubbed >= wanted:
+                return
+            covered = self._removals
+            await self._archive.upkeep(self._archive.archive.scrub)
+            self._scrubbed = covered
+
+    async def due_recording(self, call_sid: str, subject: str) -> bool:
+        """Erase a recording whose time is over, and leave its call. Return whether it is gone."""
+        if self.recordings is None or await self._recording_left(call_sid):
+            return False
+        self._access_log.note(subject, "expire", call_sid, "its recording")
+        return True
+
+    @property
+    def quiet(self) -> bool:
+        """Whether no call is live, so that none has anything to be stored."""
+        return not self._registry.live()
+
+    @property
+    def unscrubbed(self) -> bool:
+        """Whether the files may still have bytes of what this process erased."""
+        return self._scrubbed < self._removals
+
+    async def _by_request(self, call_sids: Iterable[str], subject: str, detail: str) -> Erased:
+        erased = await self._erase(call_sids, "erased")
+        for call_sid in erased.call_sids:
+            self._access_log.note(subject, "erase", call_sid, detail)
+        if erased.call_sids:
+            await self.scrub()
+        await self._access_log.stored()
+        return erased
+
+    async def _erase(self, call_sids: Iterable[str], reason: str) -> Erased:
+        wanted = list(dict.fromkeys(call_sids))
+        kept = {call_sid: why for call_sid in wanted if (why := self._kept_in_memory(call_sid))}
+        wanted = [call_sid for call_sid in wanted if call_sid not in kept]
+        if self._archive is None:
+            known = [call_sid for call_sid in wanted if self._registry.find(call_sid) is not None]
+            erased = Erased(known, dict.fromkeys(set(wanted).difference(known), UNKNOWN))
+        else:
+            erased = await self._archive.upkeep(erasing.erase, self._archive.archive, wanted, reason, self._wall())
+        for call_sid in erased.call_sids:
+            self._registry.erase(call_sid)
+        self._removals += bool(erased.call_sids)
+        left: dict[str, str] = {}
+        for call_sid in erased.call_sids:
+            log.info("call=%s erased: %s", call_sid, reason)
+            if problem := await self._recording_left(call_sid):
+                left[call_sid] = problem
+        return Erased(erased.call_sids, {**kept, **erased.kept}, left)
+
+    def _kept_in_memory(self, call_sid: str) -> str:
+        """Return why a call cannot be erased now, as far as memory knows. Empty where nothing is against it."""
+        record = self._registry.find(call_sid)
+        if record is None:
+            return ""
+        if record.live:
+            return LIVE
+        return UNSTORED if self._archive is not None and record.unstored else ""
+
+    async def _recording_left(self, call_sid: str) -> str:
+        """Delete a call's recording. Return why it is still there, in words; empty once it is gone."""
+        if self.recordings is None:
+            return ""
+        try:
+            await self.recordings.erase(call_sid)
+        except (HubError, OSError) as error:
+            log.warning("call=%s its recording cannot be deleted now, and will be tried again: %s", call_sid, error)
+            return str(error)
+        return ""

@@ -1,0 +1,151 @@
+"""Erasing and holding calls over HTTP: who may, what goes, what stays, and what everyone hears of it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hub.archive.archive import AccessFilter
+from tests.house import House, house
+from tests.media import CALL
+from tests.publishing import FROM, TO, ScriptedCall
+from tests.upkeep.kept import ask, bearer, ended, everything, keeping
+from tests.web.watchers import OTHER, THIRD, connect, token, until
+
+WORD = "quetzalcanary"
+
+
+async def rows(home: House) -> list[tuple[str, str, str]]:
+    assert home.state.archive is not None
+    found = home.state.archive.archive.audit(0, 100, AccessFilter())
+    return [(row.access.subject, row.access.action, row.access.call_sid) for row in found]
+
+
+async def test_an_erased_call_is_gone_everywhere_and_its_tombstone_says_so(tmp_path: Path) -> None:
+    async with keeping(tmp_path) as home:
+        await ended(home, CALL, WORD, from_="+14155559876")
+        await ended(home, OTHER, "something else")
+        assert any(WORD.encode() in content for content in everything(tmp_path).values())
+        status, answer = await ask(home, "DELETE", f"/calls/{CALL}", bearer("erase"))
+        assert (status, answer) == (200, {"erased": [CALL], "kept": [], "recordings": []})
+        assert home.state.registry.find(CALL) is None
+        status, answer = await ask(home, "GET", f"/calls/{CALL}", bearer("archive"))
+        assert (status, answer["error"]["code"]) == (410, "erased")
+        assert "this call was erased" in answer["error"]["message"]
+        assert (await ask(home, "GET", f"/calls/{CALL}/transcript.txt", bearer()))[0] == 410
+        assert (await ask(home, "GET", f"/calls/{CALL}", bearer(calls=(OTHER,))))[0] == 404
+        assert (await ask(home, "GET", f"/calls/{OTHER}", bearer()))[0] == 200
+        assert (await ask(home, "DELETE", f"/calls/{CALL}", bearer("erase")))[0] == 410
+        socket = await connect(home, token())
+        await socket.send_json({"action": "subscribe", "callSid": CALL})
+        assert (await until(socket, "error"))["code"] == "erased"
+        left = everything(tmp_path)
+        assert not [path for path, content in left.items() if WORD.encode() in content or b"4155559876" in content]
+        assert ("alice", "erase", CALL) in await rows(home)
+
+
+async def test_subscribers_who_read_the_call_are_told_and_get_nothing_more(tmp_path: Path) -> None:
+    async with keeping(tmp_path) as home:
+        await ended(home, CALL, WORD)
+        socket = await connect(home, token())
+        await socket.send_json({"action": "subscribe", "callSid": CALL})
+        assert (await until(socket, "call-ended"))["callSid"] == CALL
+        await ask(home, "DELETE", f"/calls/{CALL}", bearer("erase"))
+        told = await until(socket, "error")
+        assert (told["code"], told["callSid"]) == ("erased", CALL)
+        await socket.send_json({"action": "ping"})
+        assert (await socket.receive_json())["type"] == "pong"
+
+
+async def test_live_and_held_calls_are_not_erased_and_the_answer_says_why(tmp_path: Path) -> None:
+    async with keeping(tmp_path) as home:
+        live = ScriptedCall(home.state, CALL)
+        await ended(home, OTHER)
+        await ended(home, THIRD)
+        assert await ask(home, "PUT", f"/calls/{OTHER}/hold", bearer("erase")) == (200, {"callSid": OTHER, "held": True})
+        assert await ask(home, "GET", f"/calls/{OTHER}/hold", bearer("erase")) == (200, {"callSid": OTHER, "held": True})
+        for call, why in ((CALL, "it is live"), (OTHER, "under a legal hold")):
+            status, answer = await ask(home, "DELETE", f"/calls/{call}", bearer("erase"))
+            assert (status, answer["error"]["code"]) == (409, "not-erased")
+            assert why in answer["error"]["message"]
+        status, answer = await ask(home, "DELETE", f"/calls?number={TO}", bearer("erase"))
+        assert (status, answer["erased"]) == (200, [THIRD])
+        assert {each["callSid"]: each["reason"].split(":")[0] for each in answer["kept"]} == {
+            CALL: "it is live", OTHER: "it is under a legal hold",
+        }  # fmt: skip
+        assert await ask(home, "DELETE", f"/calls/{OTHER}/hold", bearer("erase")) == (200, {"callSid": OTHER, "held": False})
+        assert (await ask(home, "DELETE", f"/calls/{OTHER}", bearer("erase")))[0] == 200
+        live.end()
+        assert [each[1:] for each in await rows(home) if each[1] != "list"] == [
+            ("hold", OTHER), ("erase", THIRD), ("release", OTHER), ("erase", OTHER),
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("DELETE", f"/calls/{CALL}"),
+        ("DELETE", f"/calls?number={FROM}"),
+        ("PUT", f"/calls/{CALL}/hold"),
+        ("DELETE", f"/calls/{CALL}/hold"),
+        ("GET", f"/calls/{CALL}/hold"),
+    ],
+)
+async def test_only_the_right_to_erase_lets_erase_and_hold_and_only_what_the_token_names(method: str, path: str, tmp_path: Path) -> None:
+    async with keeping(tmp_path) as home:
+        await ended(home, CALL)
+        for headers, expected in (
+            ({}, 401),
+            (bearer(), 403),
+            (bearer("archive", "audio", "audit"), 403),
+            (bearer("erase", calls=(OTHER,)), 403 if "number" in path else 404),
+            (bearer("erase", calls=(CALL, FROM)), 200),
+        ):
+            status, answer = await ask(home, method, path, headers)
+            assert status == expected, answer
+        assert (await ask(home, method, "/calls/CA-unknown" + path[len(CALL) + 7 :], bearer("erase")))[0] in {404, 400}
+
+
+@pytest.mark.parametrize("query", ["", "?number=", "?number=anonymous", "?number=4155550100", "?q=x", f"?number={FROM}&number={TO}"])
+async def test_without_a_number_nothing_is_erased(query: str, tmp_path: Path) -> None:
+    async with keeping(tmp_path) as home:
+        await ended(home, CALL)
+        status, answer = await ask(home, "DELETE", f"/calls{query}", bearer("erase"))
+        assert (status, answer["error"]["code"]) == (400, "bad-request")
+        assert home.state.registry.find(CALL) is not None
+
+
+async def test_a_call_that_is_long_over_is_erased_also_while_it_is_being_read(tmp_path: Path) -> None:
+    async with keeping(tmp_path, keep_minutes=0.0) as home:
+        await ended(home, CALL, WORD)
+        home.state.registry.expire()
+        assert home.state.registry.find(CALL) is None
+        assert (await ask(home, "DELETE", f"/calls/{CALL}", bearer("erase")))[0] == 404, "without the right to the archive"
+        socket = await connect(home, bearer("archive")["Authorization"].removeprefix("Bearer "))
+        await socket.send_json({"action": "subscribe", "callSid": CALL})
+        await until(socket, "call-ended")
+        assert home.state.registry.find(CALL) is not None
+        assert (await ask(home, "DELETE", f"/calls/{CALL}", bearer("erase", "archive")))[0] == 200
+        assert (await until(socket, "error"))["code"] == "erased"
+        assert home.state.registry.find(CALL) is None
+
+
+async def test_a_hub_without_an_archive_erases_from_memory_and_holds_nothing() -> None:
+    async with house() as home:
+        script = ScriptedCall(home.state, CALL)
+        script.final(WORD)
+        assert (await ask(home, "DELETE", f"/calls/{CALL}"))[0] == 409
+        script.end()
+        status, answer = await ask(home, "PUT", f"/calls/{CALL}/hold")
+        assert (status, answer["error"]["code"]) == (409, "no-archive")
+        assert (await ask(home, "DELETE", f"/calls/{CALL}"))[1]["erased"] == [CALL]
+        assert (await ask(home, "GET", f"/calls/{CALL}"))[0] == 404
+
+
+@pytest.mark.parametrize("settings", [{"host": "0.0.0.0", "open": True}, {"public_url": "https://hub.example.com"}])
+async def test_nobody_erases_on_an_open_hub_that_others_can_reach(settings: dict[str, Any]) -> None:
+    async with house(**settings) as home:
+        ScriptedCall(home.state, CALL).end()
+        status, answer = await ask(home, "DELETE", f"/calls/{CALL}")
+        assert (status, answer["error"]["code"]) == (403, "not-allowed")
+        assert "HUB_SECRET" in answer["error"]["message"]
