@@ -9,7 +9,7 @@
  * once. The transcript waits for events 4 to 8 and shows the end after them.
  */
 
-import { recorded } from "./recording.js";
+import { recorded, RECORDING } from "./recording.js";
 import { comparable } from "./words.js";
 
 /** Lines kept of a call that is open on screen: four hours of dense talk. The download has the older ones, too. */
@@ -29,8 +29,6 @@ const SPEAKING_MS = 2500;
 
 const LIFE = new Set(["call-started", "call-ended", "condition-changed"]);
 const PROVIDER = new Set(["transcriber-lost", "transcriber-restored", "transcriber-switched"]);
-
-const RECORDING = new Set(["recording-started", "recording-paused", "recording-resumed", "recording-stored"]);
 
 /** Events that concern a call as a whole: they come from the list of all calls, too. All others come from a call's own subscription only. */
 const WHOLE_CALL = new Set([...LIFE, ...PROVIDER, ...RECORDING, "stream-error"]);
@@ -211,7 +209,8 @@ function started(call, event) {
 
 function ended(call, event) {
   const { reason, duration, completeness } = event;
-  const over = { live: false, endedAtMs: milliseconds(event.at), reason, duration, completeness };
+  const recording = recorded(call.recording, event);
+  const over = { live: false, endedAtMs: milliseconds(event.at), reason, duration, completeness, recording };
   return { ...call, ...over, utterances: null, lifeOffset: event.offset }; // the list counted them before
 }
 
@@ -267,7 +266,11 @@ function happened(call, event, fresh) {
     case "recording-started":
     case "recording-paused":
     case "recording-resumed":
-      return insert(call, { ...identity(call, event, "recording"), turn: event.type.replace("recording-", "") }, fresh);
+    case "recording-failed":
+    case "recording-erased": {
+      const { time = Math.max(call.heardSeconds, call.duration ?? 0), reason = null } = event;
+      return insert(call, { ...identity(call, event, event.type), place: time, reason }, fresh);
+    }
     case "stream-error":
       return insert(call, { ...identity(call, event, "stream-error"), reason: event.reason }, fresh);
     case "dtmf": {

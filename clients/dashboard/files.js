@@ -70,9 +70,9 @@ export async function asked(url, token, signal) {
     const answer = await fetch(url, { signal, headers: token ? { Authorization: `Bearer ${token}` } : {} });
     const body = await answer.json().catch(() => null);
     if (answer.ok && Array.isArray(body?.calls)) return { calls: body.calls, next: body.next ?? null };
-    return { problem: body?.error?.message ?? `it answered ${answer.status}` };
+    return { problem: body?.error?.message ?? `the hub answered ${answer.status}` };
   } catch {
-    return { problem: "it cannot be reached" };
+    return { problem: "the hub cannot be reached" };
   }
 }
 

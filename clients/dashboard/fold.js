@@ -7,7 +7,7 @@
  */
 
 import { abandoned, amiss, durable, erased, interim, subscribed, unheard, watched } from "./call.js";
-import { fetchedCall, listedCall } from "./summary.js";
+import { listedCall } from "./summary.js";
 
 /** The facts of a call that decide where it stands in the list. */
 const PLACED_BY = ["live", "known", "startedAtMs", "endedAtMs"];
@@ -53,9 +53,6 @@ function step(state, event, batch) {
     case "calls":
       listed(batch, event.calls);
       return { ...state, listed: true, refusal: null };
-    case "summary":
-      change(batch, event.summary.callSid, (call) => fetchedCall(call, event.summary));
-      return state;
     case "tick":
       expire(batch, event.nowMs, event.keepMs);
       return state;

@@ -8,6 +8,9 @@ import { passages, UNSURE_BELOW } from "./search.js";
 import { sentence } from "./sentences.js";
 import { clone, element, write } from "./template.js";
 
+/** Lines that nobody spoke and that have a moment of the call. The others have the time of day. */
+const TIMED = new Set(["gap", "ended", "tool-called", "tool-returned", "interrupted", "trouble", "recording-paused", "recording-resumed", "recording-failed"]);
+
 /** The element for one line of call.js. `moment(seconds)` returns the link to a moment of the call. */
 export function lineElement(line, query, moment) {
   const spoken = line.kind === "final";
@@ -16,7 +19,7 @@ export function lineElement(line, query, moment) {
   made.classList.add(spoken ? line.track : line.kind);
   made.classList.toggle("past", line.past === true);
   const time = made.querySelector(".moment");
-  const timed = spoken || ["gap", "ended", "tool-called", "tool-returned", "interrupted", "trouble"].includes(line.kind);
+  const timed = spoken || TIMED.has(line.kind);
   time.textContent = timed ? clock(line.place) : line.atMs === null ? "" : wallTime(line.atMs);
   if (!line.past) {
     time.href = moment(line.place);

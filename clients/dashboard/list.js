@@ -62,6 +62,8 @@ export class CallList {
     });
     /** How long the list shows calls that have ended, in milliseconds before `nowMs`: as long as the hub keeps them for this reader. */
     this.keepMs = Number.POSITIVE_INFINITY;
+    /** To how many minutes the reader's token narrows what an archive has; null if it does not. */
+    this.narrowedToMinutes = null;
     root.addEventListener("click", (event) => this.#clicked(event));
     this.retry.addEventListener("click", () => this.archive.again());
     this.observer = new IntersectionObserver((entries) => entries.at(-1).isIntersecting && this.#more(), { root: scroller, rootMargin: AHEAD });
@@ -185,12 +187,18 @@ export class CallList {
   #drawEnd() {
     const { archive } = this;
     const failed = archive.problem !== "" && !archive.pending;
-    write(this.end.firstElementChild, failed ? isolating`Past calls cannot be shown: ${archive.problem}.` : archive.loading ? "Fetching more calls…" : "");
+    write(this.end.firstElementChild, failed ? isolating`Past calls cannot be shown: ${archive.problem}.` : this.#remark());
     this.retry.hidden = !failed;
     if (this.#watched) return;
     this.#watched = true;
     this.observer.unobserve(this.end); // an observer tells of changes only: rows that did not fill the list leave the end in view
     this.observer.observe(this.end);
+  }
+
+  #remark() {
+    if (this.archive.loading) return "Fetching more calls…";
+    const all = !this.archive.complete || this.narrowedToMinutes === null || this.rows.count === 0;
+    return all ? "" : `Your token shows calls of the last ${this.narrowedToMinutes} minutes.`;
   }
 
   #drawEmpty(state) {

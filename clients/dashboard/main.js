@@ -14,7 +14,6 @@ import { Pane } from "./pane.js";
 import { fileOf, hash, MAX_PANES, parse, withoutToken } from "./place.js";
 import { connection as connectionSentence, copied, outage } from "./sentences.js";
 import { Store } from "./store.js";
-import { Summaries } from "./summaries.js";
 import { due, wanted } from "./subscriptions.js";
 import { mark, write } from "./template.js";
 import { ask, hasRight, keep, tokenOf } from "./token.js";
@@ -64,11 +63,6 @@ const listening = new Listening({
   say,
 });
 const archive = new Archive({ url: `${base}calls`, token: () => connection.token, changed: () => draw(store.state) });
-const summaries = new Summaries({
-  url: (sid) => `${base}calls/${encodeURIComponent(sid)}`,
-  token: () => connection.token,
-  came: (summary) => store.take({ type: "summary", summary }),
-});
 const list = new CallList({
   open,
   archive,
@@ -84,7 +78,6 @@ function connectionChanged(event) {
     ready = address.embedded !== null;
     if (!ready) connection.send({ action: "subscribe", calls: "all" });
     listening.again();
-    summaries.again();
   } else if (event.phase === "token") {
     keep(null);
     archive.admitted = false;
@@ -123,7 +116,9 @@ function draw(state) {
     );
   }
   if (!address.embedded) {
-    list.keepMs = settings.archive && hasRight(connection.token, "archive") ? Number.POSITIVE_INFINITY : settings.keepMinutes * 60_000;
+    const reads = hasRight(connection.token, "archive");
+    list.keepMs = settings.archive && reads ? Number.POSITIVE_INFINITY : settings.keepMinutes * 60_000;
+    list.narrowedToMinutes = settings.archive && !reads ? settings.keepMinutes : null;
     list.draw(state, [...panes.keys()], nowMs);
   }
   const audio = hasRight(connection.token, "audio");
@@ -132,7 +127,6 @@ function draw(state) {
     const call = state.calls.get(sid);
     if (!call) continue;
     more = pane.draw(call, nowMs, { online, listening: settings.listen ? (listening.sid ?? "") : null, audio }) || more;
-    if (call.following && !call.live) summaries.want(sid);
   }
   const live = [...state.calls.values()].filter((call) => call.live).length;
   const name = live ? `${live} live · Transcript Hub` : "Transcript Hub";

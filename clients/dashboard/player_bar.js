@@ -53,7 +53,7 @@ export class PlayerBar {
     write(this.live.firstElementChild, sentence);
     mark(this.live, "data-state", call.recording?.state ?? false);
     const pause = this.live.querySelector(".record-pause");
-    pause.hidden = !allowed || !call.live;
+    pause.hidden = !allowed || !call.live || call.recording?.state === "failed";
     write(pause, call.recording?.state === "paused" ? "Resume recording" : "Pause recording");
     if (this.root.hidden) return;
     this.#length = call.recording.seconds ?? call.duration ?? 0;

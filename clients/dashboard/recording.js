@@ -2,36 +2,56 @@
  * What the page knows of a call's recording, from its events and its summary. Pure.
  */
 
+/** The events that change a recording. Also the end of the call does. */
+export const RECORDING = new Set([
+  "recording-started",
+  "recording-paused",
+  "recording-resumed",
+  "recording-failed",
+  "recording-stored",
+  "recording-erased",
+]);
+
 /** Whether a call's recording can be played: the call is over, and the recording is there. */
 export function playable({ live, recording }) {
-  return !live && recording !== null && !["failed", "lost", "erased"].includes(recording.state);
+  return !live && recording !== null;
 }
 
-/** The recording after one event of the call. */
+/** The recording after one of its events, or after the end of the call: `{state, seconds, mediaType}`, or null if there is none. */
 export function recorded(recording, event) {
   switch (event.type) {
-    case "recording-started":
-    case "recording-resumed":
-      return { ...(recording ?? NONE), state: "recording" };
-    case "recording-paused":
-      return { ...(recording ?? NONE), state: "paused" };
     case "recording-stored":
-      return { state: "stored", seconds: event.seconds ?? recording?.seconds ?? null, mediaType: event.mediaType ?? "audio/flac" };
+      return { state: "stored", seconds: event.seconds, mediaType: event.mediaType };
+    case "recording-erased":
+      return null;
+    case "call-ended":
+      return recording === null || recording.state === "stored" ? recording : { ...recording, state: "spooled" };
     default:
-      return recording;
+      return { state: STATES[event.type], seconds: null, mediaType: "audio/wav" };
   }
 }
 
-/** The ending of the file's name. A recording that is not stored yet is not compressed. */
-export function extension(recording) {
-  return recording?.mediaType?.includes("flac") ? "flac" : "wav";
-}
-
-const NONE = { state: "recording", seconds: null, mediaType: null };
+const STATES = {
+  "recording-started": "recording",
+  "recording-paused": "paused",
+  "recording-resumed": "recording",
+  "recording-failed": "failed",
+};
 
 /** What is said of the recording where it cannot be played; empty if there is none. `allowed`: whether the reader may hear it. */
 export function recordingSentence({ live, recording }, allowed) {
   if (recording === null) return "";
-  if (live) return recording.state === "paused" ? "Recording is paused: what is said now is not kept" : "This call is recorded";
-  return allowed || !playable({ live, recording }) ? "" : "This call was recorded. Your token does not let you hear it.";
+  if (live) return LIVE[recording.state] ?? "";
+  return allowed ? "" : "This call was recorded. Your token does not let you hear it.";
+}
+
+const LIVE = {
+  recording: "This call is recorded",
+  paused: "The recording is paused: what is said now is not kept",
+  failed: "The hub cannot record at the moment: what is said now is not kept",
+};
+
+/** The ending of the file's name. A recording that is not stored yet is not compressed. */
+export function extension(recording) {
+  return recording?.mediaType?.includes("flac") ? "flac" : "wav";
 }

@@ -20,12 +20,6 @@ const ENDS = {
 /** Of words that were on the screen when the hub was restarted, and never became final. */
 const UNFINISHED = "not finished when the hub was restarted";
 
-const RECORDINGS = {
-  started: "The recording began.",
-  paused: "The recording was paused.",
-  resumed: "The recording went on.",
-};
-
 const OUTCOMES = { result: "answered", refused: "refused", failed: "failed", timeout: "took too long" };
 
 /** The sentence for a line that nobody spoke: a line of call.js of any kind but `final`. */
@@ -45,8 +39,16 @@ export function sentence(line) {
       return `The agent was interrupted: ${line.heard.toFixed(1)} of ${line.generated.toFixed(1)} s had been heard.`;
     case "trouble":
       return isolating`The agent's model ${line.reason}.`;
-    case "recording":
-      return RECORDINGS[line.turn];
+    case "recording-started":
+      return "The call is recorded.";
+    case "recording-paused":
+      return "The recording is paused.";
+    case "recording-resumed":
+      return "The recording goes on.";
+    case "recording-failed":
+      return isolating`Nothing is recorded: ${line.reason}.`;
+    case "recording-erased":
+      return isolating`The recording is gone: ${line.reason}.`;
     case "stream-error":
       return isolating`Twilio says that an audio stream of this call failed: ${line.reason}.`;
     case "lost":
@@ -122,7 +124,7 @@ export function title(call, short) {
 
 /** The sentence below a call's lines: why there are none, or why some are missing. Empty if neither is the case. */
 export function waiting(call) {
-  if (call.erased !== null) return "This call was erased. The hub keeps nothing of it but that.";
+  if (call.erased !== null) return isolating`The hub says: ${call.erased}. It keeps nothing of the call but that.`;
   if (call.problem !== null) return isolating`The call cannot be fetched at the moment: ${call.problem}. This page goes on asking.`;
   const silent = call.lines.length === 0 && Object.keys(call.open).length === 0;
   if (!call.known) {

@@ -8,29 +8,6 @@ import { milliseconds, unheard } from "./call.js";
 export function listedCall(call, summary) {
   const same = call.head.epoch === summary.epoch;
   return {
-    ...facts(call, summary),
-    // In the same log, finals come for what is open. In another log they never will: its answer to our subscription decides.
-    open: summary.live || summary.epoch !== call.epoch ? call.open : {},
-    head: { epoch: summary.epoch, offset: summary.offset },
-    lifeOffset: summary.offset,
-    providerOffset: same ? call.providerOffset : 0,
-    trouble: same ? call.trouble : null,
-  };
-}
-
-/** The call with a summary that was fetched. It may be older than what the call's own subscription has brought: then it changes nothing. */
-export function fetchedCall(call, summary) {
-  if (call.head.epoch !== null && (call.head.epoch !== summary.epoch || call.head.offset > summary.offset)) return call;
-  return facts(call, summary);
-}
-
-/** A call of which only its summary is known: one that only the list shows. */
-export function pastCall(summary) {
-  return listedCall(unheard(summary.callSid), summary);
-}
-
-function facts(call, summary) {
-  return {
     ...call,
     known: true,
     live: summary.live,
@@ -49,5 +26,16 @@ function facts(call, summary) {
     utterances: summary.utterances,
     recording: summary.recording ?? null,
     recordingOffset: summary.offset,
+    // In the same log, finals come for what is open. In another log they never will: its answer to our subscription decides.
+    open: summary.live || summary.epoch !== call.epoch ? call.open : {},
+    head: { epoch: summary.epoch, offset: summary.offset },
+    lifeOffset: summary.offset,
+    providerOffset: same ? call.providerOffset : 0,
+    trouble: same ? call.trouble : null,
   };
+}
+
+/** A call of which only its summary is known: one that only the list shows. */
+export function pastCall(summary) {
+  return listedCall(unheard(summary.callSid), summary);
 }

@@ -121,7 +121,7 @@ async def test_a_hub_that_cannot_be_asked_is_said_and_what_is_there_is_filtered(
             await expect(page.locator(f'.row[data-sid="{sid(65)}"]')).to_contain_text("my last refund")
             await page.fill("#filter", "refund")
             await expect(page.locator("#matches")).to_have_text(
-                "1 call found in what this page has. The hub could not be asked: it cannot be reached."
+                "1 call found in what this page has. The hub could not be asked: the hub cannot be reached."
             )
             await page.unroute("**/calls?q=*")
             for socket in list(hub.state.sockets):

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { fold, foldAll } from "../../../clients/dashboard/fold.js";
 import { extension, playable, recordingSentence } from "../../../clients/dashboard/recording.js";
-import { waiting } from "../../../clients/dashboard/sentences.js";
+import { sentence, waiting } from "../../../clients/dashboard/sentences.js";
 import { hasRight } from "../../../clients/dashboard/token.js";
 import { at, CALL, ended, EPOCH, final, listed, started, subscribed, summary, watching } from "./events.js";
 import { after, call, texts } from "./folding.js";
@@ -19,29 +19,29 @@ test("a recording is paused, goes on and is stored, and what happened to it stan
   const over = foldAll(paused, [turn(4, "resumed"), ended(5), turn(6, "stored", { seconds: 60, mediaType: "audio/flac" })]);
   assert.deepEqual(call(over).recording, { state: "stored", seconds: 60, mediaType: "audio/flac" });
   assert.deepEqual([playable(call(over)), playable(call(paused)), extension(call(over).recording)], [true, false, "flac"]);
-  assert.deepEqual(texts(over), ["started", "recording", "recording", "recording", "ended"]);
+  assert.deepEqual(texts(over), ["started", "recording-started", "recording-paused", "recording-resumed", "ended"]);
   assert.equal(call(over).live, false, "what is stored after the end does not bring the call back");
 });
 
-test("a recording that is no longer kept is gone, although the events told of it", () => {
-  const over = open(turn(2, "started"), ended(3), turn(4, "stored", { seconds: 60 }));
-  const told = fold(over, { type: "summary", summary: summary({ live: false, endedAt: at(3), offset: 4, recording: null }) });
-  assert.equal(call(told).recording, null);
-  assert.equal(call(fold(told, turn(4, "stored", { seconds: 60 }))).recording, null, "also when they are told again");
-  const older = fold(over, { type: "summary", summary: summary({ offset: 2, recording: null }) });
-  assert.equal(call(older).live, false, "a summary from before changes nothing");
+test("a recording that is gone, and one that fails, say so", () => {
+  const gone = open(turn(2, "started"), ended(3), turn(4, "stored", { seconds: 60 }), turn(5, "erased", { reason: "kept for 30 days" }));
+  assert.equal(call(gone).recording, null);
+  assert.equal(sentence(call(gone).lines.at(-1)), "The recording is gone: kept for 30 days.");
+  const failed = open(turn(2, "started"), turn(3, "failed", { reason: "the disk is full", time: 3 }));
+  assert.match(recordingSentence(call(failed), true), /cannot record/);
+  assert.equal(call(fold(failed, ended(4))).recording.state, "spooled", "what was recorded before can be heard");
 });
 
-test("a summary tells of a call of which nothing else is known yet", () => {
-  const state = after(watching("full"), { type: "summary", summary: summary({ live: false, endedAt: at(9), offset: 7 }) });
-  assert.deepEqual([call(state).from, call(state).live, call(state).offset], ["+14155550123", false, null]);
-  assert.equal(after({ type: "summary", summary: summary() }).calls.size, 0, "nobody looks at it any longer");
+test("what the list says of a recording is not undone by older events that come again", () => {
+  const recording = { state: "stored", seconds: 60, mediaType: "audio/flac" };
+  const state = after(listed(summary({ live: false, endedAt: at(3), offset: 4, recording })), watching("full"), subscribed(), started());
+  assert.equal(call(fold(state, turn(2, "started"))).recording.state, "stored");
 });
 
 test("nothing of an erased call stays on the page", () => {
   const state = fold(open(final(2, "my card number")), { type: "error", code: "erased", message: "erased on request", callSid: CALL });
   assert.deepEqual([call(state).lines, call(state).latest, call(state).recent, call(state).from, call(state).depth], [[], null, "", null, "full"]);
-  assert.match(waiting(call(state)), /was erased/);
+  assert.match(waiting(call(state)), /erased on request/);
 });
 
 test("an archive that is away is said, until the call comes", () => {
