@@ -18,7 +18,7 @@ const KEYS = [
   ["f", "find", "Find in the call"],
   ["s", "listen", "Listen to the call, where the hub allows it; again: stop"],
   ["Space", "play", "Play the recording; again: pause"],
-  ["p", "play", "The same"],
+  ["p", "play", "The same, also while a button has the focus"],
   ["e", "latest", "Jump to latest"],
   ["c", null, "Copy the line"],
   ["y", null, "Copy the link to the line's moment"],
@@ -51,7 +51,7 @@ export function listenForKeys(does) {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || dialog.open) return;
     const name = NAMES.get(event.key);
     const typing = event.target.closest?.("input, textarea, select");
-    if (event.key === " " && event.target.closest?.("button, a, summary, label, [role='slider']")) return; // there it presses
+    if (event.key === " " && event.target.closest?.("button, a, summary, label")) return; // there it presses
     if (name === undefined || (typing && name !== "escape")) return;
     if (event.key.startsWith("Arrow") && !event.target.closest?.("#calls") && event.target !== document.body) return; // they scroll there
     if (event.key.length === 1 && !single.checked) return;

@@ -39,6 +39,7 @@ export class Transcript {
   #seek = null;
   #calm = null;
   #current = null;
+  #toEnd = "Jump to latest";
 
   /** `copy(text, what)` copies, `moment(seconds)` returns a link, `moved()` is called when another part comes into view. */
   constructor(root, { copy, moment, moved }) {
@@ -69,6 +70,7 @@ export class Transcript {
     const busy = this.#drawLines(call.lines);
     showOpen(this.openLines, call);
     write(this.waiting, waiting(call));
+    this.#toEnd = call.live ? "Jump to latest" : "Jump to the end";
     // A screen reader must not read the replay aloud line by line, but it must read the lines that come after it.
     if (busy || !call.following) this.#calm = null;
     else this.#calm ??= nowMs;
@@ -192,7 +194,7 @@ export class Transcript {
 
   #drawLatest() {
     this.latest.hidden = this.#following || (this.#seek !== null && !this.#shown.length);
-    write(this.latest, this.#unread ? `Jump to latest · ${counted(this.#unread, "new line")}` : "Jump to latest");
+    write(this.latest, this.#unread ? `${this.#toEnd} · ${counted(this.#unread, "new line")}` : this.#toEnd);
   }
 
   #pin() {
