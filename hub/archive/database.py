@@ -1,8 +1,8 @@
 """The open database: one connection that writes, several that read, and what goes wrong in a sentence.
 
 All writing goes through one connection, one transaction at a time, so that in SQLite nobody waits by polling, and in PostgreSQL the lock
-that keeps a second hub away is lost exactly when the connection is. A connection that failed is thrown away, and the next attempt opens
-another one.
+that keeps a second hub away is lost exactly when the connection is. A connection to a server that failed is thrown away, and the next
+attempt opens another one.
 
 Knows transactions and errors. What differs between SQLite and PostgreSQL is a `Dialect`. Does not know what is written.
 """
@@ -44,6 +44,9 @@ class Dialect(Protocol):
 
     error: type[Exception]
     """The base of the driver's own errors."""
+
+    outlasts_errors: bool
+    """Whether a connection can be used on after an error that has nothing to do with values."""
 
     def engine(self) -> Engine:
         """Return an engine. Nothing is connected yet."""
@@ -127,10 +130,9 @@ class Database:
                 connection = self._connected()
                 with connection.begin():
                     yield connection
-        except Refused:
-            raise  # nothing is wrong with the connection
-        except BaseException:
-            self._drop_writer()
+        except BaseException as error:
+            if not isinstance(error, Refused) and not self.dialect.outlasts_errors:
+                self._drop_writer()
             raise
         finally:
             self._turn.release()

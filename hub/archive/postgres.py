@@ -91,6 +91,7 @@ class PostgresDialect:
             raise ArchiveError('it is in PostgreSQL, and psycopg is not installed: pip install "transcript-hub[postgres]"') from None
         self._psycopg: Any = psycopg
         self.error: type[Exception] = psycopg.Error
+        self.outlasts_errors = False
         self._alone = alone
         try:
             given = psycopg.conninfo.conninfo_to_dict(url)

@@ -90,6 +90,8 @@ class SqliteDialect:
         self.path = path.absolute()
         self.place = str(path)
         self.error: type[Exception] = sqlite3.Error
+        # And it must be: on a full disk, there is no room for the files that the first connection makes.
+        self.outlasts_errors = True
         self._alone = alone
         self._lock = FileLock(self.path.with_name(self.path.name + "-lock"))
         self._identity: Identity | None = None

@@ -85,6 +85,10 @@ class PostgresServer:
         self.execute(f"CREATE SCHEMA {name}")
         return self.url(schema=name)
 
+    def table_files(self) -> list[Path]:
+        """Return all files of tables and indexes, also those of the server's own."""
+        return [each for each in (self._folder / "data" / "base").rglob("*") if each.is_file()]
+
     def execute(self, statement: str, **values: Any) -> None:
         """Run a statement."""
         with psycopg.connect(self.url(), autocommit=True, connect_timeout=10) as connection:
