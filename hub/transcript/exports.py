@@ -11,7 +11,7 @@ from typing import TypeAlias
 import msgspec
 
 from hub.events import CallSummary, DurableEvent, Final
-from hub.transcript import files, sheet
+from hub.transcript import files, sheet, vcon
 from hub.transcript.lines import Lines, TranscriptLine
 
 
@@ -91,6 +91,10 @@ def _csv(excerpt: Excerpt, lines: Lines) -> Iterator[bytes]:
 Write: TypeAlias = Callable[[Excerpt, Lines], Iterator[bytes]]
 
 
+def _vcon(excerpt: Excerpt, lines: Lines) -> Iterator[bytes]:
+    return vcon.vcon(excerpt.summary, json(excerpt, lines))
+
+
 def _for_people(written: Callable[[list[str], Iterator[TranscriptLine]], Iterator[str]]) -> Write:
     def write(excerpt: Excerpt, lines: Lines) -> Iterator[bytes]:
         for each in written(excerpt.heading, lines.ordered(excerpt.payloads)):
@@ -116,5 +120,6 @@ FORMS: dict[str, Form] = {
     "srt": Form("application/x-subrip; charset=utf-8", _for_people(files.srt), "SubRip captions"),
     "vtt": Form("text/vtt; charset=utf-8", _for_people(files.vtt), "WebVTT captions"),
     "csv": Form("text/csv; charset=utf-8; header=present", _csv, "a table for spreadsheets, a row for each utterance and happening"),
+    "vcon.json": Form("application/vcon", _vcon, "a vCon (draft-ietf-vcon-vcon-core-03), for products that exchange conversations"),
 }
 """By the ending of the file's name."""

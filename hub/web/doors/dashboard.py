@@ -11,6 +11,7 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
+import msgspec
 from aiohttp import web
 
 from hub.web.state import STATE
@@ -35,6 +36,14 @@ PAGE_HEADERS = {
 }
 
 routes = web.RouteTableDef()
+
+
+class PageSettings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What the page needs to know of this hub. `keep_minutes`: for how long ended calls are kept where there is no archive."""
+
+    listen: bool
+    archive: bool
+    keep_minutes: float
 
 
 @cache
@@ -68,8 +77,8 @@ def _inline() -> str:
 async def settings(request: web.Request) -> web.StreamResponse:
     """Return what the page needs to know of this hub: if people may listen in, if it has an archive, how long ended calls are kept else."""
     config = request.app[STATE].config
-    known = {"listen": config.listen, "archive": bool(config.archive), "keepMinutes": config.keep_minutes}
-    return web.json_response(known, headers=PAGE_HEADERS)
+    known = PageSettings(listen=config.listen, archive=bool(config.archive), keep_minutes=config.keep_minutes)
+    return web.Response(body=msgspec.json.encode(known), content_type="application/json", headers=PAGE_HEADERS)
 
 
 @routes.get(r"/dashboard/{name:[\w-]+\.\w+}")

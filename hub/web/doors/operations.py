@@ -15,6 +15,7 @@ from hub.transcript.exports import FORMS, Transcript
 from hub.transcript.search import MAX_CHARACTERS, MAX_WORDS, Hit
 from hub.web.doors.audit import ACTIONS, AuditPage
 from hub.web.doors.call_query import STATES
+from hub.web.doors.dashboard import PageSettings
 from hub.web.doors.erasure import ErasedCalls, Hold
 from hub.web.doors.paging import MOST, USUAL
 
@@ -36,13 +37,6 @@ class ListPage(msgspec.Struct, frozen=True, kw_only=True):
 
     calls: list[ListedCall]
     next: str | None
-
-
-class PageSettings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What the dashboard needs to know of this hub. `keep_minutes`: for how long ended calls are kept in memory."""
-
-    listen: bool
-    keep_minutes: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ PART_EVENTS = 200
 routes = web.RouteTableDef()
 
 
-@routes.get(r"/calls/{sid}/transcript.{kind:\w+}")
+@routes.get(r"/calls/{sid}/transcript.{kind:[\w.]+}")
 async def transcript(request: web.Request) -> web.StreamResponse:
     """Return the transcript so far, during or after the call.
 
