@@ -5,7 +5,7 @@ archive's own, so that the event loop never waits for a disk. `write` is called 
 
 **A call is one row and one log.** The row has what lists and searches need. The log has the durable events exactly as they were on the
 wire. The same call, epoch and offset is stored once, however often it is written. A call that has ended is *sealed* a little later: its
-events are packed together, and its words go into the full-text index. What is searched in a call that is not sealed is in memory.
+events are packed together, and its words go into the full-text index. A live call is searched in memory.
 
 **The number of a call** is the moment of its start in milliseconds, times 1024, plus a counter. So the order of numbers is the order of
 time, also in a file that was restored, and one key serves the list, the search and the next page.
@@ -143,7 +143,8 @@ class CallFilter:
     state: str | None = None
     live: bool | None = None
     words: tuple[str, ...] = ()
-    """Words in the form of `hub.transcript.search`; each must begin a word of the call. Only sealed calls are found by words."""
+    """Words in the form of `hub.transcript.search`; each must begin a word of the call. A call that is live is not found by words, and one
+    that has ended and is not sealed yet is always found: nobody has looked at its words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +252,12 @@ class Archive(Protocol):
 
     def page(self, wanted: CallFilter, before: int | None, limit: int) -> list[StoredCall]:
         """Return the newest calls that fit, the newest first; with `before`, of those with a lower number."""
+
+    def spoken(self, found: Sequence[StoredCall]) -> list[list[bytes]]:
+        """Return of each of these calls, which `page` has found, what `CallSearch.read_spoken` reads, in order.
+
+        Empty for a call that was erased meanwhile.
+        """
 
     def seal(self) -> bool:
         """Pack the events of one call that has ended, and index its words. Return False where there is none to be sealed."""

@@ -3,13 +3,14 @@
 Knows rows and packs. Does not know what an event says.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection, select
 
 from hub.archive.archive import ArchiveError, StoredCall, StoredEvent, StoredLog
-from hub.archive.packed import unpack
+from hub.archive.packed import unpack, unpack_spoken
 from hub.archive.tables import calls, events, packs
+from hub.transcript.search import spoken
 
 
 def log_of(connection: Connection, call: StoredCall) -> StoredLog:
@@ -18,6 +19,24 @@ def log_of(connection: Connection, call: StoredCall) -> StoredLog:
     note = connection.scalar(select(calls.c.note).where(calls.c.number == call.facts.number))
     first = read[0].offset if read else 1
     return StoredLog(call=call, first=first, payloads=[event.payload for event in read], note=note or b"")
+
+
+def spoken_in(connection: Connection, wanted: Sequence[StoredCall]) -> list[list[bytes]]:
+    """Return what a search reads of calls. See `Archive.spoken`. Raises: ArchiveError where a pack is damaged."""
+    found: dict[tuple[int, str], list[bytes]] = {(call.facts.number, call.epoch): [] for call in wanted}
+    numbers = [call.facts.number for call in wanted]
+    read = select(packs.c.number, packs.c.epoch, packs.c.spoken).where(packs.c.number.in_(numbers))
+    for number, epoch, packed in connection.execute(read.order_by(packs.c.number, packs.c.first)):
+        if (parts := found.get((number, epoch))) is not None:
+            try:
+                parts.append(unpack_spoken(packed))
+            except ValueError as error:
+                raise ArchiveError(f"the call with the number {number}: {error}") from error
+    for number in connection.scalars(select(calls.c.number).where(calls.c.number.in_(numbers), ~calls.c.sealed)).all():
+        for (each, epoch), parts in found.items():
+            if each == number:
+                parts.append(spoken(event.payload for event in unpacked(connection, number, epoch)))
+    return list(found.values())
 
 
 def unpacked(connection: Connection, number: int, epoch: str) -> list[StoredEvent]:

@@ -2,8 +2,9 @@
 
 The events of one call repeat the same names again and again, so that together they take a fifth of their bytes. A pack is zlib over each
 event's length, in four bytes, and its payload. It holds about a megabyte, so that nobody needs the memory of a whole day's call at once.
+Beside it stands what a search reads of these events: that is a tenth of it, and a page of a search reads it of a hundred calls.
 
-Pure. Knows bytes, and not what they mean.
+Pure.
 """
 
 import struct
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from hub.archive.archive import StoredEvent
+from hub.transcript.search import spoken
 
 PACK_BYTES = 1024 * 1024
 """A pack is closed when its events have this many bytes. Compression gains nothing beyond: zlib looks back 32 KiB."""
@@ -26,6 +28,8 @@ class Pack(NamedTuple):
     """The offset of the first."""
     size: int
     """The bytes of their payloads."""
+    spoken: bytes
+    """What a search reads of them: see `hub.transcript.search.spoken`. Compressed, too."""
     packed: bytes
 
 
@@ -57,6 +61,15 @@ def unpack(first: int, packed: bytes) -> Iterator[StoredEvent]:
         raise ValueError(f"a pack of events is damaged: {error}") from error
 
 
+def unpack_spoken(packed: bytes) -> bytes:
+    """Return what a search reads of the events of a pack. Raises: ValueError where it is damaged."""
+    try:
+        return zlib.decompress(packed)
+    except zlib.error as error:
+        raise ValueError(f"the words of a pack of events are damaged: {error}") from error
+
+
 def _closed(events: list[StoredEvent], size: int) -> Pack:
     raw = b"".join(part for event in events for part in (_LENGTH.pack(len(event.payload)), event.payload))
-    return Pack(events[0].offset, size, zlib.compress(raw, 6))
+    said = spoken(event.payload for event in events)
+    return Pack(events[0].offset, size, zlib.compress(said, 6), zlib.compress(raw, 6))

@@ -168,9 +168,9 @@ def _indexed(dialect: Dialect, asked: _Asked) -> list[Select[Any]]:
     bounds = [*asked.between(found.number), *asked.recent(found.number), *asked.fits(), calls.c.sealed]
     joined = found.source.join(calls, calls.c.number == found.number)
     sealed = select(*ROW).select_from(joined).where(found.condition, *bounds).order_by(found.number.desc())
-    if asked.words:
-        return [sealed]
-    return [sealed, rows_where(~calls.c.sealed, *asked.between(calls.c.number), *asked.fits())]
+    # Of calls that are not sealed nobody knows the words here. Those that live are searched in memory.
+    unknown = [calls.c.ended_at.is_not(None)] if asked.words else []
+    return [sealed, rows_where(~calls.c.sealed, *unknown, *asked.between(calls.c.number), *asked.fits())]
 
 
 def _facts(wanted: CallFilter) -> Iterator[_Fact]:

@@ -25,7 +25,7 @@ from hub.archive.archive import (
 )
 from hub.archive.database import Database
 from hub.archive.due import due_calls, due_recordings
-from hub.archive.logs import log_of
+from hub.archive.logs import log_of, spoken_in
 from hub.archive.page import page, row_of, rows_where, stored
 from hub.archive.sealing import seal
 from hub.archive.tables import accesses, calls, events, packs, recordings, tombstones
@@ -89,6 +89,11 @@ class SqlArchive:
         """Return the newest calls that fit."""
         with self._database.reading() as connection:
             return page(connection, self._database.dialect, wanted, before, limit)
+
+    def spoken(self, found: Sequence[StoredCall]) -> list[list[bytes]]:
+        """Return what a search reads of calls."""
+        with self._database.reading() as connection:
+            return spoken_in(connection, found)
 
     def seal(self) -> bool:
         """Pack the events of one call that has ended, and index its words."""

@@ -75,6 +75,8 @@ packs = Table(
     Column("first", Big, primary_key=True, autoincrement=False),
     # The bytes of its events as they were on the wire.
     Column("size", Big, nullable=False),
+    # What a search reads of them. It stands before `packed`, which SQLite would read to get at what follows.
+    Column("spoken", LargeBinary, nullable=False),
     Column("packed", LargeBinary, nullable=False),
 )
 

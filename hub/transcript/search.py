@@ -22,7 +22,7 @@ from hub.text.phone_numbers import national
 from hub.text.words import comparable, tokens
 from hub.transcript.terms import SHORTEST_NUMBER, TOKEN_CHARACTERS, Span, Term, indexed, passage, read_terms
 
-__all__ = ["CallSearch", "Hit", "Query", "document", "tokens"]
+__all__ = ["CallSearch", "Hit", "Query", "document", "spoken", "tokens"]
 
 MAX_CHARACTERS = 200
 """A longer query is refused: nobody types it."""
@@ -67,7 +67,12 @@ class _Said(msgspec.Struct, frozen=True, rename="camel"):
     start: float
 
 
+class _Packed(_Said, frozen=True, array_like=True):
+    """The same without the names of its fields."""
+
+
 _decoder = msgspec.json.Decoder(_Said)
+_unpacker = msgspec.json.Decoder(list[_Packed])
 
 
 class Query:
@@ -99,6 +104,8 @@ class CallSearch:
         """Terms that the facts do not have, and nobody has said so far."""
         self._best = 1
         """The most terms of the query in one utterance so far."""
+        self.utterances = 0
+        """How many were read."""
         self.hits = 0
         """How many utterances have that many."""
         self._first: list[_Said] = []
@@ -116,7 +123,15 @@ class CallSearch:
 
     def read(self, payloads: Iterable[bytes]) -> None:
         """Take the next payloads of the call's log."""
-        for said in _said(payloads):
+        self._read(_said(payloads))
+
+    def read_spoken(self, packed: bytes) -> None:
+        """Take the next events of the call in the form of `spoken`."""
+        self._read(_unpacker.decode(packed))
+
+    def _read(self, utterances: Iterable[_Said]) -> None:
+        for said in utterances:
+            self.utterances += 1
             text = comparable(said.text)
             have = [term for term in self._terms if term.is_in(text)]
             if have:
@@ -157,6 +172,11 @@ def document(summary: CallSummary, payloads: Iterable[bytes]) -> frozenset[str]:
     for said in _said(payloads):
         words.update(indexed(said.text))
     return frozenset(word[:TOKEN_CHARACTERS] for word in words)
+
+
+def spoken(payloads: Iterable[bytes]) -> bytes:
+    """Return what a search reads of events: a tenth of their bytes."""
+    return msgspec.json.encode([_Packed(*msgspec.structs.astuple(said)) for said in _said(payloads)])
 
 
 def _facts(summary: CallSummary) -> Iterator[str]:

@@ -162,6 +162,8 @@ def _spans(text: str, terms: Iterable[Term]) -> list[Span]:
 
 def _pieces(text: str) -> list[tuple[int, int, str]]:
     """Return a text in pieces that are spelled without regard to the others: where each begins and ends, and how it is spelled."""
+    if text.isascii():
+        return [(at, at + 1, spelling) for at, spelling in enumerate(spelled(text))]
     starts = [at for at, each in enumerate(text) if at == 0 or not (category(each)[0] == "M" or _JOINS.match(each))]
     return [(begin, end, spelled(text[begin:end])) for begin, end in pairwise([*starts, len(text)])]
 

@@ -1,34 +1,43 @@
-"""One page of the list of calls, newest first, with what a search found in each call.
+"""One page of the list of calls, newest first: calls in memory and calls in the archive as one sequence, each call once.
 
-**A search** goes through the calls in order and reads each one's events, until the page is full. It reads so much for one page and no more:
-a page may be short, and still have a next one. Searches run one at a time, and each slice of one has a turn of the event loop to itself, so
-nothing that is live waits.
+Calls that are live or ended a short while ago are in memory, and what memory says of them holds. All others come from the archive. The
+number of a call is the key of both. So the two are merged as they are read, and a page begins where the one before ended, whatever has
+begun or been forgotten since.
+
+**A search** goes through the same sequence. A call in memory is read as it is. Of the archive come only calls whose words can fit, by its
+index. `CallSearch` then decides over what was said in each. A search reads so much for one page and no more: a page may be short, and still
+have a next one. Searches run one at a time, and each slice of one has a turn of the event loop to itself, so nothing that is live waits.
 
 Knows which calls are asked for. Does not know HTTP.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Container
 from contextlib import aclosing, nullcontext
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import msgspec
 
-from hub.archive.archive import CallFilter
+from hub.events import CallSummary
 from hub.tokens import Grant
 from hub.topics.record import Record
-from hub.topics.registry import Registry
-from hub.transcript.search import CallSearch
+from hub.transcript.search import CallSearch, Query
+from hub.web.doors.archived_calls import ArchivedCall, archived_calls
 from hub.web.doors.call_query import CallQuery, fits
 from hub.web.doors.log_parts import log_parts
 from hub.web.doors.subscriptions import CALLS_PER_TURN
 from hub.web.state import State
 from hub.web.turns import LoopTurns
 
-SEARCHED_BYTES = 32 * 1024 * 1024
-"""Events that are read for one page of a search: about a tenth of a second of work, spread over hundreds of turns of the event loop."""
+SEARCHED_UTTERANCES = 16_000
+"""Utterances that are read for one page of a search: some hundreds of calls, and half a tenth of a second of work in many turns."""
 
 COMPARED_PER_TURN = 512
 """Calls that are compared with a filter in one turn of the event loop: about a millisecond."""
+
+Listed: TypeAlias = Record | ArchivedCall
+
+_summaries = msgspec.json.Decoder(CallSummary)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,73 +56,103 @@ class CallPage:
 
 
 async def call_page(state: State, grant: Grant, wanted: CallQuery) -> CallPage:
-    """Return the page that a request asks for, of the calls that the token allows."""
+    """Return the page that a request asks for, of the calls that the token allows. Raises: ArchiveError."""
     async with nullcontext() if wanted.query is None else state.searches:
-        page = _Page(state, wanted)
-        async with aclosing(_newest_first(state, grant, wanted)) as records:
-            async for record in records:
+        page = _Page(wanted, state.turns)
+        async with aclosing(_newest_first(state, grant, wanted)) as listed:
+            async for each in listed:
                 if page.is_full:
                     return CallPage(page.calls, page.last)
-                await page.look_at(record)
+                await page.look_at(each)
         return CallPage(page.calls, None)
 
 
 class _Page:
     """A page that is being filled."""
 
-    def __init__(self, state: State, wanted: CallQuery) -> None:
+    def __init__(self, wanted: CallQuery, turns: LoopTurns) -> None:
         self._wanted = wanted
-        self._turns = state.turns
+        self._turns = turns
         self.calls: list[bytes] = []
         self.last: int | None = None
-        """The number of the call that was looked at last."""
-        self._searched_bytes = 0
+        """The number of the call that was looked at last. None before the first."""
         self._looked_at = 0
+        self._utterances = 0
+        """How many were read for a search."""
 
     @property
     def is_full(self) -> bool:
         """Whether no more calls are to be looked at."""
-        return len(self.calls) >= self._wanted.limit or self._searched_bytes >= SEARCHED_BYTES
+        return len(self.calls) >= self._wanted.limit or self._utterances >= SEARCHED_UTTERANCES
 
-    async def look_at(self, record: Record) -> None:
+    async def look_at(self, listed: Listed) -> None:
         """Put a call on the page if it is what is searched for."""
-        self.last = record.number
+        self.last = listed.number
         self._looked_at += 1
-        if self._looked_at % CALLS_PER_TURN == 0:
-            await self._turns.next()
         if self._wanted.query is None:
-            self.calls.append(record.summary_json())
+            self.calls.append(_summary(listed))
+            if self._looked_at % CALLS_PER_TURN == 0:
+                await self._turns.next()
             return
-        search = self._wanted.query.of(record.summary())
-        async for payloads in log_parts(record.topic.log, self._turns):
-            search.read(payloads)
-            self._searched_bytes += sum(map(len, payloads))
+        search = await self._searched(listed, self._wanted.query)
+        self._utterances += search.utterances
         if search.fits:
-            self.calls.append(_with_hits(record.summary_json(), search))
+            self.calls.append(b'%b,"hits":%d,"found":%b}' % (_summary(listed)[:-1], search.hits, msgspec.json.encode(search.found)))
+
+    async def _searched(self, listed: Listed, query: Query) -> CallSearch:
+        if isinstance(listed, Record):
+            search = query.of(listed.summary())
+            async for payloads in log_parts(listed.topic.log, self._turns):
+                search.read(payloads)
+            return search
+        search = query.of(_summaries.decode(listed.call.facts.summary))
+        for part in listed.spoken:
+            search.read_spoken(part)
+            await self._turns.next()
+        return search
 
 
-def _with_hits(summary: bytes, search: CallSearch) -> bytes:
-    return b'%b,"hits":%d,"found":%b}' % (summary[:-1], search.hits, msgspec.json.encode(search.found))
+def _summary(listed: Listed) -> bytes:
+    return listed.summary_json() if isinstance(listed, Record) else listed.call.facts.summary
 
 
-async def _newest_first(state: State, grant: Grant, wanted: CallQuery) -> AsyncGenerator[Record, None]:
-    """Yield the calls that fit the filter, whatever was said in them."""
-    async for record in _in_memory(state.registry, state.turns, grant, wanted.filter, wanted.after):
-        yield record
+async def _newest_first(state: State, grant: Grant, wanted: CallQuery) -> AsyncGenerator[Listed, None]:
+    """Yield the calls that fit the filter, each once. Of those in the archive, only the ones whose words can fit."""
+    await state.turns.next()  # to find thousands of calls, and to sort them, takes milliseconds
+    records = state.registry.allowed(grant)
+    in_memory = {record.call_sid for record in records}
+    async with (
+        aclosing(_fitting(records, wanted, state.turns)) as remembered,
+        aclosing(_archived(state, grant, wanted, in_memory)) as archived,
+    ):
+        record = await anext(remembered, None)
+        async for call in archived:
+            while record is not None and record.number > call.number:
+                yield record
+                record = await anext(remembered, None)
+            yield call
+        while record is not None:
+            yield record
+            record = await anext(remembered, None)
 
 
-async def _in_memory(
-    registry: Registry, turns: LoopTurns, grant: Grant, wanted: CallFilter, after: int | None
-) -> AsyncGenerator[Record, None]:
-    await turns.next()  # to find thousands of calls, and to sort them, takes milliseconds
-    if wanted.number is not None:
-        records = [record for record in registry.with_number(wanted.number) if grant.allows(record.call_sid, *record.numbers)]
-    else:
-        records = registry.allowed(grant)
-    records = [record for record in records if after is None or record.number < after]
-    records.sort(key=lambda record: record.number, reverse=True)
-    for at, record in enumerate(records, 1):
-        if fits(record, wanted):
+async def _archived(state: State, grant: Grant, wanted: CallQuery, in_memory: Container[str]) -> AsyncGenerator[ArchivedCall, None]:
+    """Yield the calls of the archive that can fit, newest first, without those in memory."""
+    if state.archive is None or wanted.filter.live:  # live calls are in memory
+        return
+    allowed = wanted.within(grant, state.registry.wall() - state.config.keep_minutes * 60)
+    async with aclosing(archived_calls(state.archive, allowed, wanted, in_memory)) as archived:
+        async for call in archived:
+            yield call
+
+
+async def _fitting(records: list[Record], wanted: CallQuery, turns: LoopTurns) -> AsyncGenerator[Record, None]:
+    """Yield the calls in memory that fit the filter, newest first."""
+    after = wanted.after
+    behind = [record for record in records if after is None or record.number < after]
+    behind.sort(key=lambda record: record.number, reverse=True)
+    for at, record in enumerate(behind, 1):
+        if fits(record, wanted.filter):
             yield record
         if at % COMPARED_PER_TURN == 0:
             await turns.next()

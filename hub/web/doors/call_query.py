@@ -74,7 +74,7 @@ def fits(record: Record, wanted: CallFilter) -> bool:
     if wanted.number is not None and wanted.number not in outline.numbers:
         return False
     if wanted.since is not None or wanted.until is not None:
-        begun = _seconds(outline.started.at) if outline.started is not None else record.number / 1024 / 1000
+        begun = (record.number >> 10) / 1000
         if begun < (wanted.since or 0.0) or begun >= (_LATEST if wanted.until is None else wanted.until):
             return False
     return wanted.state in {None, outline.completeness.state}

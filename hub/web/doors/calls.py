@@ -2,11 +2,13 @@
 
 from aiohttp import web
 
+from hub.archive.archive import ArchiveError
 from hub.web.access import granted
 from hub.web.doors.allowed_call import allowed_call
 from hub.web.doors.call_list import call_page
 from hub.web.doors.call_query import PARAMETERS, CallQuery
 from hub.web.doors.paging import read_query
+from hub.web.errors import refusal
 from hub.web.noting import noted
 from hub.web.state import STATE
 
@@ -24,7 +26,10 @@ async def calls(request: web.Request) -> web.Response:
     grant = granted(request)
     wanted = CallQuery.of(request)
     await noted(request, grant, "list" if wanted.query is None else "search", detail=_named(request))
-    page = await call_page(request.app[STATE], grant, wanted)
+    try:
+        page = await call_page(request.app[STATE], grant, wanted)
+    except ArchiveError as error:
+        raise refusal(web.HTTPServiceUnavailable, error.code, str(error)) from error
     return web.Response(body=page.json(), content_type="application/json")
 
 

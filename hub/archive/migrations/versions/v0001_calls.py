@@ -60,6 +60,7 @@ def upgrade() -> None:
         sa.Column("epoch", sa.Text, primary_key=True),
         sa.Column("first", BIG, primary_key=True, autoincrement=False),
         sa.Column("size", BIG, nullable=False),
+        sa.Column("spoken", sa.LargeBinary, nullable=False),
         sa.Column("packed", sa.LargeBinary, nullable=False),
     )
     if op.get_bind().dialect.name == "sqlite":
