@@ -41,6 +41,8 @@ class Limits:
     """How long a peer may take nothing of the answer to its request."""
     streamed: int = 64
     """Files sent at the same time. Each takes up to 2 MB while it is sent, and keeps the events that it is made of."""
+    streamed_per_address: int = 32
+    """Of these, to one address: a slow client cannot keep the others from their files."""
     streamed_seconds: float = 30.0
     """How long all waiting for the peer of one file may take, besides what its size allows."""
     streamed_bytes_per_second: float = 16 * 1024

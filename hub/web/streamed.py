@@ -54,7 +54,8 @@ async def stream(request: web.Request, description: Description, pieces: AsyncGe
         await answer.prepare(request)
         await answer.write_eof()
         return answer
-    if len(state.streaming) >= state.limits.streamed:
+    limits, theirs = state.limits, sum(each.address == connection.address for each in state.streaming)
+    if len(state.streaming) >= limits.streamed or theirs >= limits.streamed_per_address:
         raise refusal(web.HTTPTooManyRequests, "too-many", "too many files are being sent: try again in a moment", {"Retry-After": "5"})
     connection.bound_unsent()
     state.streaming.add(connection)
