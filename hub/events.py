@@ -261,8 +261,54 @@ class AgentTrouble(Durable, frozen=True, kw_only=True, tag="agent-trouble"):
     time: float
 
 
+class RecordingStarted(Durable, frozen=True, kw_only=True, tag="recording-started"):
+    """The call is recorded. Published once more where a call goes on after it ended, or after the hub was started again.
+
+    `time`: seconds of call time, here and in the other events of recordings.
+    """
+
+    time: float
+
+
+class RecordingPaused(Durable, frozen=True, kw_only=True, tag="recording-paused"):
+    """From here on silence is recorded, because somebody wants it so."""
+
+    time: float
+
+
+class RecordingResumed(Durable, frozen=True, kw_only=True, tag="recording-resumed"):
+    """From here on sound is recorded again, after a pause or after a failure."""
+
+    time: float
+
+
+class RecordingFailed(Durable, frozen=True, kw_only=True, tag="recording-failed"):
+    """From here on silence is recorded, because the disk is full or does not answer. `recording-resumed` follows if it does again."""
+
+    time: float
+    reason: str
+
+
+class RecordingStored(Durable, frozen=True, kw_only=True, tag="recording-stored"):
+    """The recording of a call that has ended can be had for good. It comes after `call-ended`. `size`: bytes. `sha256`: of all of them."""
+
+    seconds: float
+    media_type: str
+    size: int
+    sha256: str
+
+
+class RecordingErased(Durable, frozen=True, kw_only=True, tag="recording-erased"):
+    """The recording of a call is gone, and what was said is still there. `reason`: such as `kept for 30 days`."""
+
+    reason: str
+
+
 class CallEnded(Durable, frozen=True, kw_only=True, tag="call-ended"):
-    """The call has ended. Nothing follows, unless a new stream of the same call starts. `duration`: seconds of call time."""
+    """The call has ended. Nothing follows but what becomes of its recording, unless a new stream of the same call starts.
+
+    `duration`: seconds of call time.
+    """
 
     reason: str
     duration: float
@@ -289,6 +335,18 @@ class Watching(Part, frozen=True, kw_only=True, tag_field="type", tag="watching"
     at: str = ""
 
 
+class RecordingSummary(Part, frozen=True, kw_only=True, omit_defaults=False):
+    """What there is of a call's recording.
+
+    `state`: `recording`, `paused` and `failed` while the call lives. After it `spooled`, and `stored` once the recording lies where it is
+    kept. `seconds` is null until then.
+    """
+
+    state: Literal["recording", "paused", "failed", "spooled", "stored"]
+    media_type: str
+    seconds: float | None
+
+
 class CallSummary(Part, frozen=True, kw_only=True, omit_defaults=False):
     """A call in a list. A field is null while it is not known. `duration`: seconds of call time. `completeness`: so far, or for good.
 
@@ -309,6 +367,7 @@ class CallSummary(Part, frozen=True, kw_only=True, omit_defaults=False):
     reason: str | None
     duration: float | None
     completeness: Completeness
+    recording: RecordingSummary | None = None
     epoch: str
     offset: int
 
@@ -370,7 +429,8 @@ class Refusal(Part, frozen=True, kw_only=True, tag_field="type", tag="error"):
 
 DurableEvent: TypeAlias = (
     CallStarted | Final | Gap | TranscriberLost | TranscriberRestored | TranscriberSwitched | WordsDoubted | StreamFailed | Dtmf
-    | ToolCalled | ToolReturned | AgentInterrupted | AgentTrouble | ConditionChanged | CallEnded
+    | ToolCalled | ToolReturned | AgentInterrupted | AgentTrouble | ConditionChanged | RecordingStarted | RecordingPaused
+    | RecordingResumed | RecordingFailed | RecordingStored | RecordingErased | CallEnded
 )  # fmt: skip
 CallEvent: TypeAlias = DurableEvent | Interim
 Message: TypeAlias = CallEvent | Subscribed | Watching | CallList | Unsubscribed | Listening | Unlistened | Authenticated | Pong | Refusal

@@ -137,6 +137,11 @@ class AnsweredCall:
         """Whether the stream of what follows may come: the agent leaves, or has left."""
         return not self.holds
 
+    @property
+    def call_ms(self) -> float:
+        """See Call."""
+        return self._timeline.end_ms + (self._clock() - self._heard_at) * 1000
+
     def amiss_bytes(self) -> Counter[tuple[Track, str]]:
         """Return how much of the caller's audio was `filled`, `late` or `dropped`. Where the agent says nothing, nothing is missing."""
         return Counter({what: count for what, count in self._timeline.amiss_bytes().items() if what[0] == "inbound"})
@@ -270,10 +275,9 @@ class AnsweredCall:
             self._publisher.report(NotTranscribed(track, start_ms / 1000, end_ms / 1000, reason))
 
     def _listen_in(self, blocks: list[Block]) -> None:
-        """Let listeners have the call's audio. Not the model, which got the caller's frames as they came."""
+        """Let listeners and the recording have the call's audio. Not the model, which got the caller's frames as they came."""
         for block in blocks:
-            if self.record.live_audio.listeners:
-                self.record.live_audio.play(block)
+            self.record.pass_on(block)
             self._condition.look(block)
 
     # What the conversation asks for.

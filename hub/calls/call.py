@@ -83,6 +83,10 @@ class Call(Protocol):
     def awaits_stream(self) -> bool:
         """Whether another stream may come for this call: one broke, brings the other track, or follows an agent."""
 
+    @property
+    def call_ms(self) -> float:
+        """Call time now, in ms: the media clock, carried on by the wall clock over the time in which no frame came."""
+
     def amiss_bytes(self) -> Counter[tuple[Track, str]]:
         """Return how much audio of each track was `filled`, `late` or `dropped` so far."""
 

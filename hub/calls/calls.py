@@ -11,6 +11,7 @@ from hub.audio.g711 import Track
 from hub.calls.admission import Admission
 from hub.calls.call import Call, Peer, Stream
 from hub.calls.publisher import Publisher
+from hub.calls.recorder import Recorder
 from hub.calls.takeover import TakeOver
 from hub.errors import HubError
 from hub.ops import logs
@@ -72,6 +73,8 @@ class Calls:
         """Set while no call runs."""
         self._idle.set()
         self.draining = False
+        self.recorder: Recorder | None = None
+        """Records the calls. None where none is recorded. It is set before the first call."""
 
     @property
     def live(self) -> int:
@@ -154,6 +157,8 @@ class Calls:
     def _joined(self, call: Call, start: StartBody, peer: Peer) -> Stream:
         self._counters.streams += 1
         stream = call.join(start, peer)
+        if self.recorder is not None:
+            self.recorder.began(call.record, start, call.call_ms)
         if self._take_over is not None:
             self._take_over.stream_came(start.call_sid)
         return stream
@@ -167,6 +172,8 @@ class Calls:
                 await published.wait()
         finally:
             call.end()
+            if self.recorder is not None and not call.superseded:
+                self.recorder.ended(call.record)
             self._running.pop(call).set()
             self._amiss_bytes += call.amiss_bytes()
             if not call.superseded and (ended := call.record.ended) is not None:
@@ -175,6 +182,11 @@ class Calls:
                 del self._calls[call.record.call_sid]
             if not self._running:
                 self._idle.set()
+
+    def call_ms(self, call_sid: str) -> float | None:
+        """Return the call time of a live call. None where there is none."""
+        call = self._calls.get(call_sid)
+        return call.call_ms if call is not None else None
 
     def stream_failed(self, call_sid: str, stream_sid: str, reason: str) -> None:
         """Publish what Twilio says went wrong with a stream, if its call is live here."""

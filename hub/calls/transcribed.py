@@ -47,7 +47,6 @@ class TranscribedCall:
         """Whether another Call goes on with the record, while this one still waits for its last words."""
         self._deadlines = context.deadlines
         self._wall = context.registry.wall
-        self._live_audio = record.live_audio
         self._transcriber = transcriber
         self._streams: list[TranscribedStream] = []
         """Live ones, in the order in which they came."""
@@ -151,6 +150,11 @@ class TranscribedCall:
         self._settled_before_ms = {}
         self._recovery.published_up_to(base_ms)
 
+    @property
+    def call_ms(self) -> float:
+        """See Call."""
+        return self._call_ms_now()
+
     def _call_ms_now(self) -> int:
         """Return call time now: the media clock, carried on by the wall clock over the time in which no frame came."""
         if self._streams:
@@ -196,7 +200,7 @@ class TranscribedCall:
         self._changed.set()
 
     def forward(self) -> None:
-        """Hand ready blocks to the transcriber, and to those who listen in. Never waits."""
+        """Hand ready blocks to the transcriber, to those who listen in, and to the recording. Never waits."""
         for block in self.timeline.blocks():
             self._pass_on(block)
         if self.timeline.leaps:
@@ -204,8 +208,7 @@ class TranscribedCall:
 
     def _pass_on(self, block: Block) -> None:
         self._transcriber.push(block)
-        if self._live_audio.listeners:
-            self._live_audio.play(block)
+        self.record.pass_on(block)
         self._condition.look(block)
 
     def _publish_leaps(self) -> None:

@@ -5,6 +5,7 @@ recording loses blocks, and the call goes on. Knows blocks and pauses. Does not 
 """
 
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,8 @@ from hub.audio.timeline import Block
 MOST_WAITING = 100
 """Blocks that wait for the disk: ten seconds, 160 KB. A disk that stands still for longer costs the recording sound."""
 
+TOO_SLOW = "the disk is too slow"
+
 FOREVER = float("inf")
 
 
@@ -26,12 +29,23 @@ class Silenced(NamedTuple):
     end_ms: float
 
 
+class SoundLost(NamedTuple):
+    """Sound of a recording could not be written, from and to these moments of call time."""
+
+    recording: "Recording"
+    start_ms: float
+    end_ms: float
+    reason: str
+
+
 class Recording:
     """One live call's recording. The event loop calls the methods."""
 
-    __slots__ = ("_silenced", "call_sid", "end_ms", "lost_to_ms", "path", "problem", "waiting")
+    __slots__ = ("_silenced", "_tell", "call_sid", "end_ms", "lost_to_ms", "path", "problem", "waiting")
 
-    def __init__(self, call_sid: str, path: Path) -> None:
+    def __init__(self, call_sid: str, path: Path, tell: Callable[[SoundLost], None]) -> None:
+        """`tell` is called for a block that is lost because the disk is too slow."""
+        self._tell = tell
         self.call_sid = call_sid
         self.path = path
         """Of the file in the spool. It is there once a block was written."""
@@ -46,12 +60,12 @@ class Recording:
         self._silenced: list[Silenced] = []
         """What is recorded as silence, in order. The last one has no end while the recording is paused."""
 
-    def take(self, block: Block) -> bool:
-        """Take a block. Return False if it is lost, because the disk is too slow."""
+    def take(self, block: Block) -> None:
+        """Take a block. Never waits."""
         if len(self.waiting) >= MOST_WAITING:
-            return False
-        self.waiting.append(block if not self._silenced else self._without(block))
-        return True
+            self._tell(SoundLost(self, block.start_ms, block.end_ms, TOO_SLOW))
+        else:
+            self.waiting.append(block if not self._silenced else self._without(block))
 
     @property
     def paused(self) -> bool:

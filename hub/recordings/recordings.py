@@ -14,9 +14,9 @@ from hub.archive.lock import FileLock
 from hub.config import Config
 from hub.errors import ConfigError
 from hub.recordings.reading import Playable, SpooledSound, StoredSound
-from hub.recordings.recording import Recording
+from hub.recordings.recording import Recording, SoundLost
 from hub.recordings.spool import Spool
-from hub.recordings.spool_thread import SoundLost, SoundWritten, SpoolClosed, SpoolNews, SpoolThread
+from hub.recordings.spool_thread import SoundWritten, SpoolClosed, SpoolNews, SpoolThread
 from hub.recordings.store import S3, Store, StoreError, made_directory
 from hub.recordings.storing import Catalogue, Storing
 
@@ -87,7 +87,7 @@ class Recordings:
 
     def begin(self, call_sid: str) -> Recording:
         """Begin to record a call, or go on after an earlier part of it. Never waits."""
-        recording = Recording(call_sid, self._spool.new_path(call_sid))
+        recording = Recording(call_sid, self._spool.new_path(call_sid), self._receive)
         self._open[recording] = asyncio.Event()
         self.storing.drop(call_sid)
         self._thread.add(recording)
@@ -105,8 +105,10 @@ class Recordings:
         await self.storing.run(listener.stored)
 
     async def left(self) -> list[str]:
-        """Return the callSids of which the spool has sound. Whoever knows that a call is over has to call `store` for it."""
-        return await asyncio.to_thread(self._spool.calls)
+        """Return the callSids of which the spool has sound that nobody cares for: whoever knows that a call is over calls `store`."""
+        found = await asyncio.to_thread(self._spool.calls)
+        cared_for = {recording.call_sid for recording in self._open}
+        return [call_sid for call_sid in found if call_sid not in cared_for and not self.storing.knows(call_sid)]
 
     def store(self, call_sid: str) -> None:
         """Store what the spool has of a call that is over. Never waits."""
@@ -126,14 +128,17 @@ class Recordings:
         return SpooledSound(parts) if parts else None
 
     async def erase(self, call_sid: str) -> None:
-        """Remove everything of the recording of a call that is over: spool, objects, row. Raises: StoreError, ArchiveError, OSError.
+        """Remove everything of the recording of a call that is over: spool, objects, row. Raises: StoreError, ArchiveError.
 
         It may be called again after it failed, and for a call without a recording.
         """
         for recording, closed in list(self._open.items()):
             if recording.call_sid == call_sid:
                 await closed.wait()
-        await self.storing.erase(call_sid)
+        try:
+            await self.storing.erase(call_sid)
+        except OSError as error:
+            raise StoreError(f"cannot be erased from: {error.strerror or error}", passing=True) from error
 
     def _tell(self, news: SpoolNews) -> None:
         """Have the event loop take news of the spool's thread."""

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 
 from hub.audio import g711
 from hub.audio.timeline import CALL_MS, Block
-from hub.recordings.recording import Recording
+from hub.recordings.recording import Recording, SoundLost
 from hub.recordings.spool_file import SpoolFile
 from hub.recordings.wav import frame_at
 
@@ -22,15 +22,6 @@ FLUSH_SECONDS = 0.5
 
 FILL_MOST_BYTES = 16 * 1024 * 1024
 """Silence that is written into one file before the others have their turn: a clock that leaps by hours would keep them waiting."""
-
-
-class SoundLost(NamedTuple):
-    """Sound of a recording could not be written, up to this call time."""
-
-    recording: Recording
-    start_ms: float
-    end_ms: float
-    reason: str
 
 
 class SoundWritten(NamedTuple):

@@ -86,6 +86,10 @@ class Storing:
         """Whether the newest attempt failed."""
         return bool(self._failures)
 
+    def knows(self, call_sid: str) -> bool:
+        """Return whether a call is to be stored."""
+        return call_sid in self._due or call_sid == self._current
+
     def add(self, call_sid: str, seconds: float = 0.0) -> None:
         """Store a call that is over, in so many seconds."""
         self._due[call_sid] = asyncio.get_running_loop().time() + seconds

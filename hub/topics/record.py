@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 
 from hub.audio.g711 import Track
 from hub.audio.lost import Share
+from hub.audio.timeline import Block
 from hub.events import CallEnded, CallStarted, CallSummary, Durable, Interim, encode
+from hub.recordings.recording import Recording
 from hub.topics.live_audio import LiveAudio
 from hub.topics.past import Past
 from hub.topics.topic import Topic
@@ -41,6 +43,7 @@ class Record:
         "live_audio",
         "number",
         "outline",
+        "recording",
         "row_due",
         "stored",
         "topic",
@@ -54,6 +57,8 @@ class Record:
         self.call_sid = topic.call_sid
         self.topic = topic
         self.live_audio = live_audio
+        self.recording: Recording | None = None
+        """The recording that is being made of the call. None where none is, and once the call is over."""
         self.number = number
         """What tells this call from every other. Calls that began later have higher ones."""
         self.outline = Outline()
@@ -121,6 +126,13 @@ class Record:
         self.topic.audience.restored(ended=not self.live)
         self.stored = len(past.payloads)
         self.row_due = False
+
+    def pass_on(self, block: Block) -> None:
+        """Let those who listen, and the recording, have a block of the call's audio. Never waits."""
+        if self.live_audio.listeners:
+            self.live_audio.play(block)
+        if self.recording is not None:
+            self.recording.take(block)
 
     def give_way(self, left_off: LeftOff) -> None:
         """Let another Call go on with this record.

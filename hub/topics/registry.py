@@ -15,6 +15,12 @@ from hub.events import (
     Durable,
     Final,
     Interim,
+    RecordingErased,
+    RecordingFailed,
+    RecordingPaused,
+    RecordingResumed,
+    RecordingStarted,
+    RecordingStored,
     Refusal,
     StreamFailed,
     TranscriberLost,
@@ -30,7 +36,10 @@ from hub.topics.past import Past
 from hub.topics.record import LeftOff, Record
 from hub.topics.topic import Topic
 
-WHOLE_CALL = (CallStarted, TranscriberLost, TranscriberRestored, TranscriberSwitched, StreamFailed, ConditionChanged, CallEnded)
+WHOLE_CALL = (
+    CallStarted, TranscriberLost, TranscriberRestored, TranscriberSwitched, StreamFailed, ConditionChanged, RecordingStarted,
+    RecordingPaused, RecordingResumed, RecordingFailed, RecordingStored, RecordingErased, CallEnded,
+)  # fmt: skip
 """Events that concern a call as a whole: those who follow the list of all calls receive them, too."""
 
 RECALLED_SECONDS = 60.0
@@ -173,7 +182,7 @@ class Registry:
         topic.log.release(event.offset)
         if record.outline is not record.ahead:
             record.outline.apply(event)
-        topic.audience.published(closes=event.utterance if isinstance(event, Final) else None, last=isinstance(event, CallEnded))
+        topic.audience.published(closes=event.utterance if isinstance(event, Final) else None, last=not record.outline.live)
         if isinstance(event, WHOLE_CALL):
             self._announce(record, event)
 

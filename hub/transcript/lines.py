@@ -11,7 +11,20 @@ from typing import NamedTuple
 import msgspec
 
 from hub.audio.g711 import Track
-from hub.events import AgentInterrupted, AgentTrouble, CallEnded, DurableEvent, Final, Gap, ToolCalled, ToolReturned
+from hub.events import (
+    AgentInterrupted,
+    AgentTrouble,
+    CallEnded,
+    DurableEvent,
+    Final,
+    Gap,
+    RecordingFailed,
+    RecordingPaused,
+    RecordingResumed,
+    RecordingStarted,
+    ToolCalled,
+    ToolReturned,
+)
 from hub.transcript.wording import sentence
 
 _decoder = msgspec.json.Decoder(DurableEvent)
@@ -123,6 +136,8 @@ class Lines:
             case Gap(start=start, end=end):
                 return start, end
             case ToolCalled(time=time) | ToolReturned(time=time) | AgentInterrupted(time=time) | AgentTrouble(time=time):
+                return time, time
+            case RecordingStarted(time=time) | RecordingPaused(time=time) | RecordingResumed(time=time) | RecordingFailed(time=time):
                 return time, time
             case CallEnded(duration=duration):
                 at = max(duration, self._furthest)

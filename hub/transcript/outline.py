@@ -1,16 +1,33 @@
 """What a call's events say of the call as a whole: who, since when, by whom transcribed, how it ended. A fold over the log; pure."""
 
+from typing import Literal
+
 import msgspec
 
 from hub.audio.g711 import Track
-from hub.events import SPEAKERS, CallEnded, CallStarted, CallSummary, Completeness, Durable, Final
+from hub.events import (
+    SPEAKERS,
+    CallEnded,
+    CallStarted,
+    CallSummary,
+    Completeness,
+    Durable,
+    Final,
+    RecordingErased,
+    RecordingFailed,
+    RecordingPaused,
+    RecordingResumed,
+    RecordingStarted,
+    RecordingStored,
+    RecordingSummary,
+)
 from hub.transcript.completeness import Findings
 
 
 class Outline:
     """One call's outline: `apply` each durable event, in order."""
 
-    __slots__ = ("ended", "findings", "newest", "speakers", "started", "utterances")
+    __slots__ = ("ended", "findings", "newest", "paused", "recording", "speakers", "started", "utterances")
 
     def __init__(self) -> None:
         self.started: CallStarted | None = None
@@ -23,6 +40,10 @@ class Outline:
         """Who speaks on each track."""
         self.utterances = 0
         """How many utterances are over and have text."""
+        self.recording: RecordingSummary | None = None
+        """What there is of the recording. None where there is none."""
+        self.paused = False
+        """Whether the recording was paused and not resumed. It stays so where the call goes on after its end."""
         self.findings = Findings()
         """What is missing in the record."""
 
@@ -38,6 +59,20 @@ class Outline:
                 self.newest, self.ended, self.speakers = event, None, event.speakers
             case CallEnded():
                 self.ended = event
+                if self.recording is not None and self.recording.state != "stored":
+                    self.recording = _spool("spooled")
+            case RecordingStarted():
+                self.recording = _spool("recording")
+            case RecordingPaused():
+                self.recording, self.paused = _spool("paused"), True
+            case RecordingResumed():
+                self.recording, self.paused = _spool("recording"), False
+            case RecordingFailed():
+                self.recording = _spool("failed")
+            case RecordingStored(media_type=media_type, seconds=seconds):
+                self.recording = RecordingSummary(state="stored", media_type=media_type, seconds=seconds)
+            case RecordingErased():
+                self.recording = None
             case _:
                 pass
 
@@ -79,6 +114,12 @@ class Outline:
             reason=ended.reason if ended else None,
             duration=ended.duration if ended else None,
             completeness=self.completeness,
+            recording=self.recording,
             epoch=epoch,
             offset=offset,
         )
+
+
+def _spool(state: Literal["recording", "paused", "failed", "spooled"]) -> RecordingSummary:
+    """Return what there is of a recording that is not stored: what was said so far, as it lies on the hub's disk."""
+    return RecordingSummary(state=state, media_type="audio/wav", seconds=None)

@@ -44,6 +44,18 @@ def sentence(event: events.Event, *, brief: bool = False) -> str | None:
             return f"the agent uses {isolated(event.tool)}" + ("" if brief else f": {isolated(dumps(event.arguments, ensure_ascii=False))}")
         case events.ToolReturned():
             return f"{isolated(event.tool)} {OUTCOMES[event.outcome]}" + ("" if brief else f": {isolated(event.detail)}")
+        case events.RecordingStarted():
+            return "the call is recorded"
+        case events.RecordingPaused():
+            return "the recording is paused"
+        case events.RecordingResumed():
+            return "the recording goes on"
+        case events.RecordingFailed():
+            return f"nothing is recorded: {isolated(event.reason)}"
+        case events.RecordingStored():
+            return f"the recording is stored: {clock(event.seconds)}"
+        case events.RecordingErased():
+            return f"the recording is gone: {isolated(event.reason)}"
         case events.AgentInterrupted():
             return f"the agent was interrupted after {event.heard:.1f} of {event.generated:.1f} s"
         case events.AgentTrouble():

@@ -13,7 +13,7 @@ from tests.recordings.sounds import CALL, block
 def main() -> None:
     thread = SpoolThread(lambda news: None)
     thread.start()
-    recording = Recording(CALL, Spool(Path(sys.argv[1])).new_path(CALL))
+    recording = Recording(CALL, Spool(Path(sys.argv[1])).new_path(CALL), print)
     thread.add(recording)
     began = time.monotonic()
     at_ms = 0

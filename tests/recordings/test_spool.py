@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.audio.g711 import to_pcm
-from hub.recordings.recording import MOST_WAITING, Recording
+from hub.recordings.recording import MOST_WAITING, Recording, SoundLost
 from hub.recordings.spool import Part, Spool, call_sid_of, file_name, pieces
 from hub.recordings.spool_file import SpoolFile
-from hub.recordings.spool_thread import SoundLost, SoundWritten, SpoolClosed, SpoolNews, SpoolThread
+from hub.recordings.spool_thread import SoundWritten, SpoolClosed, SpoolNews, SpoolThread
 from hub.recordings.wav import HEADER_BYTES, WavSpan, header, span
 from tests.recordings.sounds import CALL, block, expected, recorded, samples
 
@@ -44,7 +44,7 @@ class Desk:
             return next(each for each in self.news if isinstance(each, kind))
 
     def begin(self, call_sid: str = CALL) -> Recording:
-        recording = Recording(call_sid, self.spool.new_path(call_sid))
+        recording = Recording(call_sid, self.spool.new_path(call_sid), self._tell)
         self.thread.add(recording)
         return recording
 
@@ -64,7 +64,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 def test_every_byte_lies_where_call_time_says_and_the_file_plays(desk: Desk) -> None:
     recording = desk.begin()
     for at_ms in range(0, 2000, 100):
-        assert recording.take(block(at_ms))
+        recording.take(block(at_ms))
     desk.end(recording, 2000)
     assert recorded(desk.spool) == expected((0, 2000), end_ms=2000)
     (part,) = desk.spool.parts(CALL)
@@ -135,9 +135,11 @@ def test_parts_are_one_call_and_the_later_one_counts_where_they_overlap(desk: De
 
 
 def test_a_disk_that_stands_still_costs_sound_and_is_told_and_never_waits(tmp_path: Path) -> None:
-    recording = Recording(CALL, tmp_path / "x.wav")
-    taken = [recording.take(block(at_ms)) for at_ms in range(0, 100 * (MOST_WAITING + 2), 100)]
-    assert taken == [True] * MOST_WAITING + [False] * 2
+    told: list[SoundLost] = []
+    recording = Recording(CALL, tmp_path / "x.wav", told.append)
+    for at_ms in range(0, 100 * (MOST_WAITING + 2), 100):
+        recording.take(block(at_ms))
+    assert told == [SoundLost(recording, float(at_ms), at_ms + 100.0, "the disk is too slow") for at_ms in (10_000, 10_100)]
     assert len(recording.waiting) == MOST_WAITING
 
 
@@ -159,7 +161,7 @@ def test_a_disk_that_fails_costs_what_comes_meanwhile_and_the_recording_goes_on(
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is full")
 def test_a_full_disk_is_told_in_its_own_words_and_the_end_is_not_waited_for(desk: Desk) -> None:
-    recording = Recording(CALL, Path("/dev/full"))
+    recording = Recording(CALL, Path("/dev/full"), desk.news.append)
     desk.thread.add(recording)
     recording.take(block(0))
     desk.end(recording, 100)

@@ -1,6 +1,18 @@
 """What the events of a call say of the call as a whole."""
 
-from hub.events import CallEnded, CallStarted, Final, Gap, TranscriberName
+from hub.events import (
+    CallEnded,
+    CallStarted,
+    Final,
+    Gap,
+    RecordingErased,
+    RecordingFailed,
+    RecordingPaused,
+    RecordingResumed,
+    RecordingStarted,
+    RecordingStored,
+    TranscriberName,
+)  # fmt: skip
 from hub.transcript.lines import finals
 from hub.transcript.outline import Outline
 from tests.completeness import COMPLETE
@@ -64,3 +76,32 @@ def test_finals_are_read_back_from_payloads_and_everything_else_is_skipped() -> 
 
     payloads = [encode(event) for event in (started(), final("Hello."), final(""), final("Bye."))]
     assert [each.text for each in finals(payloads)] == ["Hello.", "Bye."]
+
+
+def test_a_recording_is_what_the_newest_event_says_and_its_end_neither_opens_nor_ends_the_call() -> None:
+    outline = Outline()
+    ended = CallEnded(call_sid="CA1", at="t9", reason="completed", duration=9.0, completeness=COMPLETE, audio={})
+    stored = RecordingStored(call_sid="CA1", seconds=9.0, media_type="audio/flac", size=10, sha256="0")
+    states: list[tuple[bool, str | None, str | None, float | None]] = []
+    for event in (
+        started(), RecordingStarted(call_sid="CA1", time=0.0), RecordingPaused(call_sid="CA1", time=1.0),
+        RecordingResumed(call_sid="CA1", time=2.0), RecordingFailed(call_sid="CA1", time=3.0, reason="full"), ended, stored,
+        started("t10"), RecordingStarted(call_sid="CA1", time=9.5), ended, stored, RecordingErased(call_sid="CA1", reason="old"),
+    ):  # fmt: skip
+        outline.apply(event)
+        found = outline.summary("CA1", "e1", 1).recording
+        states.append((outline.live, *((found.state, found.media_type, found.seconds) if found else (None, None, None))))
+    assert states == [
+        (True, None, None, None),
+        (True, "recording", "audio/wav", None),
+        (True, "paused", "audio/wav", None),
+        (True, "recording", "audio/wav", None),
+        (True, "failed", "audio/wav", None),
+        (False, "spooled", "audio/wav", None),
+        (False, "stored", "audio/flac", 9.0),
+        (True, "stored", "audio/flac", 9.0),
+        (True, "recording", "audio/wav", None),
+        (False, "spooled", "audio/wav", None),
+        (False, "stored", "audio/flac", 9.0),
+        (False, None, None, None),
+    ]

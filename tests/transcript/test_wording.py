@@ -36,6 +36,15 @@ STARTED: dict[str, Any] = {"tracks": ["inbound"], "speakers": {}, "parameters": 
         (events.TranscriberRestored(call_sid=CALL, provider="deepgram", reason="", attempt=1), "deepgram transcribes again"),
         (events.TranscriberSwitched(call_sid=CALL, provider="local", reason="bad key", attempt=0), "local transcribes from here: bad key"),
         (events.WordsDoubted(call_sid=CALL, track="inbound", reason="not English"), "the words of inbound may be wrong: not English"),
+        (events.RecordingStarted(call_sid=CALL, time=0.0), "the call is recorded"),
+        (events.RecordingPaused(call_sid=CALL, time=1.0), "the recording is paused"),
+        (events.RecordingResumed(call_sid=CALL, time=2.0), "the recording goes on"),
+        (events.RecordingFailed(call_sid=CALL, time=2.0, reason="No space left on device"), "nothing is recorded: No space left on device"),
+        (
+            events.RecordingStored(call_sid=CALL, seconds=61.5, media_type="audio/flac", size=1, sha256="0"),
+            "the recording is stored: 01:01.5",
+        ),
+        (events.RecordingErased(call_sid=CALL, reason="kept for 30 days"), "the recording is gone: kept for 30 days"),
         (events.AgentInterrupted(call_sid=CALL, time=1.0, heard=1.24, generated=3.5), "the agent was interrupted after 1.2 of 3.5 s"),
     ],
 )

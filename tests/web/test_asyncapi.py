@@ -19,6 +19,7 @@ from tests.agents.lines import lines, words
 from tests.house import House, house
 from tests.media import CALL, STREAM, media, stop
 from tests.providers.openai_script import Call, Model, Reply
+from tests.publishing import ScriptedCall
 from tests.scripted import talking
 from tests.web.callers import talk
 
@@ -175,8 +176,30 @@ async def test_everything_that_a_hub_sends_is_as_the_document_says() -> None:
 
     async with house(on_block=talking, secret=SECRET, listen=True) as home:
         seen = await collect(home)
-    seen |= await told_of_an_agent()
+    seen |= await told_of_an_agent() | await told_of_a_recording()
     assert seen == {*events.KNOWN_TYPES, "LiveCalls"}
+
+
+async def told_of_a_recording() -> set[str]:
+    """What is said of a recording that is paused, fails, is stored and is erased."""
+    async with house() as home:
+        call = ScriptedCall(home.state)
+        reader = await home.open("/client")
+        await reader.send_json({"action": "subscribe", "callSid": CALL})
+        for event in (
+            events.RecordingStarted(call_sid=CALL, time=0.0),
+            events.RecordingPaused(call_sid=CALL, time=1.0),
+            events.RecordingResumed(call_sid=CALL, time=2.0),
+            events.RecordingFailed(call_sid=CALL, time=3.0, reason="No space left on device"),
+        ):
+            call.publish(event)
+        call.end()
+        call.publish(events.RecordingStored(call_sid=CALL, seconds=4.0, media_type="audio/flac", size=9, sha256="0" * 64))
+        call.publish(events.RecordingErased(call_sid=CALL, reason="kept for 30 days"))
+        seen: set[str] = set()
+        while "recording-erased" not in seen:
+            seen.add(check(await reader.receive_str()))
+        return seen
 
 
 async def told_of_an_agent() -> set[str]:

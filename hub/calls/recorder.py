@@ -1,0 +1,188 @@
+"""Which calls are recorded, from when to when, and what their logs say of it.
+
+A call is recorded from its first stream to its end, unless the <Parameter> named `recording` of its first stream says `off`. `paused`
+begins with silence, until somebody resumes. A stream that comes later may pause the recording in the same way, and cannot begin one:
+whoever said that a call is not to be recorded is not overruled by a stream that says nothing.
+
+Knows records and recordings. Does not know sound, files or HTTP.
+"""
+
+import asyncio
+import logging
+from typing import Protocol
+
+from hub import events
+from hub.archive.archive import ArchiveError, StoredRecording, Tombstone
+from hub.calls.publisher import Publisher
+from hub.events import Durable
+from hub.ops.logs import CallLog
+from hub.recordings.recording import Recording
+from hub.recordings.recordings import Recordings
+from hub.recordings.store import StoreError
+from hub.tokens import OPEN, Grant
+from hub.topics.record import Record
+from hub.topics.registry import Registry
+from hub.twilio.media import StartBody
+
+log = logging.getLogger(__name__)
+
+PARAMETER = "recording"
+"""The <Parameter> of a stream that says whether its call is recorded."""
+
+OFF, PAUSED = "off", "paused"
+
+SWEEP_SECONDS = 30.0
+"""How often the spool is looked through for calls that ended without this process: those that an earlier one left."""
+
+
+class Finder(Protocol):
+    """Finds calls, also those that only the archive has."""
+
+    async def find(self, grant: Grant, call_sid: str) -> Record | Tombstone | None:
+        """Return a call that a token allows, which the registry has from now on. Raises: ArchiveError."""
+
+
+class Recorder:
+    """Records the calls of a hub. Implements RecordingListener. Methods that are not coroutines never wait."""
+
+    def __init__(self, registry: Registry, recordings: Recordings, finder: Finder) -> None:
+        self._registry = registry
+        self._recordings = recordings
+        self._finder = finder
+
+    def began(self, record: Record, start: StartBody, call_ms: float) -> None:
+        """A stream of a call has begun, at this call time: record the call as the stream wants it."""
+        wanted = self._wanted(record, start)
+        if record.recording is not None:
+            if wanted in {OFF, PAUSED}:
+                self.pause(record, call_ms)
+            return
+        started = record.started
+        assert started is not None, "call-started comes first"
+        if wanted == OFF or _parameter(started.parameters.get(PARAMETER, "")) == OFF:
+            return
+        paused = wanted == PAUSED or record.ahead.paused
+        recording = record.recording = self._recordings.begin(record.call_sid)
+        self._publish(record, events.RecordingStarted(call_sid=record.call_sid, time=_seconds(call_ms)))
+        if paused:
+            recording.pause(0.0)
+            self._publish(record, events.RecordingPaused(call_sid=record.call_sid, time=_seconds(call_ms)))
+
+    def ended(self, record: Record) -> None:
+        """A call is over, and `call-ended` is published."""
+        recording, record.recording = record.recording, None
+        if recording is not None:
+            end_ms = record.left_off.call_ms if record.left_off is not None else 0.0
+            self._recordings.end(recording, end_ms, goes_on=record.goes_on)
+
+    def pause(self, record: Record, call_ms: float) -> None:
+        """Record silence from this call time on. Has no effect while the recording is paused. Only while there is one."""
+        recording = record.recording
+        assert recording is not None
+        if not recording.paused:
+            recording.pause(call_ms)
+            self._publish(record, events.RecordingPaused(call_sid=record.call_sid, time=_seconds(call_ms)))
+
+    def resume(self, record: Record, call_ms: float) -> None:
+        """Record sound from this call time on. Has no effect unless the recording is paused. Only while there is one."""
+        recording = record.recording
+        assert recording is not None
+        if recording.paused:
+            recording.resume(call_ms)
+            self._publish(record, events.RecordingResumed(call_sid=record.call_sid, time=_seconds(call_ms)))
+            if recording.problem is not None:
+                self._publish_failed(record, call_ms, recording.problem)
+
+    async def run(self) -> None:
+        """Store what is over, and what earlier processes left, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._recordings.run(self))
+            while True:
+                for call_sid in await self._recordings.left():
+                    record = self._registry.find(call_sid)
+                    if record is None or not record.live:
+                        await self._store(call_sid)
+                await asyncio.sleep(SWEEP_SECONDS)
+
+    async def _store(self, call_sid: str) -> None:
+        """Store what an earlier process left of a call, unless the call was erased."""
+        try:
+            found = self._registry.find(call_sid) or await self._finder.find(OPEN, call_sid)
+            if isinstance(found, Tombstone):
+                await self._recordings.erase(call_sid)
+            elif found is None:
+                log.warning("the spool has sound of a call that the archive does not know: call=%s", call_sid)
+            else:
+                self._recordings.store(call_sid)
+        except (ArchiveError, StoreError) as error:
+            log.warning("call=%s is in the spool, and is looked at later: %s", call_sid, error)
+
+    # What becomes of recordings.
+
+    def lost(self, recording: Recording, call_ms: float, reason: str) -> None:
+        """See RecordingListener."""
+        if recording.problem is not None:
+            return
+        recording.problem = reason
+        CallLog(log, {"call": recording.call_sid}).error("sound is not recorded from %.1f s on: %s", call_ms / 1000, reason)
+        record = self._record_of(recording)
+        if record is not None and not recording.paused:
+            self._publish_failed(record, call_ms, reason)
+
+    def recovered(self, recording: Recording) -> None:
+        """See RecordingListener."""
+        if recording.problem is None:
+            return
+        recording.problem = None
+        CallLog(log, {"call": recording.call_sid}).info("sound is recorded again from %.1f s on", recording.lost_to_ms / 1000)
+        record = self._record_of(recording)
+        if record is not None and not recording.paused:
+            self._publish(record, events.RecordingResumed(call_sid=record.call_sid, time=_seconds(recording.lost_to_ms)))
+
+    async def stored(self, recording: StoredRecording) -> None:
+        """See RecordingListener. Raises: ArchiveError."""
+        record = self._registry.find(recording.call_sid) or await self._finder.find(OPEN, recording.call_sid)
+        if not isinstance(record, Record):
+            return  # erased meanwhile
+        known = record.ahead.recording
+        if known is None or (known.state, known.seconds) != ("stored", recording.seconds):
+            self._publish(
+                record,
+                events.RecordingStored(
+                    call_sid=recording.call_sid,
+                    seconds=recording.seconds,
+                    media_type=recording.media_type,
+                    size=recording.size,
+                    sha256=recording.sha256,
+                ),
+            )
+
+    def _record_of(self, recording: Recording) -> Record | None:
+        """Return the live call that this is the recording of. None once it is over."""
+        record = self._registry.find(recording.call_sid)
+        return record if record is not None and record.recording is recording else None
+
+    def _publish_failed(self, record: Record, call_ms: float, reason: str) -> None:
+        self._publish(record, events.RecordingFailed(call_sid=record.call_sid, time=_seconds(call_ms), reason=reason))
+
+    def _publish(self, record: Record, event: Durable) -> None:
+        Publisher(record, self._registry).publish(event)
+
+    def _wanted(self, record: Record, start: StartBody) -> str:
+        """Return what a stream says about recording its call. Empty if it says nothing, or nothing that is known."""
+        given = str(start.custom_parameters.get(PARAMETER, ""))
+        wanted = _parameter(given)
+        if wanted not in {"", OFF, PAUSED}:
+            CallLog(log, {"call": record.call_sid}).warning(
+                "the <Parameter> named recording is %.20r, which is neither off nor paused: the call is recorded", given
+            )
+            return ""
+        return wanted
+
+
+def _parameter(given: str) -> str:
+    return given.strip().lower()
+
+
+def _seconds(call_ms: float) -> float:
+    return round(call_ms / 1000, 3)
