@@ -19,6 +19,7 @@ from hub.calls.call_context import DEADLINES, CallContext, Deadlines
 from hub.calls.calls import Calls
 from hub.calls.erasure import Erasure
 from hub.calls.kept import kept
+from hub.calls.recorder import recording
 from hub.calls.retention import KeepTerms, Retention
 from hub.calls.routing import Routing
 from hub.calls.takeover import TakeOver
@@ -53,6 +54,7 @@ from hub.web.doors import (
     health,
     metrics,
     openapi,
+    recordings,
     status,
     transcripts,
     twilio,
@@ -128,6 +130,7 @@ async def running(
     try:
         async with (
             kept(config.archive, registry, config.keep_minutes * 60) as past,
+            recording(config, registry, past.recall, past.archive) as recorder,
             Webhooks() as webhooks,
             asyncio.TaskGroup() as group,
         ):
@@ -139,6 +142,7 @@ async def running(
 
             admission = Admission(load, replace(limits.admission, calls=config.calls), time.monotonic)
             calls = Calls(registry, group, counters, transcribed, take_over, admission)
+            calls.recorder = recorder
             agent_context = AgentContext(
                 webhooks=webhooks, account=account, counters=counters, clock=time.monotonic, wall=time.time,
                 reachable=bool(config.public_url),
@@ -146,6 +150,7 @@ async def running(
             routing = answering(config, providers, calls, registry, agent_context)
             parts = (registry, calls, rounds, RestingSockets(loop), counters, load, routing, account)
             erasing = Erasure(registry, past.archive, past.access_log, time.time)
+            erasing.recordings = recorder
             state = State(config, *parts, room, Unproved(room.unproved), past, erasing, limits)
             runner = Runner(application(state), limits, state.unproved, goodbye_seconds=GOODBYE_SECONDS, clock=time.monotonic)
             await runner.setup()
@@ -163,6 +168,8 @@ async def running(
             try:
                 take_over.begin(time.monotonic(), time.time())
                 chores.append(group.create_task(take_over.run()))
+                if recorder is not None:
+                    chores.append(group.create_task(recorder.run()))
                 if certificate is not None:
                     await TlsSite(runner, listening, certificate.context, group).start()
                 else:
@@ -200,6 +207,7 @@ DOORS: tuple[web.AbstractRouteDef, ...] = (
     *transcripts.routes,
     *erasure.routes,
     *audit.routes,
+    *recordings.routes,
     *health.routes,
     *metrics.routes,
     *dashboard.routes,

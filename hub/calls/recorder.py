@@ -9,13 +9,18 @@ Knows records and recordings. Does not know sound, files or HTTP.
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 from hub import events
 from hub.archive.archive import ArchiveError, StoredRecording, Tombstone
+from hub.archive.threads import ArchiveThreads
 from hub.calls.publisher import Publisher
+from hub.config import Config
 from hub.events import Durable
 from hub.ops.logs import CallLog
+from hub.recordings.catalogue import ArchivedRecordings
 from hub.recordings.recording import Recording
 from hub.recordings.recordings import Recordings
 from hub.recordings.store import StoreError
@@ -46,8 +51,8 @@ class Recorder:
     """Records the calls of a hub. Implements RecordingListener. Methods that are not coroutines never wait."""
 
     def __init__(self, registry: Registry, recordings: Recordings, finder: Finder) -> None:
+        self.recordings = recordings
         self._registry = registry
-        self._recordings = recordings
         self._finder = finder
 
     def began(self, record: Record, start: StartBody, call_ms: float) -> None:
@@ -62,7 +67,7 @@ class Recorder:
         if wanted == OFF or _parameter(started.parameters.get(PARAMETER, "")) == OFF:
             return
         paused = wanted == PAUSED or record.ahead.paused
-        recording = record.recording = self._recordings.begin(record.call_sid)
+        recording = record.recording = self.recordings.begin(record.call_sid)
         self._publish(record, events.RecordingStarted(call_sid=record.call_sid, time=_seconds(call_ms)))
         if paused:
             recording.pause(0.0)
@@ -73,7 +78,7 @@ class Recorder:
         recording, record.recording = record.recording, None
         if recording is not None:
             end_ms = record.left_off.call_ms if record.left_off is not None else 0.0
-            self._recordings.end(recording, end_ms, goes_on=record.goes_on)
+            self.recordings.end(recording, end_ms, goes_on=record.goes_on)
 
     def pause(self, record: Record, call_ms: float) -> None:
         """Record silence from this call time on. Has no effect while the recording is paused. Only while there is one."""
@@ -93,12 +98,19 @@ class Recorder:
             if recording.problem is not None:
                 self._publish_failed(record, call_ms, recording.problem)
 
+    async def erase(self, call_sid: str) -> None:
+        """Remove everything of the recording of a call that is over, and say so if the call itself stays. Raises: HubError."""
+        await self.recordings.erase(call_sid)
+        record = self._registry.find(call_sid) or await self._finder.find(OPEN, call_sid)
+        if isinstance(record, Record) and record.ahead.recording is not None:
+            self._publish(record, events.RecordingErased(call_sid=call_sid, reason="its time is over"))
+
     async def run(self) -> None:
         """Store what is over, and what earlier processes left, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._recordings.run(self))
+            group.create_task(self.recordings.run(self))
             while True:
-                for call_sid in await self._recordings.left():
+                for call_sid in await self.recordings.left():
                     record = self._registry.find(call_sid)
                     if record is None or not record.live:
                         await self._store(call_sid)
@@ -109,11 +121,11 @@ class Recorder:
         try:
             found = self._registry.find(call_sid) or await self._finder.find(OPEN, call_sid)
             if isinstance(found, Tombstone):
-                await self._recordings.erase(call_sid)
+                await self.recordings.erase(call_sid)
             elif found is None:
                 log.warning("the spool has sound of a call that the archive does not know: call=%s", call_sid)
             else:
-                self._recordings.store(call_sid)
+                self.recordings.store(call_sid)
         except (ArchiveError, StoreError) as error:
             log.warning("call=%s is in the spool, and is looked at later: %s", call_sid, error)
 
@@ -178,6 +190,20 @@ class Recorder:
             )
             return ""
         return wanted
+
+
+@asynccontextmanager
+async def recording(config: Config, registry: Registry, finder: Finder, archive: ArchiveThreads | None) -> AsyncIterator[Recorder | None]:
+    """Make ready what HUB_RECORDINGS names, and give who records the calls of a hub. None where it names nothing. Raises: ConfigError."""
+    if not config.recordings:
+        yield None
+        return
+    assert archive is not None, "the settings have been checked"
+    recordings = await Recordings.open(config, ArchivedRecordings(archive), registry.wall)
+    try:
+        yield Recorder(registry, recordings, finder)
+    finally:
+        await recordings.close()
 
 
 def _parameter(given: str) -> str:

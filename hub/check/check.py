@@ -134,7 +134,7 @@ async def _port(settings: Config, stack: AsyncExitStack, providers: Providers) -
     try:
         # Without the archive: this hub must not go on with the calls of the hub that is to be started. Transcribers and agents have probes
         # of their own. So an agents file that is wrong is left out here, because everything else can be tested without it.
-        quiet = replace(settings, archive="", drain_seconds=0.0)
+        quiet = replace(settings, archive="", recordings="", drain_seconds=0.0)
         if _agents(settings, providers)[1]:
             models = tuple(each.settings for each in providers.voice_models.values())
             quiet = replace(quiet, agents="", sections=tuple(each for each in settings.sections if not isinstance(each, models)))

@@ -5,11 +5,11 @@ Knows bytes. Does not know requests.
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from hub.archive.archive import StoredRecording
 from hub.recordings import wav
-from hub.recordings.spool import Part, pieces, sound
+from hub.recordings.spool import Part, newest, pieces, sound
 from hub.recordings.store import Store
 from hub.recordings.wav import FRAME_BYTES, HEADER_BYTES, WavSpan
 
@@ -26,7 +26,10 @@ class Playable(Protocol):
     """Another one for other bytes: what HTTP calls an entity tag, without its quotation marks."""
 
     def read(self, start: int, end: int) -> AsyncIterator[bytes]:
-        """Yield the bytes from `start` to before `end`. Raises: StoreError, OSError."""
+        """Yield the bytes from `start` to before `end`. One reader at a time. Raises: StoreError, OSError."""
+
+    def close(self) -> None:
+        """Let go of it. Safe to call twice."""
 
 
 class StoredSound:
@@ -44,20 +47,33 @@ class StoredSound:
         """See Playable."""
         return self._store.read(self._key, start, end)
 
+    def close(self) -> None:
+        """See Playable. Nothing is held."""
+
 
 class SpooledSound:
-    """What the spool has of a call so far, as one WAV file from call time 0 on."""
+    """What the spool has of a call so far, as one WAV file from call time 0 on.
+
+    Its files are open until `close`: they can be read to their end also where they leave the spool meanwhile.
+    """
 
     media_type = wav.MEDIA_TYPE
     ending = "wav"
 
     def __init__(self, parts: list[Part]) -> None:
-        """`parts`: in order, and at least one."""
+        """`parts`: in order, and at least one. Blocks. Raises: OSError."""
         self._pieces = pieces(parts)
         whole = WavSpan(0, self._pieces[-1].end)
         self._header = wav.header(whole)
         self.size = whole.size_bytes
-        self.tag = f"{parts[-1].path.stem.rpartition('.')[2]}-{self.size}"
+        self._files: dict[Part, BinaryIO] = {}
+        try:
+            for part in parts:
+                self._files[part] = open(part.path, "rb")  # noqa: SIM115  `close` closes it
+        except OSError:
+            self.close()
+            raise
+        self.tag = f"{newest(parts)}-{self.size}"
 
     async def read(self, start: int, end: int) -> AsyncIterator[bytes]:
         """See Playable. The file is read in threads."""
@@ -67,6 +83,11 @@ class SpooledSound:
         while (step := await asyncio.to_thread(next, steps, None)) is not None:
             yield step
 
+    def close(self) -> None:
+        """See Playable."""
+        for file in self._files.values():
+            file.close()
+
     def _sound(self, start: int, end: int) -> Iterator[bytes]:
         """Yield the bytes of sound from `start` to before `end`. Blocks."""
         for piece in self._pieces:
@@ -75,6 +96,7 @@ class SpooledSound:
             if first >= last:
                 continue
             at = first * FRAME_BYTES
-            for step in sound(piece._replace(start=first, end=last)):
+            file = self._files[piece.part] if piece.part is not None else None
+            for step in sound(piece._replace(start=first, end=last), file):
                 yield step[max(0, start - at) : max(0, end - at)]
                 at += len(step)

@@ -13,12 +13,13 @@ from hub.archive.archive import StoredRecording
 from hub.archive.lock import FileLock
 from hub.config import Config
 from hub.errors import ConfigError
+from hub.recordings.catalogue import Catalogue
 from hub.recordings.reading import Playable, SpooledSound, StoredSound
 from hub.recordings.recording import Recording, SoundLost
-from hub.recordings.spool import Spool
+from hub.recordings.spool import Spool, newest
 from hub.recordings.spool_thread import SoundWritten, SpoolClosed, SpoolNews, SpoolThread
 from hub.recordings.store import S3, Store, StoreError, made_directory
-from hub.recordings.storing import Catalogue, Storing
+from hub.recordings.storing import Storing
 
 log = logging.getLogger(__name__)
 
@@ -115,17 +116,21 @@ class Recordings:
         self.storing.add(call_sid)
 
     async def playable(self, call_sid: str) -> Playable | None:
-        """Return the recording of a call as it is now. None where there is none. Raises: ArchiveError.
+        """Return the recording of a call as it is now, to be closed. None where there is none. Raises: ArchiveError.
 
         While a call goes on after its recording was stored, that is what was stored.
         """
+        stored = await self._catalogue.recording(call_sid)
         parts = await asyncio.to_thread(self._spool.parts, call_sid)
-        if parts and parts[0].span.start == 0:
-            return SpooledSound(parts)
-        recording = await self._catalogue.recording(call_sid)
-        if recording is not None:
-            return StoredSound(recording, self._store)
-        return SpooledSound(parts) if parts else None
+        if stored is not None and (not parts or parts[0].span.start > 0 or stored.key == self._store.key(call_sid, newest(parts))):
+            return StoredSound(stored, self._store)
+        if not parts:
+            return None
+        try:
+            return await asyncio.to_thread(SpooledSound, parts)
+        except FileNotFoundError:  # it was stored this very moment
+            stored = await self._catalogue.recording(call_sid)
+            return StoredSound(stored, self._store) if stored is not None else None
 
     async def erase(self, call_sid: str) -> None:
         """Remove everything of the recording of a call that is over: spool, objects, row. Raises: StoreError, ArchiveError.

@@ -12,9 +12,9 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from hub.audio.g711 import silence
 from hub.recordings.wav import FRAME_BYTES, HEADER_BYTES, WavSpan, span
@@ -79,6 +79,11 @@ class Spool:
             path.unlink(missing_ok=True)
 
 
+def newest(parts: list[Part]) -> str:
+    """Return what tells these parts of a call from fewer or more of them: the number of the part that was begun last."""
+    return max(part.path.stem.rpartition(".")[2] for part in parts)
+
+
 def pieces(parts: list[Part]) -> list[Piece]:
     """Return what makes up a call from its first frame on: parts, which are given in order, and silence where there is none. Pure."""
     cuts = sorted({0, *(cut for part in parts for cut in part.span)})
@@ -92,13 +97,16 @@ def pieces(parts: list[Part]) -> list[Piece]:
     return made
 
 
-def sound(piece: Piece) -> Iterator[bytes]:
-    """Yield a piece's mu-law, both tracks in turn. Where its file has become shorter, silence. Raises: OSError."""
+def sound(piece: Piece, file: BinaryIO | None = None) -> Iterator[bytes]:
+    """Yield a piece's mu-law, both tracks in turn, with silence where its file ends too early. Raises: OSError.
+
+    `file`: its part, if that is open already.
+    """
     left = (piece.end - piece.start) * FRAME_BYTES
     if piece.part is not None:
-        with open(piece.part.path, "rb") as file:
-            file.seek(HEADER_BYTES + (piece.start - piece.part.span.start) * FRAME_BYTES)
-            while left and (mulaw := file.read(min(left, STEP_BYTES))):
+        with open(piece.part.path, "rb") if file is None else nullcontext(file) as opened:
+            opened.seek(HEADER_BYTES + (piece.start - piece.part.span.start) * FRAME_BYTES)
+            while left and (mulaw := opened.read(min(left, STEP_BYTES))):
                 left -= len(mulaw)
                 yield mulaw
     while left > 0:

@@ -15,31 +15,19 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from hub.archive.archive import ArchiveError, StoredRecording
 from hub.audio.g711 import SAMPLE_RATE_HZ
 from hub.backoff import Backoff
-from hub.recordings.spool import Part, Spool, pieces
+from hub.recordings.catalogue import Catalogue
+from hub.recordings.spool import Part, Spool, newest, pieces
 from hub.recordings.store import Digest, Store, StoreError
 
 log = logging.getLogger(__name__)
 
 RETRIES = Backoff(first_seconds=2.0, longest_seconds=300.0)
 """A store that is away may be away for hours. What waits for it is on the disk."""
-
-
-class Catalogue(Protocol):
-    """What the archive knows of recordings. Raises: ArchiveError."""
-
-    async def keep_recording(self, recording: StoredRecording) -> None:
-        """Note that a recording lies in the store, in place of an earlier one of its call."""
-
-    async def recording(self, call_sid: str) -> StoredRecording | None:
-        """Return the recording of a call."""
-
-    async def forget_recording(self, call_sid: str) -> None:
-        """Note that a recording lies in the store no longer."""
 
 
 class _Encoded(NamedTuple):
@@ -182,7 +170,7 @@ class Storing:
 
     async def _encoded(self, call_sid: str, parts: list[Part], before: StoredRecording | None) -> _Encoded:
         """Make the FLAC file of a call."""
-        key = self._store.key(call_sid, max(part.path.stem.rpartition(".")[2] for part in parts))
+        key = self._store.key(call_sid, newest(parts))
         path = self._spool.beside(call_sid, "flac")
         earlier = None
         if before is not None and before.key != key and parts[0].span.start > 0:

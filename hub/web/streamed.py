@@ -1,7 +1,7 @@
 """Answers that are sent while they are written, so that a long one is never in memory as a whole.
 
 A peer that takes its answer slowly makes the writer wait, and holds what it is written from. So each has a time that grows with what it has
-taken. Knows HTTP: compression, `ETag`, `HEAD`. Does not know what an answer says.
+taken. Knows HTTP: compression, `ETag`, `HEAD`, ranges. Does not know what an answer says.
 """
 
 import asyncio
@@ -31,6 +31,10 @@ class Description:
     """Names the very bytes of the body, uncompressed."""
     packed: bool
     """Whether compressing is worth it."""
+    size: int | None = None
+    """Of the whole body, in bytes, if that is known before it is written. Then any part of it can be asked for."""
+    part: tuple[int, int] | None = None
+    """The bytes of it that are sent: the first, and the one behind the last. None: all."""
 
 
 def unchanged(request: web.Request, description: Description) -> web.Response | None:
@@ -41,6 +45,27 @@ def unchanged(request: web.Request, description: Description) -> web.Response | 
     return web.Response(status=304, headers=_headers(description, packed=_packs(request, description)))
 
 
+def asked_part(request: web.Request, description: Description) -> tuple[int, int] | None:
+    """Return which bytes of a body of known size are asked for. None: all, as where the range makes no sense (RFC 9110 section 14.2).
+
+    Several ranges at once are answered with all. Raises: HTTPRequestRangeNotSatisfiable when there is no such byte.
+    """
+    assert description.size is not None
+    if request.headers.get(hdrs.IF_RANGE, f'"{description.etag}"') != f'"{description.etag}"':
+        return None  # the client has parts of what was there before
+    try:
+        wanted = request.http_range
+    except ValueError:
+        return None
+    if wanted.start is None:
+        return None
+    start, end, _ = wanted.indices(description.size)
+    if start >= end:
+        headers = {"Content-Range": f"bytes */{description.size}"}
+        raise refusal(web.HTTPRequestRangeNotSatisfiable, "range", f"the body has {description.size} bytes", headers)
+    return start, end
+
+
 async def stream(request: web.Request, description: Description, pieces: AsyncGenerator[bytes, None]) -> web.StreamResponse:
     """Send an answer. No piece is asked for before the peer has room for it. A peer that takes too little is cut off.
 
@@ -48,7 +73,10 @@ async def stream(request: web.Request, description: Description, pieces: AsyncGe
     answers are being sent.
     """
     state, connection, packed = request.app[STATE], connection_of(request), _packs(request, description)
-    answer = web.StreamResponse(headers=_headers(description, packed=packed))
+    answer = web.StreamResponse(status=200 if description.part is None else 206, headers=_headers(description, packed=packed))
+    if description.size is not None:
+        start, end = description.part or (0, description.size)
+        answer.content_length = end - start
     complete(request, answer)
     if request.method == hdrs.METH_HEAD:
         await answer.prepare(request)
@@ -135,4 +163,8 @@ def _headers(description: Description, *, packed: bool) -> dict[str, str]:
     }
     if packed:
         headers[hdrs.CONTENT_ENCODING] = "gzip"
+    if description.size is not None:
+        headers[hdrs.ACCEPT_RANGES] = "bytes"
+        if description.part is not None:
+            headers[hdrs.CONTENT_RANGE] = f"bytes {description.part[0]}-{description.part[1] - 1}/{description.size}"
     return headers

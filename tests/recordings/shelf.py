@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -83,10 +83,19 @@ class Shelf:
             await asyncio.sleep(0.01)
         return recording
 
+    async def spooled(self) -> bytes:
+        """What can be played now. Empty where nothing can."""
+        playable = await self.recordings.playable(CALL)
+        if playable is None:
+            return b""
+        with closing(playable):
+            return b"".join([piece async for piece in playable.read(0, playable.size)])
+
     async def content(self, call_sid: str = CALL) -> bytes:
         playable = await self.recordings.playable(call_sid)
         assert playable is not None
-        return b"".join([piece async for piece in playable.read(0, playable.size)])
+        with closing(playable):
+            return b"".join([piece async for piece in playable.read(0, playable.size)])
 
 
 @asynccontextmanager

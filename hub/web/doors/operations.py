@@ -119,6 +119,18 @@ _HOLD = Operation(
     tag="calls", proof="token", right="erase", parameters=(SID,),
     answers={200: Answer(description="Whether the call is under a legal hold.", schema=Hold)},
 )  # fmt: skip
+
+BYTES = Parameter(
+    "Range", "The bytes that are wanted, such as `bytes=0-65535`. Several ranges at once are answered with all.", place="header"
+)
+WHOLE = Parameter(
+    "If-Range", "The `ETag` of the recording that the client has parts of. If it is another one now, all is sent.", place="header"
+)
+SOUND = ("audio/wav", "audio/flac")
+
+_PAUSE = Operation(
+    tag="calls", proof="token", right="audio", parameters=(SID,), answers={204: Answer(description="It is done.", media_types=())}
+)
 _UPGRADE = Answer(description="The connection becomes a WebSocket.", media_types=())
 _ELSEWHERE = Answer(description="The first page is at the address in `Location`.", media_types=(), headers=(("Location", "The address."),))
 _STREAM = Operation(tag="twilio", proof="twilio", answers={101: _UPGRADE})
@@ -161,6 +173,19 @@ OPERATIONS: dict[str, Operation] = {
         tag="operation", proof="token", right="audit", parameters=AUDITED,
         answers={200: Answer(description="A page of rows.", schema=AuditPage)},
     ),
+
+    "GET /calls/{sid}/recording": Operation(
+        tag="calls", proof="token", right="audio", parameters=(SID, BYTES, WHOLE, KNOWN),
+        answers={
+            200: Answer(description="The recording: WAV while the call lives, FLAC once it is stored.", media_types=SOUND, headers=(TAG,)),
+            206: Answer(
+                description="A part of it.", media_types=SOUND, headers=(TAG, ("Content-Range", "Which bytes of how many these are."))
+            ),
+            304: Answer(description="The recording is the one whose `ETag` the request had.", media_types=(), headers=(TAG,)),
+        },
+    ),
+    "POST /calls/{sid}/recording/pause": _PAUSE,
+    "POST /calls/{sid}/recording/resume": _PAUSE,
     "GET /client": Operation(tag="calls", proof="token", answers={101: _UPGRADE}),
     "GET /": Operation(
         tag="pages", answers={200: _text("The dashboard.", "text/html"), 404: _text("The dashboard is not installed.")}
