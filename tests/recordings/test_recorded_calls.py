@@ -121,9 +121,9 @@ async def test_a_call_is_recorded_sample_for_sample_and_gaps_are_silent(settings
 async def test_what_follows_call_ended_neither_opens_nor_ends_the_call(settings: dict[str, Any]) -> None:
     async with house(**settings) as home:
         socket = await home.call()
+        follower = await reader(home)
         bare = await home.open("/client")
         await bare.send_str(CALL)
-        follower = await reader(home)
         await spoken(home, socket, (0, 1000))
         await socket.send_str(stop())
         async for message in bare:  # the hub closes it, normally

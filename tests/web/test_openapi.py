@@ -90,6 +90,7 @@ ASKED = [
     ("/calls/{sid}/transcript.{kind}", f"/calls/{CALL}/transcript.doc", 404),
     ("/calls/{sid}/hold", f"/calls/{CALL}/hold", 403),
     ("/audit", "/audit", 403),
+    ("/calls/{sid}/recording", f"/calls/{CALL}/recording", 404),
     ("/client", "/client", 426),
     ("/", "/", 200),
     ("/dashboard/{name}", "/dashboard/main.js", 200),
