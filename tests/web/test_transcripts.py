@@ -11,6 +11,7 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -338,6 +339,27 @@ async def test_one_address_cannot_keep_the_others_from_their_files() -> None:
         async with asking(home, f"{PATH}.json", "X-Forwarded-For: 192.0.2.1"):
             assert (await got(home, "txt", X_Forwarded_For="192.0.2.1"))[0] == 429
             assert (await got(home, "txt", X_Forwarded_For="192.0.2.2"))[0] == 200
+
+
+async def test_a_call_of_the_past_has_the_same_files_with_the_same_tags(tmp_path: Path) -> None:
+    """After another start, read from the archive: a client that has a file does not get it again."""
+    settings = {"archive": str(tmp_path / "calls.db")}
+    files: dict[str, tuple[int, bytes, dict[str, str]]] = {}
+    async with house(**settings) as home:
+        script = ScriptedCall(home.state)
+        script.final("hello", start=3.0, end=4.0)
+        script.gap(1.0, 2.0)
+        script.end()
+        while script.record.topic.log.offset < script.record.topic.log.entered:
+            await asyncio.sleep(0.01)
+        for kind in FORMS:
+            files[kind] = await got(home, kind)
+    async with house(**settings) as home:
+        assert home.state.registry.find(CALL) is None
+        for kind, (_, body, headers) in files.items():
+            status, again, now = await got(home, kind)
+            assert (status, again, now["etag"]) == (200, body, headers["etag"])
+            assert (await got(home, kind, If_None_Match=headers["etag"]))[0] == 304
 
 
 async def test_while_too_many_files_are_sent_another_is_refused_and_the_tag_is_still_told() -> None:
