@@ -27,7 +27,7 @@ async def asked(home: House, method: str, path: str, **headers: str) -> tuple[in
         ("GET", "/calls/CA0", 404, "not-found"),
         ("GET", "/calls/CA0/transcript.txt", 404, "not-found"),
         ("POST", "/calls", 405, "method"),
-        ("DELETE", f"/calls/{CALL}", 405, "method"),
+        ("PUT", f"/calls/{CALL}", 405, "method"),
         ("GET", "/client", 426, "upgrade"),
         ("GET", "/calls?limit=0", 400, "bad-request"),
         ("GET", "/calls?limit=1001", 400, "bad-request"),
@@ -126,6 +126,6 @@ async def test_a_page_of_another_origin_reads_nothing(origin: str) -> None:
 
 async def test_a_program_learns_what_may_be_done_at_an_address() -> None:
     async with house() as home:
-        assert (await asked(home, "OPTIONS", "/calls"))[2]["allow"] == "GET, HEAD, OPTIONS"
+        assert (await asked(home, "OPTIONS", "/calls"))[2]["allow"] == "DELETE, GET, HEAD, OPTIONS"
         assert (await asked(home, "OPTIONS", "/twilio/status"))[2]["allow"] == "GET, OPTIONS, POST"
         assert (await asked(home, "OPTIONS", "/nosuch"))[0] == 404
