@@ -275,7 +275,10 @@ class Archive(Protocol):
         """
 
     def scrub(self) -> None:
-        """Remove every byte of what was erased from the files. It takes as long as the database is large."""
+        """Remove every byte of what was erased from the files. It takes as long as the database is large. Not while `erase` runs."""
+
+    def unscrubbed(self) -> bool:
+        """Return whether the files may still have bytes of what was erased: no scrub has succeeded since."""
 
     def due(self, expiry: Expiry, limit: int) -> list[StoredCall]:
         """Return the calls that are due and not held, those that ended first at the beginning."""

@@ -77,7 +77,7 @@ class SqlArchive:
             if row is not None:
                 return stored(row)
             erased = connection.execute(select(tombstones).where(tombstones.c.call_sid == storable(call_sid))).first()
-            return None if erased is None else Tombstone(**erased._mapping)
+            return None if erased is None else Tombstone(call_sid=erased.call_sid, at=erased.at, reason=erased.reason)
 
     def log(self, call_sid: str) -> StoredLog | None:
         """Return a call with its events."""
@@ -131,6 +131,13 @@ class SqlArchive:
     def scrub(self) -> None:
         """Remove every byte of what was erased from the files."""
         self._database.scrub()
+        with self._database.writing() as connection:
+            connection.execute(update(tombstones).where(~tombstones.c.scrubbed).values(scrubbed=True))
+
+    def unscrubbed(self) -> bool:
+        """Return whether the files may still have bytes of what was erased."""
+        with self._database.reading() as connection:
+            return connection.execute(select(tombstones.c.call_sid).where(~tombstones.c.scrubbed).limit(1)).first() is not None
 
     def due(self, expiry: Expiry, limit: int) -> list[StoredCall]:
         """Return the calls that are due, those that ended first at the beginning."""

@@ -86,6 +86,8 @@ tombstones = Table(
     Column("call_sid", Text, primary_key=True),
     Column("at", Double, nullable=False),
     Column("reason", Text, nullable=False),
+    # Whether the files have no bytes of the call any more.
+    Column("scrubbed", Boolean, nullable=False, server_default=false()),
 )
 
 # It outlives its call's row, until the sound itself is deleted from the store.

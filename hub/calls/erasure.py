@@ -89,6 +89,11 @@ class Erasure:
         self._access_log.note(subject, "expire", call_sid, "its recording")
         return True
 
+    async def remember(self) -> None:
+        """Find out whether an earlier process has erased something and was killed before the scrub. Raises: ArchiveError."""
+        if self._archive is not None and await self._archive.read(self._archive.archive.unscrubbed):
+            self._removals += 1
+
     @property
     def quiet(self) -> bool:
         """Whether no call is live, so that none has anything to be stored."""

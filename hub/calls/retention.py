@@ -67,6 +67,8 @@ class Retention:
         """How far the wall clock was ahead of the other one at the last sweep."""
         self._trusted_from = float("-inf")
         """When the wall clock is trusted again, on the other clock."""
+        self._remembers = False
+        """Whether it is known what an earlier process has left to be scrubbed."""
         self._scrubbed_at = float("-inf")
         """When the last scrub began, on the monotonic clock."""
 
@@ -85,6 +87,9 @@ class Retention:
 
     async def sweep(self) -> int:
         """Erase what is due now. Return how many calls and recordings were. Raises: ArchiveError."""
+        if not self._remembers:
+            await self._erasure.remember()
+            self._remembers = True
         erased = 0
         if self._clock_is_trusted():
             erased = await self._sweep_recordings() + await self._sweep_calls()

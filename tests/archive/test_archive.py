@@ -278,6 +278,19 @@ class TestErasure:
         assert due(99.0, 101.0, 101.0) == {"CA-from", "CA-to", "CA-agent"}
         assert due(None, None, None) == set()
 
+    def test_an_archive_knows_whether_it_has_to_be_scrubbed(self, place: str) -> None:
+        archive = open_archive(place)
+        assert not archive.unscrubbed()
+        write_ended(archive, "CA1", "a", at=1.0)
+        archive.erase(["CA1"], "erased", 50.0)
+        archive.close()
+        archive = open_archive(place)
+        assert archive.unscrubbed()
+        archive.scrub()
+        assert not archive.unscrubbed()
+        assert isinstance(archive.find("CA1"), Tombstone)
+        archive.close()
+
     def test_a_scrubbed_archive_goes_on(self, archive: Archive) -> None:
         write_ended(archive, "CA1", "a", at=1.0)
         seal_all(archive)

@@ -63,7 +63,7 @@ def test_nothing_of_an_erased_call_is_in_the_files_of_sqlite(tmp_path: Path, can
     files = [tmp_path / name for name in ("calls.db", "calls.db-wal", "calls.db-shm")]
     assert canary.seen(files) == {"word", "number"}, "or this test could not fail"
     assert erase_and_look(archive, canary, files) == set()
-    assert files[1].stat().st_size == 0
+    assert files[1].stat().st_size < 2 * 4152, "but for the note that it was scrubbed"
     archive.close()
     assert canary.seen([each for each in tmp_path.iterdir() if each.is_file()]) == set()
 

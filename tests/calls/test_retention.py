@@ -198,6 +198,18 @@ async def test_the_files_are_scrubbed_once_a_day_in_a_quiet_moment_or_after_two_
         assert not [path for path, content in everything(tmp_path).items() if WORD.encode() in content]
 
 
+async def test_what_an_earlier_process_erased_and_did_not_scrub_is_scrubbed(tmp_path: Path) -> None:
+    async with keeping(tmp_path) as home:
+        await ended(home, CALL, WORD)
+        assert home.state.archive is not None
+        home.state.archive.archive.erase([CALL], "erased", 1.0)
+    async with keeping(tmp_path) as home:
+        assert home.state.archive is not None
+        await retention(home, Clock()).sweep()
+        assert not home.state.archive.archive.unscrubbed()
+        assert not [path for path, content in everything(tmp_path).items() if WORD.encode() in content]
+
+
 async def test_an_archive_that_is_away_for_a_while_ends_no_sweeping(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with keeping(tmp_path) as home:
         assert home.state.archive is not None

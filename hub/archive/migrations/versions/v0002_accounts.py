@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column("call_sid", sa.Text, primary_key=True),
         sa.Column("at", sa.Double, nullable=False),
         sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("scrubbed", sa.Boolean, nullable=False, server_default=sa.false()),
     )
     op.create_table(
         "recordings",
