@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -170,6 +171,8 @@ async def _start(port: int, source: WordSource, dotenv: Mapping[str, str | None]
         "HUB_LOG_LEVEL": "warning",
         "HUB_DRAIN_SECONDS": "0",
         "HUB_ARCHIVE": str(Path(folder) / "calls.db"),
+        # Where a part that recordings need has no wheel, the demo goes without.
+        "HUB_RECORDINGS": str(Path(folder) / "recordings") if all(map(find_spec, ("obstore", "soundfile"))) else "",
     }
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", "hub", "serve", *source.arguments, env={**environment, **source.settings}, stderr=asyncio.subprocess.PIPE
