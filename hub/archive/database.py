@@ -76,6 +76,9 @@ class Dialect(Protocol):
     def found(self, words: Iterable[str], facts: Iterable[Iterable[str]]) -> Found:
         """Find calls in which each of `words` begins a word, and that have at least one of each group of `facts`."""
 
+    def tidy(self) -> None:
+        """Do in the background what would otherwise delay a commit."""
+
     def scrub(self) -> None:
         """Remove what was deleted from the files."""
 
@@ -136,6 +139,11 @@ class Database:
             raise
         finally:
             self._turn.release()
+
+    def tidy(self) -> None:
+        """Do now and then what would otherwise delay a commit. Raises: ArchiveError."""
+        with self._in_words():
+            self.dialect.tidy()
 
     def scrub(self) -> None:
         """Remove what was deleted from the files. Nothing else is written meanwhile. Raises: ArchiveError."""

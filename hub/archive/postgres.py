@@ -189,6 +189,9 @@ class PostgresDialect:
         parts += [f"({' | '.join(map(_quoted, sorted(group)))})" for group in facts]
         return Found(_WORDS, _WORDS.c.number, _WORDS.c.words.op("@@")(cast(" & ".join(parts), TSQUERY)))
 
+    def tidy(self) -> None:
+        """Do nothing: the server does it."""
+
     def scrub(self) -> None:
         """Write the tables anew, without what was deleted. See `Dialect`."""
         with self._connect() as connection:

@@ -29,6 +29,7 @@ _summaries = msgspec.json.Decoder(CallSummary)
 
 def seal(database: Database) -> bool:
     """Seal one call. See `Archive.seal`."""
+    database.tidy()
     with database.reading() as connection:
         row = connection.execute(select(calls).where(~calls.c.sealed, calls.c.ended_at.is_not(None)).limit(1)).first()
         if row is None:

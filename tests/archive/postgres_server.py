@@ -133,8 +133,11 @@ def _group_of(user: str) -> int:
 
 
 def _readable(programs: Path, folder: Path) -> Path:
-    """Return the programs where any user can run them: an environment below /root is closed to others."""
+    """Return the wheel's programs where any user can run them: an environment below /root is closed to others."""
     if all(each.stat().st_mode & 0o001 for each in (programs, *programs.parents)):
         return programs
-    shutil.copytree(programs.parent, folder / "programs", symlinks=True)
-    return folder / "programs" / programs.name
+    wheel = programs.parents[1]
+    for each in (wheel, wheel.with_name(f"{wheel.name}.libs")):
+        if each.exists():
+            shutil.copytree(each, folder / "wheel" / each.name, symlinks=True)
+    return folder / "wheel" / programs.relative_to(wheel.parent)
