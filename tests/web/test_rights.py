@@ -16,6 +16,8 @@ LIVE, RECENT, OLD = CALL, OTHER, "CA" + "4" * 32
 RIGHTS: list[tuple[Right, ...]] = [(), ("archive",), ("audio",), ("erase",), ("audit",), ("archive", "audio", "erase", "audit")]
 """Every right alone, none, and all."""
 
+ENCODED = FROM.replace("+", "%2B")
+
 DOORS: list[tuple[str, str, dict[str, Right | None]]] = [
     ("GET", "/calls/{call}", {LIVE: None, RECENT: None, OLD: "archive"}),
     ("GET", "/calls/{call}/transcript.json", {LIVE: None, RECENT: None, OLD: "archive"}),
@@ -54,10 +56,15 @@ async def test_each_door_asks_for_its_right_and_for_no_other(rights: tuple[Right
 
 
 @pytest.mark.parametrize("rights", RIGHTS, ids=lambda rights: "+".join(rights) or "none")
-async def test_subscriptions_show_old_calls_with_the_right_to_the_archive_only(rights: tuple[Right, ...], tmp_path: Path) -> None:
+async def test_the_list_the_search_and_subscriptions_show_old_calls_with_the_right_to_the_archive_only(
+    rights: tuple[Right, ...], tmp_path: Path
+) -> None:
     async with keeping(tmp_path) as home:
         await three_calls(home)
         shown = {LIVE, RECENT, OLD} if "archive" in rights else {LIVE, RECENT}
+        for query, expected in (("", shown), (f"?number={ENCODED}", shown), ("?q=morning", shown - {LIVE})):
+            _, answer = await ask(home, "GET", f"/calls{query}", bearer(*rights))
+            assert {call["callSid"] for call in answer["calls"]} == expected, query
         socket = await connect(home, bearer(*rights)["Authorization"].removeprefix("Bearer "))
         for call in (LIVE, RECENT, OLD):
             await socket.send_json({"action": "subscribe", "callSid": call})
@@ -65,6 +72,18 @@ async def test_subscriptions_show_old_calls_with_the_right_to_the_archive_only(r
                 assert (await until(socket, "subscribed"))["callSid"] == call
             else:
                 assert (await until(socket, "error"))["code"] == "unknown-call"
+
+
+async def test_sound_needs_the_right_to_audio(tmp_path: Path) -> None:
+    async with keeping(tmp_path) as home:
+        await three_calls(home)
+        doors = [("GET", "", RECENT, 404), ("GET", "", LIVE, 404), ("POST", "/pause", LIVE, 409), ("POST", "/resume", LIVE, 409)]
+        for method, end, call, allowed in doors:
+            for rights in RIGHTS:
+                status, answer = await ask(home, method, f"/calls/{call}/recording{end}", bearer(*rights))
+                assert status == (allowed if "audio" in rights else 403), (method, end, rights, answer)
+            assert (await ask(home, method, f"/calls/{call}/recording{end}", bearer("audio", calls=("CA0",))))[0] == 404
+        assert (await ask(home, "GET", f"/calls/{OLD}/recording", bearer("audio")))[0] == 404
 
 
 async def test_a_stream_s_token_opens_no_door(tmp_path: Path) -> None:

@@ -43,4 +43,5 @@ async def call(request: web.Request) -> web.Response:
     """Describe one call."""
     record = await allowed_call(request)
     read_query(request)
+    await noted(request, granted(request), "list", record.call_sid)
     return web.Response(body=record.summary_json(), content_type="application/json")
