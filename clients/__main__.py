@@ -1,4 +1,4 @@
-"""The command line: `transcript-client call`, `mic`, `tail`, `board`, `demo`.
+"""The command line: `transcript-client call`, `mic`, `search`, `tail`, `board`, `demo`.
 
 Knows the names of the subcommands. A subcommand is imported only when it is used, so that each works without the packages of the others.
 """
@@ -14,6 +14,7 @@ from hub.text.foreign_text import line
 COMMANDS = {
     "call": "play an audio file into a hub as a phone call, or talk to an agent",
     "mic": "speak into a hub as the caller of a phone call",
+    "search": "find calls by what was said, by number, time or agent",
     "tail": "follow a call in the terminal",
     "board": "watch all calls in the terminal: who, how long, last words",
     "demo": "run a hub, a sample call and its transcript on this machine, without an account",

@@ -11,9 +11,13 @@
 Knows the subscriber protocol: positions, close codes, reconnecting. Does not know what the events are used for. Needs none of the extras.
 """
 
-from clients.follow.address import door_address
+from clients.follow.address import door_address, page_address
+from clients.follow.call_list import FoundUtterance, ListedCall, listed, read_listed
 from clients.follow.connection import HubConnection, Refused, Request
 from clients.follow.subscription import Followed, follow, newest, subscription
 from hub.events import Position
 
-__all__ = ["Followed", "HubConnection", "Position", "Refused", "Request", "door_address", "follow", "newest", "subscription"]
+__all__ = [
+    "Followed", "FoundUtterance", "HubConnection", "ListedCall", "Position", "Refused", "Request", "door_address", "follow", "listed",
+    "newest", "page_address", "read_listed", "subscription",
+]  # fmt: skip

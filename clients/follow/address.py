@@ -41,6 +41,13 @@ def door_address(address: str, door: Door) -> str:
     return urlunsplit((wire, parts.netloc, f"{path}{door}", parts.query, ""))
 
 
+def page_address(address: str, path: str = "/") -> str:
+    """Return the HTTP address of a page of a hub, such as `/calls`. `address` is read as in `door_address`. Raises: ValueError."""
+    parts = urlsplit(door_address(address, "/client"))
+    below = parts.path.removesuffix("/client")
+    return urlunsplit(("https" if parts.scheme == "wss" else "http", parts.netloc, f"{below}{path}", "", ""))
+
+
 def _near(host: str) -> bool:
     """Return whether a host is on this machine, or has an address or a name that holds in a private network only."""
     if loopback(host) or ("." not in host and ":" not in host) or host.lower().endswith((".local", ".internal", ".lan")):

@@ -150,20 +150,20 @@ class HubConnection:
             case InvalidURI():
                 raise Refused("address", f"{self.url!r} is not a WebSocket address: it must begin with ws:// or wss://") from error
             case InvalidStatus(response=response) if response.status_code < 500 and response.status_code not in PASSING_STATUSES:
-                raise Refused("address", f"{self.url} does not let us in: {_reason(response.status_code, response.body)}") from error
+                raise Refused("address", f"{self.url} does not let us in: {reason(response.status_code, response.body)}") from error
             case _ if self._known or isinstance(error.__cause__, EOFError):
                 return
             case InvalidStatus(response=response):
-                raise Refused("address", f"{self.url} does not let us in: {_reason(response.status_code, response.body)}") from error
+                raise Refused("address", f"{self.url} does not let us in: {reason(response.status_code, response.body)}") from error
             case OSError():
-                raise Refused("unreachable", f"no hub answers at {self.url}: {_problem(error)}") from error
+                raise Refused("unreachable", f"no hub answers at {self.url}: {problem(error)}") from error
             case WebSocketException():
                 raise Refused("address", f"{self.url} is not a hub's address: {error}") from error
             case _:
                 raise Refused("address", f"{self.url} is not a WebSocket address: {error}") from error
 
 
-def _problem(error: OSError) -> str:
+def problem(error: OSError) -> str:
     """Return the system's words for why there is no connection, without asyncio's words about its own calls."""
     if isinstance(error, TimeoutError):
         return "it takes too long"
@@ -172,7 +172,7 @@ def _problem(error: OSError) -> str:
     return os.strerror(error.errno) if error.errno is not None and error.errno > 0 else error.strerror or str(error)
 
 
-def _reason(status: int, body: bytes | bytearray | None) -> str:
+def reason(status: int, body: bytes | bytearray | None) -> str:
     """Return the hub's own words for an HTTP refusal, or its status if it has none."""
     with suppress(ValueError, KeyError, TypeError):
         return str(json.loads(body or b"")["error"]["message"])

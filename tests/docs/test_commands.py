@@ -230,6 +230,16 @@ async def board(line: str, shell: Shell) -> None:
         assert FROM in await until_printed(process, CALL, "scripted")
 
 
+async def search(line: str, shell: Shell) -> None:
+    async with house() as home:
+        ScriptedCall(home.state, agent="sales").final("a refund for the order")
+        found = await shell.run(here(line, home))
+    if "--json" in line:
+        assert msgspec.json.decode(found)["callSid"] == CALL
+    else:
+        assert "caller: a refund" in found or FROM in found
+
+
 async def call(line: str, shell: Shell) -> None:
     signed = {"twilio_token": AUTH_TOKEN, "public_url": PUBLIC} if "--sign" in line else {}
     async with house(**signed) as home:
@@ -296,6 +306,7 @@ KNOWN: dict[str, Callable[[str, Shell], Awaitable[None]]] = {
     "transcript-hub serve": serve,
     "transcript-client tail": tail,
     "transcript-client board": board,
+    "transcript-client search": search,
     "transcript-client call": call,
     "transcript-client call --agent": agent,
     "transcript-client mic": mic,
