@@ -20,6 +20,8 @@ from hub.check.public import ANSWER_SECONDS, Broken, Public, Skipped, session
 from hub.config import Config
 from hub.errors import AccountError, ConfigError, ProviderError
 from hub.ops.logs import without
+from hub.recordings import recordings
+from hub.recordings.store import StoreError
 from hub.text.foreign_text import line
 from hub.transcribers.fallback import Refusing
 from hub.twilio import twiml
@@ -84,6 +86,8 @@ async def probe(settings: Config, providers: Providers) -> AsyncIterator[Finding
             yield await _found("agent socket", public.upgrade(twiml.AGENT_DOOR))
     if settings.twilio_account:
         yield await _found("twilio account", _account(settings))
+    if settings.recordings:
+        yield await _found("recordings", _recordings(settings))
     for provider in providers.chosen(settings):
         yield await _found(provider.name, _of_provider(provider.probe(settings.of(provider.settings))))
     if wrong:
@@ -174,6 +178,13 @@ async def _account(settings: Config) -> str:
     finally:
         await account.close()
     return f"Twilio's REST API accepts {shown}"
+
+
+async def _recordings(settings: Config) -> str:
+    try:
+        return await recordings.tried(settings)
+    except (ConfigError, StoreError) as error:
+        raise Broken(str(error)) from error
 
 
 def _agents(settings: Config, providers: Providers) -> tuple[list[Agent], str]:

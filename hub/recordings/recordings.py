@@ -178,6 +178,15 @@ def spool_directory(config: Config) -> Path:
     return Path(config.recordings) / SPOOL_NAME
 
 
+async def tried(config: Config) -> str:
+    """Write into spool and store what is deleted again. Return in words where recordings lie. Raises: ConfigError, StoreError."""
+    store = await asyncio.to_thread(Store.of, config)
+    directory = spool_directory(config)
+    await asyncio.to_thread(made_directory, "HUB_RECORDING_SPOOL" if config.recording_spool else "HUB_RECORDINGS", directory)
+    await store.probe()
+    return f"calls are recorded into {store.name}, by way of {directory}"
+
+
 async def erased(config: Config, catalogue: Catalogue, call_sid: str) -> None:
     """Remove everything of a call's recording while no hub runs. Raises: ConfigError, StoreError, ArchiveError, OSError."""
     store = await asyncio.to_thread(Store.of, config)

@@ -66,7 +66,7 @@ class Store:
         self._store = store
         self._directory = directory
         """None for a bucket."""
-        self._name = name
+        self.name = name
         """What to call it in a sentence."""
 
     @classmethod
@@ -164,7 +164,7 @@ class Store:
         try:
             yield
         except (obstore.exceptions.BaseError, OSError, TimeoutError) as error:
-            raise _told(error, self._name) from error
+            raise _told(error, self.name) from error
 
 
 def made_directory(setting: str, directory: Path) -> None:

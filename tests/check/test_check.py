@@ -24,6 +24,8 @@ from tests.providers.fake_twilio import ACCOUNT, fake_twilio
 from tests.providers.openai_script import Model
 from tests.providers.script import Script
 from tests.proxy import Edit, proxy
+from tests.recordings.s3 import s3_server
+from tests.recordings.shelf import in_bucket
 from tests.scripted import ScriptedTranscriber
 from tests.settings import configured
 from tests.test_serve import environment
@@ -399,3 +401,24 @@ async def test_the_account_is_asked_with_the_key_or_the_token(setup: Setup, give
         _, lines = await setup.check(twilio_account=ACCOUNT, twilio_url=twilio.url, **given)
         assert says in lines["twilio account"]
         assert lines["twilio account"].startswith("FAIL" if "401" in says else "ok")
+
+
+async def test_32_a_directory_of_recordings_that_cannot_be_written_to(setup: Setup) -> None:
+    (setup.folder / "file").touch()
+    code, lines = await setup.check(archive=str(setup.folder / "calls.db"), recordings=str(setup.folder / "file"))
+    assert code == 1
+    assert "HUB_RECORDINGS" in lines["recordings"]
+    assert "cannot be written to: File exists" in lines["recordings"]
+
+
+async def test_33_recordings_that_can_be_stored(setup: Setup) -> None:
+    code, lines = await setup.check(archive=str(setup.folder / "calls.db"), recordings=str(setup.folder / "sound"))
+    assert (code, "calls are recorded into the directory" in lines["recordings"]) == (0, True)
+    assert list((setup.folder / "sound").iterdir()) == [setup.folder / "sound" / ".spool"], "nothing is left of the probe"
+
+
+async def test_34_a_bucket_that_does_not_know_the_key(setup: Setup) -> None:
+    with s3_server(keys_are_checked=True) as server:
+        code, lines = await setup.check(archive=str(setup.folder / "calls.db"), **in_bucket(server, setup.folder))
+    assert code == 1
+    assert "the bucket recordings does not know the key in AWS_ACCESS_KEY_ID" in lines["recordings"]

@@ -17,7 +17,8 @@ BUCKET = "recordings"
 class S3:
     """moto's server. What it holds is in its memory, so it is empty after `start`, except for the bucket."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, keys_are_checked: bool = False) -> None:
+        self._checks = {"INITIAL_NO_AUTH_ACTION_COUNT": "1"} if keys_are_checked else {}
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         self._process: subprocess.Popen[bytes] | None = None
@@ -29,7 +30,10 @@ class S3:
     def start(self, bucket: str = BUCKET) -> None:
         arguments = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
         self._process = subprocess.Popen(
-            arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "AWS_DEFAULT_REGION": "us-east-1"}
+            arguments,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "AWS_DEFAULT_REGION": "us-east-1", **self._checks},
         )
         while True:
             try:
@@ -63,8 +67,8 @@ class S3:
 
 
 @contextmanager
-def s3_server() -> Iterator[S3]:
-    server = S3()
+def s3_server(*, keys_are_checked: bool = False) -> Iterator[S3]:
+    server = S3(keys_are_checked=keys_are_checked)
     server.start()
     try:
         yield server
