@@ -30,6 +30,9 @@ MAX_CHARACTERS = 200
 MAX_WORDS = 12
 """Words beyond these are refused: each one costs as much as all before it."""
 
+INDEXED = 24
+"""How many words the index is asked for. Each one costs a look-up, and a sentence in Chinese has 200: the first few leave few calls."""
+
 SHOWN = 3
 """How many utterances are shown of a call that is found."""
 
@@ -85,7 +88,8 @@ class Query:
         self.terms = read_terms(text)
         """Empty for a query without a letter or digit, which finds every call."""
         words = dict.fromkeys(word for term in self.terms for word in term.words)
-        self.words = tuple(word for word in words if not any(other != word and other.startswith(word) for other in words))
+        longest = [word for word in words if not any(other != word and other.startswith(word) for other in words)]
+        self.words = tuple(sorted(longest, key=len, reverse=True)[:INDEXED])
         """For `CallFilter.words`: each one begins a word in the `document` of every call that is found."""
 
     def of(self, summary: CallSummary) -> "CallSearch":

@@ -57,6 +57,16 @@ def test_the_index_has_every_call_that_is_found(filled: Archive) -> None:
     assert found > 100
 
 
+@pytest.mark.parametrize("asked", ["".join(map(chr, range(0x4E00, 0x4E00 + 200))), " ".join("abcdefghijkl"), "1" * 200, "(" * 199 + "a"])
+def test_the_longest_queries_are_answered(filled: Archive, asked: str) -> None:
+    write_ended(filled, "CA1", asked, at=5000.0)
+    seal_all(filled)
+    query = Query(asked)
+    candidates = filled.page(CallFilter(words=query.words), None, 100)
+    assert "CA1" in sids(candidates)
+    assert all(exactly(call, filled, query).fits for call in candidates if call.call_sid == "CA1")
+
+
 def test_what_a_search_reads_of_a_call_is_what_its_events_say(filled: Archive) -> None:
     calls = filled.page(CallFilter(), None, 100)
     spoken = filled.spoken(calls)

@@ -1,5 +1,6 @@
 """`GET /calls`: pages, filters and the search, in calls that are in memory."""
 
+import asyncio
 from typing import Any
 from urllib.parse import quote
 
@@ -166,6 +167,19 @@ async def test_what_another_search_would_take_for_syntax_is_just_words(asked: st
         ScriptedCall(home.state, "CA1").final("a refund")
         ScriptedCall(home.state, "CA2").final(asked)
         assert await sids(home, f"q={quote(asked)}") == ["CA2"]
+
+
+async def test_searches_run_one_at_a_time_and_lists_do_not_wait_for_them() -> None:
+    async with house() as home, asyncio.TaskGroup() as group:
+        ScriptedCall(home.state, "CA1").final("a refund")
+        await home.state.searches.acquire()  # as one that runs
+        late = group.create_task(sids(home, "q=refund"))
+        while not (home.state.searches._waiters or late.done()):
+            await asyncio.sleep(0)
+        assert await sids(home, "") == ["CA1"]
+        assert not late.done()
+        home.state.searches.release()
+        assert await late == ["CA1"]
 
 
 @pytest.mark.parametrize("asked", ["", " ", "*", '"', "%", "(-)", "\x00"])

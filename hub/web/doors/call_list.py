@@ -6,13 +6,13 @@ begun or been forgotten since.
 
 **A search** goes through the same sequence. A call in memory is read as it is. Of the archive come only calls whose words can fit, by its
 index. `CallSearch` then decides over what was said in each. A search reads so much for one page and no more: a page may be short, and still
-have a next one. Searches run one at a time, and each slice of one has a turn of the event loop to itself, so nothing that is live waits.
+have a next one. Each slice of it has a turn of the event loop to itself, so nothing that is live waits.
 
 Knows which calls are asked for. Does not know HTTP.
 """
 
 from collections.abc import AsyncGenerator, Container
-from contextlib import aclosing, nullcontext
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -56,15 +56,17 @@ class CallPage:
 
 
 async def call_page(state: State, grant: Grant, wanted: CallQuery) -> CallPage:
-    """Return the page that a request asks for, of the calls that the token allows. Raises: ArchiveError."""
-    async with nullcontext() if wanted.query is None else state.searches:
-        page = _Page(wanted, state.turns)
-        async with aclosing(_newest_first(state, grant, wanted)) as listed:
-            async for each in listed:
-                if page.is_full:
-                    return CallPage(page.calls, page.last)
-                await page.look_at(each)
-        return CallPage(page.calls, None)
+    """Return the page that a request asks for, of the calls that the token allows. Raises: ArchiveError.
+
+    A search is begun with `State.searches` held.
+    """
+    page = _Page(wanted, state.turns)
+    async with aclosing(_newest_first(state, grant, wanted)) as listed:
+        async for each in listed:
+            if page.is_full:
+                return CallPage(page.calls, page.last)
+            await page.look_at(each)
+    return CallPage(page.calls, None)
 
 
 class _Page:

@@ -1,5 +1,7 @@
 """`GET /calls`: the list of calls, and the search in it; and one call. Knows requests. Does not know where calls are kept."""
 
+from contextlib import nullcontext
+
 from aiohttp import web
 
 from hub.archive.archive import ArchiveError
@@ -26,10 +28,16 @@ async def calls(request: web.Request) -> web.Response:
     grant = granted(request)
     wanted = CallQuery.of(request)
     await noted(request, grant, "list" if wanted.query is None else "search", detail=_named(request))
-    try:
-        page = await call_page(request.app[STATE], grant, wanted)
-    except ArchiveError as error:
-        raise refusal(web.HTTPServiceUnavailable, error.code, str(error)) from error
+    state = request.app[STATE]
+    async with nullcontext() if wanted.query is None else state.searches:
+        if request.transport is None:
+            raise ConnectionResetError(
+                "the peer is gone"
+            )  # a page asks again with each letter, and no longer waits for what it asked before
+        try:
+            page = await call_page(state, grant, wanted)
+        except ArchiveError as error:
+            raise refusal(web.HTTPServiceUnavailable, error.code, str(error)) from error
     return web.Response(body=page.json(), content_type="application/json")
 
 
