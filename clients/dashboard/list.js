@@ -33,6 +33,8 @@ export class CallList {
   #pastOf = { version: -1, px: null, today: "" };
   #emptyOf = "";
   #watched = true;
+  /** Whether the reader pressed Enter in the form, and waits for the calls. */
+  #entering = false;
 
   /**
    * `open(sid, beside, at)` shows a call, at a moment of it unless `at` is NaN; `changed(now)` requests a drawing; `filtered(filter)` is
@@ -56,8 +58,8 @@ export class CallList {
         filtered(filter, how);
       },
       entered: () => {
-        this.current = null;
-        this.move(0);
+        this.#entering = true;
+        changed(true);
       },
     });
     /** How long the list shows calls that have ended, in milliseconds before `nowMs`: as long as the hub keeps them for this reader. */
@@ -97,6 +99,15 @@ export class CallList {
       fillRow(row, call, { open: panes.includes(item.key), nowMs, query, hit: query ? this.#hit(call) : null });
     };
     this.rows.draw(fill, this.archive.complete);
+    if (this.#entering && !this.archive.pending) this.#enter();
+  }
+
+  /** Go from the form to the first call, now that the hub has answered, unless the reader went elsewhere meanwhile. */
+  #enter() {
+    this.#entering = false;
+    if (!this.form.form.contains(document.activeElement)) return;
+    this.current = null;
+    this.move(0);
   }
 
   /** Sort the calls if one came or went, or if the filter changed; and now and then for what comes and goes with time. */

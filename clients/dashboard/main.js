@@ -181,7 +181,7 @@ function show(wantedPanes) {
     panes.set(sid, pane);
     root.append(pane.root);
     if (!before.has(sid)) store.take({ type: "watching", callSid: sid, depth: "full" });
-    if (at !== null) pane.transcript.goTo(at);
+    if (at !== null) pane.goTo(at);
   }
   if (!panes.has(active)) active = panes.keys().next().value ?? null;
   mark(document.body, "data-panes", panes.size);

@@ -38,7 +38,10 @@ export class Pane {
       moment,
       moved: () => this.strip.view(this.transcript.inView()),
     });
-    this.strip = new Strip(this.root.querySelector(".strip"), (seconds) => this.goTo(seconds));
+    this.strip = new Strip(this.root.querySelector(".strip"), (seconds) => {
+      this.goTo(seconds);
+      does.draw();
+    });
     this.following = new Following({
       transcript: this.transcript,
       button: this.root.querySelector(".follow"),
@@ -60,7 +63,6 @@ export class Pane {
     this.following.join();
     this.transcript.goTo(seconds);
     this.bar.seek(seconds);
-    this.does.draw();
   }
 
   /** Play or pause the recording. Returns whether there is one. */

@@ -50,7 +50,8 @@ export class Player {
     this.#load();
     if (this.#sound.ended) this.#sound.currentTime = 0;
     this.#context?.resume();
-    this.#sound.play().catch((error) => error.name === "AbortError" || this.#broken());
+    const sound = this.#sound;
+    sound.play().catch((error) => sound === this.#sound && error.name !== "AbortError" && this.#broken());
   }
 
   pause() {
@@ -81,6 +82,15 @@ export class Player {
     if (this.#sound !== null && side !== "both") this.#connect();
     this.#mix();
     return side === "both" || this.#gains !== null;
+  }
+
+  /** The file is another one now, such as the compressed one that is kept: fetch that, and go on where it was. */
+  renew() {
+    if (this.#sound === null) return;
+    const { playing: plays, seconds } = this;
+    this.close();
+    this.#seconds = seconds;
+    if (plays) this.play();
   }
 
   close() {

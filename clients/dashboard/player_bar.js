@@ -13,6 +13,7 @@ export class PlayerBar {
   #call = null;
   #length = 0;
   #sidesOf = "";
+  #type = null;
 
   /**
    * `address()` returns where the recording is, `moved(seconds, playing)` is called when it moves, `why()` promises in words why it cannot
@@ -56,6 +57,8 @@ export class PlayerBar {
     pause.hidden = !allowed || !call.live || call.recording?.state === "failed";
     write(pause, call.recording?.state === "paused" ? "Resume recording" : "Pause recording");
     if (this.root.hidden) return;
+    if (this.#type !== null && this.#type !== call.recording.mediaType) this.player.renew();
+    this.#type = call.recording.mediaType;
     this.#length = call.recording.seconds ?? call.duration ?? 0;
     this.#nameSides(call.speakers);
     this.#draw();
