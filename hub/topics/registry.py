@@ -271,7 +271,6 @@ class Registry:
         for following in audience.followings:
             following.outbox.answer(told)
             following.finish()
-            audience.leave(following)
         record.waiting.clear()
         self._let_go(record)
 

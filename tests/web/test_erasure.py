@@ -1,11 +1,15 @@
 """Erasing and holding calls over HTTP: who may, what goes, what stays, and what everyone hears of it."""
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hub.archive.archive import AccessFilter
+from hub.archive.threads import ArchiveThreads
+from hub.calls.recall import Recall
+from hub.tokens import OPEN
 from tests.house import House, house
 from tests.media import CALL
 from tests.publishing import FROM, TO, ScriptedCall
@@ -127,6 +131,34 @@ async def test_a_call_that_is_long_over_is_erased_also_while_it_is_being_read(tm
         assert home.state.registry.find(CALL) is not None
         assert (await ask(home, "DELETE", f"/calls/{CALL}", bearer("erase", "archive")))[0] == 200
         assert (await until(socket, "error"))["code"] == "erased"
+        assert home.state.registry.find(CALL) is None
+
+
+class Interrupted:
+    """The archive's threads, in which something happens between two readings. Implements `hub.calls.recall.Reader`."""
+
+    def __init__(self, threads: ArchiveThreads, between: Callable[[], Awaitable[object]]) -> None:
+        self.archive = threads.archive
+        self.threads = threads
+        self.between: Callable[[], Awaitable[object]] | None = between
+
+    async def read(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        result = await self.threads.read(function, *arguments)
+        if isinstance(result, tuple) and self.between is not None:  # a call with its events
+            between, self.between = self.between, None
+            await between()
+        return result
+
+
+async def test_a_call_that_is_erased_while_it_is_read_does_not_come_back_to_memory(tmp_path: Path) -> None:
+    async with keeping(tmp_path, keep_minutes=0.0) as home:
+        await ended(home, CALL, WORD)
+        home.state.registry.expire()
+        assert home.state.archive is not None
+        reader = Interrupted(home.state.archive, lambda: home.state.erasure.one(CALL, "alice"))
+        recall = Recall(home.state.registry, reader, 3600.0)
+        assert await recall.find(OPEN, CALL) is None
+        assert reader.between is None
         assert home.state.registry.find(CALL) is None
 
 
