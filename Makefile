@@ -8,7 +8,7 @@ BIN = $(VENV)/bin
 endif
 PIP = $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: demo test test-dashboard check format accuracy bench long lock clean
+.PHONY: demo test test-dashboard check format accuracy bench killed long lock clean
 
 demo: $(VENV)/.runtime
 	@$(BIN)/transcript-client demo $(ARGS)
@@ -37,6 +37,10 @@ accuracy: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench.ingest $(ARGS)
+
+# 300 kills of a hub under live calls. Needs Debian's postgresql for ARGS="--archive postgresql".
+killed: $(VENV)/.dev
+	$(BIN)/python -m tests.bench.killed $(ARGS)
 
 long: $(VENV)/.dev
 	$(BIN)/python -m pytest -q -m long $(ARGS)

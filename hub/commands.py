@@ -29,6 +29,10 @@ log = logging.getLogger("hub")
 SECRET_CHARACTERS = 32
 """The shortest HUB_SECRET without a warning. RFC 7518 section 3.2 requires a key as long as the hash for HS256: 256 bits."""
 
+SWITCH_SECONDS = 0.0005
+"""How long a thread of the archive waits for the interpreter while the event loop is busy. A commit gives the interpreter away about ten
+times, and with Python's 5 ms for each it would take longer than an event may wait to be stored."""
+
 
 def main(arguments: list[str] | None) -> int:
     """Run a command. Return its exit code: 0 for success, 1 for a hub that was stopped by force, 2 for a wrong setting."""
@@ -175,6 +179,7 @@ async def serve(settings: config.Config, script: Script | None = None) -> int:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
+    sys.setswitchinterval(SWITCH_SECONDS)
     stopping = asyncio.Event()
     received: list[signal.Signals] = []
 

@@ -86,6 +86,14 @@ class Bookmark:
         if self._entry is not None and (published or call_ms - self._entry.call_ms >= NOTE_MS):
             self._note(call_ms, at)
 
+    def skip(self, track: Track, start_ms: float, end_ms: float) -> None:
+        """Take note that a gap is published, so that a restart does not publish the same time as lost once more.
+
+        Where words before the gap are still owed, what is settled stays where it is.
+        """
+        if self._settled_ms[track] >= start_ms:
+            self._settled_ms[track] = max(self._settled_ms[track], end_ms)
+
     def leave(self, call_ms: float, published_ms: float | None, at: float) -> None:
         """Leave the call to the next process. `published_ms`: up to where all words are published; None if some are missing."""
         if published_ms is not None:

@@ -348,6 +348,8 @@ class TranscribedCall:
             self._recognized = True
             if report.text:
                 self._condition.spoke(report.track, report.end)
+        elif isinstance(report, NotTranscribed):
+            self._bookmark.skip(report.track, report.start * 1000, report.end * 1000)
         self.publisher.report(report)
 
     def _settled(self, track: Track, end_ms: float, published: bool) -> None:

@@ -61,6 +61,17 @@ async def test_the_stream_that_comes_goes_on_and_what_was_lost_is_one_gap_a_trac
         await desk.idle()
 
 
+async def test_time_that_a_gap_has_told_is_not_lost_once_more_when_the_next_process_dies_too() -> None:
+    async with call_desk(account=True, left=two_minutes_in) as desk:
+        begin(desk)
+        desk.clock.now += 5.5
+        stream = desk.calls.join(start("MZ2"), FakePeer())
+        ends = {track: end * 1000 for track, _, end, _ in gaps(desk.record())}
+        assert desk.noted.entries[CALL].settled_ms == ends
+        stream.stop()
+        await desk.idle()
+
+
 async def test_a_call_that_ended_meanwhile_ends_with_its_gap() -> None:
     async with call_desk(account=True, left=two_minutes_in) as desk:
         begin(desk)

@@ -1,0 +1,170 @@
+"""Subscribers that a hub dies under again and again, and what they saw: each event that any of them ever received, byte by byte."""
+
+import asyncio
+import json
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+
+FOLLOWED = 3
+"""Calls that a subscriber follows at a time."""
+
+AGAIN_SECONDS = 0.03
+"""How soon a subscriber tries to connect again."""
+
+
+class Received(msgspec.Struct, rename="camel"):
+    """What matters of a message."""
+
+    type: str
+    call_sid: str = ""
+    epoch: str = ""
+    offset: int = 0
+    whole: bool = True
+
+
+_decoder = msgspec.json.Decoder(Received)
+
+
+@dataclass
+class Seen:
+    """What all subscribers saw."""
+
+    logs: dict[tuple[str, str], list[bytes]] = field(default_factory=dict)
+    """By callSid and epoch, the durable events in the order of their offsets."""
+    epochs: dict[str, str] = field(default_factory=dict)
+    """The newest epoch of each call."""
+    ended: set[str] = field(default_factory=set)
+    """Calls whose `call-ended` somebody saw."""
+    behind: set[tuple[str, str]] = field(default_factory=set)
+    """Logs that were live when a hub died that had told more than it had stored: they end there, and others take their place."""
+    faults: Counter[str] = field(default_factory=Counter)
+    examples: list[str] = field(default_factory=list)
+    """The first faults, in words."""
+    received: int = 0
+    """Durable events, of all subscribers."""
+    resumed: int = 0
+    """Positions that subscribers came back with."""
+    not_whole: int = 0
+    """Answers with `whole: false`."""
+    on_event: Callable[[], None] = lambda: None
+    """Called when an event is seen for the first time."""
+
+    def fault(self, kind: str, what: str) -> None:
+        self.faults[kind] += 1
+        if len(self.examples) < 50:
+            self.examples.append(f"{kind}: {what}")
+
+    def see(self, event: Received, payload: bytes) -> None:
+        """Take note of an event that some subscriber received."""
+        self.received += 1
+        log = self.logs.setdefault((event.call_sid, event.epoch), [])
+        self.epochs[event.call_sid] = event.epoch
+        if event.offset <= len(log):
+            if log[event.offset - 1] != payload:
+                self.fault("altered", f"{event.call_sid} {event.epoch} {event.offset}: {log[event.offset - 1]!r} became {payload!r}")
+            return
+        log.append(payload)
+        if event.type == "call-ended":
+            self.ended.add(event.call_sid)
+        self.on_event()
+
+    @property
+    def events(self) -> int:
+        """How many different events were seen."""
+        return sum(map(len, self.logs.values()))
+
+
+class Witness:
+    """A subscriber: follows calls to their ends, over connections that break, and comes back with its positions."""
+
+    def __init__(self, address: str, seen: Seen, chance: random.Random) -> None:
+        self._address = address
+        self._seen = seen
+        self._chance = chance
+        self._interims = chance.random() < 0.5
+        self._positions: dict[str, tuple[str, int] | None] = {}
+        """Calls that are followed, and how far. None before the first event."""
+        self._ended: set[str] = set()
+        self.back = asyncio.Event()
+        """Set while there is a connection with everything subscribed to."""
+
+    async def run(self, over: asyncio.Event) -> None:
+        """Follow calls until `over`, and those that are followed then to their ends."""
+        while not over.is_set() or self._positions:
+            try:
+                async with connect(self._address, compression=None, proxy=None, ping_interval=None, open_timeout=60) as socket:
+                    await self._listen(socket, over)
+            except (OSError, InvalidHandshake, ConnectionClosed):
+                self.back.clear()
+                await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _listen(self, socket: ClientConnection, over: asyncio.Event) -> None:
+        live = [] if over.is_set() else list(msgspec.json.decode(await socket.recv(decode=False), type=list[str]))
+        self._chance.shuffle(live)
+        for call_sid in live:
+            if len(self._positions) < FOLLOWED and call_sid not in self._ended:
+                self._positions.setdefault(call_sid)
+        for call_sid in self._positions:
+            await self._subscribe(socket, call_sid)
+        self.back.set()
+        while self._positions or not over.is_set():
+            await self._receive(socket, await socket.recv(decode=False))
+
+    async def _subscribe(self, socket: ClientConnection, call_sid: str) -> None:
+        request: dict[str, object] = {"action": "subscribe", "callSid": call_sid, "interims": self._interims}
+        if (position := self._positions[call_sid]) is not None:
+            request["after"] = {"epoch": position[0], "offset": position[1]}
+            self._seen.resumed += 1
+        await socket.send(json.dumps(request))
+
+    async def _receive(self, socket: ClientConnection, payload: bytes) -> None:
+        if payload.startswith(b"["):  # the list of live calls
+            return
+        event = _decoder.decode(payload)
+        match event.type:
+            case "interim":
+                pass
+            case "subscribed":
+                self._subscribed(event)
+            case "error":
+                await self._refused(event, payload)
+            case _:
+                self._event(event, payload)
+
+    def _subscribed(self, event: Received) -> None:
+        seen, position = self._seen, self._positions[event.call_sid]
+        if event.whole:
+            if (position or (event.epoch, 0)) != (event.epoch, event.offset):
+                seen.fault("torn", f"{event.call_sid} resumes at {event.epoch} {event.offset}, not at {position}")
+            return
+        seen.not_whole += 1
+        if position is None or (event.call_sid, position[0]) not in seen.behind:
+            seen.fault("not whole", f"{event.call_sid} {position}, now {event.epoch} {event.offset}")
+        self._positions[event.call_sid] = None
+
+    async def _refused(self, event: Received, payload: bytes) -> None:
+        position = self._positions.pop(event.call_sid, None)
+        if position is None or (event.call_sid, position[0]) not in self._seen.behind:
+            self._seen.fault("refused", f"{position} {payload!r}")
+
+    def _event(self, event: Received, payload: bytes) -> None:
+        seen, position = self._seen, self._positions.get(event.call_sid)
+        epoch, offset = position or (event.epoch, 0)
+        if event.epoch != epoch:
+            seen.fault("epoch changed", f"{event.call_sid} {epoch} became {event.epoch} in one subscription")
+        elif event.offset > offset + 1:
+            seen.fault("holes", f"{event.call_sid} {offset}, then {event.offset}")
+        elif event.offset <= offset:
+            seen.fault("repeats", f"{event.call_sid} {offset}, then {event.offset}")
+        else:
+            seen.see(event, payload)
+        self._positions[event.call_sid] = (event.epoch, event.offset)
+        if event.type == "call-ended":
+            del self._positions[event.call_sid]
+            self._ended.add(event.call_sid)
