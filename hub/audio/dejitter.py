@@ -9,6 +9,10 @@ JITTER_MS = 250
 """The times are those of marks, which come back late by up to about this much. A piece that began less than this after the end of the
 piece before it follows that one directly: the difference is jitter. More is a pause."""
 
+VOICE_MS = JITTER_MS + 50
+"""How long a timeline has to wait for a voice that is placed like this. With less patience, a block leaves before its voice has come, and
+those who listen, and the recording, lose it."""
+
 
 class Dejitter:
     """One voice of mu-law."""

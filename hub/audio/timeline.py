@@ -119,11 +119,12 @@ class StereoTimeline:
 
     # Slots, as in every class that each frame passes: the less memory a frame touches, the less it waits for memory.
     __slots__ = (
-        "_began", "_calm", "_due", "_elapsed_ms", "_filled", "_follows_late", "_holding", "_left", "_ready", "_right", "_start",
+        "_began", "_calm", "_due", "_elapsed_ms", "_filled", "_follows_late", "_holding", "_left", "_patience", "_ready", "_right",
+        "_start",
         "lanes", "leaps",
     )  # fmt: skip
 
-    def __init__(self, elapsed_ms: Callable[[], float] | None = None, *, follows_late: bool = True) -> None:
+    def __init__(self, elapsed_ms: Callable[[], float] | None = None, *, follows_late: bool = True, patience_ms: int = PATIENCE_MS) -> None:
         """`elapsed_ms` returns how much real time has passed since this was made. A function, because only chunks that leap need it.
 
         None: silence is not bounded by real time, and no track is shifted for being behind, nor is it without `follows_late`.
@@ -141,6 +142,7 @@ class StereoTimeline:
         self._calm = False
         """Whether the call went on at the old time since the oldest held chunk came."""
         self._elapsed_ms = elapsed_ms
+        self._patience = patience_ms * BYTES_PER_MS
         self._follows_late = follows_late and elapsed_ms is not None
         self._began = 0
         """Position at which the call's audio began."""
@@ -363,7 +365,7 @@ class StereoTimeline:
     def _emit(self) -> None:
         """Let every block leave that is covered by both tracks, or for which the patience is used up."""
         left, right = self._left, self._right
-        patience = _LATE_PATIENCE if self._holding and (left.late or right.late) else _PATIENCE
+        patience = _LATE_PATIENCE if self._holding and (left.late or right.late) else self._patience
         while True:
             further = max(left.end, right.end)
             if further < self._due:

@@ -38,7 +38,7 @@ from hub.agents.conversation import Before, Conversation
 from hub.agents.patience import ModelPatience
 from hub.agents.tools import Toolbox
 from hub.agents.voice_model import ModelEvent, ToolCall, VoiceModel
-from hub.audio.dejitter import Dejitter
+from hub.audio.dejitter import VOICE_MS, Dejitter
 from hub.audio.g711 import BYTES_PER_MS, TRACKS, Track
 from hub.audio.lost import Share
 from hub.audio.timeline import Block, StereoTimeline
@@ -76,7 +76,7 @@ class AnsweredCall:
         self._provider = context.counters.providers[model.provider]
         self._publisher = Publisher(record, registry)
         began = self._clock()
-        self._timeline = StereoTimeline(lambda: (self._clock() - began) * 1000, follows_late=False)
+        self._timeline = StereoTimeline(lambda: (self._clock() - began) * 1000, follows_late=False, patience_ms=VOICE_MS)
         left_off = record.left_off
         self._before_ms = left_off.call_ms if left_off is not None else 0.0
         """Call time at which the stream before this one was left. 0 when there was none."""
@@ -368,8 +368,9 @@ class AnsweredCall:
             except TimeoutError:
                 if self._clock() >= deadline:
                     self._log.warning("the agent's time is up after %.0f minutes", limits.call_seconds / 60)
-                    problem = f"the agent's time is up: {limits.call_seconds / 60:g} minutes are the most (HUB_AGENT_MINUTES)"
-                    self._fail("agent-limit", problem)
+                    self._fail(
+                        "agent-limit", f"the agent's time is up: {limits.call_seconds / 60:g} minutes are the most (HUB_AGENT_MINUTES)"
+                    )
                 elif self._clock() - self._heard_at >= limits.quiet_seconds:
                     self._end("stream-lost", f"no frame for {limits.quiet_seconds:.0f} s")
 
