@@ -78,15 +78,24 @@ def _spelling(character: str) -> str:
 
 
 _spellings: Final = _Spellings()
+_NOT_ASCII: Final = re.compile("[^\x00-\x7f]")
+_DEAR: Final = 12
+"""To replace one character costs as much as to look so many up."""
+
 _ascii_spellings: Final = "".join(_spellings[code] for code in range(128)).lower().encode() + bytes(128)
 """The same for ASCII, where each character is compared as one: five times as fast."""
 
 
 def spelled(text: str) -> str:
     """Return text with each character as it is compared. Apostrophes are `'`, and there are blanks around whatever is a word."""
-    if text.isascii():
-        return text.encode().translate(_ascii_spellings).decode()
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).translate(_spellings)
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+        if len(_NOT_ASCII.findall(text)) * _DEAR > len(text):
+            return text.translate(_spellings)
+        text = _NOT_ASCII.sub(lambda found: _spellings[ord(found[0])], text)  # a few accents, or a dash
+        if not text.isascii():
+            return text.translate(_spellings)
+    return text.encode().translate(_ascii_spellings).decode()
 
 
 def tokens(text: str) -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.text.words import comparable, tokens, wanted
+from hub.text.words import comparable, spelled, tokens, wanted
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,13 @@ def test_words_with_an_apostrophe_are_found_with_it_without_it_and_by_their_seco
 def test_any_text_is_words_of_letters_digits_and_marks(text: str) -> None:
     assert tokens(text) == comparable(text).partition("\n")[0].split()
     assert all(word and not re.search(r"[\s'\x00]", word) for word in tokens(text))
+
+
+@given(st.text(), st.sampled_from(["a" * 99, "é" * 99, "И" * 99]))
+def test_a_text_is_spelled_the_same_whatever_stands_around_it(text: str, around: str) -> None:
+    alone, among = spelled(f" {text} "), spelled(f"{around} {text} {around}")
+    assert among.split() == [*spelled(around).split(), *alone.split(), *spelled(around).split()]
+    assert spelled(alone).split() == alone.split()
 
 
 @given(st.text(), st.text())
