@@ -8,6 +8,7 @@ import asyncio
 import getpass
 import os
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from typing import Any, get_args
 import msgspec
 
 from hub.archive import copies
-from hub.archive.archive import AccessFilter, Action, ArchiveError, ArchiveInUse, AuditRow
+from hub.archive.archive import Access, AccessFilter, Action, ArchiveError, ArchiveInUse, AuditRow
 from hub.archive.chain import Verification
 from hub.archive.copies import CopyError
 from hub.archive.opening import open_archive
@@ -202,10 +203,20 @@ def _copy(settings: Config, options: argparse.Namespace) -> int:
             print(f"Recordings are not in it: they lie in {settings.recordings}")
         return 0
     moved = copies.restore(options.file, archive, replace=options.replace)
+    _note_restored(archive)
     print(f"{archive} is the archive of the backup now")
     if moved is not None:
         print(f"What was there before is {moved}: delete it when it is not needed any more")
     return 0
+
+
+def _note_restored(file: Path) -> None:
+    """Note it in the audit log: what was done after the backup was made is in the archive that was moved away."""
+    archive = open_archive(os.fspath(file))
+    try:
+        archive.write((), [Access(at=time.time(), subject=subject(), action="restore", detail="a backup")])
+    finally:
+        archive.close()
 
 
 def _file(settings: Config, command: str) -> Path:

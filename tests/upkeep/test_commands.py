@@ -28,6 +28,13 @@ from tests.web.watchers import OTHER, SECRET, THIRD
 WORD = "quetzalcanary"
 
 
+class Terminal(io.StringIO):
+    """What a person types at a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 class Desk:
     """A person's terminal, with the settings of a hub."""
 
@@ -35,21 +42,21 @@ class Desk:
         self.archive = folder / "calls.db"
         self.settings = {"HUB_ARCHIVE": str(self.archive), "HUB_SECRET": SECRET, "HUB_PORT": str(free_port(0))} | settings
 
-    async def run(self, *arguments: str, answer: str = "") -> tuple[int, str, str]:
+    async def run(self, *arguments: str, answer: str = "", terminal: bool = False) -> tuple[int, str, str]:
         """Run a command. Return its exit code, what it printed, and what it complained of.
 
         In a thread of this process, as a process takes seconds to start.
         """
-        return await asyncio.to_thread(self._run, list(arguments), answer)
+        return await asyncio.to_thread(self._run, list(arguments), Terminal(answer) if terminal else io.StringIO(answer))
 
-    def _run(self, arguments: list[str], answer: str) -> tuple[int, str, str]:
+    def _run(self, arguments: list[str], answers: io.StringIO) -> tuple[int, str, str]:
         said, complained = io.StringIO(), io.StringIO()
         with pytest.MonkeyPatch.context() as patch, redirect_stdout(said), redirect_stderr(complained):
             for name in set(os.environ) - set(environment()):
                 patch.delenv(name)
             for name, value in self.settings.items():
                 patch.setenv(name, value)
-            patch.setattr(sys, "stdin", io.StringIO(answer))
+            patch.setattr(sys, "stdin", answers)
             try:
                 code = main(arguments)
             except SystemExit as error:  # argparse
@@ -150,6 +157,21 @@ async def test_nothing_is_erased_where_nobody_can_be_asked(tmp_path: Path) -> No
     assert not isinstance(desk.find(CALL), Tombstone)
 
 
+async def test_a_person_is_asked_before_anything_is_erased(tmp_path: Path) -> None:
+    desk = left(tmp_path)
+    for answer in ("n\n", "\n", "", "what?\n"):
+        code, said, _ = await desk.run("erase", CALL, answer=answer, terminal=True)
+        assert code == 1
+        assert f"The call {CALL}" in said
+        assert said.endswith("Erase? [y/N] ")
+        assert not isinstance(desk.find(CALL), Tombstone)
+    code, said, _ = await desk.run("erase", TO, answer="n\n", terminal=True)
+    assert f"All calls from or to {TO}" in said
+    code, said, _ = await desk.run("erase", CALL, answer="y\n", terminal=True)
+    assert code == 0
+    assert said.endswith(f"erased {CALL}\n")
+
+
 @pytest.mark.parametrize("hub", [True, False])
 async def test_the_audit_log_is_printed_filtered_and_verified(hub: bool, tmp_path: Path) -> None:
     if hub:
@@ -208,6 +230,8 @@ async def test_a_backup_is_made_beside_a_running_hub_and_restored_without_one(tm
     assert "calls.db.replaced-1" in said
     assert desk.find(OTHER) is None
     assert desk.find(CALL) is not None
+    rows = [json.loads(line) for line in (await desk.run("audit", "--json"))[1].splitlines()]
+    assert [row["action"] for row in rows] == ["restore", "audit"]
 
 
 @pytest.mark.parametrize(
