@@ -17,9 +17,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+import aiohttp
+
 from hub.config import Config
 from hub.errors import ConfigError, HubError
 from hub.recordings.spool import file_name
+from hub.recordings.uploads import Uploads
 
 S3 = "s3://"
 
@@ -62,8 +65,10 @@ class Digest(NamedTuple):
 class Store:
     """One store. Methods are safe to cancel, and raise StoreError."""
 
-    def __init__(self, store: Any, directory: Path | None, name: str) -> None:
+    def __init__(self, store: Any, directory: Path | None, name: str, uploads: Uploads | None = None) -> None:
         self._store = store
+        self._uploads = uploads
+        """Of a bucket. None where its uploads cannot be ended."""
         self._directory = directory
         """None for a bucket."""
         self.name = name
@@ -84,7 +89,7 @@ class Store:
         options["allow_http"] = config.aws_endpoint.startswith("http://")  # type: ignore[assignment]
         retry: Any = {"max_retries": 1, "retry_timeout": timedelta(seconds=REQUEST_SECONDS)}
         store = S3Store.from_url(config.recordings, config=_credentials(config), client_options=options, retry_config=retry)  # type: ignore[arg-type]
-        return cls(store, None, f"the bucket {urlsplit(config.recordings).netloc}")
+        return cls(store, None, f"the bucket {urlsplit(config.recordings).netloc}", Uploads.of(config))
 
     async def probe(self) -> None:
         """Write a small object, read it and delete it again."""
@@ -110,6 +115,8 @@ class Store:
                 await asyncio.to_thread(_made_private, folder)
                 await obstore.put_async(self._store, key, path, max_concurrency=1)
                 return
+            if (await asyncio.to_thread(path.stat)).st_size > UPLOAD_BYTES:
+                await self._end_uploads(key.rpartition("/")[0])  # of a hub that was killed
             attributes: Any = {"Content-Type": media_type}
             await obstore.put_async(self._store, key, path, attributes=attributes, chunk_size=UPLOAD_BYTES, max_concurrency=UPLOADS_AT_ONCE)
 
@@ -153,8 +160,13 @@ class Store:
             if self._directory is not None:  # with what is left of an object that was being written when the hub was killed
                 await asyncio.to_thread(_remove_folder, self._directory / name)
                 return
+            await self._end_uploads(name)
             async for batch in obstore.list(self._store, prefix=name):
                 await obstore.delete_async(self._store, [each["path"] for each in batch])
+
+    async def _end_uploads(self, folder: str) -> None:
+        if self._uploads is not None:
+            await self._uploads.abort(folder)
 
     @contextmanager
     def _in_words(self) -> Iterator[None]:
@@ -163,7 +175,7 @@ class Store:
 
         try:
             yield
-        except (obstore.exceptions.BaseError, OSError, TimeoutError) as error:
+        except (obstore.exceptions.BaseError, aiohttp.ClientError, OSError, TimeoutError) as error:
             raise _told(error, self.name) from error
 
 

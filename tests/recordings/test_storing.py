@@ -8,17 +8,22 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import soundfile
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from hub.errors import ConfigError
 from hub.recordings import recordings as hub_recordings
 from hub.recordings.recordings import Recordings, erased
 from hub.recordings.spool import Spool
 from hub.recordings.spool_file import SpoolFile
+from hub.recordings.uploads import Uploads
 from hub.recordings.wav import HEADER_BYTES
 from tests.recordings.s3 import BUCKET, S3, s3_server
 from tests.recordings.shelf import Rows, in_bucket, in_directory, pcm, shelf
@@ -191,10 +196,47 @@ async def test_a_hub_that_is_killed_in_mid_upload_loses_nothing(tmp_path: Path) 
         program.wait()
         assert server.objects() == [], "half an object is none"
         async with shelf(in_bucket(server, tmp_path)) as it:
+            await it.recordings._store.remove("CA2")
+            assert server.uploads() == 1, "that of another call"
+        async with shelf(in_bucket(server, tmp_path)) as it:
             it.recordings.store(CALL)
             recording = await it.stored()
             assert hashlib.sha256(await it.content()).hexdigest() == recording.sha256
             assert recording.seconds == 3000.0
+            assert server.uploads() == 0
+
+
+async def test_erasing_ends_an_upload_that_a_killed_hub_began(tmp_path: Path) -> None:
+    with s3_server() as server:
+        noise(tmp_path / "spool", 3000)
+        program = subprocess.Popen([sys.executable, "-m", "tests.recordings.storing_process", server.url, str(tmp_path)])
+        while not await asyncio.to_thread(server.uploads):
+            assert program.poll() is None
+        program.send_signal(signal.SIGKILL)
+        program.wait()
+        async with shelf(in_bucket(server, tmp_path)) as it:
+            await it.recordings.erase(CALL)
+        assert (server.uploads(), server.objects(), list((tmp_path / "spool").iterdir())) == (0, [], [tmp_path / "spool" / "lock"])
+
+
+def test_requests_are_signed_as_amazons_own_client_signs_them() -> None:
+    settings = {
+        "recordings": "s3://bucket/a b",
+        "aws_key": "AKIDEXAMPLE",
+        "aws_key_secret": "wJalr/+x",
+        "aws_session": "token",
+        "aws_region": "eu-west-1",
+    }
+    uploads = Uploads.of(configured(**settings))
+    assert uploads is not None
+    now = datetime(2026, 11, 26, 5, 0, tzinfo=UTC)
+    url, query = "https://s3.eu-west-1.amazonaws.com/bucket/a%20b/CA1/1.flac", "prefix=a%20b%2FCA1%2F&uploads="
+    mine = uploads._signed("GET", url, query, now)
+    signer = S3SigV4Auth(Credentials("AKIDEXAMPLE", "wJalr/+x", "token"), "s3", "eu-west-1")
+    request = AWSRequest("GET", f"{url}?{query}", headers={name: value for name, value in mine.items() if name != "authorization"})
+    request.context["timestamp"] = "20261126T050000Z"
+    wanted = signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request)
+    assert mine["authorization"].endswith(f"Signature={wanted}")
 
 
 async def test_two_hubs_do_not_share_a_spool(tmp_path: Path) -> None:
