@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import os
+import shutil
 import sqlite3
 import sys
 from collections.abc import AsyncIterator
@@ -23,6 +24,7 @@ from tests.media import CALL
 from tests.publishing import TO, ScriptedCall
 from tests.test_serve import environment
 from tests.upkeep.kept import ended, everything, keeping
+from tests.web.test_tls import make
 from tests.web.watchers import OTHER, SECRET, THIRD
 
 WORD = "quetzalcanary"
@@ -99,6 +101,20 @@ async def test_a_running_hub_erases_a_call_from_its_memory_too(tmp_path: Path) -
         code, said, _ = await desk.run("erase", CALL, "--yes")
         assert code == 1
         assert said == f"not erased {CALL}: this call was erased: erased\n"
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate for this test")
+async def test_a_hub_with_its_own_certificate_is_reached_and_another_one_is_not(tmp_path: Path) -> None:
+    chain, key = make(tmp_path)
+    other, _ = make(tmp_path, "other")
+    async with running(tmp_path, tls_cert=chain, tls_key=key) as (desk, home):
+        await ended(home, CALL)
+        desk.settings |= {"HUB_TLS_CERT": other, "HUB_TLS_KEY": key}
+        code, _, complained = await desk.run("erase", CALL, "--yes")
+        assert code == 1
+        assert "does not answer at https://127.0.0.1:" in complained
+        desk.settings["HUB_TLS_CERT"] = chain
+        assert await desk.run("erase", CALL, "--yes") == (0, f"erased {CALL}\n", "")
 
 
 async def test_a_running_hub_erases_a_number_and_says_what_stays(tmp_path: Path) -> None:
