@@ -89,7 +89,7 @@ def page(connection: Connection, dialect: Dialect, wanted: CallFilter, before: i
     """Return the newest calls that fit. See `Archive.page`."""
     if limit <= 0 or (wanted.allowed is not None and not wanted.allowed):
         return []
-    asked = _Asked(wanted, before)
+    asked = _Asked(wanted, before, _lowest_ended(connection, wanted.ended_after))
     ways = _indexed(dialect, asked) if asked.for_the_index else asked.ways()
     answers = (_read(connection, way.limit(limit)) for way in ways)
     merged = heapq.merge(*answers, key=lambda call: -call.facts.number)
@@ -111,11 +111,13 @@ class _Fact:
 class _Asked:
     """What is asked for, in SQL."""
 
-    def __init__(self, wanted: CallFilter, before: int | None) -> None:
+    def __init__(self, wanted: CallFilter, before: int | None, lowest_ended: int) -> None:
+        """`lowest_ended`: see `_lowest_ended`."""
         self.words = indexable(wanted.words)
         self._live = wanted.live
         self.facts = list(_facts(wanted))
-        self._ended_after = wanted.ended_after
+        self._lately = wanted.ended_after is not None
+        self._lowest_ended = lowest_ended
         self._lowest = None if wanted.since is None else _number_at(wanted.since)
         """Every call that fits has this number or a higher one. None where it may have any."""
         highest = [] if wanted.until is None else [_number_at(wanted.until) + 1024]
@@ -142,9 +144,7 @@ class _Asked:
 
     def recent(self, number: ColumnElement[int]) -> list[Clause]:
         """Return what bounds the number of a call that has ended, if only those are wanted that ended lately."""
-        if self._ended_after is None:
-            return []
-        return [number >= select(func.min(calls.c.number)).where(calls.c.ended_at > self._ended_after).scalar_subquery()]
+        return [number >= self._lowest_ended] if self._lately else []
 
     def fits(self, known: _Fact | None = None) -> list[Clause]:
         """Return all that a row must fit, but for the words, and for what is known."""
@@ -159,7 +159,7 @@ class _Asked:
         known = self.facts[0] if self.facts else None
         through = known.ways if known is not None else (true(),)
         ways = [rows_where(each, *between, *self.recent(calls.c.number), *self.fits(known)) for each in through]
-        return ways if self._ended_after is None else [live, *ways]
+        return [live, *ways] if self._lately else ways
 
 
 def _indexed(dialect: Dialect, asked: _Asked) -> list[Select[Any]]:
@@ -194,6 +194,14 @@ def _facts(wanted: CallFilter) -> Iterator[_Fact]:
 
 def _equal(column: ColumnElement[Any], value: str, word: str) -> _Fact:
     return _Fact(frozenset({word}), (column == storable(value),), _compared(column) == storable(value))
+
+
+def _lowest_ended(connection: Connection, ended_after: float | None) -> int:
+    """Return the lowest number of the calls that ended later than this: those that are older need not be gone through."""
+    if ended_after is None:
+        return 0
+    lowest = connection.scalar(select(func.min(calls.c.number)).where(calls.c.ended_at > ended_after))
+    return _HIGHEST if lowest is None else lowest
 
 
 def _compared(column: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -55,7 +55,7 @@ def make_first_version(place: str) -> None:
         for sid, number in (("CA1", 1), ("CA2", 2)):
             for each in pack([said(sid, 1, "word1"), said(sid, 2, "word2")]):
                 packed = {"number": number, **each._asdict()}
-                connection.execute(text("INSERT INTO packs VALUES (:number, 'e', :first, :size, :packed)"), packed)
+                connection.execute(text("INSERT INTO packs VALUES (:number, 'e', :first, :size, :spoken, :packed)"), packed)
         dialect.index(connection, 2, indexable({"word1", "word2"}))
     engine.dispose()
     dialect.close()

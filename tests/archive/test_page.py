@@ -42,8 +42,14 @@ class Kept:
             and (wanted.agent is None or its.agent == wanted.agent)
             and (wanted.state is None or its.state == wanted.state)
             and (wanted.live is None or wanted.live == (its.ended_at is None))
-            and all(self.sealed and any(own.startswith(word) for own in self.words) for word in wanted.words)
+            and (not wanted.words or self.may_have(wanted.words))
         )
+
+    def may_have(self, words: tuple[str, ...]) -> bool:
+        """Return whether the call is found by words: a live one is not, and one that is not sealed yet always is."""
+        if self.facts.ended_at is None:
+            return False
+        return not self.sealed or all(any(own.startswith(word) for own in self.words) for word in words)
 
 
 def kept(archive: Archive, count: int = 160) -> list[Kept]:

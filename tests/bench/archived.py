@@ -220,6 +220,9 @@ def _questions(talk: Talk, chance: random.Random) -> dict[str, Callable[[], Call
     def moment() -> float:
         return NOW - chance.random() * DAYS * 86_400
 
+    def lately() -> float:
+        return NOW - chance.random() * 7 * 86_400
+
     def number() -> str:
         return f"+1{chance.randrange(2_000_000_000, 9_999_999_999)}"
 
@@ -243,7 +246,7 @@ def _questions(talk: Talk, chance: random.Random) -> dict[str, Callable[[], Call
         "no such agent": of(agent=lambda: "nobody"),
         "live": of(live=lambda: True),
         "ended": of(live=lambda: False),
-        "ended lately": of(ended_after=moment),
+        "ended lately": of(ended_after=lately),
         "agent and state": of(agent=lambda: chance.choice(AGENTS[:4]), state=lambda: "not-transcribed"),
         "main number, agent, state": of(
             number=lambda: chance.choice(MAIN_LINES), agent=lambda: chance.choice(AGENTS[:4]), state=lambda: "complete"
@@ -252,7 +255,7 @@ def _questions(talk: Talk, chance: random.Random) -> dict[str, Callable[[], Call
         "allowed main numbers": of(allowed=lambda: frozenset(chance.sample(MAIN_LINES, 3))),
         "allowed 300 calls": of(allowed=lambda: frozenset(f"CA{chance.randrange(100_000):032x}" for _ in range(300))),
         "allowed 300 numbers": of(allowed=lambda: frozenset(number() for _ in range(300))),
-        "allowed and ended lately": of(allowed=lambda: frozenset(chance.sample(MAIN_LINES, 2)), ended_after=moment),
+        "allowed and ended lately": of(allowed=lambda: frozenset(chance.sample(MAIN_LINES, 2)), ended_after=lately),
         "a word": of(words=lambda: (word(),)),
         "a name": of(words=lambda: (name(),)),
         "three words": of(words=lambda: (word(), word(), word())),
@@ -264,8 +267,8 @@ def _questions(talk: Talk, chance: random.Random) -> dict[str, Callable[[], Call
         "no such word": of(words=lambda: ("xyzzyx", word())),
         "a word of an agent": of(words=lambda: (word(),), agent=lambda: chance.choice(AGENTS[:4])),
         "a name of a main number": of(words=lambda: (name(),), number=lambda: chance.choice(MAIN_LINES)),
-        "a word, ended lately": of(words=lambda: (word(),), ended_after=moment),
-        "a name, ended lately": of(words=lambda: (name(),), ended_after=moment),
+        "a word, ended lately": of(words=lambda: (word(),), ended_after=lately),
+        "a name, ended lately": of(words=lambda: (name(),), ended_after=lately),
         "a word, since": of(words=lambda: (word(),), since=moment),
     }
 

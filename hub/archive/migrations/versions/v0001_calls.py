@@ -9,9 +9,11 @@ down_revision = None
 BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 # In SQLite every character that can be in a word must be part of it: FTS5's `ascii` takes letters, digits and what is not ASCII by itself.
+# Beginnings of up to six letters are in the index, which takes two thirds more room for them. For a longer one, FTS5 collects all calls
+# with such a word before it returns the newest: 40 ms where every one of 100,000 calls has it.
 SQLITE_WORDS = """
 CREATE VIRTUAL TABLE call_words USING fts5(
-    words, content='', columnsize=0, detail=none, prefix='1 2 3', tokenize="ascii tokenchars '!""#$%&''()*+,-./:;<=>?@[\\]^_`{|}~'"
+    words, content='', columnsize=0, detail=none, prefix='1 2 3 4 5 6', tokenize="ascii tokenchars '!""#$%&''()*+,-./:;<=>?@[\\]^_`{|}~'"
 )
 """
 
