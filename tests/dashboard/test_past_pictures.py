@@ -88,7 +88,7 @@ async def test_picture_of_a_recording(visit: Visit, album: Path, tmp_path: Path,
             async with opened(visit, hub, **SIZE | options) as page:
                 await word(page, 5, "address")
                 await page.wait_for_function("() => String([...CSS.highlights.get('heard')][0]) === 'message'")
-                await page.keyboard.press("Space")
+                await page.click(".player .play")
                 await expect(page.locator(".player .play")).to_have_text("Play")
                 await page.mouse.move(5, 300)
                 await snap(page, album, name)
