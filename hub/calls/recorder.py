@@ -110,11 +110,20 @@ class Recorder:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.recordings.run(self))
             while True:
-                for call_sid in await self.recordings.left():
-                    record = self._registry.find(call_sid)
-                    if record is None or not record.live:
-                        await self._store(call_sid)
+                await self._sweep()
                 await asyncio.sleep(SWEEP_SECONDS)
+
+    async def _sweep(self) -> None:
+        """Look through the spool for calls that are over, and that nobody stores."""
+        try:
+            left = await self.recordings.left()
+        except OSError as error:  # the disk is away: calls go on without it
+            log.warning("the spool of recordings cannot be read: %s", error.strerror or error)
+            return
+        for call_sid in left:
+            record = self._registry.find(call_sid)
+            if record is None or not record.live:
+                await self._store(call_sid)
 
     async def _store(self, call_sid: str) -> None:
         """Store what an earlier process left of a call, unless the call was erased."""

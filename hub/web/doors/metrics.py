@@ -72,6 +72,10 @@ class HubCollector(Collector):
         unstored, behind = (keeper.unstored, keeper.behind) if keeper is not None else (0, False)
         yield GaugeMetricFamily("hub_archive_unstored", "Calls with something that is not in the archive yet", value=unstored)
         yield GaugeMetricFamily("hub_archive_behind", "1 while events are told before they are in the archive", value=behind)
+        recordings = calls.recorder.recordings if calls.recorder is not None else None
+        waiting, failing = (recordings.storing.waiting, recordings.failing) if recordings is not None else (0, 0)
+        yield GaugeMetricFamily("hub_recordings_unstored", "Recordings of calls that are over and not in the store yet", value=waiting)
+        yield GaugeMetricFamily("hub_recordings_failing", "Live calls whose sound is being lost", value=failing)
         ended = CounterMetricFamily("hub_calls_ended", "Calls ended", labels=["reason", "record"])
         for (reason, record), count in counters.ended.items():
             ended.add_metric([reason, record], count)

@@ -94,6 +94,8 @@ async def _playable(request: web.Request, record: Record) -> Playable:
         playable = await recorder.recordings.playable(record.call_sid)
     except ArchiveError as error:
         raise refusal(web.HTTPServiceUnavailable, error.code, str(error)) from error
+    except OSError as error:
+        raise refusal(web.HTTPServiceUnavailable, "recordings", f"the spool cannot be read: {error.strerror or error}") from error
     if playable is None:
         raise not_found("nothing of this call is recorded yet" if record.recording is not None else "there is no recording of this call")
     return playable
