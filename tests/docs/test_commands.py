@@ -26,9 +26,10 @@ from hub.config import Config
 from tests.agents.lines import lines
 from tests.docs.pages import TOP, blocks, codes, text
 from tests.house import House, house
-from tests.media import CALL
+from tests.media import CALL, media
 from tests.providers.fake_deepgram import FakeDeepgram
 from tests.publishing import FROM, TO, ScriptedCall
+from tests.recordings.shelf import in_directory
 from tests.test_serve import environment
 from tests.upkeep.kept import ended, keeping
 
@@ -121,7 +122,28 @@ async def websocat(line: str, shell: Shell) -> None:
             await until_printed(process, listed)
 
 
+async def recorded(line: str, shell: Shell) -> None:
+    """Run a command about the sound of a call that lives."""
+    async with house(archive=str(shell.folder / "calls.db"), **in_directory(shell.folder)) as home:
+        socket = await home.call()
+        for at_ms in range(0, 1000, 20):
+            for track in ("inbound", "outbound"):
+                await socket.send_str(media(track, at_ms))
+        while (await home.session.get(home.url(f"/calls/{CALL}/recording"))).status != 200:
+            await asyncio.sleep(0.01)
+        if "/resume" in line:
+            await home.session.post(home.url(f"/calls/{CALL}/recording/pause"))
+        await shell.run(here(line, home, "") + " -sSf" + ("" if "-O" in line or "POST" in line else " -o part"))
+        if "-O" in line:
+            assert (shell.folder / "recording").read_bytes().startswith(b"RIFF")
+        elif "Range" in line:
+            assert (shell.folder / "part").read_bytes().startswith(b"RIFF")
+
+
 async def curl(line: str, shell: Shell) -> None:
+    if "/recording" in line:
+        await recorded(line, shell)
+        return
     async with house(**({"secret": SECRET} if "TOKEN" in line else {})) as home:
         ScriptedCall(home.state).final("a refund for my order")
         said = await shell.run(here(line, home, "") + " -sSf")
