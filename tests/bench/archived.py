@@ -5,8 +5,8 @@
 
 The calls are as long as at a service desk: half are shorter than three minutes, one in a hundred takes half an hour or more. They have a
 final every five seconds, with the times of its words. The words come as often as in the pages of this project, and one in thirty is a name
-that few calls have. For 100,000 calls, `make` takes about ten minutes and 2 GB. The place may be a PostgreSQL URL as well. Milliseconds are
-wall time, and `cpu` is this process's own part of it. Each prints JSON.
+that few calls have. For 100,000 calls, `make` takes about ten minutes and 2.3 GB. The place may be a PostgreSQL URL as well. Times are
+wall time in milliseconds; `cpu` is this process's own part of it. Each prints JSON.
 """
 
 import argparse
