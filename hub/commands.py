@@ -6,6 +6,7 @@ Knows arguments, exit codes and signals. Does not know how the hub is put togeth
 import argparse
 import asyncio
 import gc
+import importlib
 import logging
 import signal
 import sys
@@ -174,6 +175,8 @@ async def serve(settings: config.Config, script: Script | None = None) -> int:
     Returns the exit code.
     """
     descriptors.raise_limit()
+    if settings.archive:
+        importlib.import_module("hub.archive.sql")  # now, since it is one of the modules that stay
     # Imported modules stay for ever, so the garbage collector need not look through them while calls wait. It also runs less often than
     # by default: nearly everything that a frame allocates is freed with the frame, by reference counts.
     gc.collect()

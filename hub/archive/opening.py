@@ -1,11 +1,15 @@
-"""Opens an archive: a SQLite file, or a PostgreSQL database by its URL."""
+"""Opens an archive: a SQLite file, or a PostgreSQL database by its URL.
+
+What it is made of is imported where one is opened: a hub without an archive needs neither the 15 MB nor the time.
+"""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hub.archive.archive import Archive, ArchiveError
-from hub.archive.database import Database
-from hub.archive.sql import SqlArchive
-from hub.archive.sqlite import SqliteDialect
+
+if TYPE_CHECKING:
+    from hub.archive.database import Database
 
 POSTGRES = ("postgresql", "postgres")
 """Schemes of URLs. Both are PostgreSQL's own."""
@@ -17,11 +21,16 @@ def open_archive(place: str, *, alone: bool = True) -> Archive:
     `alone`: keep every other hub away for as long as it is open, make the tables where there are none, and bring those of an older
     version to this one. That is how a hub opens it. Commands that only read pass False, also while a hub runs: the archive must be there.
     """
+    from hub.archive.sql import SqlArchive
+
     return SqlArchive(connect(place, alone=alone))
 
 
-def connect(place: str, *, alone: bool = True) -> Database:
+def connect(place: str, *, alone: bool = True) -> "Database":
     """Open the database of an archive. See `open_archive`."""
+    from hub.archive.database import Database
+    from hub.archive.sqlite import SqliteDialect
+
     scheme = place.partition("://")[0] if "://" in place else ""
     if not scheme:
         database = Database(SqliteDialect(Path(place), alone=alone), alone=alone)

@@ -1,13 +1,15 @@
 """The versions of the archive's schema, and how a database is brought to the newest. Alembic runs them, in one transaction.
 
 Each version is a file in `versions/` and is never changed once it was released: it says what the tables were then. So it imports nothing of
-`hub.archive`. Alembic itself is imported only where there is something to do.
+`hub.archive`. Alembic itself is imported only where there is something to do, and SQLAlchemy where an archive is opened.
 """
 
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, inspect, text
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 log = logging.getLogger(__name__)
 
@@ -21,15 +23,17 @@ VERSION_TABLE = "archive_version"
 """Alembic's own name for it is `alembic_version`, which another program may use in the same PostgreSQL database."""
 
 
-def version_of(connection: Connection) -> str | None:
+def version_of(connection: "Connection") -> str | None:
     """Return the version of the schema. None where there is none."""
+    from sqlalchemy import inspect, text
+
     if not inspect(connection).has_table(VERSION_TABLE):
         return None
     row = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).first()  # noqa: S608  # a constant
     return None if row is None else str(row[0])
 
 
-def upgrade(connection: Connection, version: str = NEWEST) -> None:
+def upgrade(connection: "Connection", version: str = NEWEST) -> None:
     """Bring the schema to a version, in the transaction that has begun."""
     from alembic import command
     from alembic.config import Config
