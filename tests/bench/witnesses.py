@@ -26,6 +26,12 @@ class Received(msgspec.Struct, rename="camel"):
     epoch: str = ""
     offset: int = 0
     whole: bool = True
+    reason: str = ""
+
+    @property
+    def ends(self) -> bool:
+        """Whether the call is over. Where only the hub stops, it is not."""
+        return self.type == "call-ended" and self.reason != "hub-stopping"
 
 
 _decoder = msgspec.json.Decoder(Received)
@@ -70,7 +76,7 @@ class Seen:
                 self.fault("altered", f"{event.call_sid} {event.epoch} {event.offset}: {log[event.offset - 1]!r} became {payload!r}")
             return
         log.append(payload)
-        if event.type == "call-ended":
+        if event.ends:
             self.ended.add(event.call_sid)
         self.on_event()
 
@@ -165,6 +171,6 @@ class Witness:
         else:
             seen.see(event, payload)
         self._positions[event.call_sid] = (event.epoch, event.offset)
-        if event.type == "call-ended":
+        if event.ends:
             del self._positions[event.call_sid]
             self._ended.add(event.call_sid)
