@@ -97,7 +97,7 @@ class Board:
                 yield from self._list(calls)
             case events.Subscribed(call_sid=call_sid, epoch=epoch, offset=offset):
                 self._row(call_sid).position = Position(epoch, offset)
-            case events.Refusal(code="unknown-call", call_sid=str() as call_sid):
+            case events.Refusal(code="unknown-call" | "erased", call_sid=str() as call_sid):
                 self.rows.pop(call_sid, None)
             case events.Interim():
                 self._row(message.call_sid).said = message

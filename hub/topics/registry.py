@@ -49,6 +49,7 @@ UNSTORED_BYTES = 256 * 1024 * 1024
 """How much is kept in memory at most of calls that are over and cannot be stored: many minutes of a full hub."""
 
 Watch: TypeAlias = Callable[[Record, Durable], None]
+Gone: TypeAlias = Callable[[Record, bytes], None]
 
 
 class Storage(Protocol):
@@ -107,8 +108,8 @@ class Registry:
         self._audio_numbers = itertools.count(1)
         self._by_number: dict[str, dict[str, Record]] = {}
         """Calls by the phone numbers that they are from or to, and by callSid."""
-        self._watchers: dict[Watch, None] = {}
-        """In the order in which they came."""
+        self._watchers: dict[Watch, Gone | None] = {}
+        """In the order in which they came, and what is called when a call is erased."""
         self._delivered = (0, 0)
         """Deliveries of calls that are forgotten; see `delivered`."""
 
@@ -196,9 +197,12 @@ class Registry:
         """Return the present moment as events carry it."""
         return stamped(self.wall())
 
-    def watch(self, watcher: Watch) -> None:
-        """Call `watcher(record, event)` for each event that concerns a call as a whole, right after it was published. It must not raise."""
-        self._watchers[watcher] = None
+    def watch(self, watcher: Watch, on_erased: Gone | None = None) -> None:
+        """Call `watcher(record, event)` for each event that concerns a call as a whole, right after it was published. It must not raise.
+
+        `on_erased(record, told)` is called when a call that is in memory is erased; `told` says so, ready to be sent.
+        """
+        self._watchers[watcher] = on_erased
 
     def unwatch(self, watcher: Watch) -> None:
         """Call it no longer; safe to call twice."""
@@ -268,6 +272,8 @@ class Registry:
             return
         audience = record.topic.audience
         told = encode(Refusal(code="erased", message="this call was erased", call_sid=call_sid, at=self.now()))
+        for on_erased in filter(None, list(self._watchers.values())):
+            on_erased(record, told)
         for following in audience.followings:
             following.outbox.answer(told)
             following.finish()

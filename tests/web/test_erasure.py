@@ -48,6 +48,20 @@ async def test_an_erased_call_is_gone_everywhere_and_its_tombstone_says_so(tmp_p
         assert ("alice", "erase", CALL) in await rows(home)
 
 
+async def test_those_who_follow_the_list_of_calls_they_may_see_are_told(tmp_path: Path) -> None:
+    async with keeping(tmp_path) as home:
+        await ended(home, CALL, WORD)
+        await ended(home, OTHER, "something else")
+        all_of_them, other_only = await connect(home, token()), await connect(home, token(OTHER))
+        for socket in (all_of_them, other_only):
+            await socket.send_json({"action": "subscribe", "calls": "all"})
+            await until(socket, "calls")
+        await ask(home, "DELETE", f"/calls/{CALL}", bearer("erase"))
+        assert (await until(all_of_them, "error"))["callSid"] == CALL
+        await other_only.send_json({"action": "ping"})
+        assert (await other_only.receive_json())["type"] == "pong", "nobody learns of calls that they may not see"
+
+
 async def test_subscribers_who_read_the_call_are_told_and_get_nothing_more(tmp_path: Path) -> None:
     async with keeping(tmp_path) as home:
         await ended(home, CALL, WORD)

@@ -267,7 +267,7 @@ class Subscriptions:
     def _watch(self) -> None:
         if not self._watches:
             self._watches = True
-            self._registry.watch(self._announced)
+            self._registry.watch(self._announced, self._erased)
 
     def _announced(self, record: Record, event: Durable) -> None:
         """Take an event that concerns a call as a whole. The registry calls this."""
@@ -279,6 +279,11 @@ class Subscriptions:
         if self._lists_all and self.allows(record) and not self._follows(record):
             # The log has just encoded the event, so thousands who follow the list cost no thousand encodings.
             self._outbox.answer(record.topic.log.after(event.offset - 1)[0])
+
+    def _erased(self, record: Record, told: bytes) -> None:
+        """Take the news that a call is erased. Who follows it is told by the registry itself."""
+        if self._lists_all and self.allows(record) and not self._follows(record):
+            self._outbox.answer(told)
 
     def _completed(self, _: Following) -> None:
         if not self.stay and all(each.complete for each in self._followings.values()):
