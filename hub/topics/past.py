@@ -5,7 +5,8 @@ Pure: it may run in a thread of its own, for the log of a day takes a tenth of a
 
 from collections.abc import Sequence
 
-from hub.audio.g711 import TRACKS, Track
+from hub.audio.g711 import BYTES_PER_MS, TRACKS, Track
+from hub.audio.lost import Share
 from hub.events import CallEnded, Durable, Final, Gap, decode
 from hub.transcript.outline import Outline
 
@@ -23,6 +24,10 @@ class Past:
         """Whether words may be missing in a part of the call that ended."""
         self.reached_seconds = 0.0
         """The latest second of call time that is told."""
+        self.lost: dict[Track, Share] = {}
+        """How much of each track's audio was lost, in the parts of the call that ended."""
+        self._part_began_seconds = 0.0
+        """Call time at which the newest part began, or earlier where nothing says it."""
         self.at = ""
         """When the newest event was published, as events carry it."""
         for payload in payloads:
@@ -44,8 +49,16 @@ class Past:
                     self.utterances[track] = max(self.utterances[track], int(number))
             case Gap(end=end):
                 self.reached_seconds = max(self.reached_seconds, end)
-            case CallEnded(duration=duration, completeness=found):
-                self.reached_seconds = max(self.reached_seconds, duration)
-                self.words_missing = self.words_missing or found.words_missing
+            case CallEnded():
+                self._end(event)
             case _:
                 pass
+
+    def _end(self, event: CallEnded) -> None:
+        self.reached_seconds = max(self.reached_seconds, event.duration)
+        self.words_missing = self.words_missing or event.completeness.words_missing
+        due = round((event.duration - self._part_began_seconds) * 1000 * BYTES_PER_MS)
+        for track, audio in event.audio.items():
+            part = Share(round(audio.lost_ms * BYTES_PER_MS), max(0, due))
+            self.lost[track] = self.lost.get(track, Share()).plus(part)
+        self._part_began_seconds = event.duration

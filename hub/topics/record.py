@@ -1,5 +1,6 @@
 """One call, as everything that serves it knows it: its topic, what its events say of it, and where its next part goes on."""
 
+import copy
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -119,7 +120,9 @@ class Record:
     def restore(self, past: Past) -> None:
         """Fill a new record with what the archive has of the call. Whoever reads it has seen all of it."""
         self.topic.log.restore(past.payloads)
-        self.outline = self.ahead = past.outline
+        stored_first = self.ahead is not self.outline
+        self.outline = past.outline
+        self.ahead = copy.deepcopy(past.outline) if stored_first else past.outline
         self.utterances.go_on_after(past.utterances)
         self.utterances.name(past.outline.speakers)
         self.words_missing = past.words_missing

@@ -15,9 +15,10 @@ from hub.archive.mark import BehindMark
 from hub.calls.keeper import BOUND_SECONDS, Keeper
 from hub.events import CallEnded, Final, Interim
 from hub.topics.outbox import Outbox, Rounds
+from hub.topics.past import Past
 from hub.topics.record import Record
 from hub.topics.registry import Registry
-from tests.calls.left_calls import COMPLETE
+from tests.calls.left_calls import COMPLETE, EPOCH, past_of
 
 CALL = "CA1"
 
@@ -263,3 +264,19 @@ def test_a_mark_of_another_start_of_the_machine_is_trusted_only_if_the_hub_had_s
         path.write_bytes(content)
     path.write_bytes(b"something else")
     assert not BehindMark(path).trusted
+
+
+async def test_of_a_call_that_was_brought_back_nobody_sees_more_than_is_stored_either(desk: Desk) -> None:
+    record = desk.registry.restore(CALL, EPOCH, 1024, Past(past_of(CALL)))
+    desk.final(record, "good bye")
+    await until_asked(desk, 1)
+    desk.registry.publish(record, CallEnded(call_sid=CALL, reason="completed", duration=1.0, completeness=COMPLETE, audio={}))
+    assert (record.live, record.summary().utterances) == (True, 0)
+    desk.writer.pending[0].set_result(None)
+    while record.topic.log.offset < 2:
+        await asyncio.sleep(0)
+    assert not record.topic.audience.ended, "the end is still to come"
+    await until_asked(desk, 2)
+    desk.writer.pending[1].set_result(None)
+    await until(lambda: not record.live)
+    assert record.topic.audience.ended

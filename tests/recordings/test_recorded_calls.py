@@ -304,3 +304,25 @@ async def test_a_disk_that_fails_is_told_and_costs_the_call_nothing_but_sound(se
         await follower.until("recording-stored")
         at_ms = round(resumed["time"] * 1000)
         assert tracks((await fetched(home))[1]) == wanted(3000, (at_ms, 3000))
+
+
+async def test_a_call_that_comes_back_to_the_next_hub_goes_on_in_call_time_and_loses_no_sound(settings: dict[str, Any]) -> None:
+    async with house(**settings) as home:
+        socket = await home.call()
+        follower = await reader(home)
+        await spoken(home, socket, (0, 1000))
+        await socket.send_str(stop())
+        await follower.until("recording-stored")
+    async with house(**settings) as home:
+        again = await home.call(stream=STREAM[:-1] + "2")
+        follower = await reader(home)
+        await follower.until("call-ended")
+        began = (await follower.until("recording-started"))["time"]
+        await spoken_on(home, again)
+        await again.send_str(stop(stream=STREAM[:-1] + "2"))
+        await follower.until("call-ended")
+        stored = await follower.until("recording-stored")
+        inbound, _ = tracks((await fetched(home))[1])
+        assert 1.0 <= began <= stored["seconds"] - 1.0
+        assert inbound[: 1000 * 16] == wanted(1000, (0, 1000))[0]
+        assert inbound[-1000 * 16 :] == to_pcm(patterned(0, 8000))
