@@ -119,3 +119,12 @@ def comparable(text: str) -> str:
         return " " + " ".join(words.split())
     apart, joined = (" ".join(words.replace("'", instead).split()) for instead in (" ", ""))
     return f" {apart}\n {joined}"
+
+
+def roughly_comparable(text: str) -> str:
+    """Return the same with more blanks between words: in half the time, and as good where single words are looked for."""
+    words = spelled(text)
+    if "'" not in words:
+        return " " + words
+    apart, joined = (words.replace("'", instead) for instead in (" ", ""))
+    return f" {apart}\n {joined}"

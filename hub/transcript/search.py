@@ -19,8 +19,9 @@ import msgspec
 from hub.audio.g711 import Track
 from hub.events import CallSummary, Part
 from hub.text.phone_numbers import national
-from hub.text.words import comparable, tokens
-from hub.transcript.terms import SHORTEST_NUMBER, TOKEN_CHARACTERS, Span, Term, indexed, passage, read_terms
+from hub.text.words import comparable, roughly_comparable, tokens
+from hub.transcript.passages import Span, passage
+from hub.transcript.terms import SHORTEST_NUMBER, TOKEN_CHARACTERS, Term, indexed, read_terms
 
 __all__ = ["CallSearch", "Hit", "Query", "document", "spoken", "tokens"]
 
@@ -102,6 +103,7 @@ class CallSearch:
 
     def __init__(self, terms: tuple[Term, ...], summary: CallSummary) -> None:
         self._terms = terms
+        self._are_single = all(term.single for term in terms)
         facts = "\n".join(map(comparable, _facts(summary)))
         numbers = list(_digits(summary)) if any(term.digits for term in terms) else []
         self._wanted = {term for term in terms if not term.is_in(facts) and not any(term.digits in number for number in numbers)}
@@ -136,7 +138,11 @@ class CallSearch:
     def _read(self, utterances: Iterable[_Said]) -> None:
         for said in utterances:
             self.utterances += 1
-            text = comparable(said.text)
+            text = roughly_comparable(said.text)
+            if not self._are_single:
+                if not any(term.begins in text for term in self._terms):
+                    continue
+                text = comparable(said.text)
             have = [term for term in self._terms if term.is_in(text)]
             if have:
                 self._wanted.difference_update(have)

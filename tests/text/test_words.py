@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.text.words import comparable, spelled, tokens, wanted
+from hub.text.words import comparable, roughly_comparable, spelled, tokens, wanted
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,9 @@ def test_words_with_an_apostrophe_are_found_with_it_without_it_and_by_their_seco
         assert "".join(f" {word}" for word in wanted(asked)) in text, asked
 
 
+TEXTS = st.text(st.sampled_from("aé'\u2019 -1今ด\u0301\u200d한.A"), max_size=8)
+
+
 @given(st.text())
 def test_any_text_is_words_of_letters_digits_and_marks(text: str) -> None:
     assert tokens(text) == comparable(text).partition("\n")[0].split()
@@ -55,6 +58,12 @@ def test_a_text_is_spelled_the_same_whatever_stands_around_it(text: str, around:
     alone, among = spelled(f" {text} "), spelled(f"{around} {text} {around}")
     assert among.split() == [*spelled(around).split(), *alone.split(), *spelled(around).split()]
     assert spelled(alone).split() == alone.split()
+
+
+@given(TEXTS, TEXTS)
+def test_a_single_word_is_found_in_the_rough_form_where_it_is_found_in_the_exact_one(text: str, query: str) -> None:
+    for word in wanted(query):
+        assert (f" {word}" in roughly_comparable(text)) == (f" {word}" in comparable(text))
 
 
 @given(st.text(), st.text())

@@ -29,8 +29,11 @@ from hub.web.doors.subscriptions import CALLS_PER_TURN
 from hub.web.state import State
 from hub.web.turns import LoopTurns
 
-SEARCHED_UTTERANCES = 16_000
-"""Utterances that are read for one page of a search: some hundreds of calls, and half a tenth of a second of work in many turns."""
+SEARCHED_UTTERANCES = 12_000
+"""Utterances that are read for one page of a search: a hundred calls or two, and 30 to 60 ms of work."""
+
+UTTERANCES_PER_TURN = 256
+"""Utterances that are read in one turn of the event loop: about a millisecond."""
 
 COMPARED_PER_TURN = 512
 """Calls that are compared with a filter in one turn of the event loop: about a millisecond."""
@@ -81,6 +84,8 @@ class _Page:
         self._looked_at = 0
         self._utterances = 0
         """How many were read for a search."""
+        self._in_turn = 0
+        """How many of them in this turn of the event loop."""
 
     @property
     def is_full(self) -> bool:
@@ -109,8 +114,12 @@ class _Page:
             return search
         search = query.of(_summaries.decode(listed.call.facts.summary))
         for part in listed.spoken:
+            before = search.utterances
             search.read_spoken(part)
-            await self._turns.next()
+            self._in_turn += search.utterances - before
+            if self._in_turn >= UTTERANCES_PER_TURN:
+                self._in_turn = 0
+                await self._turns.next()
         return search
 
 

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.text.words import comparable
-from hub.transcript.terms import SHOWN_CHARACTERS, Passage, passage, read_terms
+from hub.text.words import comparable, roughly_comparable
+from hub.transcript.passages import SHOWN_CHARACTERS, Passage, passage
+from hub.transcript.terms import read_terms
 
 
 def marked(text: str, query: str) -> list[str]:
@@ -72,3 +73,10 @@ def test_a_mark_is_of_the_words_that_are_looked_for(text: str, query: str) -> No
         assert all(any(comparable(term.needle).split()[0][0] in comparable(piece) for term in terms) for piece in found)
     else:
         assert not found
+
+
+@given(LETTERS, LETTERS | st.text(st.sampled_from("12 -a"), max_size=6))
+def test_what_a_text_has_is_seen_in_its_rough_form_first(text: str, query: str) -> None:
+    for term in read_terms(query):
+        if term.is_in(comparable(text)):
+            assert term.begins in roughly_comparable(text)
