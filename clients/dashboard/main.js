@@ -87,6 +87,7 @@ function connectionChanged(event) {
 
 /** The hub refuses to send a call. A call that it does not know, or that is erased, is not asked for again until the hub tells of it. */
 function refused({ code, callSid }) {
+  if (code === "erased") archive.exclude(({ sid }) => sid === callSid);
   if (code === "unknown-call" || code === "erased") asked.delete(callSid);
   else if (code === "archive") setTimeout(() => asked.delete(callSid) && store.soon(), ARCHIVE_MS);
 }

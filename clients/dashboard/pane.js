@@ -217,8 +217,8 @@ export class Pane {
 
   #drawRecording(call, audio) {
     this.bar.draw(call, audio);
-    this.following.take(call.lines);
     this.following.playable = this.bar.ready;
+    if (this.bar.ready) this.following.take(call.lines);
     const sound = this.menu.querySelector(".sound");
     sound.hidden = !this.bar.ready;
     if (this.bar.ready) write(sound.querySelector("small"), `.${extension(call.recording)}`);

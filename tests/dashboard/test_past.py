@@ -179,6 +179,19 @@ async def test_an_erased_call_says_so_and_shows_nothing(visit: Visit, tmp_path: 
         assert await rows(page) == [sid(0), sid(2)]
 
 
+async def test_a_call_that_is_erased_while_it_is_read_leaves_nothing_on_the_page(visit: Visit, tmp_path: Path) -> None:
+    place = keep(tmp_path / "calls.db", last_month(3))
+    async with house(archive=place) as hub, visit(hub, f"#{sid(1)}") as page:
+        await expect(spoken(page)).to_have_count(2)
+        await expect(page.locator(".row")).to_have_count(3)
+        async with hub.session.delete(hub.url(f"/calls/{sid(1)}")) as answer:
+            assert answer.status == 200, await answer.text()
+        await expect(page.locator(".waiting")).to_contain_text("this call was erased")
+        await expect(spoken(page)).to_have_count(0)
+        await expect(page.locator(".row")).to_have_count(2)
+        assert "parcel" not in await page.content()
+
+
 async def test_a_token_without_the_right_sees_what_it_saw(visit: Visit, tmp_path: Path) -> None:
     place = keep(tmp_path / "calls.db", last_month(3))
     async with house(archive=place, secret=SECRET) as hub:
