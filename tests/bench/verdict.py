@@ -13,6 +13,7 @@ from websockets.asyncio.client import connect
 
 from hub.archive.archive import Archive, CallFilter, StoredLog
 from hub.archive.opening import open_archive
+from hub.audio.g711 import TRACKS
 from tests.bench.witnesses import Received, Seen
 
 SETTLING_SECONDS = 60.0
@@ -133,16 +134,21 @@ def _one_gap_per_hole(call_sid: str, events: list[dict[str, Any]], kills: Sequen
         after = events[at + (events[at]["type"] == "call-started") :]
         gaps = {event["track"] for event in after[:2] if event["type"] == "gap" and event["reason"] == "no stream"}
         if after[0]["type"] == "call-ended":  # it may have ended in the moment in which the hub died
-            gaps |= {each["track"] for each in events[:at] if each.get("end", 0.0) >= after[0]["duration"]}
+            gaps |= {track for track in TRACKS if _reached(events[:at], track) >= after[0]["duration"]}
         if gaps != {"inbound", "outbound"}:
             seen.fault("gaps", f"{call_sid} after offset {at}: {[event['type'] for event in events[at - 1 : at + 4]]}")
-    for track in ("inbound", "outbound"):
+    for track in TRACKS:
         reached = 0.0
         for event in events:
             if event.get("track") == track and event["type"] in {"gap", "final"}:
                 if event["start"] < reached - 0.5:
                     seen.fault("overlaps", f"{call_sid} {track} {event['type']} {event['offset']} begins before {reached}")
                 reached = max(reached, event["end"])
+
+
+def _reached(events: list[dict[str, Any]], track: str) -> float:
+    """Return the call time up to which the events tell what became of a track."""
+    return max((event["end"] for event in events if event.get("track") == track and event["type"] in {"gap", "final"}), default=0.0)
 
 
 def _unplaced(payload: bytes) -> dict[str, Any]:
