@@ -1,6 +1,8 @@
 """A hub in a process of its own that can be killed, and what has to outlive it: its provider, and the place of its archive."""
 
 import asyncio
+import os
+import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -11,8 +13,20 @@ from clients.commands.demo import free_port
 from tests.archive.postgres_server import postgres_server, programs
 from tests.test_serve import environment
 
-WARM = "import sys; from hub import commands; from hub.__main__ import main; sys.stdin.readline(); sys.exit(main(['serve']))"
-"""A hub with its imports done, that waits for a line to begin."""
+FORKING = """
+import os, sys
+from hub import commands
+from hub.archive import sql
+from hub.__main__ import main
+while sys.stdin.readline():
+    pid = os.fork()
+    if not pid:
+        os._exit(main(["serve"]))
+    print("hub", pid, file=sys.stderr, flush=True)
+    os.waitpid(pid, 0)
+    print("gone", file=sys.stderr, flush=True)
+"""
+"""Starts a hub for each line, one after the other. What takes a second of a start, its imports, is done once."""
 
 FINAL_MS = 500
 """A final so often in each call."""
@@ -21,42 +35,89 @@ FINAL_MS = 500
 class HubProcess:
     """One life of the hub."""
 
-    def __init__(self, process: asyncio.subprocess.Process, *, warm: bool) -> None:
-        self._process = process
-        self._warm = warm
+    def __init__(self, pid: int = 0) -> None:
+        self.pid = pid
+        """0 until it is known."""
         self.said: list[str] = []
         self.listens = asyncio.Event()
+        """Set once it listens, or is gone."""
         self.gone = asyncio.Event()
 
-    async def read(self) -> None:
-        """Read what it says, to its end."""
-        assert self._process.stderr is not None
-        async for line in self._process.stderr:
-            self.said.append(line.decode())
-            if b"listening on" in line:
-                self.listens.set()
-        await self._process.wait()
+    def says(self, line: str) -> None:
+        """Take a line that it said."""
+        self.said.append(line)
+        if "listening on" in line:
+            self.listens.set()
+
+    def ends(self) -> None:
+        """It is gone."""
         self.gone.set()
         self.listens.set()
 
-    def begin(self) -> None:
-        """Let it begin."""
-        if self._warm:
-            assert self._process.stdin is not None
-            self._process.stdin.write(b"\n")
-
     def signal(self, number: int) -> None:
+        """Send it a signal, if it is there."""
+        if self.pid and not self.gone.is_set():
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+
+class Hubs:
+    """Hubs that are started one after the other with the same settings. Run `read` meanwhile."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._hub = HubProcess()
+        """The one that was started last."""
+
+    def start(self) -> HubProcess:
+        """Start the next one; the one before it is gone."""
+        assert self._process.stdin is not None
+        self._hub = HubProcess()
+        self._process.stdin.write(b"\n")
+        return self._hub
+
+    async def read(self) -> None:
+        """Read what they say, until cancelled."""
+        assert self._process.stderr is not None
+        async for line in self._process.stderr:
+            match line.decode().split():
+                case ["hub", pid]:
+                    self._hub.pid = int(pid)
+                case ["gone"]:
+                    self._hub.ends()
+                case _:
+                    self._hub.says(line.decode())
+        self._hub.ends()
+
+    def stop(self) -> None:
+        """Let none be started any more, and kill the one that runs."""
+        self._hub.signal(signal.SIGKILL)
         with suppress(ProcessLookupError):
-            self._process.send_signal(number)
+            self._process.kill()
 
 
-async def spawned(*, warm: bool, **settings: str) -> HubProcess:
-    """Start a hub's process. `warm`: it begins later, when it is let."""
-    command = ("-c", WARM) if warm else ("-m", "hub", "serve")
+async def hubs(**settings: str) -> Hubs:
+    """Make what starts hubs with these settings."""
+    pipe = asyncio.subprocess.PIPE
+    return Hubs(await asyncio.create_subprocess_exec(sys.executable, "-c", FORKING, stdin=pipe, stderr=pipe, env=environment(**settings)))
+
+
+async def spawned(group: asyncio.TaskGroup, **settings: str) -> HubProcess:
+    """Start a hub by its command. What it says is read in the group."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *command, stdin=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=environment(**settings)
+        sys.executable, "-m", "hub", "serve", stderr=asyncio.subprocess.PIPE, env=environment(**settings)
     )
-    return HubProcess(process, warm=warm)
+    hub = HubProcess(process.pid)
+
+    async def read() -> None:
+        assert process.stderr is not None
+        async for line in process.stderr:
+            hub.says(line.decode())
+        await process.wait()
+        hub.ends()
+
+    group.create_task(read())
+    return hub
 
 
 @asynccontextmanager

@@ -8,8 +8,9 @@ again at once. Subscribers come back with their positions. In the end every even
 replay over /client, once, with the same bytes at the same offset of the same epoch.
 
 A hub that dies while it is *behind* has told more than it has stored. Then a new epoch with all that is stored is right, and so is
-`whole: false`. These kills are counted apart. Each hub is a process of its own, whose imports were done while the one before it lived, so
-that a kill costs no second. With `--cold` every one is started as `python -m hub serve`.
+`whole: false`.
+These kills are counted apart. Each hub is a process of its own that is forked from one which has done the imports, so that a kill costs no
+second. With `--cold` every one is started as `python -m hub serve`.
 
 Prints the counts, writes them with every kill and the seed to a file, and exits with 1 if there was any fault.
 """
@@ -23,6 +24,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,17 +34,23 @@ import uvloop
 
 from clients.commands.demo import free_port
 from hub.archive.mark import BehindMark, mark_of
-from tests.bench.hub_process import HubProcess, archive, deepgram, spawned
+from tests.bench.hub_process import HubProcess, archive, deepgram, hubs, spawned
 from tests.bench.verdict import LeftBehind, judge, left_behind
 from tests.bench.witnesses import Seen, Witness
 from tests.providers.fake_twilio import ACCOUNT, TOKEN, FakeTwilio, PhoneCall, fake_twilio
 
 CALLS, SUBSCRIBERS = 20, 60
 
-LENGTHS = (4.0, 20.0)
-"""How long a call lasts, in seconds: it is there for several kills."""
+LENGTHS = (2.0, 12.0)
+"""How long a call lasts, in seconds in which there is a hub: it is there for several kills."""
 
-NOWHERE_SECONDS = 4.0
+START_SECONDS = 0.4
+"""A hub that is killed while it starts is killed within so long."""
+
+TICK_SECONDS = 0.2
+"""How often a call looks whether it is over."""
+
+NOWHERE_SECONDS = 2.0
 """A call without a stream for so long is hung up: the hub died before it had stored that there is such a call, so nobody asks for it."""
 
 HUB = "hub.example.com"
@@ -132,35 +140,39 @@ class Run:
 
     async def prove(self, kills: int, *, cold: bool) -> None:
         """Kill so many hubs, then let all calls end, and judge."""
-        spare = await self._spawn(warm=not cold)
-        async with asyncio.TaskGroup() as watching:
-            for witness in self._witnesses:
-                watching.create_task(witness.run(self._over))
-            ringing = watching.create_task(self._ring_all())
-            while self._tally.kills.total() < kills:
-                hub, spare = spare, await self._spawn(warm=not cold)
-                await self._life(hub)
-            self._over.set()
-            ringing.cancel()
-            last = spare
-            last.begin()
-            await self._listening(last, time.monotonic())
-            for call in list(self._calls.values()):
-                watching.create_task(call.hang_up())
-        await self._judge(last)
+        settings = self._settings | {"HUB_PORT": str(self._port), "HUB_ARCHIVE": self._place}
+        warm = None if cold else await hubs(**settings)
+        if warm is not None:
+            self._group.create_task(warm.read())
 
-    async def _spawn(self, *, warm: bool) -> HubProcess:
-        hub = await spawned(HUB_PORT=str(self._port), HUB_ARCHIVE=self._place, **self._settings, warm=warm)
-        self._group.create_task(hub.read())
-        return hub
+        async def start() -> HubProcess:
+            return await spawned(self._group, **settings) if warm is None else warm.start()
 
-    async def _life(self, hub: HubProcess) -> None:
+        try:
+            async with asyncio.TaskGroup() as watching:
+                for witness in self._witnesses:
+                    watching.create_task(witness.run(self._over))
+                ringing = watching.create_task(self._ring_all())
+                while self._tally.kills.total() < kills:
+                    await self._life(start)
+                self._over.set()
+                ringing.cancel()
+                began, last = time.monotonic(), await start()
+                await self._listening(last, began)
+                for call in list(self._calls.values()):
+                    watching.create_task(call.hang_up())
+            await self._judge(last)
+        finally:
+            if warm is not None:
+                warm.stop()
+
+    async def _life(self, start: Callable[[], Awaitable[HubProcess]]) -> None:
         """Start a hub, kill it at a moment, and look what it left."""
         tally, chance, began = self._tally, self._chance, time.monotonic()
         moment = chance.choices(list(MOMENTS), list(MOMENTS.values()))[0] if self._kills else "commit"
-        hub.begin()
+        hub = await start()
         if moment == "start":
-            await asyncio.sleep(chance.random() * 0.4)
+            await asyncio.sleep(chance.random() * START_SECONDS)
         else:
             await self._listening(hub, began)
             await self._moment(moment, began)
@@ -169,8 +181,9 @@ class Run:
             witness.back.clear()
         self._kills.append(time.time())
         listened = hub.listens.is_set()
-        hub.signal(signal.SIGKILL)
-        await hub.gone.wait()
+        while not hub.gone.is_set():
+            hub.signal(signal.SIGKILL)
+            await asyncio.sleep(0.001)
         tally.kills[moment] += 1
         said = [line for line in hub.said if "Traceback" in line or " ERROR " in line]
         for line in said:
@@ -251,17 +264,16 @@ class Run:
 
     async def _call(self, call: PhoneCall) -> None:
         """Hold one call to its end."""
-        loop = asyncio.get_running_loop()
         await self._answer(call)
-        until, streamed_at = loop.time() + self._chance.uniform(*LENGTHS), loop.time()
-        while loop.time() < until and not call.over.is_set():
+        left, nowhere = self._chance.uniform(*LENGTHS), NOWHERE_SECONDS
+        while left > 0 and nowhere > 0 and not call.over.is_set():
             with suppress(TimeoutError):
-                async with asyncio.timeout(0.5):
+                async with asyncio.timeout(TICK_SECONDS):
                     await call.over.wait()
-            if any(stream.status == "in-progress" for stream in call.streams) or call.sid in self._seen.epochs:
-                streamed_at = loop.time()
-            elif loop.time() - streamed_at >= NOWHERE_SECONDS:
-                break
+            if self._reachable.is_set():
+                left -= TICK_SECONDS
+                carried = any(stream.status == "in-progress" for stream in call.streams)
+                nowhere = NOWHERE_SECONDS if carried or call.sid in self._seen.epochs else nowhere - TICK_SECONDS
         await call.hang_up()
         del self._calls[call.sid]
 

@@ -40,8 +40,7 @@ class Stage:
 
     async def start(self) -> HubProcess:
         """Start a hub, and return once it listens."""
-        hub = await spawned(warm=False, HUB_PORT=str(self.port), HUB_ARCHIVE=self.place, **self.settings)
-        self.group.create_task(hub.read())
+        hub = await spawned(self.group, HUB_PORT=str(self.port), HUB_ARCHIVE=self.place, **self.settings)
         await hub.listens.wait()
         assert not hub.gone.is_set(), hub.said
         return hub
