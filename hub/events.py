@@ -319,12 +319,14 @@ class CallEnded(Durable, frozen=True, kw_only=True, tag="call-ended"):
 class Subscribed(Event, frozen=True, kw_only=True, tag="subscribed"):
     """The subscriber now follows a call, from the event after `offset` on. `whole` is false if events it asked for are no longer kept.
 
+    `newest`: offset of the newest event that there is now. What comes up to it is replay: a `call-ended` before it was not the end.
     `number`: the phone number through whose subscription the call is followed, if it is one.
     """
 
     epoch: str
     offset: int
     whole: bool
+    newest: int = 0
     number: str | None = None
 
 

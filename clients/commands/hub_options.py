@@ -5,10 +5,13 @@ import os
 
 from clients.follow import door_address
 
+DEFAULT_URL = "ws://127.0.0.1:5000/client"
+"""Where a hub listens unless its settings say otherwise."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare `--url` and `--token`."""
-    parser.add_argument("--url", default="ws://127.0.0.1:5000/client", type=address, help="the hub's address (default: %(default)s)")
+    parser.add_argument("--url", default=DEFAULT_URL, type=address, help="the hub's address (default: %(default)s)")
     add_token(parser, "the token, for a hub that wants one (default: the variable HUB_TOKEN, which other users of the machine cannot read)")
 
 

@@ -5,6 +5,7 @@ Knows options. Does not know how calls are found or shown.
 
 import argparse
 import asyncio
+import shlex
 import sys
 from contextlib import aclosing
 from datetime import datetime
@@ -68,8 +69,9 @@ def _afterword(options: argparse.Namespace, shown: list[ListedCall]) -> list[str
         return [f"no call is found with {asked!r}" if asked else "no call is found"]
     newest = shown[0]
     moment = f"/t={round(newest.found[0].start, 1):g}" if newest.found else ""
+    at = "" if options.url == hub_options.DEFAULT_URL else f" --url {shlex.quote(options.url)}"
     lines = [
-        f"read a call:    transcript-client tail {newest.call_sid}",
+        f"read a call:    transcript-client tail {newest.call_sid}{at}",
         f"open its page:  {page_address(options.url)}#{newest.call_sid}{moment}",
         f"save it:        {page_address(options.url, f'/calls/{newest.call_sid}/transcript.txt')} (or .json, .srt, .vtt, .csv)",
     ]

@@ -26,12 +26,13 @@ async def follow(
 ) -> AsyncGenerator[Followed, None]:
     """Yield a call's events: every durable one exactly once and in order, across any number of broken connections.
 
-    Starts after `since`, or with the call's first event, and ends after `call-ended`. A `Subscribed` is yielded only to say that something
+    Starts after `since`, or with the call's first event, and ends once the call has ended and nothing is left to be replayed: a call may
+    have gone on after an earlier `call-ended`. A `Subscribed` is yielded only to say that something
     is missing (`whole` is false): the hub has lost its log, or no longer keeps everything after the position. The events after it start
     with the oldest that the hub has. An interim may be repeated after a broken connection. `token` is sent as `Authorization: Bearer`.
     Raises: Refused for a call that the hub does not know (any more), a token that it does not accept, or an address where there is no hub.
     """
-    position = since
+    position, newest_offset, over = since, 0, False
     connection = HubConnection(
         url, token, lambda: [subscription(call_sid, position, interims=interims)], known=since is not None, backoff=backoff
     )
@@ -41,18 +42,19 @@ async def follow(
                 case events.Refusal(code=code, message=message):
                     raise Refused(code, message)
                 case events.Subscribed(epoch=epoch, offset=offset, whole=whole):
-                    position = Position(epoch, offset)
+                    position, newest_offset, over = Position(epoch, offset), event.newest, over and whole
                     if not whole:
                         yield event
                 case events.Durable():
                     if position is not None and event.epoch == position.epoch and event.offset <= position.offset:
                         continue
                     position = Position(event.epoch, event.offset)
+                    over = isinstance(event, events.CallEnded) or (over and not isinstance(event, events.CallStarted))
                     yield event
-                    if isinstance(event, events.CallEnded):
-                        return
                 case events.Interim():
                     yield event
+            if over and position is not None and position.offset >= newest_offset:
+                return
 
 
 async def newest(url: str, token: str | None = None, *, backoff: Backoff | None = None) -> str:

@@ -206,7 +206,15 @@ class Subscriptions:
         self._count_replay(record, following)
         now = self._registry.now()
         self._answer(
-            Subscribed(call_sid=record.call_sid, epoch=topic.log.epoch, offset=following.offset, whole=whole, number=number, at=now)
+            Subscribed(
+                call_sid=record.call_sid,
+                epoch=topic.log.epoch,
+                offset=following.offset,
+                whole=whole,
+                newest=topic.log.offset,
+                number=number,
+                at=now,
+            )
         )
         self._outbox.news(following)
 

@@ -47,7 +47,7 @@ async def test_a_pipe_gets_the_calls_newest_first_with_what_was_said() -> None:
         f"2026-11-23 10:00:00  +14155550123 → +14155550100  00:01.0, incomplete: 5.0 s not transcribed  {CALLS[2]}",
         "    00:07.0  caller: 😀 I want a REFUND, please",
     ]
-    assert f"transcript-client tail {CALLS[4]}" in err
+    assert f"transcript-client tail {CALLS[4]} --url {at(home)[1]}\n" in err
     assert f"http://127.0.0.1:{home.port}/#{CALLS[4]}/t=7\n" in err
     assert f"http://127.0.0.1:{home.port}/calls/{CALLS[4]}/transcript.txt" in err
     assert "--limit 30" in err

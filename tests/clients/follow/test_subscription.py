@@ -123,6 +123,18 @@ async def test_a_position_is_resumed_and_one_too_old_is_said_to_be() -> None:
         assert [offset(event) for event in old[1:]] == list(range(old[0].offset + 1, 303))
 
 
+async def test_an_end_after_which_the_call_went_on_does_not_end_it() -> None:
+    async with house() as home:
+        ScriptedCall(home.state).end()
+        again = ScriptedCall(home.state)
+        again.final("as I said")
+        again.end()
+        followed = await durable(follow(url(home), CALL))
+        assert [offset(event) for event in followed] == [1, 2, 3, 4, 5]
+        since = Position(followed[0].epoch, 1)
+        assert await durable(follow(url(home), CALL, since)) == followed[1:]
+
+
 async def test_a_hub_that_is_away_for_a_while_is_waited_for() -> None:
     async with house() as home, breaking_line(home.port) as cut:
         publisher = ScriptedCall(home.state)
