@@ -13,7 +13,10 @@ from pathlib import Path
 if sys.platform == "win32":
     import msvcrt
 else:
-    import fcntl
+    try:
+        import fcntl
+    except ImportError:  # where there is none, there is no lock either
+        fcntl = None  # type: ignore[assignment]
 
 
 class FileLock:
@@ -51,5 +54,5 @@ class FileLock:
 def _lock(file: int) -> None:
     if sys.platform == "win32":
         msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
-    else:
+    elif fcntl is not None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

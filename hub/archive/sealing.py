@@ -65,6 +65,7 @@ def _unchanged(connection: Connection, row: Row[tuple[object, ...]], last: int) 
 
 def _keep(connection: Connection, row: Row[tuple[object, ...]], packed: Sequence[Pack], last: int) -> None:
     for each in packed:
-        connection.execute(insert(packs), {"number": row.number, "epoch": row.epoch, **each._asdict()})
+        part = {"first": each.first, "size": each.size, "spoken": each.spoken, "packed": each.packed}
+        connection.execute(insert(packs), {"number": row.number, "epoch": row.epoch, **part})
     connection.execute(delete(events).where(events.c.number == row.number, events.c.epoch == row.epoch, events.c.offset <= last))
     connection.execute(update(calls).where(calls.c.number == row.number).values(sealed=True, packed=last))

@@ -156,12 +156,12 @@ class SqlArchive:
         """Return the recording of a call."""
         with self._database.reading() as connection:
             row = connection.execute(select(recordings).where(recordings.c.call_sid == storable(call_sid))).first()
-            return None if row is None else StoredRecording(**row._mapping)
+            return None if row is None else _recording(row)
 
     def recordings_due(self, expiry: Expiry, limit: int) -> list[StoredRecording]:
         """Return the recordings of calls that are due, and of calls that are erased."""
         with self._database.reading() as connection:
-            return [StoredRecording(**row._mapping) for row in connection.execute(due_recordings(expiry, limit))]
+            return [_recording(row) for row in connection.execute(due_recordings(expiry, limit))]
 
     def forget_recording(self, call_sid: str) -> None:
         """Note that a recording lies in the store no longer."""
@@ -193,3 +193,10 @@ class SqlArchive:
     def close(self) -> None:
         """Let go of the database."""
         self._database.close()
+
+
+def _recording(row: Any) -> StoredRecording:
+    return StoredRecording(
+        call_sid=row.call_sid, key=row.key, media_type=row.media_type, seconds=row.seconds, size=row.size, sha256=row.sha256,
+        stored_at=row.stored_at,
+    )  # fmt: skip
