@@ -96,7 +96,8 @@ export class Following {
     for (const line of this.#shown) {
       if (lines.includes(line)) continue;
       this.transcript.element(line.id)?.classList.remove("heard");
-      HEARD?.delete(this.#lit.get(line.id)?.range);
+      const lit = this.#lit.get(line.id);
+      if (lit) HEARD.delete(lit.range); // a line without word times is shown as a whole, and none of its words is lit
       this.#lit.delete(line.id);
     }
     this.#shown = lines;

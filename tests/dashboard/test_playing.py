@@ -14,6 +14,7 @@ from playwright.async_api import Page, Request, expect
 
 from hub.recordings import recordings as hub_recordings
 from hub.tokens import mint
+from hub.transcribers.utterances import Recognized
 from tests.dashboard import scenes
 from tests.dashboard.browser import Visit
 from tests.dashboard.test_accessibility import sound as looked_at_by_axe
@@ -152,6 +153,21 @@ async def test_a_click_on_a_word_is_heard_and_the_words_follow_the_sound(visit: 
             await page.locator(".strip").press("ArrowRight")
             await expect(page.locator(".player .now")).to_have_text("0:05")
             await expect(page.locator(".strip")).to_have_attribute("aria-valuetext", re.compile("^0:05 of "))
+
+
+async def test_a_transcriber_without_word_times_has_its_lines_followed(visit: Visit, settings: dict[str, Any]) -> None:
+    async with house(**settings) as hub:
+        twilio, script = await talker(hub)
+        for track, start, end, text in scenes.SUPPORT:
+            script.hear(Recognized(track, start, end, text, settled=True, closes=True))
+        await sent(hub, twilio, 60)
+        await twilio.send_str(stop())
+        await until_stored(hub)
+        async with opened(visit, hub) as page:
+            for line in (5, 9, 2):
+                await page.locator(".log .line .moment").nth(line).click()
+                await expect(page.locator(".line.heard .words").last).to_have_text(scenes.SUPPORT[line][3])
+            assert await lit(page) == []
 
 
 async def test_the_page_scrolls_along_until_the_reader_goes_elsewhere(visit: Visit, settings: dict[str, Any]) -> None:
