@@ -91,7 +91,7 @@ class Bookmark:
 
         Where words before the gap are still owed, what is settled stays where it is.
         """
-        if self._settled_ms[track] >= start_ms:
+        if self._settled_ms[track] >= start_ms - 1:  # gaps are reported in seconds: 16.109 s are not quite 16,109 ms
             self._settled_ms[track] = max(self._settled_ms[track], end_ms)
 
     def leave(self, call_ms: float, published_ms: float | None, at: float) -> None:

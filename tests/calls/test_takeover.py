@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from hub import events
+from hub.audio.g711 import Track
 from hub.calls.bookmark import Entry
 from hub.calls.call_context import Deadlines
 from hub.calls.takeover import LeftCall
@@ -61,8 +62,14 @@ async def test_the_stream_that_comes_goes_on_and_what_was_lost_is_one_gap_a_trac
         await desk.idle()
 
 
-async def test_time_that_a_gap_has_told_is_not_lost_once_more_when_the_next_process_dies_too() -> None:
-    async with call_desk(account=True, left=two_minutes_in) as desk:
+@pytest.mark.parametrize("call_ms", [61_000.0, 16_109.0])
+async def test_time_that_a_gap_has_told_is_not_lost_once_more_when_the_next_process_dies_too(call_ms: float) -> None:
+    def left(registry: Registry) -> list[LeftCall]:
+        tracks: list[Track] = ["inbound", "outbound"]
+        entry = Entry(stream_sid="MZ1", tracks=tracks, at=NOTED_AT, call_ms=call_ms, settled_ms=dict.fromkeys(tracks, call_ms))
+        return [left_call(registry, CALL, entry)]
+
+    async with call_desk(account=True, left=left) as desk:
         begin(desk)
         desk.clock.now += 5.5
         stream = desk.calls.join(start("MZ2"), FakePeer())
