@@ -368,9 +368,8 @@ class AnsweredCall:
             except TimeoutError:
                 if self._clock() >= deadline:
                     self._log.warning("the agent's time is up after %.0f minutes", limits.call_seconds / 60)
-                    self._fail(
-                        "agent-limit", f"the agent's time is up: {limits.call_seconds / 60:g} minutes are the most (HUB_AGENT_MINUTES)"
-                    )
+                    minutes = f"{limits.call_seconds / 60:g} minutes are the most (HUB_AGENT_MINUTES)"
+                    self._fail("agent-limit", f"the agent's time is up: {minutes}")
                 elif self._clock() - self._heard_at >= limits.quiet_seconds:
                     self._end("stream-lost", f"no frame for {limits.quiet_seconds:.0f} s")
 
