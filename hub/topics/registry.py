@@ -46,6 +46,9 @@ WHOLE_CALL = (
 RECALLED_SECONDS = 60.0
 """How long a call that was read back from the archive is kept once nobody reads it."""
 
+RECALLED_CALLS, RECALLED_BYTES = 1000, 64 * 1024 * 1024
+"""How many such calls are kept at most, and how much of them: who exports a year of calls reads hundreds in that time."""
+
 UNSTORED_BYTES = 256 * 1024 * 1024
 """How much is kept in memory at most of calls that are over and cannot be stored: many minutes of a full hub."""
 
@@ -140,7 +143,18 @@ class Registry:
             since = max(0.0, self.wall() - datetime.fromisoformat(ended.at).timestamp())
             record.left_off = LeftOff(past.reached_seconds * 1000, record.ended_at - since, past.lost)
         self._recalled[call_sid] = record
+        self._bound_recalled()
         return record
+
+    def _bound_recalled(self) -> None:
+        """Forget calls that were read back, the oldest first, where there are too many: not the newest, and none that is being replayed."""
+        size = sum(record.topic.log.kept_bytes for record in self._recalled.values())
+        for sid, record in list(self._recalled.items())[:-1]:
+            if len(self._recalled) <= RECALLED_CALLS and size <= RECALLED_BYTES:
+                return
+            if not self._is_replayed(record) and not self._must_keep(record):
+                size -= record.topic.log.kept_bytes
+                self._let_go(self._recalled.pop(sid))
 
     def _made(self, call_sid: str, epoch: str, number: int) -> Record:
         topic = Topic(call_sid, epoch, self.wall, self._soon, self._log_bytes)
@@ -226,7 +240,10 @@ class Registry:
 
     def find(self, call_sid: str) -> Record | None:
         """Return the call's record, or None: of a call that is live, that ended a short while ago, or that was recalled."""
-        return self._records.get(call_sid) or self._recalled.get(call_sid)
+        record = self._records.get(call_sid)
+        if record is None and (record := self._recalled.get(call_sid)) is not None:
+            record.ended_at = self._clock()  # whoever asks is about to read it
+        return record
 
     def with_number(self, number: str) -> list[Record]:
         """Return the calls from or to a phone number, oldest first."""
@@ -307,11 +324,14 @@ class Registry:
         for sid in gone:
             self._let_go(self._forget(sid))
         for sid, record in list(self._recalled.items()):
-            if any(not following.complete for following in record.topic.audience.followings):
+            if self._is_replayed(record):
                 record.ended_at = now
             elif record.ended_at <= now - RECALLED_SECONDS and not self._must_keep(record):
                 self._let_go(self._recalled.pop(sid))
         return len(gone)
+
+    def _is_replayed(self, record: Record) -> bool:
+        return any(not following.complete for following in record.topic.audience.followings)
 
     def _must_keep(self, record: Record) -> bool:
         return self.storage is not None and record.unstored and self.kept_bytes < UNSTORED_BYTES

@@ -4,8 +4,9 @@ import pytest
 
 from hub.calls.publisher import Publisher
 from hub.events import Durable, TranscriberName
+from hub.topics.past import Past
 from hub.topics.record import LeftOff, Record
-from hub.topics.registry import Registry
+from hub.topics.registry import RECALLED_BYTES, RECALLED_CALLS, RECALLED_SECONDS, Registry
 from tests.topics.audience import Clock, Peer
 from tests.topics.audience import Town as _Town
 
@@ -100,6 +101,38 @@ def test_watchers_are_told_what_concerns_a_call_as_a_whole_and_nothing_else(offi
     office.registry.unwatch(watcher)
     office.call()
     assert told == [("CA1", "call-started"), ("CA1", "call-ended")]
+
+
+def test_of_calls_that_are_read_back_in_a_row_only_the_newest_are_kept_and_those_that_are_being_replayed(office: Office) -> None:
+    other = Office().call("CA0")
+    other.ended("completed", 1000.0, {}, complete=True)
+    payloads = other.record.topic.log.after(0)
+    peer = Peer(office.clock, office.rounds)
+    for number in range(RECALLED_CALLS + 100):
+        record = office.registry.recall(f"CA{number}", "e" * 12, number, Past(payloads))
+        if number == 5:
+            record.topic.audience.follow(peer.outbox)  # and nothing of it is handed over so far
+    found = [number for number in range(RECALLED_CALLS + 100) if office.registry.find(f"CA{number}") is not None]
+    assert found == [5, *range(101, RECALLED_CALLS + 100)]
+
+
+def test_a_call_that_was_read_back_is_kept_for_as_long_as_somebody_asks_for_it(office: Office) -> None:
+    office.registry.recall("CA1", "e" * 12, 1, Past([]))
+    for _ in range(3):
+        office.clock.advance(RECALLED_SECONDS - 1)
+        office.registry.expire()
+        assert office.registry.find("CA1") is not None
+    office.clock.advance(RECALLED_SECONDS)
+    office.registry.expire()
+    assert office.registry.find("CA1") is None
+
+
+def test_however_much_is_read_back_memory_has_a_bound(office: Office) -> None:
+    payloads = [b'{"type":"of a newer hub","text":"%b"}' % (b"x" * (1024 * 1024))] * 20
+    for number in range(5):
+        office.registry.recall(f"CA{number}", "e" * 12, number, Past(payloads))
+    assert office.registry.find("CA4") is not None
+    assert office.registry.kept_bytes <= RECALLED_BYTES
 
 
 def test_the_clock_of_tests_is_a_clock(office: Office) -> None:
