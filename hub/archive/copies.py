@@ -72,6 +72,16 @@ def _check(file: Path) -> None:
     """Make sure that a file is a whole archive that this hub can read."""
     if not file.is_file():
         raise CopyError(f"{file} does not exist, or is not a file")
+    try:
+        version = _version(file)
+    except sqlite3.DatabaseError as error:
+        raise CopyError(f"{file} cannot be read: {error}") from error
+    if version not in {NEWEST, *OLDER}:
+        raise CopyError(f"{file} was written by a newer version of the hub (its tables have version {version}, this hub {NEWEST})")
+
+
+def _version(file: Path) -> str:
+    """Return the version of the tables in a file that is whole. Raises: CopyError, sqlite3.DatabaseError."""
     with closing(_opened(file)) as connection:
         (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
         if found != "ok":
@@ -80,8 +90,7 @@ def _check(file: Path) -> None:
         if VERSION_TABLE not in tables:
             raise CopyError(f"{file} is not an archive of the hub")
         (version,) = connection.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone()  # noqa: S608  # a constant
-    if version not in {NEWEST, *OLDER}:
-        raise CopyError(f"{file} was written by a newer version of the hub (its tables have version {version}, this hub {NEWEST})")
+    return str(version)
 
 
 def _copy(source: Path, target: Path) -> None:

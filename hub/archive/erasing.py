@@ -11,6 +11,9 @@ from hub.archive.archive import Archive, Tombstone
 BATCH = 100
 """Calls erased in one transaction, so that what live calls say can be stored in between."""
 
+ON_REQUEST = "on request"
+"""Why a call was erased that somebody wanted to be erased. Otherwise its time was over, and the reason says how long that was."""
+
 LIVE = "it is live: it can be erased once it has ended"
 HELD = "it is under a legal hold: release that first"
 UNKNOWN = "no such call"

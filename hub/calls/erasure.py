@@ -16,7 +16,7 @@ from typing import Protocol
 from hub.archive import erasing
 from hub.archive.access_log import AccessLog
 from hub.archive.archive import StoredCall
-from hub.archive.erasing import LIVE, UNKNOWN, Erased
+from hub.archive.erasing import LIVE, ON_REQUEST, UNKNOWN, Erased
 from hub.archive.threads import ArchiveThreads
 from hub.errors import HubError
 from hub.topics.registry import Registry
@@ -105,7 +105,7 @@ class Erasure:
         return self._scrubbed < self._removals
 
     async def _by_request(self, call_sids: Iterable[str], subject: str, detail: str) -> Erased:
-        erased = await self._erase(call_sids, "erased")
+        erased = await self._erase(call_sids, ON_REQUEST)
         for call_sid in erased.call_sids:
             self._access_log.note(subject, "erase", call_sid, detail)
         if erased.call_sids:

@@ -24,7 +24,7 @@ from hub.archive.copies import CopyError
 from hub.archive.opening import open_archive
 from hub.config import Config
 from hub.errors import ConfigError
-from hub.text.phone_numbers import identity
+from hub.text.phone_numbers import EXAMPLE, identity
 from hub.upkeep.keeping import Keeping, UpkeepError
 from hub.upkeep.running import RunningHub
 from hub.upkeep.stopped import StoppedHub
@@ -69,8 +69,13 @@ def run(settings: Config, options: argparse.Namespace) -> int:
 
 
 async def _keep(settings: Config, options: argparse.Namespace) -> int:
-    if options.command == "erase" and not options.yes and not _agreed(options.what):
-        return 1
+    if options.command == "erase":
+        if identity(options.what) is None and not any(
+            map(str.isalpha, options.what)
+        ):  # "no such call" would be taken for "nothing is kept"
+            raise UpkeepError(f"{options.what!r} is no callSid, and no number with its country code, such as {EXAMPLE}")
+        if not options.yes and not _agreed(options.what):
+            return 1
     async with opened(settings) as keeping:
         match options.command:
             case "audit" if options.verify:
@@ -170,16 +175,20 @@ def _line(row: AuditRow) -> str:
     access = row.access
     cells = (
         f"{_time(access.at, 'seconds'):<20}",
-        f"{access.subject:<24}",
-        f"{access.action:<8}",
-        f"{access.call_sid or '-':<35}",
-        access.detail,
+        f"{access.subject!s:<24}",
+        f"{access.action!s:<8}",
+        f"{access.call_sid or '-'!s:<35}",
+        str(access.detail),
     )
     return _printable(" ".join(cells).rstrip())
 
 
 def _time(at: float, precision: str) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec=precision).removesuffix("+00:00") + "Z"
+    try:
+        shown = datetime.fromtimestamp(at, UTC)
+    except (TypeError, ValueError, OverflowError, OSError):  # somebody changed this row: `--verify` names it
+        return "?"
+    return shown.isoformat(timespec=precision).removesuffix("+00:00") + "Z"
 
 
 def _printable(text: str) -> str:

@@ -107,9 +107,7 @@ class RunningHub:
 
 def row_of(shown: Mapping[str, Any]) -> AuditRow:
     """Return a row of the audit log from its JSON."""
-    access = Access(
-        at=float(shown["at"]), subject=shown["subject"], action=shown["action"], call_sid=shown["callSid"], detail=shown["detail"]
-    )
+    access = Access(at=shown["at"], subject=shown["subject"], action=shown["action"], call_sid=shown["callSid"], detail=shown["detail"])
     return AuditRow(id=shown["id"], access=access, previous=shown["previous"], digest=shown["digest"])
 
 

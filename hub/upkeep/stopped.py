@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator
 
 from hub.archive.archive import Access, AccessFilter, Action, Archive, AuditRow, StoredRecording
-from hub.archive.erasing import UNKNOWN, Erased, erase
+from hub.archive.erasing import ON_REQUEST, UNKNOWN, Erased, erase
 from hub.config import Config
 from hub.errors import HubError
 from hub.recordings import recordings
@@ -46,7 +46,7 @@ class StoppedHub:
             after = rows[-1].id
 
     async def _erase(self, call_sids: list[str], detail: str) -> Erased:
-        erased = erase(self._archive, call_sids, "erased", time.time())
+        erased = erase(self._archive, call_sids, ON_REQUEST, time.time())
         self._note("erase", erased.call_sids, detail)
         left: dict[str, str] = {}
         for call_sid in erased.call_sids if self._settings.recordings else ():

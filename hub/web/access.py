@@ -28,7 +28,8 @@ def carried(request: web.Request) -> str | None:
 def grant(state: State, token: str | None) -> Grant:
     """Return what a token allows on this hub. Without HUB_SECRET, everyone may see every call. Raises: TokenError."""
     if not state.config.secret:
-        return EXPOSED if state.config.exposed else OPEN
+        # HUB_OPEN on a loopback address: a proxy may bring strangers there, and any host name is believed.
+        return EXPOSED if state.config.exposed or state.config.open else OPEN
     if not token:
         raise TokenError("this hub wants a token")
     return verify(state.config.secret, token)
@@ -43,6 +44,8 @@ def granted(request: web.Request, right: Right | None = None) -> Grant:
         found = grant(state, carried(request))
     except TokenError as error:
         raise refusal(web.HTTPUnauthorized, "token", str(error), {"WWW-Authenticate": "Bearer"}) from error
+    if found is OPEN and hdrs.ORIGIN in request.headers and not _own_origin(request):
+        found = EXPOSED  # HUB_ORIGINS lets a page of another site read this hub; without a token, it shall not erase calls
     if right is not None and not found.may(right):
         missing = (
             f"the token lacks the right {right!r}" if state.config.secret else f"without HUB_SECRET, nobody has the right {right!r} here"
@@ -67,9 +70,14 @@ def allowed_origin(request: web.Request) -> bool:
     origin = request.headers.get(hdrs.ORIGIN)
     if origin is None:
         return False
-    origin = normal(origin)
+    return _own_origin(request) or normal(origin) in request.app[STATE].config.allowed_origins
+
+
+def _own_origin(request: web.Request) -> bool:
+    """Return whether the request comes from a page of the hub itself."""
+    origin = normal(request.headers.get(hdrs.ORIGIN, ""))
     own = {normal(f"{scheme}://{request.host}") for scheme in ("http", "https")}
-    return origin is not None and ((origin in own and _is_ours(request)) or origin in request.app[STATE].config.allowed_origins)
+    return origin is not None and origin in own and _is_ours(request)
 
 
 def check_websocket(request: web.Request) -> None:

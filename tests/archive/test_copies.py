@@ -147,6 +147,7 @@ def test_a_file_that_is_no_good_backup_is_refused_and_the_archive_stays(
     with pytest.raises(CopyError, match=says) as raised:
         restore(copy, file, replace=True)
     assert "\n" not in str(raised.value)
+    assert str(raised.value).startswith(str(copy)), "not the archive, which is whole"
     found = open_archive(os.fspath(file))
     assert texts_of(found.log("CA199")) == ["one"]
     found.close()

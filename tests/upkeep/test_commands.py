@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, redirect_stderr, redirect_stdout
+from contextlib import AsyncExitStack, asynccontextmanager, closing, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +100,7 @@ async def test_a_running_hub_erases_a_call_from_its_memory_too(tmp_path: Path) -
         assert not [path for path, content in everything(tmp_path).items() if WORD.encode() in content]
         code, said, _ = await desk.run("erase", CALL, "--yes")
         assert code == 1
-        assert said == f"not erased {CALL}: this call was erased: erased\n"
+        assert said == f"not erased {CALL}: this call was erased: on request\n"
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate for this test")
@@ -226,6 +226,25 @@ async def test_a_row_that_was_changed_is_found(tmp_path: Path) -> None:
     assert said == "the audit log is not whole: row 2 was changed; the 1 rows before it fit\n"
 
 
+@pytest.mark.parametrize("hub", [True, False])
+@pytest.mark.parametrize("harm", ["at = 'soon'", "at = 1e300", "at = 9e999", "subject = x'ff00', detail = x'ff00'"])
+async def test_a_row_that_makes_no_sense_any_more_is_printed_and_found(harm: str, hub: bool, tmp_path: Path) -> None:
+    desk = left(tmp_path)
+    for _ in range(3):
+        await desk.run("hold", CALL)
+    with closing(sqlite3.connect(desk.archive)) as connection, connection:
+        connection.execute("DROP TRIGGER accesses_update")
+        connection.execute(f"UPDATE accesses SET {harm} WHERE id = 2")  # noqa: S608  # from this file
+    async with AsyncExitStack() as stack:
+        if hub:
+            desk, _ = await stack.enter_async_context(running(tmp_path))
+        for form in ((), ("--json",)):
+            code, said, complained = await desk.run("audit", *form)
+            assert (code, complained) == (0, "")
+            assert len(said.splitlines()) >= 4
+        assert (await desk.run("audit", "--verify"))[1] == "the audit log is not whole: row 2 was changed; the 1 rows before it fit\n"
+
+
 async def test_a_backup_is_made_beside_a_running_hub_and_restored_without_one(tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
     async with running(tmp_path) as (desk, home):
@@ -259,6 +278,7 @@ async def test_a_backup_is_made_beside_a_running_hub_and_restored_without_one(tm
         (("audit",), {"HUB_ARCHIVE": ""}, "no hub answers at http://127.0.0.1:"),
         (("audit",), {"HUB_ARCHIVE": "", "HUB_PORT": "0"}, "HUB_PORT is 0"),
         (("audit",), {"HUB_ARCHIVE": "/nowhere/calls.db"}, "does not exist"),
+        (("erase", "4155550100", "--yes"), {}, "no number with its country code"),
     ],
 )
 async def test_what_cannot_be_done_is_one_sentence(arguments: tuple[str, ...], settings: dict[str, str], says: str, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ WRONG = {
     ("settings", "rights"),
     [
         ({}, {"archive", "audio", "erase", "audit"}),
-        ({"open": True}, {"archive", "audio", "erase", "audit"}),
+        ({"open": True}, {"archive", "audio"}),
         ({"host": "0.0.0.0", "open": True}, {"archive", "audio"}),
         ({"public_url": "https://hub.example.com"}, {"archive", "audio"}),
         ({"secret": SECRET}, set()),

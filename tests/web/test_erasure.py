@@ -187,10 +187,19 @@ async def test_a_hub_without_an_archive_erases_from_memory_and_holds_nothing() -
         assert (await ask(home, "GET", f"/calls/{CALL}"))[0] == 404
 
 
-@pytest.mark.parametrize("settings", [{"host": "0.0.0.0", "open": True}, {"public_url": "https://hub.example.com"}])
+@pytest.mark.parametrize("settings", [{"host": "0.0.0.0", "open": True}, {"open": True}, {"public_url": "https://hub.example.com"}])
 async def test_nobody_erases_on_an_open_hub_that_others_can_reach(settings: dict[str, Any]) -> None:
     async with house(**settings) as home:
         ScriptedCall(home.state, CALL).end()
         status, answer = await ask(home, "DELETE", f"/calls/{CALL}")
         assert (status, answer["error"]["code"]) == (403, "not-allowed")
         assert "HUB_SECRET" in answer["error"]["message"]
+
+
+@pytest.mark.parametrize(("origin", "status"), [("https://desk.example.com", 403), ("http://127.0.0.1:{port}", 200)])
+async def test_a_page_of_another_origin_erases_nothing_on_a_hub_without_tokens(origin: str, status: int) -> None:
+    async with house(origins="https://desk.example.com") as home:
+        ScriptedCall(home.state, CALL).end()
+        headers = {"Origin": origin.format(port=home.port)}
+        assert (await ask(home, "GET", f"/calls/{CALL}", headers))[0] == 200
+        assert (await ask(home, "DELETE", f"/calls/{CALL}", headers))[0] == status

@@ -56,7 +56,7 @@ async def erase_call(request: web.Request) -> web.Response:
     except ArchiveError as error:
         _unavailable(error)
     if (why := erased.kept.get(call_sid)) is not None:
-        raise refusal(web.HTTPConflict, "not-erased", f"the call is not erased: {why}")
+        raise refusal(web.HTTPConflict, "not-erased", why)
     return _answer(erased)
 
 
