@@ -268,9 +268,11 @@ class Archive(Protocol):
     def hold(self, call_sid: str, *, held: bool) -> bool:
         """Put a legal hold on a call, or release it. Return whether there is such a call."""
 
-    def erase(self, call_sids: Iterable[str], reason: str, at: float) -> list[str]:
+    def erase(self, call_sids: Iterable[str], reason: str, at: float, note: Access | None = None) -> list[str]:
         """Erase calls that have ended and are not held, and leave tombstones. Return those that were erased. `scrub` removes the bytes.
 
+        `note`: the row of the audit log that each of them gets, but for the callSid. It is written in the same transaction, so that nothing
+        is erased, whoever is killed when, without a row that says who wanted it.
         The row of a call's recording stays until `forget_recording`, since it says where in the store the sound lies.
         """
 

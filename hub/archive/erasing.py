@@ -6,7 +6,7 @@ Used in the archive's threads by a running hub, and by commands where no hub run
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from hub.archive.archive import Archive, Tombstone
+from hub.archive.archive import Access, Archive, Tombstone
 
 BATCH = 100
 """Calls erased in one transaction, so that what live calls say can be stored in between."""
@@ -31,10 +31,12 @@ class Erased:
     """Those of the calls that are gone whose recordings could not be deleted yet, and why. A hub tries again until they are."""
 
 
-def erase(archive: Archive, call_sids: Iterable[str], reason: str, at: float) -> Erased:
-    """Erase what can be erased of these calls. `at`: Unix seconds. Blocks. Raises: ArchiveError."""
+def erase(archive: Archive, call_sids: Iterable[str], reason: str, note: Access) -> Erased:
+    """Erase what can be erased of these calls. `note`: what the audit log says of each. Blocks. Raises: ArchiveError."""
     wanted = list(dict.fromkeys(call_sids))
-    gone = [call_sid for start in range(0, len(wanted), BATCH) for call_sid in archive.erase(wanted[start : start + BATCH], reason, at)]
+    gone: list[str] = []
+    for start in range(0, len(wanted), BATCH):
+        gone += archive.erase(wanted[start : start + BATCH], reason, note.at, note)
     left = set(wanted).difference(gone)
     return Erased(gone, {call_sid: _why_kept(archive, call_sid) for call_sid in wanted if call_sid in left})
 

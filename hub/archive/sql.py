@@ -5,6 +5,7 @@ Here is the rest: single rows, erasure and the audit log.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
@@ -112,10 +113,13 @@ class SqlArchive:
             changed = connection.execute(update(calls).where(calls.c.call_sid == storable(call_sid)).values(held=held))
             return changed.rowcount > 0
 
-    def erase(self, call_sids: Iterable[str], reason: str, at: float) -> list[str]:
+    def erase(self, call_sids: Iterable[str], reason: str, at: float, note: Access | None = None) -> list[str]:
         """Erase calls that have ended and are not held, and leave tombstones."""
         with self._database.writing() as connection:
-            return [each for each in call_sids if self._erase(connection, storable(each), reason, at)]
+            gone = [each for each in call_sids if self._erase(connection, storable(each), reason, at)]
+            if note is not None:
+                self._writing.account(connection, [replace(note, call_sid=each) for each in gone])
+            return gone
 
     def _erase(self, connection: Connection, call_sid: str, reason: str, at: float) -> bool:
         mine = (calls.c.call_sid == call_sid, calls.c.ended_at.is_not(None), ~calls.c.held)

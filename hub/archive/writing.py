@@ -44,7 +44,7 @@ class Writing:
         try:
             with self._database.writing() as connection:
                 self._store(connection, changes, unknown)
-                self._account(connection, accesses)
+                self.account(connection, accesses)
         except Refused:
             unknown = self._write_each(changes, accesses)
         if unknown:
@@ -60,7 +60,7 @@ class Writing:
             except Refused as error:
                 log.error("%s: %d events cannot be archived, and are dropped: %s", change.call_sid, len(change.events), error.problem)
         with self._database.writing() as connection:
-            self._account(connection, accesses)
+            self.account(connection, accesses)
         return unknown
 
     def _store(self, connection: Connection, changes: Sequence[Change], unknown: set[str]) -> None:
@@ -123,8 +123,8 @@ class Writing:
             forgiven = set(connection.scalars(select(tombstones.c.call_sid).where(tombstones.c.call_sid.in_(missing))))
         return missing - set(forgiven or ())
 
-    def _account(self, connection: Connection, made: Sequence[Access]) -> None:
-        """Add to the audit log."""
+    def account(self, connection: Connection, made: Sequence[Access]) -> None:
+        """Add to the audit log, in the transaction of this connection."""
         if not made:
             return
         newest = connection.execute(select(accesses).order_by(accesses.c.id.desc()).limit(1)).first()

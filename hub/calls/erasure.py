@@ -15,7 +15,7 @@ from typing import Protocol
 
 from hub.archive import erasing
 from hub.archive.access_log import AccessLog
-from hub.archive.archive import StoredCall
+from hub.archive.archive import Access, StoredCall
 from hub.archive.erasing import LIVE, ON_REQUEST, UNKNOWN, Erased
 from hub.archive.threads import ArchiveThreads
 from hub.errors import HubError
@@ -64,10 +64,7 @@ class Erasure:
 
     async def due(self, call_sids: Iterable[str], reason: str, subject: str) -> Erased:
         """Erase calls whose time is over. The bytes go with the next `scrub`. Raises: ArchiveError."""
-        erased = await self._erase(call_sids, reason)
-        for call_sid in erased.call_sids:
-            self._access_log.note(subject, "expire", call_sid, reason)
-        return erased
+        return await self._erase(call_sids, reason, Access(at=self._wall(), subject=subject, action="expire", call_sid="", detail=reason))
 
     async def scrub(self) -> None:
         """Remove the bytes of what was erased from the archive's files. Requests that come meanwhile share the next one.
@@ -105,15 +102,14 @@ class Erasure:
         return self._scrubbed < self._removals
 
     async def _by_request(self, call_sids: Iterable[str], subject: str, detail: str) -> Erased:
-        erased = await self._erase(call_sids, ON_REQUEST)
-        for call_sid in erased.call_sids:
-            self._access_log.note(subject, "erase", call_sid, detail)
+        note = Access(at=self._wall(), subject=subject, action="erase", call_sid="", detail=detail)
+        erased = await self._erase(call_sids, ON_REQUEST, note)
         if erased.call_sids:
             await self.scrub()
-        await self._access_log.stored()
         return erased
 
-    async def _erase(self, call_sids: Iterable[str], reason: str) -> Erased:
+    async def _erase(self, call_sids: Iterable[str], reason: str, note: Access) -> Erased:
+        """Erase calls. `note`: what the audit log is to say of each."""
         wanted = list(dict.fromkeys(call_sids))
         kept = {call_sid: why for call_sid in wanted if (why := self._kept_in_memory(call_sid))}
         wanted = [call_sid for call_sid in wanted if call_sid not in kept]
@@ -121,7 +117,7 @@ class Erasure:
             known = [call_sid for call_sid in wanted if self._registry.find(call_sid) is not None]
             erased = Erased(known, dict.fromkeys(set(wanted).difference(known), UNKNOWN))
         else:
-            erased = await self._archive.upkeep(erasing.erase, self._archive.archive, wanted, reason, self._wall())
+            erased = await self._archive.upkeep(erasing.erase, self._archive.archive, wanted, reason, note)
         for call_sid in erased.call_sids:
             self._registry.erase(call_sid)
         self._removals += bool(erased.call_sids)

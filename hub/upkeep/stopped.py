@@ -35,19 +35,19 @@ class StoppedHub:
         """See Keeping."""
         if not self._archive.hold(call_sid, held=held):
             raise UpkeepError(f"{call_sid}: {UNKNOWN}")
-        self._note("hold" if held else "release", [call_sid])
+        self._note("hold" if held else "release", call_sid)
 
     async def audit(self, wanted: AccessFilter) -> AsyncIterator[list[AuditRow]]:
         """See Keeping."""
-        self._note("audit", [""])
+        self._note("audit", "")
         after = 0
         while rows := self._archive.audit(after, PAGE, wanted):
             yield rows
             after = rows[-1].id
 
     async def _erase(self, call_sids: list[str], detail: str) -> Erased:
-        erased = erase(self._archive, call_sids, ON_REQUEST, time.time())
-        self._note("erase", erased.call_sids, detail)
+        note = Access(at=time.time(), subject=self._subject, action="erase", call_sid="", detail=detail)
+        erased = erase(self._archive, call_sids, ON_REQUEST, note)
         left: dict[str, str] = {}
         for call_sid in erased.call_sids if self._settings.recordings else ():
             try:
@@ -58,10 +58,8 @@ class StoppedHub:
             self._archive.scrub()
         return Erased(erased.call_sids, erased.kept, left)
 
-    def _note(self, action: Action, call_sids: list[str], detail: str = "") -> None:
-        now = time.time()
-        rows = [Access(at=now, subject=self._subject, action=action, call_sid=call_sid, detail=detail) for call_sid in call_sids]
-        self._archive.write((), rows)
+    def _note(self, action: Action, call_sid: str) -> None:
+        self._archive.write((), [Access(at=time.time(), subject=self._subject, action=action, call_sid=call_sid, detail="")])
 
 
 class _Catalogue:

@@ -224,6 +224,18 @@ class TestErasure:
             assert sids(archive.page(wanted, None, 10)) == ["CA2"]
         assert sids(archive.with_number("+1")) == ["CA2"]
 
+    def test_each_erased_call_has_its_row_in_the_audit_log_as_soon_as_it_is_gone(self, archive: Archive) -> None:
+        for call in ("CA1", "CA2", "CA3"):
+            write_ended(archive, call, "word", at=1.0)
+        archive.hold("CA2", held=True)
+        archive.write([], [Access(at=1.0, subject="ann", action="list")])
+        note = Access(at=50.0, subject="bob", action="erase", detail="by a number")
+        assert archive.erase(["CA1", "CA2", "CA3", "CA9"], "on request", 50.0, note) == ["CA1", "CA3"]
+        rows = archive.audit(0, 10, AccessFilter())
+        assert [(row.access.subject, row.access.call_sid) for row in rows] == [("ann", ""), ("bob", "CA1"), ("bob", "CA3")]
+        assert rows[1].access == Access(at=50.0, subject="bob", action="erase", call_sid="CA1", detail="by a number")
+        assert Verification().read(rows)
+
     def test_live_and_held_calls_are_not_erased(self, archive: Archive) -> None:
         archive.write([change("CA1", "a", at=1.0)])
         write_ended(archive, "CA2", "b", at=2.0)
