@@ -134,7 +134,12 @@ class Keeper:
         self._idle.clear()
         if self._batch is None and not self._begins:
             self._begins = True
-            self._loop.call_soon(self._begin)
+            self._loop.call_soon(self._begin_now)
+
+    def _begin_now(self) -> None:
+        """Store what has come in this turn of the event loop. It counts from now: a turn that was long is not the archive's doing."""
+        self._dirty_since = self._loop.time()
+        self._begin()
 
     def _begin(self) -> None:
         """Store what has come since the last batch began."""
@@ -183,17 +188,18 @@ class Keeper:
         if self.trouble:
             log.info("the archive is written again")
             self.trouble = ""
-        for record, offset in batch.offsets.items():
-            if record.call_sid in unknown:
-                self._store_anew(record, batch)
-            else:
-                record.stored = offset
-                self._registry.release(record, offset)
+        stored = {record: offset for record, offset in batch.offsets.items() if record.call_sid not in unknown}
+        for record, offset in stored.items():
+            record.stored = offset
+        for record in batch.offsets.keys() - stored.keys():
+            self._store_anew(record, batch)
         if batch.accesses:
             self._access_log.stored_all(batch.accesses)
         if self._dirty or self._audit_due:
-            self._begin()
-        else:
+            self._begin()  # the thread stores while the event loop tells
+        for record, offset in stored.items():
+            self._registry.release(record, offset)
+        if self._batch is None and not self._dirty:
             self._rest()
 
     def _store_anew(self, record: Record, batch: _Batch) -> None:
@@ -206,7 +212,10 @@ class Keeper:
         self._dirty[record] = None
 
     def _rest(self) -> None:
-        """Everything is stored."""
+        """Everything is stored. Nothing waits, so the event loop need not wake for it."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self.behind:
             self.behind = False
             self._mark.level()
@@ -227,6 +236,8 @@ class Keeper:
         if not self.trouble:
             log.error("the archive cannot be written: %s. Calls go on, and are stored as soon as it can be", problem)
         self.trouble = problem
+        if not self.behind:
+            self._fall_behind()
         self._begins = True
         self._loop.call_later(RETRY_SECONDS, self._begin)
 
@@ -235,7 +246,7 @@ class Keeper:
         self._timer = None
         if self._batch is not None and self._batch.written.done():
             self._done()  # the event loop was late, not the archive
-        oldest = self._batch.since if self._batch is not None else self._dirty_since if self._dirty else None
+        oldest = self._batch.since if self._batch is not None else self._loop.time() if self._dirty else None
         if oldest is None or self.behind:
             return
         if self._loop.time() < oldest + BOUND_SECONDS:

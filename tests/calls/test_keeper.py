@@ -1,6 +1,7 @@
 """Storing before telling: the order in which events are released, a slow archive, a broken one, and what the mark says meanwhile."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
@@ -195,6 +196,8 @@ async def test_what_could_not_be_stored_is_stored_later_with_its_row_and_note(de
     await until_asked(desk, 1)
     desk.writer.pending[0].set_exception(ArchiveError("the disk is full", passing=True))
     await until(lambda: desk.keeper.trouble == "the disk is full")
+    assert desk.keeper.behind
+    assert record.topic.log.offset == 1, "nobody waits for an archive that says no"
     desk.final(record, "two")
     await until(lambda: len(desk.writer.asked) == 2)
     (change,) = desk.writer.asked[1][0]
@@ -202,6 +205,18 @@ async def test_what_could_not_be_stored_is_stored_later_with_its_row_and_note(de
     desk.writer.pending[1].set_result(None)
     await until(lambda: not desk.keeper.trouble)
     assert caplog.text.count("the archive cannot be written") == 1
+
+
+async def test_a_long_turn_of_the_event_loop_is_not_taken_for_a_slow_archive(desk: Desk) -> None:
+    record = desk.registry.open(CALL)
+    desk.final(record, "one")
+    time.sleep(2 * BOUND_SECONDS)
+    await until_asked(desk, 1)
+    await asyncio.sleep(0)
+    assert not desk.keeper.behind, "the archive was asked just now"
+    desk.writer.pending[0].set_result(None)
+    await until(lambda: record.stored == 1)
+    assert not desk.keeper.behind
 
 
 async def test_a_note_alone_is_stored_too(desk: Desk) -> None:

@@ -29,7 +29,7 @@ from hub.web.doors.subscriptions import CALLS_PER_TURN
 from hub.web.state import State
 from hub.web.turns import LoopTurns
 
-SEARCHED_UTTERANCES = 12_000
+SEARCHED_UTTERANCES = 5_000
 """Utterances that are read for one page of a search: a hundred calls or two, and 30 to 60 ms of work."""
 
 UTTERANCES_PER_TURN = 256
