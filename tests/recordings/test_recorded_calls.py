@@ -326,3 +326,16 @@ async def test_a_call_that_comes_back_to_the_next_hub_goes_on_in_call_time_and_l
         assert 1.0 <= began <= stored["seconds"] - 1.0
         assert inbound[: 1000 * 16] == wanted(1000, (0, 1000))[0]
         assert inbound[-1000 * 16 :] == to_pcm(patterned(0, 8000))
+
+
+async def test_a_recording_that_the_store_has_lost_is_told_in_a_sentence(settings: dict[str, Any], tmp_path: Path) -> None:
+    async with house(**settings) as home:
+        socket = await home.call()
+        follower = await reader(home)
+        await spoken(home, socket, (0, 1000))
+        await socket.send_str(stop())
+        await follower.until("recording-stored")
+        for file in (tmp_path / "recordings").rglob("*.flac"):
+            file.unlink()
+        _, body = await fetched(home, 503)
+        assert b"the recording cannot be read now" in body

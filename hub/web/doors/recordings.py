@@ -43,6 +43,8 @@ async def recording(request: web.Request) -> web.StreamResponse:
         if request.method != hdrs.METH_HEAD:
             await noted(request, grant, "play", record.call_sid)
         start, end = part or (0, playable.size)
+        if request.method != hdrs.METH_HEAD and start < end:  # nothing is answered before the store is known to have it
+            await _readable(playable, start)
         return await stream(request, replace(description, part=part), _pieces(playable, start, end))
 
 
@@ -99,6 +101,15 @@ async def _playable(request: web.Request, record: Record) -> Playable:
     if playable is None:
         raise not_found("nothing of this call is recorded yet" if record.recording is not None else "there is no recording of this call")
     return playable
+
+
+async def _readable(playable: Playable, start: int) -> None:
+    """Read one byte. Raises: HTTPServiceUnavailable where the store is away, or has the recording no longer."""
+    try:
+        async for _ in playable.read(start, start + 1):
+            pass
+    except (HubError, OSError) as error:
+        raise refusal(web.HTTPServiceUnavailable, "recordings", f"the recording cannot be read now: {error}") from error
 
 
 async def _pieces(playable: Playable, start: int, end: int) -> AsyncGenerator[bytes, None]:
