@@ -6,7 +6,7 @@ Pure. Knows days and names. Does not know what is kept.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hub.text.phone_numbers import identity
+from hub.text.phone_numbers import EXAMPLE, identity
 
 MOST_DAYS = 36600.0
 """More than a hundred years is a typing mistake; 0 stands for no limit."""
@@ -33,12 +33,14 @@ class Terms:
             name, equals, amount = (piece.strip() for piece in part.rpartition("="))
             if not equals:
                 days.append(_days(part))
-            elif number := identity(name):
-                numbers[number] = _days(amount)
-            elif name:
-                agents[name] = _days(amount)
-            else:
+            elif not name:
                 raise ValueError(f"must name a number or an agent before each =, not {part!r}")
+            elif number := identity(name):
+                _put(numbers, number, amount)
+            elif any(map(str.isalpha, name)):
+                _put(agents, name, amount)
+            else:  # taken for an agent's name, it would fit no call
+                raise ValueError(f"must have each number with its country code, such as {EXAMPLE}=7, not {part!r}")
         if len(days) > 1:
             raise ValueError("must give one number of days for all calls; others belong to a number or an agent, as +14155550100=7")
         return cls(days[0] if days else 0.0, numbers, agents)
@@ -54,6 +56,12 @@ class Terms:
         if agent and (days := self.agents.get(agent)) is not None:
             named.append(days)
         return min(named, key=lambda days: days or float("inf")) if named else self.days
+
+
+def _put(named: dict[str, float], name: str, amount: str) -> None:
+    if name in named:
+        raise ValueError(f"must name each number and agent once, not {name!r} twice")
+    named[name] = _days(amount)
 
 
 def _days(text: str) -> float:

@@ -38,6 +38,7 @@ class Record:
         "ahead",
         "call_sid",
         "ended_at",
+        "erased",
         "goes_on",
         "indexed",
         "left_off",
@@ -72,6 +73,8 @@ class Record:
         """Offset of the newest event in the archive."""
         self.row_due = True
         """Whether the call's row in the archive is older than what the events say."""
+        self.erased = False
+        """Whether the call was erased while this was still read. Nobody may get more of it."""
         self.goes_on = False
         """Whether the hub stops and the phone call does not, so that the next process is to go on with it."""
         self.utterances = Utterances(topic.call_sid)

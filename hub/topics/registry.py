@@ -291,6 +291,7 @@ class Registry:
         record = self._forget(call_sid) if call_sid in self._records else self._recalled.pop(call_sid, None)
         if record is None:
             return
+        record.erased = True
         audience = record.topic.audience
         told = encode(Refusal(code="erased", message="this call was erased", call_sid=call_sid, at=self.now()))
         for on_erased in filter(None, list(self._watchers.values())):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from aiohttp import hdrs, web
 
+from hub.topics.record import Record
 from hub.web.connections import connection_of
 from hub.web.errors import refusal
 from hub.web.http import GZIP_LEVEL, complete, takes_gzip
@@ -66,11 +67,11 @@ def asked_part(request: web.Request, description: Description) -> tuple[int, int
     return start, end
 
 
-async def stream(request: web.Request, description: Description, pieces: AsyncGenerator[bytes, None]) -> web.StreamResponse:
-    """Send an answer. No piece is asked for before the peer has room for it. A peer that takes too little is cut off.
+async def stream(request: web.Request, record: Record, description: Description, pieces: AsyncGenerator[bytes, None]) -> web.StreamResponse:
+    """Send an answer about a call. No piece is asked for before the peer has room for it. A peer that takes too little is cut off.
 
-    `pieces` is closed. It may raise ConnectionError when it notices that the peer is gone. Raises: HTTPTooManyRequests when too many
-    answers are being sent.
+    So is one whose call is erased meanwhile. `pieces` is closed. It may raise ConnectionError when it notices that the peer is gone.
+    Raises: HTTPTooManyRequests when too many answers are being sent.
     """
     state, connection, packed = request.app[STATE], connection_of(request), _packs(request, description)
     answer = web.StreamResponse(status=200 if description.part is None else 206, headers=_headers(description, packed=packed))
@@ -91,6 +92,8 @@ async def stream(request: web.Request, description: Description, pieces: AsyncGe
     try:
         async with aclosing(pieces):
             async for piece in pieces:
+                if record.erased:
+                    raise ConnectionResetError("the call was erased")
                 await sending.send(piece)
         await sending.end()
     except ConnectionError:

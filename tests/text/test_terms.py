@@ -37,6 +37,9 @@ def test_nothing_is_ever_due_without_days(text: str) -> None:
         ("30, 7", "must give one number of days"),
         ("30, =7", "must name a number or an agent"),
         ("30, sales=", "must be days from 0"),
+        ("30, 4155550100=7", "with its country code"),
+        ("30, sales=7, sales=9", "once"),
+        ("30, +14155550100=7, +1 (415) 555-0100=9", "once"),
     ],
 )
 def test_days_that_make_no_sense_are_refused(text: str, says: str) -> None:

@@ -1,6 +1,8 @@
 """Erasing and holding calls over HTTP: who may, what goes, what stays, and what everyone hears of it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -203,3 +205,20 @@ async def test_a_page_of_another_origin_erases_nothing_on_a_hub_without_tokens(o
         headers = {"Origin": origin.format(port=home.port)}
         assert (await ask(home, "GET", f"/calls/{CALL}", headers))[0] == 200
         assert (await ask(home, "DELETE", f"/calls/{CALL}", headers))[0] == status
+
+
+async def test_a_file_that_is_being_sent_is_cut_off_when_its_call_is_erased() -> None:
+    async with house() as home:
+        script = ScriptedCall(home.state, CALL)
+        for _ in range(1500):
+            script.final(WORD + " word" * 400)
+        script.end()
+        reader, writer = await asyncio.open_connection("127.0.0.1", home.port, limit=4096)
+        writer.write(f"GET /calls/{CALL}/transcript.txt HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        assert b"200 OK" in await reader.readuntil(b"\r\n\r\n")
+        assert (await ask(home, "DELETE", f"/calls/{CALL}"))[0] == 200
+        rest = b""
+        with suppress(ConnectionError):
+            rest = await reader.read(-1)
+        writer.close()
+        assert not rest.endswith(b"\r\n0\r\n\r\n"), "the file came to its end"

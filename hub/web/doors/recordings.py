@@ -45,7 +45,7 @@ async def recording(request: web.Request) -> web.StreamResponse:
         start, end = part or (0, playable.size)
         if request.method != hdrs.METH_HEAD and start < end:  # nothing is answered before the store is known to have it
             await _readable(playable, start)
-        return await stream(request, replace(description, part=part), _pieces(playable, start, end))
+        return await stream(request, record, replace(description, part=part), _pieces(playable, start, end))
 
 
 def _name(record: Record, playable: Playable) -> str:

@@ -57,7 +57,7 @@ async def transcript(request: web.Request) -> web.StreamResponse:
         return known
     if request.method != hdrs.METH_HEAD:
         await noted(request, granted(request), "export", record.call_sid, kind)
-    return await stream(request, description, _pieces(request, excerpt, FORMS[kind]))
+    return await stream(request, record, description, _pieces(request, excerpt, FORMS[kind]))
 
 
 def _excerpt(record: Record, query: MultiMapping[str]) -> Excerpt:
