@@ -92,9 +92,10 @@ def spelled(text: str) -> str:
         text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
         if len(_NOT_ASCII.findall(text)) * _DEAR > len(text):
             return text.translate(_spellings)
-        text = _NOT_ASCII.sub(lambda found: _spellings[ord(found[0])], text)  # a few accents, or a dash
-        if not text.isascii():
+        few = _NOT_ASCII.sub(lambda found: _spellings[ord(found[0])], text)  # a few accents, or a dash
+        if not few.isascii():  # a letter that has no other spelling, or a word of its own: once more from the beginning
             return text.translate(_spellings)
+        text = few
     return text.encode().translate(_ascii_spellings).decode()
 
 
