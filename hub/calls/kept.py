@@ -80,6 +80,7 @@ async def _keeping(
 ) -> AsyncIterator[tuple[Keeper, AccessLog, list[LeftCall]]]:
     """Keep all calls of the registry in the archive, from those on that were left behind."""
     access_log = AccessLog(time.time, lambda: keeper.audit_soon())
+    registry.stored_first = True
     try:
         left = await restored(registry, threads, trusted=mark.trusted)
     except ArchiveError as error:

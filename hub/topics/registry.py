@@ -106,6 +106,8 @@ class Registry:
         """Calls that are over and were read back from the archive, for those who read them now."""
         self.erasures = 0
         """How many calls were erased. Whoever reads a call in a thread meanwhile may have read one that is gone by now."""
+        self.stored_first = False
+        """Whether events are to be stored before anybody sees them. It is set before any call is known."""
         self.storage: Storage | None = None
         """Where events are stored before anybody sees them. None without an archive. It is set before the first call."""
         self._numbers = CallNumbers()
@@ -158,7 +160,7 @@ class Registry:
 
     def _made(self, call_sid: str, epoch: str, number: int) -> Record:
         topic = Topic(call_sid, epoch, self.wall, self._soon, self._log_bytes)
-        return Record(topic, LiveAudio(next(self._audio_numbers)), number, stored_first=self.storage is not None)
+        return Record(topic, LiveAudio(next(self._audio_numbers)), number, stored_first=self.stored_first)
 
     def publish(self, record: Record, event: D) -> D:
         """Give an event its place in the call's log; hand it to everyone, now or as soon as it is stored. Never waits.

@@ -100,6 +100,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
 async def opened(tmp_path: Path) -> AsyncIterator[Desk]:
     loop = asyncio.get_running_loop()
     registry = Registry(keep_seconds=0.0, clock=loop.time, wall=lambda: 1000.0, soon=loop.call_soon)
+    registry.stored_first = True
     writer = SlowWriter()
     access_log = AccessLog(lambda: 1000.0, lambda: registry.storage.audit_soon())  # type: ignore[union-attr]
     keeper = registry.storage = Keeper(registry, writer, BehindMark(tmp_path / "mark"), access_log)

@@ -225,6 +225,9 @@ async def test_a_call_left_behind_is_known_at_once_and_goes_on_with_exactly_the_
         credentials = {"twilio_account": ACCOUNT, "twilio_token": TOKEN, "twilio_url": twilio.url, "public_url": PUBLIC}
         async with house(on_block=talking, archive=str(path), **credentials) as home:
             assert home.state.registry.live() == [phone_call.sid]
+            record = home.state.registry.find(phone_call.sid)
+            assert record is not None
+            assert record.ahead is not record.outline, "lists show nothing of it before it is stored"
             twilio.ports["hub.example.com"] = home.port
             subscriber = await follow(home, phone_call.sid)
             events = await until(subscriber, "final")
