@@ -38,6 +38,9 @@ RETRY_SECONDS = 1.0
 BATCH_BYTES = 1024 * 1024
 """A batch takes no further call once it holds so much. The calls that are left make the next one."""
 
+LONG_SECONDS = 1.0
+"""A hub that is behind for so long has a problem that somebody should look at. For a moment it happens to any busy machine."""
+
 STOP_SECONDS = 5.0
 """How long a stopping hub waits for an archive that does not answer."""
 
@@ -254,11 +257,16 @@ class Keeper:
         else:
             self._fall_behind()
 
+    def _still_behind(self) -> None:
+        if self.behind and not self.trouble:
+            log.warning("the archive is slow: for more than a second, events have been told before they were stored")
+
     def _fall_behind(self) -> None:
         """Tell what is not stored."""
         self.behind = True
         self._mark.behind()
-        log.warning("the archive is slow: events are told before they are stored")
+        log.info("the archive is slow: events are told before they are stored")
+        self._loop.call_later(LONG_SECONDS, self._still_behind)
         waiting = [*(self._batch.offsets if self._batch is not None else ()), *self._dirty]
         for record in waiting:
             self._registry.release(record, record.topic.log.entered)

@@ -14,8 +14,11 @@ import msgspec
 from hub.audio.g711 import BYTES_PER_MS, TRACKS, silence
 from hub.audio.timeline import Block
 
-MOST_WAITING = 100
-"""Blocks that wait for the disk: ten seconds, 160 KB. A disk that stands still for longer costs the recording sound."""
+MOST_WAITING = 300
+"""Blocks that wait for the disk: 30 seconds, 480 KB. A disk that stands still for longer costs the recording sound."""
+
+HURRY_BLOCKS = 20
+"""So many blocks wait only if they come faster than people speak, after a hiccup of the line: then the thread comes at once."""
 
 TOO_SLOW = "the disk is too slow"
 
@@ -41,11 +44,12 @@ class SoundLost(NamedTuple):
 class Recording:
     """One live call's recording. The event loop calls the methods."""
 
-    __slots__ = ("_silenced", "_tell", "call_sid", "end_ms", "lost_to_ms", "path", "problem", "waiting")
+    __slots__ = ("_hurry", "_silenced", "_tell", "call_sid", "end_ms", "lost_to_ms", "path", "problem", "waiting")
 
-    def __init__(self, call_sid: str, path: Path, tell: Callable[[SoundLost], None]) -> None:
-        """`tell` is called for a block that is lost because the disk is too slow."""
+    def __init__(self, call_sid: str, path: Path, tell: Callable[[SoundLost], None], hurry: Callable[[], None] | None = None) -> None:
+        """`tell` is called for a block that is lost because the disk is too slow, `hurry` if the thread is to come at once."""
         self._tell = tell
+        self._hurry = hurry
         self.call_sid = call_sid
         self.path = path
         """Of the file in the spool. It is there once a block was written."""
@@ -66,6 +70,8 @@ class Recording:
             self._tell(SoundLost(self, block.start_ms, block.end_ms, TOO_SLOW))
         else:
             self.waiting.append(block if not self._silenced else self._without(block))
+            if len(self.waiting) == HURRY_BLOCKS and self._hurry is not None:
+                self._hurry()
 
     @property
     def paused(self) -> bool:

@@ -93,7 +93,7 @@ class Recordings:
 
     def begin(self, call_sid: str) -> Recording:
         """Begin to record a call, or go on after an earlier part of it. Never waits."""
-        recording = Recording(call_sid, self._spool.new_path(call_sid), self._receive)
+        recording = Recording(call_sid, self._spool.new_path(call_sid), self._receive, self._thread.hurry)
         self._open[recording] = asyncio.Event()
         self.storing.drop(call_sid)
         self._thread.add(recording)

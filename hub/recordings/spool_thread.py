@@ -72,6 +72,10 @@ class SpoolThread:
         recording.end_ms = min(call_ms, CALL_MS)
         self._wake.set()
 
+    def hurry(self) -> None:
+        """Write what has come at once. Never waits."""
+        self._wake.set()
+
     def stop(self) -> None:
         """Write what is left, and stop the thread. Blocks. What was not ended can be played as it is."""
         self._stopping = True

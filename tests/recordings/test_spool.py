@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.audio.g711 import to_pcm
-from hub.recordings.recording import MOST_WAITING, Recording, SoundLost
+from hub.recordings.recording import HURRY_BLOCKS, MOST_WAITING, Recording, SoundLost
 from hub.recordings.spool import Part, Spool, call_sid_of, file_name, pieces
 from hub.recordings.spool_file import SpoolFile
 from hub.recordings.spool_thread import SoundWritten, SpoolClosed, SpoolNews, SpoolThread
@@ -139,8 +140,23 @@ def test_a_disk_that_stands_still_costs_sound_and_is_told_and_never_waits(tmp_pa
     recording = Recording(CALL, tmp_path / "x.wav", told.append)
     for at_ms in range(0, 100 * (MOST_WAITING + 2), 100):
         recording.take(block(at_ms))
-    assert told == [SoundLost(recording, float(at_ms), at_ms + 100.0, "the disk is too slow") for at_ms in (10_000, 10_100)]
+    assert told == [SoundLost(recording, float(at_ms), at_ms + 100.0, "the disk is too slow") for at_ms in (30_000, 30_100)]
     assert len(recording.waiting) == MOST_WAITING
+
+
+def test_sound_that_comes_faster_than_people_speak_is_written_at_once(tmp_path: Path) -> None:
+    spool, news = Spool(tmp_path), list[SpoolNews]()
+    thread = SpoolThread(news.append, flush_seconds=3600.0)
+    thread.start()
+    recording = Recording(CALL, spool.new_path(CALL), news.append, thread.hurry)
+    thread.add(recording)
+    for at_ms in range(0, 100 * HURRY_BLOCKS, 100):
+        recording.take(block(at_ms))
+    while recording.waiting:
+        time.sleep(0.001)
+    thread.stop()
+    assert recorded(spool) == expected((0, 100 * HURRY_BLOCKS), end_ms=100 * HURRY_BLOCKS)
+    assert news == []
 
 
 def test_a_disk_that_fails_costs_what_comes_meanwhile_and_the_recording_goes_on(desk: Desk) -> None:
