@@ -18,10 +18,14 @@ from hub.archive.access_log import AccessLog
 from hub.archive.archive import Access, StoredCall
 from hub.archive.erasing import LIVE, ON_REQUEST, UNKNOWN, Erased
 from hub.archive.threads import ArchiveThreads
+from hub.backoff import Backoff
 from hub.errors import HubError
 from hub.topics.registry import Registry
 
 log = logging.getLogger(__name__)
+
+UNTIL_STORED = Backoff(first_seconds=0.01, longest_seconds=0.1, give_up_seconds=2.0)
+"""How a request waits for the last events of a call that has just ended: they are stored in some milliseconds."""
 
 UNSTORED = "its last events are not stored yet: try again in a moment"
 
@@ -102,6 +106,10 @@ class Erasure:
         return self._scrubbed < self._removals
 
     async def _by_request(self, call_sids: Iterable[str], subject: str, detail: str) -> Erased:
+        call_sids = list(call_sids)
+        async for _ in UNTIL_STORED.until():
+            if not any(self._kept_in_memory(call_sid) == UNSTORED for call_sid in call_sids):
+                break
         note = Access(at=self._wall(), subject=subject, action="erase", call_sid="", detail=detail)
         erased = await self._erase(call_sids, ON_REQUEST, note)
         if erased.call_sids:
@@ -133,7 +141,7 @@ class Erasure:
         record = self._registry.find(call_sid)
         if record is None:
             return ""
-        if record.live:
+        if record.ended is None:
             return LIVE
         return UNSTORED if self._archive is not None and record.unstored else ""
 

@@ -50,6 +50,14 @@ async def test_an_erased_call_is_gone_everywhere_and_its_tombstone_says_so(tmp_p
         assert ("alice", "erase", CALL) in await rows(home)
 
 
+async def test_a_call_that_has_just_ended_is_erased_once_its_end_is_stored(tmp_path: Path) -> None:
+    async with keeping(tmp_path) as home:
+        call = ScriptedCall(home.state)
+        call.end()
+        assert call.record.unstored
+        assert await ask(home, "DELETE", f"/calls/{CALL}", bearer("erase")) == (200, {"erased": [CALL], "kept": [], "recordings": []})
+
+
 async def test_those_who_follow_the_list_of_calls_they_may_see_are_told(tmp_path: Path) -> None:
     async with keeping(tmp_path) as home:
         await ended(home, CALL, WORD)
