@@ -30,7 +30,7 @@ UNTIL_STORED = Backoff(first_seconds=0.01, longest_seconds=0.1, give_up_seconds=
 UNSTORED = "its last events are not stored yet: try again in a moment"
 
 
-class Recordings(Protocol):
+class RecordingEraser(Protocol):
     """The spool and the store of recordings."""
 
     async def erase(self, call_sid: str) -> None:
@@ -44,7 +44,7 @@ class Erasure:
         """`archive` is None where everything is in memory only. `wall`: Unix seconds."""
         self._registry = registry
         self._archive = archive
-        self.recordings: Recordings | None = None
+        self.recordings: RecordingEraser | None = None
         """None where nothing is recorded. It is set before the first call."""
         self._access_log = access_log
         self._wall = wall

@@ -28,7 +28,7 @@ SEAL_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class KeptPast:
     """The parts of a hub that calls outlive the process by."""
 
     recall: Recall
@@ -53,13 +53,13 @@ class Kept:
 
 
 @asynccontextmanager
-async def kept(where: str, registry: Registry, keep_seconds: float) -> AsyncIterator[Kept]:
+async def kept(where: str, registry: Registry, keep_seconds: float) -> AsyncIterator[KeptPast]:
     """Open the archive that `where` names (see HUB_ARCHIVE) and make the calls known again that were live. Empty: there is no archive.
 
     Raises: ConfigError if it cannot be opened, or belongs to another hub that runs.
     """
     if not where:
-        yield Kept(recall=Recall(registry, None, keep_seconds), access_log=AccessLog(time.time))
+        yield KeptPast(recall=Recall(registry, None, keep_seconds), access_log=AccessLog(time.time))
         return
     try:
         archive = await asyncio.to_thread(open_archive, where)
@@ -69,7 +69,7 @@ async def kept(where: str, registry: Registry, keep_seconds: float) -> AsyncIter
     try:
         async with _keeping(registry, threads, BehindMark(mark_of(where))) as (keeper, access_log, left):
             recall = Recall(registry, threads, keep_seconds)
-            yield Kept(recall=recall, access_log=access_log, archive=threads, keeper=keeper, left=left)
+            yield KeptPast(recall=recall, access_log=access_log, archive=threads, keeper=keeper, left=left)
     finally:
         await threads.close()
 

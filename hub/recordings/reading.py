@@ -9,7 +9,7 @@ from typing import BinaryIO, Protocol
 
 from hub.archive.archive import StoredRecording
 from hub.recordings import wav
-from hub.recordings.spool import Part, newest, pieces, sound
+from hub.recordings.spool import SpoolPart, newest, pieces, sound
 from hub.recordings.store import Store
 from hub.recordings.wav import FRAME_BYTES, HEADER_BYTES, WavSpan
 
@@ -60,13 +60,13 @@ class SpooledSound:
     media_type = wav.MEDIA_TYPE
     ending = "wav"
 
-    def __init__(self, parts: list[Part]) -> None:
+    def __init__(self, parts: list[SpoolPart]) -> None:
         """`parts`: in order, and at least one. Blocks. Raises: OSError."""
         self._pieces = pieces(parts)
         whole = WavSpan(0, self._pieces[-1].end)
         self._header = wav.header(whole)
         self.size = whole.size_bytes
-        self._files: dict[Part, BinaryIO] = {}
+        self._files: dict[SpoolPart, BinaryIO] = {}
         try:
             for part in parts:
                 self._files[part] = open(part.path, "rb")  # noqa: SIM115  `close` closes it

@@ -25,7 +25,7 @@ STEP_BYTES = 160 * 1024
 _FILE = re.compile(r"(?P<name>[\w%-]+)\.(?P<number>\d{13,})\.wav")
 
 
-class Part(NamedTuple):
+class SpoolPart(NamedTuple):
     """A file of the spool."""
 
     path: Path
@@ -35,7 +35,7 @@ class Part(NamedTuple):
 class Piece(NamedTuple):
     """Frames of a call that lie in one file, or that are silence, where `part` is None. Behind `end` is the next piece."""
 
-    part: Part | None
+    part: SpoolPart | None
     start: int
     end: int
 
@@ -58,7 +58,7 @@ class Spool:
         found = (_FILE.fullmatch(path.name) for path in sorted(self.directory.iterdir()))
         return list(dict.fromkeys(call_sid_of(each["name"]) for each in found if each))
 
-    def parts(self, call_sid: str) -> list[Part]:
+    def parts(self, call_sid: str) -> list[SpoolPart]:
         """Return a call's parts, in the order of call time. A file that holds no frame is none."""
         found = []
         for path in sorted(self.directory.glob(f"{file_name(call_sid)}.*.wav")):
@@ -66,7 +66,7 @@ class Spool:
                 size = os.fstat(file.fileno()).st_size
                 held = span(file.read(HEADER_BYTES), size)
                 if held is not None and held.start < held.end:
-                    found.append(Part(path, held))
+                    found.append(SpoolPart(path, held))
         return sorted(found, key=lambda part: part.span.start)
 
     def beside(self, call_sid: str, ending: str) -> Path:
@@ -79,12 +79,12 @@ class Spool:
             path.unlink(missing_ok=True)
 
 
-def newest(parts: list[Part]) -> str:
+def newest(parts: list[SpoolPart]) -> str:
     """Return what tells these parts of a call from fewer or more of them: the number of the part that was begun last."""
     return max(part.path.stem.rpartition(".")[2] for part in parts)
 
 
-def pieces(parts: list[Part]) -> list[Piece]:
+def pieces(parts: list[SpoolPart]) -> list[Piece]:
     """Return what makes up a call from its first frame on: parts, which are given in order, and silence where there is none. Pure."""
     cuts = sorted({0, *(cut for part in parts for cut in part.span)})
     made: list[Piece] = []

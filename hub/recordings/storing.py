@@ -21,7 +21,7 @@ from hub.archive.archive import ArchiveError, StoredRecording
 from hub.audio.g711 import SAMPLE_RATE_HZ
 from hub.backoff import Backoff
 from hub.recordings.catalogue import Catalogue
-from hub.recordings.spool import Part, Spool, newest, pieces
+from hub.recordings.spool import Spool, SpoolPart, newest, pieces
 from hub.recordings.store import Digest, Store, StoreError
 
 log = logging.getLogger(__name__)
@@ -168,7 +168,7 @@ class Storing:
         await asyncio.to_thread(_remove, [encoded.path, *(part.path for part in parts)])
         log.info("call=%s is stored: %.1f s, %d bytes", call_sid, recording.seconds, recording.size)
 
-    async def _encoded(self, call_sid: str, parts: list[Part], before: StoredRecording | None) -> _Encoded:
+    async def _encoded(self, call_sid: str, parts: list[SpoolPart], before: StoredRecording | None) -> _Encoded:
         """Make the FLAC file of a call."""
         key = self._store.key(call_sid, newest(parts))
         path = self._spool.beside(call_sid, "flac")
@@ -186,7 +186,7 @@ class Storing:
         return _Encoded(key, path, seconds, digest, earlier is not None)
 
 
-def _encode(parts: list[Part], path: Path, stop: threading.Event, earlier: Path | None) -> tuple[float, Digest]:
+def _encode(parts: list[SpoolPart], path: Path, stop: threading.Event, earlier: Path | None) -> tuple[float, Digest]:
     from hub.recordings import flac
 
     frames = flac.encode(pieces(parts), path, stop, earlier)

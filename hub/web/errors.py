@@ -33,7 +33,7 @@ class Told(msgspec.Struct, frozen=True):
     message: str
 
 
-class ErrorBody(msgspec.Struct, frozen=True):
+class ErrorAnswer(msgspec.Struct, frozen=True):
     """What comes with every error."""
 
     error: Told
@@ -41,7 +41,7 @@ class ErrorBody(msgspec.Struct, frozen=True):
 
 def error_body(code: str, message: str) -> bytes:
     """Return the body of an error."""
-    return msgspec.json.encode(ErrorBody(Told(code, message)))
+    return msgspec.json.encode(ErrorAnswer(Told(code, message)))
 
 
 def refusal(kind: type[web.HTTPError], code: str, message: str, headers: dict[str, str] | None = None) -> web.HTTPError:
@@ -52,5 +52,5 @@ def refusal(kind: type[web.HTTPError], code: str, message: str, headers: dict[st
 def told_by(error: web.HTTPException) -> Told:
     """Return what an error says, whether it is in the hub's form or aiohttp's own."""
     if error.content_type == "application/json" and error.text:
-        return msgspec.json.decode(error.text, type=ErrorBody).error
+        return msgspec.json.decode(error.text, type=ErrorAnswer).error
     return Told(CODES.get(error.status, "refused"), (error.text or error.reason).strip().removeprefix(f"{error.status}: "))

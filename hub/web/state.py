@@ -10,7 +10,7 @@ from hub.archive.access_log import AccessLog
 from hub.archive.threads import ArchiveThreads
 from hub.calls.calls import Calls
 from hub.calls.erasure import Erasure
-from hub.calls.kept import Kept
+from hub.calls.kept import KeptPast
 from hub.calls.recall import Recall
 from hub.calls.routing import Routing
 from hub.config import Config
@@ -47,7 +47,7 @@ class State:
     room: Room
     unproved: Unproved
     """Connections that have proved nothing yet."""
-    past: Kept
+    past: KeptPast
     """What outlives the process."""
     erasure: Erasure
     limits: Limits = field(default_factory=Limits)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from hub.audio.g711 import to_pcm
 from hub.recordings.recording import HURRY_BLOCKS, MOST_WAITING, Recording, SoundLost
-from hub.recordings.spool import Part, Spool, call_sid_of, file_name, pieces
+from hub.recordings.spool import Spool, SpoolPart, call_sid_of, file_name, pieces
 from hub.recordings.spool_file import SpoolFile
 from hub.recordings.spool_thread import SoundWritten, SpoolClosed, SpoolNews, SpoolThread
 from hub.recordings.wav import HEADER_BYTES, WavSpan, header, span
@@ -240,7 +240,7 @@ def test_other_calls_files_are_not_taken_for_this_calls(desk: Desk) -> None:
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 50)), max_size=6))
 def test_any_parts_make_one_call_without_a_hole(spans: list[tuple[int, int]]) -> None:
     parts = sorted(
-        (Part(Path(str(number)), WavSpan(start, start + size)) for number, (start, size) in enumerate(spans)),
+        (SpoolPart(Path(str(number)), WavSpan(start, start + size)) for number, (start, size) in enumerate(spans)),
         key=lambda part: part.span.start,
     )
     made = pieces(parts)

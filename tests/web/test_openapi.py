@@ -14,7 +14,7 @@ from hub.app import DOORS
 from hub.transcript.exports import FORMS
 from hub.web.doors import call_query, openapi
 from hub.web.doors.operations import OPERATIONS
-from hub.web.errors import CODES, ErrorBody
+from hub.web.errors import CODES, ErrorAnswer
 from tests.house import house
 from tests.media import CALL
 from tests.publishing import ScriptedCall
@@ -171,11 +171,11 @@ async def test_what_needs_a_token_is_what_the_document_says() -> None:
 
 
 def test_errors_have_the_form_that_the_document_says() -> None:
-    validator = strict({"$ref": "#/components/schemas/ErrorBody"})
+    validator = strict({"$ref": "#/components/schemas/ErrorAnswer"})
     validator.validate({"error": {"code": "token", "message": "this hub wants a token"}})
     assert not validator.is_valid({"error": {"code": "token"}})
     assert not validator.is_valid({"error": {"code": "token", "message": "", "more": 1}})
-    assert msgspec.json.decode(msgspec.json.encode({"error": {"code": CODES[410], "message": ""}}), type=ErrorBody)
+    assert msgspec.json.decode(msgspec.json.encode({"error": {"code": CODES[410], "message": ""}}), type=ErrorAnswer)
 
 
 async def test_the_hub_serves_what_the_command_prints() -> None:

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from hub import __version__
 from hub.web.doors.operations import JSON, OPERATIONS, Answer, Operation, Parameter
-from hub.web.errors import ErrorBody
+from hub.web.errors import ErrorAnswer
 
 TAGS = {
     "calls": "Calls: lists, search, files.",
@@ -73,7 +73,7 @@ def addresses(doors: Iterable[web.AbstractRouteDef]) -> tuple[Address, ...]:
 def document(known: tuple[Address, ...]) -> bytes:
     """Return the document as JSON."""
     classes = [answer.schema for operation in OPERATIONS.values() for answer in operation.answers.values() if answer.schema is not None]
-    _, schemas = msgspec.json.schema_components((*dict.fromkeys(classes), ErrorBody), ref_template="#/components/schemas/{name}")
+    _, schemas = msgspec.json.schema_components((*dict.fromkeys(classes), ErrorAnswer), ref_template="#/components/schemas/{name}")
     paths: dict[str, dict[str, Any]] = {}
     for address in known:
         paths.setdefault(address.path, {})[address.method.lower()] = _operation(address)
@@ -143,7 +143,7 @@ def _error(operation: Operation) -> dict[str, Any]:
     """Return what every other status is."""
     if operation.proof == "twilio":
         return {"description": "Why not, in a sentence.", "content": {"text/plain": {}}}
-    return {"description": "Why not. `code` is for programs, `message` for people.", "content": {JSON: _body(ErrorBody)}}
+    return {"description": "Why not. `code` is for programs, `message` for people.", "content": {JSON: _body(ErrorAnswer)}}
 
 
 async def serve(request: web.Request) -> web.Response:
