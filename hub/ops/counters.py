@@ -5,7 +5,7 @@ Plain numbers, because a Prometheus counter would take a lock for every frame. D
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 WORDS_SECONDS: Final = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 """Bucket bounds for the delay of words: a live transcript is good below 1 s and useless above 10 s."""
@@ -21,6 +21,16 @@ ANSWER_SECONDS: Final = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
 """Bucket bounds for an agent's answers: people answer each other within 0.5 s, and after 3 s a caller asks whether anyone is there."""
 
 
+APPEND_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+"""Bucket bounds for storing events in the broker: 1 ms is normal, an event waits for 50 ms at most, and after 5 s the broker has failed."""
+
+TakeOverOutcome: TypeAlias = Literal["continued", "ended", "failed"]
+"""How the take-over of a call went whose node died: it goes on here, or it had ended meanwhile, or it could not be taken up."""
+
+HandOverOutcome: TypeAlias = Literal["moved", "refused", "failed"]
+"""How it went when a call was to move to this node: its owner gave it, did not give it, or gave no answer."""
+
+
 class Counters:
     """The hub's counts since this process started."""
 
@@ -28,6 +38,7 @@ class Counters:
         "agents",
         "calls",
         "closed",
+        "cluster",
         "ended",
         "frames",
         "lag_seconds",
@@ -72,6 +83,59 @@ class Counters:
         """Sockets at /client closed, by close code."""
         self.lag_seconds = Durations(LAG_SECONDS)
         """How late the event loop ran what was due."""
+        self.cluster: ClusterCounters | None = None
+        """What concerns the other nodes and the broker. None on a hub that is its own cluster."""
+
+
+class ClusterCounters:
+    """What one node knows of its cluster, and what it did with its broker."""
+
+    __slots__ = (
+        "append_seconds",
+        "behind",
+        "broker_up",
+        "calls",
+        "catch_ups",
+        "catching_up",
+        "clock_skew_seconds",
+        "fenced",
+        "forged",
+        "handovers",
+        "node",
+        "nodes",
+        "replicas",
+        "takeovers",
+    )
+
+    def __init__(self, node: str) -> None:
+        self.node = node
+        """This node's name."""
+        self.nodes = 0
+        """Nodes whose leases hold, as the broker said last. This one included."""
+        self.calls = 0
+        """Live calls of the whole cluster, as far as this node knows."""
+        self.broker_up = False
+        """Whether the broker answers."""
+        self.behind = False
+        """Whether events were told that neither the broker nor the archive has."""
+        self.clock_skew_seconds = 0.0
+        """This machine's clock minus the broker's."""
+        self.append_seconds = Durations(APPEND_SECONDS)
+        """From sending events to the broker until it has them."""
+        self.takeovers: Counter[TakeOverOutcome] = Counter()
+        """Calls of dead nodes that this node claimed."""
+        self.handovers: Counter[HandOverOutcome] = Counter()
+        """Calls of living nodes that this node asked for, because their streams came here."""
+        self.fenced = 0
+        """Appends that the broker refused because another node had taken the call over."""
+        self.forged = 0
+        """Messages and stored entries that were refused because no node with this HUB_SECRET had signed them."""
+        self.replicas = 0
+        """Calls of other nodes that this node keeps a copy of, because somebody reads them here."""
+        self.catching_up = 0
+        """Of these, how many are reading from the broker's log now what they have missed."""
+        self.catch_ups = 0
+        """Times that a replica read from the broker's log what it had missed."""
 
 
 class Durations:

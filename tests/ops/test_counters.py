@@ -2,7 +2,7 @@
 
 import pytest
 
-from hub.ops.counters import Counters, Durations
+from hub.ops.counters import ClusterCounters, Counters, Durations
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,10 @@ def test_a_provider_and_a_reason_that_never_counted_are_at_zero() -> None:
     assert counters.refused["client token"] == 0
     assert counters.providers["deepgram"].sessions == 0
     assert set(counters.providers) == {"deepgram"}, "a provider that was asked for shows in the metrics"
+
+
+def test_a_hub_counts_nothing_about_a_cluster_until_it_is_a_node_of_one() -> None:
+    counters = Counters()
+    assert counters.cluster is None
+    counters.cluster = ClusterCounters("a")
+    assert (counters.cluster.node, counters.cluster.takeovers["continued"], counters.cluster.append_seconds.total) == ("a", 0, 0.0)

@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from hub.app import GOODBYE_SECONDS
 from hub.config import Config, settings_of
+from hub.ops.counters import ClusterCounters
 from hub.transcribers.limits import DEFAULT_LIMITS
 from tests.docs.pages import blocks, codes, table, the_block
 from tests.house import real_house
@@ -24,8 +25,9 @@ DEPLOY = TOP / "hub" / "deploy"
 COMPOSE = (TOP / "docker-compose.yml").read_text()
 DOCKERFILE = (TOP / "Dockerfile").read_text()
 PROMQL = {
-    "sum", "max", "by", "rate", "increase", "min_over_time", "histogram_quantile", "le", "unless", "offset", "or",
-    "job", "door", "instance", "provider", "reason", "record", "track", "code", "kind", "outcome",
+    "sum", "max", "min", "count", "abs", "by", "on", "group_left", "rate", "increase", "changes", "min_over_time", "max_over_time",
+    "histogram_quantile", "le", "unless", "offset", "or",
+    "job", "door", "instance", "provider", "reason", "record", "track", "code", "kind", "outcome", "node", "version",
 }  # fmt: skip
 
 
@@ -48,9 +50,11 @@ def metrics(expression: str) -> set[str]:
     return {name for name in re.findall(r"(?<!\w)[a-z_]\w*", bare) if name not in PROMQL}
 
 
-async def exported() -> dict[str, set[str]]:
+async def exported(*, cluster: bool = True) -> dict[str, set[str]]:
     """Return the names of samples, and their labels, that a hub exports after a call, a malformed stream and a refusal."""
     async with FakeDeepgram() as fake, real_house(deepgram_key="k", deepgram_url=fake.url, secret="s" * 32) as home:
+        if cluster:
+            home.state.counters.cluster = ClusterCounters("a")
         subscriber = await home.open("/client", Authorization="Bearer none")
         async for _ in subscriber:
             pass
@@ -74,8 +78,17 @@ async def test_every_query_names_metrics_and_labels_that_the_hub_exports() -> No
     for query in queries:
         assert metrics(query) <= set(known), query
         labels = {label for group in re.findall(r"by \((.*?)\)", query) for label in group.split(", ")}
+        joined = {label for group in re.findall(r"group_left \((.*?)\) hub_node_info", query) for label in group.split(", ")}
+        assert joined <= known["hub_node_info"]
         for metric in metrics(query):
-            assert labels <= known[metric] | {"instance", "job"}, query
+            assert labels <= known[metric] | joined | {"instance", "job"}, query
+
+
+async def test_a_hub_without_a_broker_exports_nothing_about_a_cluster() -> None:
+    alone, node = await exported(cluster=False), await exported()
+    assert set(alone) < set(node)
+    assert "hub_cluster_nodes" in set(node) - set(alone)
+    assert not [name for name in alone if re.match(r"hub_(cluster|node|broker|takeovers|handovers|fenced|forged|replica)", name)]
 
 
 async def test_the_dashboard_shows_every_metric() -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
+from hub import __version__
+from hub.ops.counters import ClusterCounters
 from tests.agents.lines import lines, words
 from tests.house import House, house, real_house
 from tests.media import CALL, STREAM, media, stop
@@ -246,3 +248,25 @@ async def test_the_event_loops_lag_and_the_process_have_metrics() -> None:
         assert samples['hub_info{"version": "0.1.0"}'] == 1
         assert samples["process_resident_memory_bytes"] > 1e6
         assert samples["process_open_fds"] > 3
+
+
+async def test_a_node_shows_what_it_knows_of_its_cluster() -> None:
+    async with house() as home:
+        cluster = home.state.counters.cluster = ClusterCounters("berlin-1")
+        cluster.nodes, cluster.calls, cluster.replicas, cluster.catching_up, cluster.catch_ups = 3, 40, 7, 2, 9
+        cluster.broker_up, cluster.behind, cluster.clock_skew_seconds = True, False, -0.25
+        cluster.append_seconds.add(0.003)
+        cluster.takeovers["continued"] += 4
+        cluster.handovers["refused"] += 1
+        cluster.fenced, cluster.forged = 5, 6
+        samples = await read(home)
+    assert samples[f'hub_node_info{{"node": "berlin-1", "version": "{__version__}"}}'] == 1
+    assert {name: samples[f"hub_{name}"] for name in ("cluster_nodes", "cluster_calls", "replicas", "replicas_catching_up")} == {
+        "cluster_nodes": 3, "cluster_calls": 40, "replicas": 7, "replicas_catching_up": 2,
+    }  # fmt: skip
+    assert (samples["hub_broker_up"], samples["hub_broker_behind"], samples["hub_broker_clock_skew_seconds"]) == (1, 0, -0.25)
+    assert samples['hub_broker_append_seconds_bucket{"le": "0.0025"}'] == 0
+    assert samples['hub_broker_append_seconds_bucket{"le": "0.005"}'] == samples["hub_broker_append_seconds_count"] == 1
+    assert [samples[f'hub_takeovers_total{{"outcome": "{each}"}}'] for each in ("continued", "ended", "failed")] == [4, 0, 0]
+    assert [samples[f'hub_handovers_total{{"outcome": "{each}"}}'] for each in ("moved", "refused", "failed")] == [0, 1, 0]
+    assert (samples["hub_fenced_total"], samples["hub_forged_total"], samples["hub_replica_catch_ups_total"]) == (5, 6, 9)

@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from hub import __version__
 from hub.agents.webhooks import OutcomeKind
 from hub.audio.g711 import BYTES_PER_MS, TRACKS
-from hub.ops.counters import Durations, ProviderCounters
+from hub.ops.counters import ClusterCounters, Durations, HandOverOutcome, ProviderCounters, TakeOverOutcome
 from hub.web.state import STATE, State
 
 routes = web.RouteTableDef()
@@ -59,6 +59,8 @@ class HubCollector(Collector):
         yield lag
         busy = self._state.load.busy
         yield GaugeMetricFamily("hub_loop_busy_ratio", "Share of the last two seconds in which the event loop computed", value=busy)
+        if self._state.counters.cluster is not None:
+            yield from _cluster(self._state.counters.cluster)
 
     def _calls(self) -> Iterator[Metric]:
         counters, calls, registry = self._state.counters, self._state.calls, self._state.registry
@@ -129,6 +131,33 @@ class HubCollector(Collector):
             "hub_sound_dropped", "Blocks of live audio skipped for listeners that were behind", value=counters.sound_dropped
         )
         yield _by_code("hub_subscribers_closed", "Sockets at /client closed", counters.closed)
+
+
+def _cluster(cluster: ClusterCounters) -> Iterator[Metric]:
+    node = GaugeMetricFamily("hub_node_info", "Always 1; the labels are the node's name and version", labels=["node", "version"])
+    node.add_metric([cluster.node, __version__], 1)
+    yield node
+    yield GaugeMetricFamily("hub_cluster_nodes", "Living nodes that this node knows, itself included", value=cluster.nodes)
+    yield GaugeMetricFamily("hub_cluster_calls", "Live calls of all nodes, as this node knows them", value=cluster.calls)
+    yield GaugeMetricFamily("hub_broker_up", "1 while the broker answers", value=cluster.broker_up)
+    yield GaugeMetricFamily("hub_broker_behind", "1 while events are told that neither broker nor archive has", value=cluster.behind)
+    yield GaugeMetricFamily("hub_broker_clock_skew_seconds", "This machine's clock minus the broker's", value=cluster.clock_skew_seconds)
+    append = HistogramMetricFamily("hub_broker_append_seconds", "From sending events to the broker until it has them")
+    append.add_metric([], *_buckets(cluster.append_seconds))
+    yield append
+    takeovers = CounterMetricFamily("hub_takeovers", "Calls of dead nodes that this node claimed", labels=["outcome"])
+    for ending in get_args(TakeOverOutcome):
+        takeovers.add_metric([ending], cluster.takeovers[ending])
+    yield takeovers
+    handovers = CounterMetricFamily("hub_handovers", "Calls of living nodes that this node asked for", labels=["outcome"])
+    for outcome in get_args(HandOverOutcome):
+        handovers.add_metric([outcome], cluster.handovers[outcome])
+    yield handovers
+    yield CounterMetricFamily("hub_fenced", "Appends refused because another node has the call", value=cluster.fenced)
+    yield CounterMetricFamily("hub_forged", "Messages and entries refused because of their signature", value=cluster.forged)
+    yield GaugeMetricFamily("hub_replicas", "Calls of other nodes that are read here", value=cluster.replicas)
+    yield GaugeMetricFamily("hub_replicas_catching_up", "Of these, those that read what they missed", value=cluster.catching_up)
+    yield CounterMetricFamily("hub_replica_catch_ups", "Times that a replica read what it had missed", value=cluster.catch_ups)
 
 
 def _providers(providers: Mapping[str, ProviderCounters]) -> Iterator[Metric]:
