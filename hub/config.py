@@ -103,6 +103,12 @@ class Config:
         "",
         "file, or `postgresql://` address of a database, in which calls outlive the process; without it they are in memory only",
     )
+    broker: str = setting(
+        "HUB_BROKER",
+        "",
+        "address of a Valkey or Redis by which hubs share calls, such as `valkey://:password@10.0.0.5:6379`; without it, one process",
+    )
+    node: str = setting("HUB_NODE", "", "this hub's name among those that share a broker; by default the machine's name")
     keep_days: str = setting(
         "HUB_KEEP_DAYS",
         "0",
@@ -205,7 +211,7 @@ class Config:
     def secrets(self) -> tuple[str, ...]:
         """Every value that must be in no line of the log."""
         held = [str(getattr(part, each.name)) for part in self._parts for each in settings_of(part) if each.metadata["secret"]]
-        held.append(_password_of(self.archive))
+        held += [_password_of(self.archive), _password_of(self.broker)]
         return tuple(part.strip() for each in held for part in (each, *each.split(",")) if part.strip())
 
 

@@ -82,3 +82,12 @@ class Lagged(HubError):
         self.behind_bytes = behind_bytes
         self.idle_seconds = idle_seconds
         super().__init__(f"{behind_bytes} bytes behind, nothing taken for {idle_seconds:.1f} s")
+
+
+class Moved(HubError):
+    """A call's log is another node's by now: whoever followed it here has to come back with a position."""
+
+    code = "moved"
+
+    def __init__(self, call_sid: str) -> None:
+        super().__init__(f"the call {call_sid} is on another node by now")

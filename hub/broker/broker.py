@@ -285,5 +285,5 @@ class Broker(Protocol):
     def unlisten(self, topic: str) -> None:
         """Receive it no longer. Never waits; safe to call twice."""
 
-    async def send(self, topic: str, body: bytes) -> int:
-        """Send a message to a topic, signed. Returns how many nodes were sent it."""
+    async def send(self, messages: Sequence[tuple[str, bytes]]) -> list[int]:
+        """Send messages, each to a topic, in order, signed, in one round trip. Returns how many nodes were sent each."""

@@ -151,6 +151,8 @@ class Audience:
         """The pass that is being made, when it takes several turns. None between passes."""
         self._again = False
         """Whether there is news for another pass."""
+        self.relay: Callable[[str, bytes], None] | None = None
+        """Takes each interim, by its utterance, for readers on other nodes. None while no other node wants them. Must not raise."""
 
     def restored(self, *, ended: bool) -> None:
         """The log was filled with what an earlier process published. `ended`: nothing is expected to follow."""
@@ -171,8 +173,15 @@ class Audience:
 
     def revise(self, interim: Interim) -> None:
         """Hand everyone the newest state of an open utterance. Never awaits."""
+        payload = encode(msgspec.structs.replace(interim, at=stamped(self._clock())))
+        self.revise_by(interim.utterance, payload)
+        if self.relay is not None:
+            self.relay(interim.utterance, payload)
+
+    def revise_by(self, utterance: str, payload: bytes) -> None:
+        """Hand everyone the newest state of an open utterance, as it is sent. Never awaits."""
         self.revision += 1
-        self._open[interim.utterance] = (self.revision, encode(msgspec.structs.replace(interim, at=stamped(self._clock()))))
+        self._open[utterance] = (self.revision, payload)
         self._serve()
 
     def follow(
@@ -226,6 +235,11 @@ class Audience:
     def open_interims(self) -> int:
         """How many utterances are open."""
         return len(self._open)
+
+    @property
+    def newest_interims(self) -> list[tuple[str, bytes]]:
+        """The newest interim of each open utterance."""
+        return [(utterance, payload) for utterance, (_, payload) in self._open.items()]
 
     def interims_after(self, revision: int) -> list[bytes]:
         """Return the newest interim of each open utterance that was revised since."""

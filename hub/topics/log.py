@@ -69,11 +69,18 @@ class Log:
         """Give an event its offset and keep it, unseen. Returns the event as it is sent, with `at`, `epoch` and `offset`. Never awaits."""
         self.entered += 1
         event = msgspec.structs.replace(event, at=stamped(self._clock()), epoch=self.epoch, offset=self.entered)
-        payload = encode(event)
+        self._keep(encode(event))
+        return event
+
+    def enter_payload(self, payload: bytes) -> None:
+        """Keep an event that another node has numbered with the next offset, unseen. Never awaits."""
+        self.entered += 1
+        self._keep(payload)
+
+    def _keep(self, payload: bytes) -> None:
         self._entered_bytes += len(payload)
         self._payloads.append(payload)
         self._ends.append(self._entered_bytes)
-        return event
 
     def release(self, offset: int) -> None:
         """Let readers see the events up to this offset. Never awaits."""

@@ -39,12 +39,16 @@ class Record:
         "call_sid",
         "ended_at",
         "erased",
+        "generation",
         "goes_on",
+        "held_back",
         "indexed",
         "left_off",
         "live_audio",
+        "loaded",
         "number",
         "outline",
+        "owner",
         "recording",
         "row_due",
         "stored",
@@ -73,6 +77,14 @@ class Record:
         """Offset of the newest event in the archive."""
         self.row_due = True
         """Whether the call's row in the archive is older than what the events say."""
+        self.owner = ""
+        """Id of the node whose call it is. Empty if it is this node's."""
+        self.generation = 0
+        """How often the call had another owner; see `hub.broker.broker`. 0 without a broker."""
+        self.loaded = True
+        """Whether the call's events are here. False for a call of another node that nobody reads on this one."""
+        self.held_back: list[Durable | Interim] | None = None
+        """What was published while another node has still to hand the call over. None where no hand-over is awaited."""
         self.erased = False
         """Whether the call was erased while this was still read. Nobody may get more of it."""
         self.goes_on = False
@@ -87,8 +99,8 @@ class Record:
         """Where the next part of the call goes on. None while the first part lasts."""
         self.indexed: set[str] = set()
         """The phone numbers under which the registry finds the call: also one that a later `call-started` has corrected."""
-        self._summary = (-1, b"")
-        """The newest summary in JSON, and the offset at which it was made."""
+        self._summary: tuple[int, Outline | None, bytes] = (-1, None, b"")
+        """The newest summary in JSON, and the offset and the outline of which it was made."""
 
     @property
     def started(self) -> CallStarted | None:
@@ -155,10 +167,11 @@ class Record:
     @property
     def summary_is_old(self) -> bool:
         """Whether something happened since the summary was last made as JSON."""
-        return self._summary[0] != self.topic.log.offset
+        offset, outline, _ = self._summary
+        return offset != self.topic.log.offset or outline is not self.outline
 
     def summary_json(self) -> bytes:
         """Return the summary as JSON. It is made once per event: a list of thousands of calls is mostly of calls that are over."""
         if self.summary_is_old:
-            self._summary = (self.topic.log.offset, encode(self.summary()))
-        return self._summary[1]
+            self._summary = (self.topic.log.offset, self.outline, encode(self.summary()))
+        return self._summary[2]

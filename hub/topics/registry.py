@@ -8,9 +8,11 @@ from typing import Protocol, TypeAlias
 
 from hub.audio.g711 import Track
 from hub.audio.lost import Share
+from hub.errors import Moved
 from hub.events import (
     CallEnded,
     CallStarted,
+    CallSummary,
     ConditionChanged,
     D,
     Durable,
@@ -27,15 +29,18 @@ from hub.events import (
     TranscriberLost,
     TranscriberRestored,
     TranscriberSwitched,
+    decode,
     encode,
     stamped,
 )
 from hub.tokens import Grant
+from hub.topics.call_numbers import CallNumbers
 from hub.topics.live_audio import LiveAudio
 from hub.topics.log import LOG_BYTES
 from hub.topics.past import Past
 from hub.topics.record import LeftOff, Record
 from hub.topics.topic import Topic
+from hub.transcript.outline import Told
 
 WHOLE_CALL = (
     CallStarted, TranscriberLost, TranscriberRestored, TranscriberSwitched, StreamFailed, ConditionChanged, RecordingStarted,
@@ -52,7 +57,10 @@ RECALLED_CALLS, RECALLED_BYTES = 1000, 64 * 1024 * 1024
 UNSTORED_BYTES = 256 * 1024 * 1024
 """How much is kept in memory at most of calls that are over and cannot be stored: many minutes of a full hub."""
 
-Watch: TypeAlias = Callable[[Record, Durable], None]
+ELSEWHERE = "another node"
+"""The owner of a call that this node has lost, until it hears which node has it."""
+
+Watch: TypeAlias = Callable[[Record, Durable, bytes], None]
 Gone: TypeAlias = Callable[[Record, bytes], None]
 
 
@@ -61,25 +69,6 @@ class Storage(Protocol):
 
     def store_soon(self, record: Record) -> None:
         """Store the record's events that are not stored yet, and then release them. Never waits, never raises."""
-
-
-class CallNumbers:
-    """Gives calls their numbers: the moment at which they begin in milliseconds, times 1024, plus a counter.
-
-    So the order of the numbers is that of time, in this process and in the archive.
-    """
-
-    def __init__(self) -> None:
-        self._last = 0
-
-    def seen(self, number: int) -> None:
-        """Give no number again that is as low as this one."""
-        self._last = max(self._last, number)
-
-    def next(self, wall_seconds: float) -> int:
-        """Return the number of a call that begins now, in Unix seconds."""
-        self._last = max(int(wall_seconds * 1000) << 10, self._last + 1)
-        return self._last
 
 
 class Registry:
@@ -136,6 +125,83 @@ class Registry:
         self._index(record)
         return record
 
+    def known(self, call_sid: str) -> Record | None:
+        """Return the record of a call that is live or ended a short while ago, on whichever node."""
+        return self._records.get(call_sid)
+
+    def learn(self, call_sid: str, owner: str, epoch: str, number: int) -> Record:
+        """Make a call of another node known, without its events. `owner`: that node's id. What is told of it is set by `told`.
+
+        Who follows the call in another log, of an earlier epoch, is cut off, and comes back with its position.
+        """
+        if call_sid in self._records:
+            self.lose(self._records[call_sid])
+        self._recalled.pop(call_sid, None)
+        record = self._made(call_sid, epoch, number)
+        record.owner, record.loaded = owner, False
+        self._records[call_sid] = record
+        return record
+
+    def told(self, record: Record, summary: CallSummary) -> None:
+        """Take what the owner of a call says of it, for a call whose events are not here."""
+        was_live = record.live
+        record.outline = record.ahead = Told(summary)
+        if was_live and not record.live:
+            record.ended_at = self._clock()
+        self._index(record)
+
+    def lose(self, record: Record) -> None:
+        """Forget a call that is another node's, though this one had it: who follows it here is cut off, and may come back."""
+        if self._records.get(record.call_sid) is not record:
+            return
+        record.owner = record.owner or ELSEWHERE
+        self._forget(record.call_sid)
+        for following in record.topic.audience.followings:
+            following.outbox.fail(Moved(record.call_sid))
+        record.waiting.clear()
+        self._let_go(record)
+
+    def fill(self, record: Record, past: Past) -> None:
+        """Give a call of another node its events, so that it can be read here like any other."""
+        record.topic = Topic(record.call_sid, record.topic.log.epoch, self.wall, self._soon, self._log_bytes)
+        record.restore(past)
+        record.loaded = True
+        self._index(record)
+
+    def unload(self, record: Record) -> None:
+        """Let go of the events of a call of another node: nobody reads it here."""
+        summary = record.summary()
+        self._let_go(record)
+        record.topic = Topic(record.call_sid, record.topic.log.epoch, self.wall, self._soon, self._log_bytes)
+        record.loaded, record.outline = False, Told(summary)
+        record.ahead = record.outline
+
+    def replicate(self, record: Record, payload: bytes) -> None:
+        """Hand everyone the next event of a call of another node, as that node numbered it. Never waits. Raises: ValueError."""
+        event = decode(payload)
+        topic = record.topic
+        topic.log.enter_payload(payload)
+        topic.log.release(topic.log.entered)
+        if isinstance(event, Durable):
+            was_live = record.live
+            record.outline.apply(event)
+            if record.ahead is not record.outline:
+                record.ahead.apply(event)
+            if was_live and not record.live:
+                record.ended_at = self._clock()
+        topic.audience.published(closes=event.utterance if isinstance(event, Final) else None, last=not record.live)
+
+    def own(self, record: Record, generation: int) -> None:
+        """Make a call of another node, whose events are here, a call of this one. What was held back until now is published."""
+        record.owner, record.generation = "", generation
+        held_back, record.held_back = record.held_back, None
+        record.row_due = True
+        for event in held_back or ():
+            if isinstance(event, Interim):
+                self.revise(record, event)
+            else:
+                self.publish(record, event)
+
     def recall(self, call_sid: str, epoch: str, number: int, past: Past) -> Record:
         """Make a call that is over findable for as long as somebody reads it. Lists do not show it."""
         record = self._made(call_sid, epoch, number)
@@ -165,8 +231,12 @@ class Registry:
     def publish(self, record: Record, event: D) -> D:
         """Give an event its place in the call's log; hand it to everyone, now or as soon as it is stored. Never waits.
 
-        Returns the event as subscribers receive it. Only `hub.calls.publisher` calls this.
+        Returns the event as subscribers receive it, or as it is while another node has still to hand the call over. Only
+        `hub.calls.publisher` calls this.
         """
+        if record.held_back is not None:
+            record.held_back.append(event)
+            return event
         event = record.topic.log.enter(event)
         record.ahead.apply(event)
         if isinstance(event, WHOLE_CALL):
@@ -180,7 +250,9 @@ class Registry:
 
     def revise(self, record: Record, interim: Interim) -> None:
         """Hand everyone the newest state of an utterance, behind all that was published before it. Never waits."""
-        if record.waiting:
+        if record.held_back is not None:
+            record.held_back.append(interim)
+        elif record.waiting:
             record.waiting.append(interim)
         else:
             record.topic.audience.revise(interim)
@@ -205,7 +277,7 @@ class Registry:
             record.outline.apply(event)
         topic.audience.published(closes=event.utterance if isinstance(event, Final) else None, last=not record.outline.live)
         if isinstance(event, WHOLE_CALL):
-            self._announce(record, event)
+            self.announce(record, event, topic.log.after(event.offset - 1)[0])
 
     def close(self, record: Record, call_ms: float, lost: dict[Track, Share]) -> None:
         """The call ended at this call time, with so much of its audio lost: it stays findable for its keep time."""
@@ -218,7 +290,7 @@ class Registry:
         return stamped(self.wall())
 
     def watch(self, watcher: Watch, on_erased: Gone | None = None) -> None:
-        """Call `watcher(record, event)` for each event that concerns a call as a whole, right after it was published. It must not raise.
+        """Call `watcher(record, event, payload)` for each event that concerns a call as a whole, once it is told. It must not raise.
 
         `on_erased(record, told)` is called when a call that is in memory is erased; `told` says so, ready to be sent.
         """
@@ -228,12 +300,12 @@ class Registry:
         """Call it no longer; safe to call twice."""
         self._watchers.pop(watcher, None)
 
-    def _announce(self, record: Record, event: Durable) -> None:
-        """Tell the watchers about an event that concerns a call as a whole. Never waits."""
+    def announce(self, record: Record, event: Durable, payload: bytes) -> None:
+        """Tell the watchers about an event that concerns a call as a whole. `payload`: as it is sent. Never waits."""
         if isinstance(event, CallStarted):
             self._index(record)
         for watcher in list(self._watchers):
-            watcher(record, event)
+            watcher(record, event, payload)
 
     def _index(self, record: Record) -> None:
         for number in filter(None, record.numbers):

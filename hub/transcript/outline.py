@@ -20,6 +20,7 @@ from hub.events import (
     RecordingStarted,
     RecordingStored,
     RecordingSummary,
+    TranscriberName,
 )
 from hub.transcript.completeness import Findings
 
@@ -118,6 +119,46 @@ class Outline:
             epoch=epoch,
             offset=offset,
         )
+
+
+class Told(Outline):
+    """A call's outline as its owner, another node, has told it: its events are not here, so nothing can be applied."""
+
+    __slots__ = ("_summary",)
+
+    def __init__(self, summary: CallSummary) -> None:
+        super().__init__()
+        self._summary = summary
+        self.speakers, self.utterances, self.recording = dict(summary.speakers), summary.utterances, summary.recording
+        if summary.started_at is not None:
+            self.started = self.newest = CallStarted(
+                call_sid=summary.call_sid,
+                at=summary.started_at,
+                from_=summary.from_,
+                to=summary.to,
+                direction=summary.direction,
+                tracks=list(summary.speakers),
+                speakers=summary.speakers,
+                parameters={},
+                stream_sid="",
+                transcriber=summary.transcriber or TranscriberName(provider="", model=""),
+                agent=summary.agent,
+            )
+        if summary.ended_at is not None:
+            self.ended = CallEnded(
+                call_sid=summary.call_sid, at=summary.ended_at, reason=summary.reason or "", duration=summary.duration or 0.0,
+                completeness=summary.completeness, audio={},
+            )  # fmt: skip
+
+    @property
+    def completeness(self) -> Completeness:
+        """See Outline."""
+        return self._summary.completeness
+
+    def summary(self, call_sid: str, epoch: str, offset: int) -> CallSummary:
+        """See Outline. The position is the owner's."""
+        del call_sid, epoch, offset
+        return self._summary
 
 
 def _spool(state: Literal["recording", "paused", "failed", "spooled"]) -> RecordingSummary:

@@ -89,7 +89,8 @@ def test_a_call_that_is_forgotten_and_comes_again_is_another(office: Office) -> 
 def test_watchers_are_told_what_concerns_a_call_as_a_whole_and_nothing_else(office: Office) -> None:
     told: list[tuple[str, str]] = []
 
-    def watcher(record: Record, event: Durable) -> None:
+    def watcher(record: Record, event: Durable, payload: bytes) -> None:
+        assert payload == record.topic.log.after(event.offset - 1)[0]
         told.append((record.call_sid, str(event.__struct_config__.tag)))
 
     office.registry.watch(watcher)

@@ -14,7 +14,7 @@ import msgspec
 from aiohttp import WebSocketError, WSMsgType, web
 
 from hub.archive.archive import ArchiveError, Tombstone
-from hub.errors import Lagged, TokenError, WireError
+from hub.errors import Lagged, Moved, TokenError, WireError
 from hub.events import Authenticated, Part, Pong, Refusal, encode
 from hub.tokens import Grant
 from hub.topics.outbox import Outbox
@@ -322,6 +322,9 @@ class Subscriber:
             self._state.counters.lagged += 1
             log.info("a subscriber was disconnected: %s", reason)
             self._close_code, words = wire.LAGGED, "lagged: reconnect with your position"
+        elif isinstance(reason, Moved):
+            log.info("a subscriber was disconnected: %s", reason)
+            self._close_code, words = wire.LAGGED, "moved: reconnect with your position"
         else:
             log.error("events could not be handed to a subscriber", exc_info=reason)
             self._close_code, words = wire.FAILED, "the hub failed on this socket: reconnect with your position"

@@ -277,16 +277,15 @@ class Subscriptions:
             self._watches = True
             self._registry.watch(self._announced, self._erased)
 
-    def _announced(self, record: Record, event: Durable) -> None:
-        """Take an event that concerns a call as a whole. The registry calls this."""
+    def _announced(self, record: Record, event: Durable, payload: bytes) -> None:
+        """Take an event that concerns a call as a whole; `payload` is how it is sent. The registry calls this."""
         if self._numbers and isinstance(event, CallStarted):
             for number in record.numbers:
                 if number is not None and (watch := self._numbers.get(number)) is not None:
                     self._follow_for(number, watch, record)
         # A socket that follows the call gets the event there, in order, and not a second time here.
         if self._lists_all and self.allows(record) and not self._follows(record):
-            # The log has just encoded the event, so thousands who follow the list cost no thousand encodings.
-            self._outbox.answer(record.topic.log.after(event.offset - 1)[0])
+            self._outbox.answer(payload)
 
     def _erased(self, record: Record, told: bytes) -> None:
         """Take the news that a call is erased. Who follows it is told by the registry itself."""

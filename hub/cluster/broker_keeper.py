@@ -1,0 +1,329 @@
+"""Keeps this node's calls in the broker: appends what is published, releases it then, and tells the other nodes.
+
+**Batches.** What all calls have published while the last batch was on its way makes the next one, which is one round trip. The log in
+memory is the queue: nothing is copied, and a call is appended from where it was appended last. So a broker that lost everything, or was
+away for minutes, is given what it lacks, with the same offsets.
+
+**Behind.** An event that is not in the broker after 50 ms is told all the same, unless another store has it in time. But a node whose lease
+may have ended tells nothing of its own accord while the broker answers: another node may have gone on with the call meanwhile, as after a
+process was stopped and woke up.
+
+Knows records and the broker. Does not know what an event means.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import msgspec
+
+from hub.broker.bodies import Revised, call_topic, packed
+from hub.broker.broker import Append, Appended, Broker, BrokerError, Claimed, Fenced, Full, Kept, Misplaced, Row
+from hub.cluster.membership import Membership
+from hub.events import Durable
+from hub.ops.counters import ClusterCounters
+from hub.topics.record import Record
+from hub.topics.registry import Registry
+
+log = logging.getLogger(__name__)
+
+BOUND_SECONDS = 0.05
+"""How long an event waits for the broker before it is told."""
+
+RETRY_SECONDS = 0.25
+"""How often a broker that does not answer is tried again. It ends with the node's own beat, too."""
+
+BATCH_BYTES = 1024 * 1024
+"""A batch takes no further call once it holds so much."""
+
+
+class BrokerKeeper:
+    """Keeps all calls of this node in the broker. Implements `Storage` and `Notes`."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        broker: Broker,
+        membership: Membership,
+        counters: ClusterCounters,
+        on_fenced: Callable[[Record, int], None],
+    ) -> None:
+        """`on_fenced` is called, with the generation that holds, when a call turns out to be another node's. Made in the event loop."""
+        self._registry = registry
+        self._broker = broker
+        self._membership = membership
+        self._counters = counters
+        self._on_fenced = on_fenced
+        self._loop = asyncio.get_running_loop()
+        self._kept: dict[Record, int] = {}
+        """Offset of the newest event of each call that the broker has."""
+        self._dirty: dict[Record, None] = {}
+        self._in_flight: tuple[Record, ...] = ()
+        self._notes: dict[Record, bytes] = {}
+        self._rows: list[tuple[Record, bytes | None]] = []
+        """What other nodes have to hear of calls as a whole: the event as it is sent, or None for a refresh."""
+        self._refreshed: dict[Record, int] = {}
+        """Offset at which the row of each live call was last sent."""
+        self._interims: dict[tuple[str, str], bytes] = {}
+        """Messages with the newest interims, by callSid and utterance, for nodes that listen."""
+        self._since = 0.0
+        """When the oldest event that is not in the broker was published. Only meaningful while there is any."""
+        self._timer: asyncio.TimerHandle | None = None
+        self._news = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.behind = False
+        """Whether the broker lacks events for longer than the bound."""
+        self.others_level: Callable[[], bool] = lambda: False
+        """Whether another store keeps up, so that events need not be told before they are stored."""
+        registry.watch(self._announced)
+
+    # what is published
+
+    def store_soon(self, record: Record) -> None:
+        """See Storage."""
+        if record.owner:
+            return
+        if not self._dirty and not self._in_flight:
+            self._since = self._loop.time()
+        self._dirty[record] = None
+        if self.behind:
+            self._tell(record)
+        elif self._timer is None:
+            self._timer = self._loop.call_later(BOUND_SECONDS, self._look)
+        self._idle.clear()
+        self._news.set()
+
+    def note(self, record: Record, note: bytes) -> None:
+        """See Notes."""
+        self._notes[record] = note
+        self.store_soon(record)
+
+    def adopted(self, record: Record) -> None:
+        """Take note that the broker has all events of a call that this node owns from here on."""
+        self._kept[record] = record.topic.log.entered
+        record.topic.audience.relay = None
+
+    def listened(self, record: Record) -> None:
+        """Send a call's interims to other nodes from here on: one of them has begun to listen."""
+        audience = record.topic.audience
+        if record.owner:
+            return
+        if audience.relay is None:
+            audience.relay = lambda utterance, payload: self._revised(record, utterance, payload)
+        for utterance, payload in audience.newest_interims:
+            self._revised(record, utterance, payload)
+
+    def forget(self, record: Record) -> None:
+        """Keep nothing of a call any more: it is another node's, or it is gone."""
+        self._dirty.pop(record, None)
+        self._kept.pop(record, None)
+        self._notes.pop(record, None)
+        self._refreshed.pop(record, None)
+        self._rows = [row for row in self._rows if row[0] is not record]
+        record.topic.audience.relay = None
+
+    def refresh(self) -> None:
+        """Have the rows of live calls that changed sent, so that lists on other nodes are not old."""
+        for record in self._kept:
+            offset = record.topic.log.offset
+            if record.live and not record.owner and self._refreshed.get(record) != offset:
+                self._refreshed[record] = offset
+                self._rows.append((record, None))
+                self._news.set()
+
+    def register_again(self) -> None:
+        """Tell the broker all calls of this node, and all their events: it has lost them."""
+        for record in self._kept:
+            self._rows.append((record, None))
+            self.store_soon(record)
+
+    def keeps(self, record: Record) -> bool:
+        """Whether something of a call is not in the broker yet."""
+        return record in self._dirty or record in self._in_flight
+
+    async def settled(self) -> None:
+        """Return when everything is in the broker."""
+        await self._idle.wait()
+
+    def _announced(self, record: Record, event: Durable, payload: bytes) -> None:
+        if not record.owner:
+            self._refreshed[record] = event.offset
+            self._rows.append((record, payload))
+            self._news.set()
+
+    def _revised(self, record: Record, utterance: str, payload: bytes) -> None:
+        body = Revised(record.generation, record.topic.log.offset, utterance, payload)
+        self._interims[record.call_sid, utterance] = packed(body)
+        self._news.set()
+
+    # to the broker
+
+    async def run(self) -> None:
+        """Append what comes, until cancelled."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            try:
+                await self._send_all()
+            except BrokerError:  # the broker itself says what is wrong, once
+                if self._dirty:
+                    self._look()
+                await asyncio.sleep(RETRY_SECONDS)
+                self._news.set()
+
+    async def _send_all(self) -> None:
+        if self._dirty:
+            await self._append()
+        if self._rows:
+            await self._register()
+        if self._interims:
+            interims, self._interims = self._interims, {}
+            await self._broker.send([(call_topic(call_sid), body) for (call_sid, _), body in interims.items()])
+        if self._dirty or self._rows or self._interims:
+            self._news.set()
+        else:
+            self._rest()
+
+    async def _append(self) -> None:
+        """Append what has come since the last batch."""
+        for record in [record for record in self._dirty if not record.generation]:
+            await self._claim(record)
+        batch: list[tuple[Record, Append]] = []
+        size = 0
+        while self._dirty and size < BATCH_BYTES:
+            record = next(iter(self._dirty))
+            del self._dirty[record]
+            append = self._append_of(record)
+            size += sum(map(len, append.payloads))
+            batch.append((record, append))
+        self._in_flight = tuple(record for record, _ in batch)
+        began = self._loop.time()
+        try:
+            answers = await self._broker.append([append for _, append in batch])
+        except BrokerError:
+            self._dirty = {record: None for record, _ in batch if not record.owner} | self._dirty
+            for record, append in batch:
+                if append.note is not None:
+                    self._notes.setdefault(record, append.note)
+            raise
+        finally:
+            self._in_flight = ()
+        self._counters.append_seconds.add(self._loop.time() - began)
+        for (record, append), answer in zip(batch, answers, strict=True):
+            self._answered(record, append, answer)
+        self._since = self._loop.time()
+
+    def _append_of(self, record: Record) -> Append:
+        calls_log = record.topic.log
+        after = self._kept.setdefault(record, 0)
+        if after < calls_log.first - 1:
+            log.error("call=%s the broker lacks %d events for which memory had no room", record.call_sid, calls_log.first - 1 - after)
+            after = calls_log.first - 1
+        return Append(
+            call_sid=record.call_sid,
+            generation=record.generation,
+            epoch=calls_log.epoch,
+            first=after + 1,
+            payloads=calls_log.entered_after(after),
+            note=self._notes.pop(record, None),
+            ended=record.ahead.ended is not None and not record.goes_on,
+        )
+
+    def _answered(self, record: Record, append: Append, answer: Appended) -> None:
+        if record.owner:  # it went to another node meanwhile
+            return
+        match answer:
+            case Kept(offset, listeners):
+                self._kept[record] = offset
+                if not listeners:
+                    record.topic.audience.relay = None
+                elif record.topic.audience.relay is None:
+                    self.listened(record)
+                self._registry.release(record, offset)
+            case Misplaced(offset):
+                self._kept[record] = min(offset, record.topic.log.entered)
+                if append.note is not None:
+                    self._notes.setdefault(record, append.note)
+                self._dirty[record] = None
+            case Fenced(generation):
+                self._fenced(record, generation)
+
+    def _fenced(self, record: Record, generation: int) -> None:
+        self._counters.fenced += 1
+        log.warning("call=%s is another node's by now: what this one published last is dropped", record.call_sid)
+        self.forget(record)
+        self._on_fenced(record, generation)
+
+    async def _claim(self, record: Record) -> None:
+        """Make a call this node's that began while the broker could not be asked."""
+        epoch = record.topic.log.epoch
+        claim = await self._broker.claim(record.call_sid, self._membership.id, epoch=epoch, number=record.number)
+        assert not isinstance(claim, Full), "only an agent's call can find the cluster full"
+        if isinstance(claim, Claimed) and claim.row.epoch == epoch:
+            record.generation = claim.row.generation
+        else:
+            self._fenced(record, claim.row.generation)
+
+    async def _register(self) -> None:
+        """Tell the other nodes about calls as a whole. What is not in the log yet is told later."""
+        due, self._rows = self._rows, []
+        due = [(record, payload) for record, payload in due if record.generation and not record.owner]
+        try:
+            taken = await self._broker.register([self._row(record) for record, _ in due], [payload for _, payload in due])
+        except BrokerError:
+            self._rows = due + self._rows
+            raise
+        for (record, _), was_taken in zip(due, taken, strict=True):
+            if not was_taken and not record.owner:
+                self._dirty[record] = None  # the append says by whom the call is held now
+
+    def _row(self, record: Record) -> Row:
+        over = not record.live and not record.goes_on
+        return Row(
+            call_sid=record.call_sid,
+            owner=self._membership.id,
+            generation=record.generation,
+            epoch=record.topic.log.epoch,
+            number=record.number,
+            agent=record.agent is not None and not over,
+            summary=msgspec.Raw(record.summary_json()),
+            ended_at=self._broker.now() if over else None,
+        )
+
+    # what is told before it is stored
+
+    def _look(self) -> None:
+        """Look whether something has waited for too long."""
+        self._timer = None
+        if self.behind or not (self._dirty or self._in_flight):
+            return
+        late = self._loop.time() - self._since
+        if late < BOUND_SECONDS and not self._broker.trouble:
+            self._timer = self._loop.call_later(BOUND_SECONDS - late, self._look)
+        elif not self._membership.holds and not self._broker.trouble:
+            self._timer = self._loop.call_later(BOUND_SECONDS, self._look)
+        else:
+            self._fall_behind()
+
+    def _fall_behind(self) -> None:
+        self.behind = True
+        log.info("the broker is slow, or away: events are told before it has them")
+        for record in [*self._in_flight, *self._dirty]:
+            self._tell(record)
+
+    def _tell(self, record: Record) -> None:
+        """Let this node's own subscribers have what the broker lacks, unless another store is about to have it."""
+        if not self.others_level():
+            self._membership.behind = True
+            self._registry.release(record, record.topic.log.entered)
+
+    def _rest(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._membership.behind = False
+        if self.behind:
+            self.behind = False
+            log.info("the broker has everything that was told")
+        self._idle.set()

@@ -1,0 +1,134 @@
+"""This node's part of the cluster: what its rooms share. None of it exists on a hub without a broker."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from hub.broker.broker import Broker, BrokerError, News, Row
+from hub.cluster.broker_keeper import BrokerKeeper
+from hub.cluster.directory import Directory
+from hub.cluster.membership import Membership
+from hub.cluster.replicas import Replicas
+from hub.cluster.requests import Requests
+from hub.errors import ConfigError
+from hub.ops.counters import ClusterCounters
+from hub.topics.record import Record
+from hub.topics.registry import Registry
+
+log = logging.getLogger(__name__)
+
+REFRESH_BEATS = 2
+"""Rows of live calls are sent again every so many beats, if they changed."""
+
+
+class Cluster:
+    """One node. Implements `Receiver`."""
+
+    def __init__(
+        self, broker: Broker, membership: Membership, registry: Registry, counters: ClusterCounters, group: asyncio.TaskGroup
+    ) -> None:
+        self.broker = broker
+        self.membership = membership
+        self.requests = Requests(broker, membership.id, group)
+        self.keeper = BrokerKeeper(registry, broker, membership, counters, self._fenced)
+        self.replicas = Replicas(registry, broker, membership, self.requests, group)
+        self.directory = Directory(registry, broker, membership.id, self._taken, self.keeper.register_again)
+        self.on_lost: Callable[[Record, int], None] = lambda *_: None
+        """Called when a call of this node has become another's without a hand-over. It is set before the first call."""
+        self.on_beat: Callable[[], None] = lambda: None
+        """Called after each renewal of the lease. It is set before the first."""
+        self._registry = registry
+        self._missed = asyncio.Event()
+        self._beats = 0
+
+    @property
+    def node_id(self) -> str:
+        """This node's id."""
+        return self.membership.id
+
+    def received(self, topic: str, body: bytes) -> None:
+        """See Receiver."""
+        if topic == self.requests.topic:
+            self.requests.received(body)
+        else:
+            self.replicas.received(topic, body)
+
+    def subscribed(self, topic: str) -> None:
+        """See Receiver."""
+        self.replicas.subscribed(topic)
+
+    def told(self, news: News) -> None:
+        """See Receiver."""
+        self.directory.told(news)
+
+    def missed(self) -> None:
+        """See Receiver."""
+        self._missed.set()
+
+    async def run(self) -> None:
+        """Be a node until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.keeper.run())
+            group.create_task(self.replicas.run())
+            group.create_task(self.membership.run(self._beaten))
+            group.create_task(self._read_again())
+
+    def _beaten(self) -> None:
+        self._beats += 1
+        if self._beats % REFRESH_BEATS == 0:
+            self.keeper.refresh()
+        self.on_beat()
+
+    async def _read_again(self) -> None:
+        """Learn all calls anew whenever news were missed, until cancelled."""
+        while True:
+            await self._missed.wait()
+            self._missed.clear()
+            try:
+                await self.directory.read()
+            except BrokerError:
+                await asyncio.sleep(0.5)
+                self._missed.set()
+
+    def _taken(self, record: Record, row: Row) -> None:
+        self.keeper.forget(record)
+        self._fenced(record, row.generation)
+
+    def _fenced(self, record: Record, generation: int) -> None:
+        self.on_lost(record, generation)
+        self._registry.lose(record)
+
+
+@asynccontextmanager
+async def joined(
+    broker: Broker, membership: Membership, registry: Registry, counters: ClusterCounters, group: asyncio.TaskGroup
+) -> AsyncIterator[Cluster]:
+    """Join the cluster: its calls are known when this is entered. Raises: ConfigError if this hub cannot be a node of it."""
+    registry.stored_first = True
+    cluster = Cluster(broker, membership, registry, counters, group)
+    try:
+        await broker.open(cluster)
+        await membership.beat()
+        await cluster.directory.read()
+    except BrokerError as error:
+        await broker.close()
+        raise ConfigError("HUB_BROKER", error.problem) from error
+    log.info("node %s; %d other nodes live", membership.id, len(membership.others()))
+    running = group.create_task(cluster.run())
+    try:
+        yield cluster
+        await _settle(cluster)
+    finally:
+        running.cancel()
+        await membership.leave()
+        await broker.close()
+
+
+async def _settle(cluster: Cluster) -> None:
+    """Let the broker have the last events, but do not wait for ever."""
+    try:
+        async with asyncio.timeout(2.0):
+            await cluster.keeper.settled()
+    except TimeoutError:
+        log.error("the broker does not answer: it lacks the newest events of this node's calls")

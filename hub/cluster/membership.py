@@ -1,0 +1,78 @@
+"""This node's lease, and the other nodes.
+
+A node renews its lease every second. Whoever cannot renew it for LEASE_SECONDS has to expect that another node goes on with its calls.
+"""
+
+import asyncio
+import logging
+import secrets
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import msgspec
+
+from hub import __version__
+from hub.broker.broker import BEAT_SECONDS, LEASE_SECONDS, Broker, BrokerError, Node
+
+log = logging.getLogger(__name__)
+
+PROTOCOL = 1
+"""What nodes of this version speak to each other. It changes only when older nodes could not understand."""
+
+MARGIN_SECONDS = 1.0
+"""A lease counts as lost so long before the broker thinks so."""
+
+
+class Membership:
+    """This process as a node of the cluster."""
+
+    def __init__(self, broker: Broker, name: str, secret: str, load: Callable[[Node], Node]) -> None:
+        """`name`: HUB_NODE. `secret`: a fingerprint of HUB_SECRET. `load` fills in what the node does now."""
+        name = name or socket.gethostname()
+        self.id = f"{name}-{secrets.token_hex(4)}"
+        self._broker = broker
+        self._load = load
+        self._self = Node(id=self.id, name=name, version=__version__, protocol=PROTOCOL, secret=secret, at=0.0)
+        self.nodes: list[Node] = []
+        """All nodes that live, this one included, as of the newest beat."""
+        self._held_until = 0.0
+        """Until when the lease is held for sure, on the monotonic clock."""
+        self.leaving = False
+        """Whether this node stops."""
+        self.behind = False
+        """Whether it has told events that are stored nowhere."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether no other node can have claimed this node's calls."""
+        return time.monotonic() < self._held_until
+
+    def others(self, *, staying: bool = False) -> list[Node]:
+        """Return the other nodes that live. `staying`: those that take calls."""
+        return [node for node in self.nodes if node.id != self.id and not (staying and node.leaving)]
+
+    def named(self, node_id: str) -> Node | None:
+        """Return a node that lives, by its id."""
+        return next((node for node in self.nodes if node.id == node_id), None)
+
+    async def beat(self) -> None:
+        """Renew the lease once. Raises: BrokerError."""
+        began = time.monotonic()
+        node = msgspec.structs.replace(self._self, at=time.time(), leaving=self.leaving, behind=self.behind)
+        self.nodes = await self._broker.beat(self._load(node))
+        self._held_until = began + LEASE_SECONDS - MARGIN_SECONDS
+
+    async def run(self, beaten: Callable[[], None]) -> None:
+        """Renew the lease until cancelled. `beaten` is called after each success."""
+        while True:
+            with suppress(BrokerError):  # the broker itself says what is wrong, once
+                await self.beat()
+                beaten()
+            await asyncio.sleep(BEAT_SECONDS)
+
+    async def leave(self) -> None:
+        """Give the lease up: the node has no calls any more."""
+        with suppress(BrokerError):
+            await self._broker.leave(self.id)
