@@ -30,6 +30,26 @@ LEASE_SECONDS = 8.0
 BEAT_SECONDS = 1.0
 """How often a node renews its lease."""
 
+STEADY_SECONDS = 3.0
+"""A node believes that another one's lease has ended only after its own beats have succeeded for so long. When a broker wakes up that had
+stopped for a minute, all leases have ended, and their nodes live: so they all have the time to renew them."""
+
+KEEP_SECONDS = 3600.0
+"""How long the broker keeps a call that has ended, unless it is opened with another number."""
+
+
+@dataclass(frozen=True, slots=True)
+class HoldTimes:
+    """How long what is kept in a broker holds. The same for all nodes of a cluster."""
+
+    lease_seconds: float = LEASE_SECONDS
+    steady_seconds: float = STEADY_SECONDS
+    keep_seconds: float = KEEP_SECONDS
+    """Of an ended call: its row, and its log since the last append."""
+    live_seconds: float = 3600.0
+    """Of a live call's log, since the last append: after that its owner and all who could have claimed it are gone. An owner that comes
+    back later sends all of it again."""
+
 
 class BrokerError(HubError):
     """The broker cannot do what it is asked, for example since it cannot be reached. `problem` says why, in words without secrets."""
@@ -152,6 +172,9 @@ class Append:
     """What the next owner has to know, see `hub.calls.bookmark`. None: the note that is there holds."""
     ended: bool = False
     """Whether the call is over, so that the broker keeps its log for a limited time only."""
+    oldest: int = 1
+    """Offset of the oldest event that the owner still has: an owner forgets the oldest events of a very long call. A log that has lost
+    more than that begins again here, and the broker forgets older events, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +192,7 @@ class Misplaced:
     """The events do not follow those that the broker has. It has lost some, or has them already."""
 
     offset: int
-    """Of the newest event that the broker has; 0 for none. The owner sends what follows it."""
+    """Of the newest event that the broker has; 0 for none. The owner sends what follows it, or else everything from its oldest event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +239,9 @@ class Broker(Protocol):
     trouble: str
     """Why the broker cannot be used now, in words. Empty while it can."""
 
+    refused: int
+    """How many messages, events and rows were not believed, since no node with this secret wrote them."""
+
     def now(self) -> float:
         """Return the broker's clock in Unix seconds, as far as this node can tell: all nodes agree on it within some milliseconds."""
 
@@ -228,7 +254,11 @@ class Broker(Protocol):
     # nodes
 
     async def beat(self, node: Node) -> list[Node]:
-        """Renew this node's lease for LEASE_SECONDS. Returns all nodes whose leases hold, this one included."""
+        """Renew this node's lease for LEASE_SECONDS. Returns all nodes whose leases hold, this one included.
+
+        The first beat joins the cluster. Raises: BrokerError, also where living nodes have another secret or another protocol. A node
+        that has joined stays: it does not see such nodes.
+        """
 
     async def leave(self, node_id: str) -> None:
         """Give up this node's lease. Its calls, if there are any, may be claimed at once."""
@@ -240,42 +270,55 @@ class Broker(Protocol):
 
         A call that has ended becomes this node's in any case: whoever had it has finished with it. `epoch` and `number` are for a new row;
         a row that is there keeps its own. `agents_at_most`: an agent is to answer the call, and so many may be answered in the cluster.
-        From here on the broker refuses appends of older generations.
+
+        The generation rises with each change of owner, and everyone is told news of it, as of a call that was unknown. From here on the
+        broker refuses appends of older generations.
         """
 
     async def register(self, rows: Sequence[Row], events: Sequence[bytes | None]) -> list[bool]:
         """Make known what the owner says of its calls, with the event that concerned the call as a whole, or None for a refresh.
 
-        Everyone is told news about each row that has an event; refreshes only change the snapshot, and rows that nobody else has. Returns
-        which rows were taken: False for one of an older generation.
+        Everyone is told news about each row that has an event, and about each that the broker did not have, or had with another owner.
+        Other refreshes only change the snapshot. Returns which rows were taken: False for one of an older generation, for one of the same
+        generation that another node owns, and for a call that was erased.
         """
 
     async def hand_over(self, call_sid: str, generation: int, to: str) -> Claim:
         """Make a call of this node another node's, in the next generation.
 
         Returns Claimed with the row as it is then. Held if the call is not in this generation any more. Appends of the old generation are
-        refused from here on.
+        refused from here on. Raises: BrokerError, also where the broker does not know the call: it has to be registered again first.
         """
 
     async def lost(self) -> list[Row]:
-        """Return the live calls whose owners' leases have ended."""
+        """Return the live calls whose owners' leases have ended. None until this node's beats are steady; see STEADY_SECONDS."""
 
     async def snapshot(self) -> Snapshot:
-        """Return all calls. News after it are told again."""
+        """Return all calls. News after it are told again.
+
+        Await it directly, and take it in before anything else is awaited: the next news may come in the next turn of the event loop.
+        """
 
     # a call's log
 
     async def append(self, appends: Sequence[Append]) -> list[Appended]:
         """Append to the logs of several calls, each at most once, and send each call's events to the nodes that listen to it.
 
-        They receive, on the topic `call:<callSid>`, a body as `hub.broker.bodies` describes it.
+        They receive, on the topic `call:<callSid>`, a body as `hub.broker.bodies` describes it. Each call's events are taken whole or not
+        at all. An append with another epoch than the log's replaces that log, if its first event is its owner's oldest.
         """
 
     async def log(self, call_sid: str, after: int = 0) -> Logged | None:
-        """Return the events of a call behind an offset, and its note. None if the broker does not have the call."""
+        """Return the events of a call behind an offset, and its note. None if the broker does not have the call.
+
+        `Logged.first` is larger than `after + 1` where the log has lost its oldest events. What no node wrote ends the log.
+        """
 
     async def erase(self, call_sid: str) -> None:
-        """Forget everything about a call that is over; everyone is told news with `erased`."""
+        """Forget everything about a call that is over; everyone is told news with `erased`. Appends to it are fenced from here on.
+
+        Raises: BrokerError, also if the call is live and its owner's lease holds.
+        """
 
     # messages
 
