@@ -135,7 +135,7 @@ async def running(
             asyncio.TaskGroup() as group,
         ):
             take_over = TakeOver(registry, account, past.left, deadlines.grace_seconds)
-            call_context = CallContext(registry, time.monotonic, account, past.keeper, deadlines)
+            call_context = CallContext(registry, time.monotonic, account, past.stores, deadlines)
 
             def transcribed(record: Record, start: StartBody) -> TranscribedCall:
                 return TranscribedCall(record, open_transcriber(start), call_context)

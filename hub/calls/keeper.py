@@ -1,12 +1,12 @@
-"""Stores what is published before anybody is told of it, and releases it then.
+"""Stores what is published in the archive before anybody is told of it, and releases it then.
 
 **Group commit.** What all calls have published while the last batch was being stored makes the next batch, which is one transaction in the
 archive's writer thread. At 25 events a second most batches hold one event, and at 500 they hold several, so the cost of a commit is shared.
 
 **Behind.** A disk or a database can be slow or away, and people look at the call now. So an event that is not stored after 50 ms is told
-all the same. From then on the hub is *behind* until everything is stored: it tells events at once, stores them as soon as it can, and the
-mark beside the archive says so. A process that dies in this state has told events that the archive does not have. The next process then
-gives live calls a new epoch, because their positions could mean other events.
+all the same, unless another store has it (`hub.topics.stores`). From then on the archive is *behind* until everything is stored: events are
+told at once, stored as soon as possible, and the mark beside the archive says so. A process that dies in this state has told events that
+the archive does not have. The next process then gives live calls a new epoch, because their positions could mean other events.
 
 The log in memory is the queue: nothing is copied, and a call is stored from where it was stored last. Knows records, and the archive's
 threads. Does not know what an event means.
@@ -22,15 +22,12 @@ from typing import Protocol
 
 from hub.archive.access_log import AccessLog
 from hub.archive.archive import Access, ArchiveError, Change, Facts, StoredEvent, UnknownCalls
-from hub.archive.mark import BehindMark
 from hub.events import encode
 from hub.topics.record import Record
 from hub.topics.registry import Registry
+from hub.topics.stores import BOUND_SECONDS, Stores
 
 log = logging.getLogger(__name__)
-
-BOUND_SECONDS = 0.05
-"""How long an event waits to be stored before it is told."""
 
 RETRY_SECONDS = 1.0
 """How often an archive that cannot be written is tried again."""
@@ -39,7 +36,7 @@ BATCH_BYTES = 1024 * 1024
 """A batch takes no further call once it holds so much. The calls that are left make the next one."""
 
 LONG_SECONDS = 1.0
-"""A hub that is behind for so long has a problem that somebody should look at. For a moment it happens to any busy machine."""
+"""An archive that is behind for so long has a problem that somebody should look at. For a moment it happens to any busy machine."""
 
 STOP_SECONDS = 5.0
 """How long a stopping hub waits for an archive that does not answer."""
@@ -66,13 +63,13 @@ class _Batch:
 
 
 class Keeper:
-    """Keeps all calls of the hub in the archive. Implements `hub.topics.registry.Storage`."""
+    """Keeps all calls of the hub in the archive. Implements `hub.topics.stores.Store`."""
 
-    def __init__(self, registry: Registry, writer: Writer, mark: BehindMark, access_log: AccessLog) -> None:
-        """To be made in the event loop. Rows of the `access_log` are stored in the same transactions."""
+    def __init__(self, registry: Registry, stores: Stores, writer: Writer, access_log: AccessLog) -> None:
+        """To be made in the event loop, and added to the `stores`. Rows of the `access_log` are stored in the same transactions."""
         self._registry = registry
+        self._stores = stores
         self._writer = writer
-        self._mark = mark
         self._access_log = access_log
         self._loop = asyncio.get_running_loop()
         self._dirty: dict[Record, None] = {}
@@ -91,10 +88,9 @@ class Keeper:
         self._idle = asyncio.Event()
         self._idle.set()
         self.behind = False
-        """Whether events are told that are not stored."""
+        """Whether something has waited for too long to be stored. Where there is no other store, events are told all the same."""
         self.trouble = ""
         """Why the archive cannot be written now, in words. Empty while it can."""
-        mark.level()
 
     @property
     def unstored(self) -> int:
@@ -102,20 +98,22 @@ class Keeper:
         return len(self._dirty) + (len(self._batch.offsets) if self._batch is not None else 0)
 
     def store_soon(self, record: Record) -> None:
-        """See Storage."""
+        """See Store."""
         if not self._dirty:
             self._dirty_since = self._loop.time()
         self._dirty[record] = None
-        if self.behind:
-            self._registry.release(record, record.topic.log.entered)
-        elif self._timer is None:
+        if self._timer is None and not self.behind:
             self._timer = self._loop.call_at(self._dirty_since + BOUND_SECONDS, self._look)
         self._begin_soon()
 
     def note(self, record: Record, note: bytes) -> None:
-        """Store how far a live call is published, for the process that may have to go on with it. Never waits."""
+        """See Store."""
         self._notes[record] = note
         self.store_soon(record)
+
+    def lacks(self, record: Record) -> bool:
+        """See Store."""
+        return record.unstored
 
     def audit_soon(self) -> None:
         """Store the accesses that came. Never waits."""
@@ -131,7 +129,6 @@ class Keeper:
             log.error("the archive does not answer: it lacks the newest events of %d calls", self.unstored)
         if self._timer is not None:
             self._timer.cancel()
-        self._mark.close(level=not self.unstored)
 
     def _begin_soon(self) -> None:
         self._idle.clear()
@@ -221,8 +218,7 @@ class Keeper:
             self._timer = None
         if self.behind:
             self.behind = False
-            self._mark.level()
-            log.info("everything that was told is stored")
+            self._stores.caught_up()
         self._idle.set()
 
     def _failed(self, batch: _Batch, error: BaseException) -> None:
@@ -259,17 +255,14 @@ class Keeper:
 
     def _still_behind(self) -> None:
         if self.behind and not self.trouble:
-            log.warning("the archive is slow: for more than a second, events have been told before they were stored")
+            log.warning("the archive is slow: for more than a second, it has lacked events that are told")
 
     def _fall_behind(self) -> None:
-        """Tell what is not stored."""
+        """Wait no longer for what is not stored."""
         self.behind = True
-        self._mark.behind()
-        log.info("the archive is slow: events are told before they are stored")
+        log.info("the archive is slow")
         self._loop.call_later(LONG_SECONDS, self._still_behind)
-        waiting = [*(self._batch.offsets if self._batch is not None else ()), *self._dirty]
-        for record in waiting:
-            self._registry.release(record, record.topic.log.entered)
+        self._stores.fell_behind([*(self._batch.offsets if self._batch is not None else ()), *self._dirty])
 
 
 def _change(record: Record, note: bytes | None) -> Change:

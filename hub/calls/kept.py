@@ -20,6 +20,7 @@ from hub.calls.recall import Recall, restored
 from hub.calls.takeover import LeftCall
 from hub.errors import ConfigError
 from hub.topics.registry import Registry
+from hub.topics.stores import Stores
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,8 @@ class KeptPast:
     archive: ArchiveThreads | None = None
     """None where everything is in memory only."""
     keeper: Keeper | None = None
+    stores: Stores | None = None
+    """Where events are stored. None where nothing outlives the process."""
     left: list[LeftCall] = field(default_factory=list)
     """Calls that an earlier process left behind."""
 
@@ -67,17 +70,14 @@ async def kept(where: str, registry: Registry, keep_seconds: float) -> AsyncIter
         raise ConfigError("HUB_ARCHIVE", error.problem) from error
     threads = ArchiveThreads(archive)
     try:
-        async with _keeping(registry, threads, BehindMark(mark_of(where))) as (keeper, access_log, left):
-            recall = Recall(registry, threads, keep_seconds)
-            yield KeptPast(recall=recall, access_log=access_log, archive=threads, keeper=keeper, left=left)
+        async with _keeping(registry, threads, keep_seconds, BehindMark(mark_of(where))) as past:
+            yield past
     finally:
         await threads.close()
 
 
 @asynccontextmanager
-async def _keeping(
-    registry: Registry, threads: ArchiveThreads, mark: BehindMark
-) -> AsyncIterator[tuple[Keeper, AccessLog, list[LeftCall]]]:
+async def _keeping(registry: Registry, threads: ArchiveThreads, keep_seconds: float, mark: BehindMark) -> AsyncIterator[KeptPast]:
     """Keep all calls of the registry in the archive, from those on that were left behind."""
     access_log = AccessLog(time.time, lambda: keeper.audit_soon())
     registry.stored_first = True
@@ -85,8 +85,12 @@ async def _keeping(
         left = await restored(registry, threads, trusted=mark.trusted)
     except ArchiveError as error:
         raise ConfigError("HUB_ARCHIVE", error.problem) from error
-    keeper = registry.storage = Keeper(registry, threads, mark, access_log)
+    stores = Stores(registry, mark)
+    keeper = Keeper(registry, stores, threads, access_log)
+    stores.add(keeper)
     try:
-        yield keeper, access_log, left
+        recall = Recall(registry, threads, keep_seconds)
+        yield KeptPast(recall=recall, access_log=access_log, archive=threads, keeper=keeper, stores=stores, left=left)
     finally:
         await keeper.close()
+        stores.close()

@@ -70,6 +70,9 @@ class Storage(Protocol):
     def store_soon(self, record: Record) -> None:
         """Store the record's events that are not stored yet, and then release them. Never waits, never raises."""
 
+    def lacks(self, record: Record) -> bool:
+        """Return whether an event of the record is not stored everywhere yet."""
+
 
 class Registry:
     """All calls this process knows, oldest first."""
@@ -409,7 +412,7 @@ class Registry:
         return any(not following.complete for following in record.topic.audience.followings)
 
     def _must_keep(self, record: Record) -> bool:
-        return self.storage is not None and record.unstored and self.kept_bytes < UNSTORED_BYTES
+        return self.storage is not None and self.storage.lacks(record) and self.kept_bytes < UNSTORED_BYTES
 
     def _let_go(self, record: Record) -> None:
         audience = record.topic.audience

@@ -73,7 +73,7 @@ async def hub(place: str) -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
     slow = _Counting()
     logging.getLogger("hub").addHandler(slow)
-    logging.getLogger("hub.calls.keeper").setLevel(logging.INFO)
+    logging.getLogger("hub.topics.stores").setLevel(logging.INFO)
     loop = asyncio.get_running_loop()
     async with running(Config(port=0, drain_seconds=0.0, archive=place)) as (state, port):
         calls = [ScriptedCall(state, f"CA{number:032}") for number in range(CALLS)]

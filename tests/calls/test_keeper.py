@@ -2,130 +2,27 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
-from concurrent.futures import Future
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from hub.archive.access_log import AccessLog
-from hub.archive.archive import Access, ArchiveError, Change
+from hub.archive.archive import ArchiveError
 from hub.archive.mark import BehindMark
-from hub.calls.keeper import BOUND_SECONDS, Keeper
-from hub.events import CallEnded, Final, Interim
-from hub.topics.outbox import Outbox, Rounds
+from hub.events import CallEnded
 from hub.topics.past import Past
-from hub.topics.record import Record
-from hub.topics.registry import Registry
+from hub.topics.stores import BOUND_SECONDS
+from tests.calls.keeper_desk import CALL, KeeperDesk, opened, told, until, until_asked
 from tests.calls.left_calls import COMPLETE, EPOCH, past_of
-
-CALL = "CA1"
-
-
-@dataclass
-class SlowWriter:
-    """An archive whose writes the test finishes one by one. Implements `Writer`."""
-
-    asked: list[tuple[Sequence[Change], Sequence[Access]]] = field(default_factory=list)
-    pending: "list[Future[None]]" = field(default_factory=list)
-
-    def write(self, changes: Sequence[Change], accesses: Sequence[Access] = ()) -> "Future[None]":
-        self.asked.append((changes, accesses))
-        self.pending.append(Future())
-        return self.pending[-1]
-
-    def offsets(self) -> list[dict[str, list[int]]]:
-        """Which events each write had, by call."""
-        return [{change.call_sid: [event.offset for event in change.events] for change in changes} for changes, _ in self.asked]
-
-
-class Socket:
-    """A subscriber's socket that takes everything."""
-
-    def __init__(self) -> None:
-        self.taken: list[bytes] = []
-
-    def write(self, data: bytes) -> None:
-        self.taken.append(data)
-
-    def get_write_buffer_size(self) -> int:
-        return 0
-
-
-@dataclass
-class Desk:
-    registry: Registry
-    keeper: Keeper
-    writer: SlowWriter
-    access_log: AccessLog
-    mark_path: Path
-
-    def follow(self, record: Record) -> Socket:
-        socket = Socket()
-        loop = asyncio.get_running_loop()
-        outbox = Outbox(socket, Rounds(loop.call_later, loop.time), lambda payload: payload + b"\n", lambda _: None)
-        following, _ = record.topic.audience.follow(outbox)
-        outbox.news(following)
-        return socket
-
-    def final(self, record: Record, text: str) -> None:
-        self.registry.publish(
-            record,
-            Final(
-                call_sid=record.call_sid, utterance=text, revision=1, track="inbound", speaker="caller", text=text, start=0, end=1, words=[]
-            ),
-        )  # fmt: skip
-
-    def interim(self, record: Record, text: str) -> None:
-        self.registry.revise(
-            record,
-            Interim(call_sid=record.call_sid, utterance=text, revision=1, track="inbound", speaker="caller", text=text, start=0, end=1),
-        )
-
-    def trusted(self) -> bool:
-        """What the next process would read from the mark if this one died now."""
-        mark = BehindMark(self.mark_path)
-        return mark.trusted
 
 
 @pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+async def desk(tmp_path: Path) -> AsyncIterator[KeeperDesk]:
     async with opened(tmp_path) as desk:
         yield desk
 
 
-@asynccontextmanager
-async def opened(tmp_path: Path) -> AsyncIterator[Desk]:
-    loop = asyncio.get_running_loop()
-    registry = Registry(keep_seconds=0.0, clock=loop.time, wall=lambda: 1000.0, soon=loop.call_soon)
-    registry.stored_first = True
-    writer = SlowWriter()
-    access_log = AccessLog(lambda: 1000.0, lambda: registry.storage.audit_soon())  # type: ignore[union-attr]
-    keeper = registry.storage = Keeper(registry, writer, BehindMark(tmp_path / "mark"), access_log)
-    yield Desk(registry, keeper, writer, access_log, tmp_path / "mark")
-
-
-async def until_asked(desk: Desk, count: int) -> None:
-    while len(desk.writer.asked) < count:
-        await asyncio.sleep(0)
-
-
-async def until(fact: object) -> None:
-    assert callable(fact)
-    while not fact():
-        await asyncio.sleep(0.001)
-
-
-def told(socket: Socket) -> list[str]:
-    """The texts that a subscriber was told, in order. Interims in brackets."""
-    lines = b"".join(socket.taken).splitlines()
-    texts = [line.split(b'"text":"')[1].split(b'"')[0].decode() for line in lines]
-    return [f"({text})" if b'"interim"' in line else text for line, text in zip(lines, texts, strict=True)]
-
-
-async def test_nobody_sees_an_event_before_it_is_stored(desk: Desk) -> None:
+async def test_nobody_sees_an_event_before_it_is_stored(desk: KeeperDesk) -> None:
     record = desk.registry.open(CALL)
     socket = desk.follow(record)
     desk.final(record, "one")
@@ -138,7 +35,7 @@ async def test_nobody_sees_an_event_before_it_is_stored(desk: Desk) -> None:
     assert not desk.keeper.behind
 
 
-async def test_what_comes_while_a_batch_is_stored_makes_the_next_one_of_all_calls(desk: Desk) -> None:
+async def test_what_comes_while_a_batch_is_stored_makes_the_next_one_of_all_calls(desk: KeeperDesk) -> None:
     one, other = desk.registry.open("CA1"), desk.registry.open("CA2")
     desk.final(one, "a")
     await until_asked(desk, 1)
@@ -155,7 +52,7 @@ async def test_what_comes_while_a_batch_is_stored_makes_the_next_one_of_all_call
     assert second.facts is None, "the row of the call stays as it is"
 
 
-async def test_interims_keep_their_place_behind_the_finals_that_came_before(desk: Desk) -> None:
+async def test_interims_keep_their_place_behind_the_finals_that_came_before(desk: KeeperDesk) -> None:
     record = desk.registry.open(CALL)
     socket = desk.follow(record)
     desk.final(record, "one")
@@ -168,7 +65,7 @@ async def test_interims_keep_their_place_behind_the_finals_that_came_before(desk
     assert told(socket)[-1] == "(two and)", "nothing is stored, so nothing is waited for"
 
 
-async def test_after_the_bound_it_is_told_all_the_same_and_the_mark_says_so_until_all_is_stored(desk: Desk) -> None:
+async def test_after_the_bound_it_is_told_all_the_same_and_the_mark_says_so_until_all_is_stored(desk: KeeperDesk) -> None:
     record = desk.registry.open(CALL)
     socket = desk.follow(record)
     assert desk.trusted()
@@ -190,7 +87,7 @@ async def test_after_the_bound_it_is_told_all_the_same_and_the_mark_says_so_unti
     assert desk.writer.offsets() == [{CALL: [1]}, {CALL: [2]}]
 
 
-async def test_what_could_not_be_stored_is_stored_later_with_its_row_and_note(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+async def test_what_could_not_be_stored_is_stored_later_with_its_row_and_note(desk: KeeperDesk, caplog: pytest.LogCaptureFixture) -> None:
     record = desk.registry.open(CALL)
     desk.final(record, "one")
     desk.keeper.note(record, b"noted")
@@ -208,7 +105,7 @@ async def test_what_could_not_be_stored_is_stored_later_with_its_row_and_note(de
     assert caplog.text.count("the archive cannot be written") == 1
 
 
-async def test_a_long_turn_of_the_event_loop_is_not_taken_for_a_slow_archive(desk: Desk) -> None:
+async def test_a_long_turn_of_the_event_loop_is_not_taken_for_a_slow_archive(desk: KeeperDesk) -> None:
     record = desk.registry.open(CALL)
     desk.final(record, "one")
     time.sleep(2 * BOUND_SECONDS)
@@ -220,7 +117,7 @@ async def test_a_long_turn_of_the_event_loop_is_not_taken_for_a_slow_archive(des
     assert not desk.keeper.behind
 
 
-async def test_a_note_alone_is_stored_too(desk: Desk) -> None:
+async def test_a_note_alone_is_stored_too(desk: KeeperDesk) -> None:
     record = desk.registry.open(CALL)
     desk.final(record, "one")
     await until_asked(desk, 1)
@@ -232,7 +129,7 @@ async def test_a_note_alone_is_stored_too(desk: Desk) -> None:
     assert (change.events, change.note, change.facts) == ((), b"noted", None)
 
 
-async def test_rows_of_the_audit_log_are_stored_with_the_events(desk: Desk) -> None:
+async def test_rows_of_the_audit_log_are_stored_with_the_events(desk: KeeperDesk) -> None:
     desk.access_log.note("alice", "export", CALL)
     await until_asked(desk, 1)
     stored = asyncio.ensure_future(desk.access_log.stored())
@@ -243,7 +140,7 @@ async def test_rows_of_the_audit_log_are_stored_with_the_events(desk: Desk) -> N
     await stored
 
 
-async def test_a_call_is_not_forgotten_before_it_is_stored(desk: Desk) -> None:
+async def test_a_call_is_not_forgotten_before_it_is_stored(desk: KeeperDesk) -> None:
     record = desk.registry.open(CALL)
     desk.registry.publish(record, CallEnded(call_sid=CALL, reason="completed", duration=1.0, completeness=COMPLETE, audio={}))
     await until(lambda: desk.keeper.behind)
@@ -254,7 +151,7 @@ async def test_a_call_is_not_forgotten_before_it_is_stored(desk: Desk) -> None:
     assert desk.registry.expire() == 1
 
 
-async def test_a_hub_that_stops_waits_for_the_archive_and_leaves_a_mark_that_outlives_the_machine(desk: Desk) -> None:
+async def test_a_hub_that_stops_waits_for_the_archive_and_leaves_a_mark_that_outlives_the_machine(desk: KeeperDesk) -> None:
     record = desk.registry.open(CALL)
     desk.final(record, "one")
     closing = asyncio.ensure_future(desk.keeper.close())
@@ -262,6 +159,7 @@ async def test_a_hub_that_stops_waits_for_the_archive_and_leaves_a_mark_that_out
     assert not closing.done()
     desk.writer.pending[0].set_result(None)
     await closing
+    desk.stores.close()
     assert b"closed" in desk.mark_path.read_bytes()
 
 
@@ -282,7 +180,7 @@ def test_a_mark_of_another_start_of_the_machine_is_trusted_only_if_the_hub_had_s
     assert not BehindMark(path).trusted
 
 
-async def test_of_a_call_that_was_brought_back_nobody_sees_more_than_is_stored_either(desk: Desk) -> None:
+async def test_of_a_call_that_was_brought_back_nobody_sees_more_than_is_stored_either(desk: KeeperDesk) -> None:
     record = desk.registry.restore(CALL, EPOCH, 1024, Past(past_of(CALL)))
     desk.final(record, "good bye")
     await until_asked(desk, 1)
