@@ -6,17 +6,20 @@ import logging
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
 from aiohttp import web
 
 from hub import agents
 from hub.agents.webhooks import Webhooks
+from hub.broker.broker import Broker
+from hub.broker.opening import open_broker
 from hub.calls.admission import Admission
 from hub.calls.agent_context import AgentContext, AgentLimits
 from hub.calls.call_context import DEADLINES, CallContext, Deadlines
 from hub.calls.calls import Calls
+from hub.calls.clustered import Hub, clustered
 from hub.calls.erasure import Erasure
 from hub.calls.kept import kept
 from hub.calls.recorder import recording
@@ -33,6 +36,7 @@ from hub.text.terms import Terms
 from hub.topics.outbox import Rounds
 from hub.topics.record import Record
 from hub.topics.registry import Registry
+from hub.topics.stores import Stores
 from hub.transcribers.limits import DEFAULT_LIMITS, SessionLimits
 from hub.transcribers.transcriber import Transcriber
 from hub.twilio.media import StartBody
@@ -108,11 +112,12 @@ async def running(
     limits: Limits = LIMITS,
     session_limits: SessionLimits = DEFAULT_LIMITS,
     deadlines: Deadlines = DEADLINES,
+    broker: Broker | None = None,
 ) -> AsyncIterator[tuple[State, int]]:
     """Run a hub: listening when this is entered, drained, closed and silent when it is left.
 
-    Gives its parts and the port it listens on. `open_transcriber`, `limits`, `session_limits` and `deadlines` are for tests; without them
-    the settings decide. Raises: ConfigError if the hub cannot listen there, or cannot transcribe as the settings say.
+    Gives its parts and the port it listens on. `open_transcriber`, `limits`, `session_limits`, `deadlines` and `broker` are for tests;
+    without them the settings decide. Raises: ConfigError if the hub cannot listen there, or cannot transcribe as the settings say.
     """
     config = providers.resolved(config)
     loop = asyncio.get_running_loop()
@@ -123,7 +128,10 @@ async def running(
     open_transcriber = open_transcriber or (transcribers.open if transcribers else None)
     assert open_transcriber is not None
     account = TwilioAccount(config, limits.twilio) if config.twilio_account else None
-    registry = Registry(keep_seconds=config.keep_minutes * 60, clock=time.monotonic, wall=time.time, soon=loop.call_soon)
+    if broker is None and config.broker:
+        broker = open_broker(config.broker, config.secret, config.keep_minutes * 60)
+    wall = broker.now if broker is not None else time.time
+    registry = Registry(keep_seconds=config.keep_minutes * 60, clock=time.monotonic, wall=wall, soon=loop.call_soon)
     rounds = Rounds(loop.call_later, time.monotonic)
     room = Room.within(most_descriptors(), limits)
     listening = await _taken_port(config, room.backlog)
@@ -133,9 +141,11 @@ async def running(
             recording(config, registry, past.recall, past.archive) as recorder,
             Webhooks() as webhooks,
             asyncio.TaskGroup() as group,
+            AsyncExitStack() as leaving,
         ):
+            stores = past.stores or (Stores(registry) if broker is not None else None)
             take_over = TakeOver(registry, account, past.left, deadlines.grace_seconds)
-            call_context = CallContext(registry, time.monotonic, account, past.stores, deadlines)
+            call_context = CallContext(registry, time.monotonic, account, stores, deadlines)
 
             def transcribed(record: Record, start: StartBody) -> TranscribedCall:
                 return TranscribedCall(record, open_transcriber(start), call_context)
@@ -148,10 +158,13 @@ async def running(
                 reachable=bool(config.public_url),
             )  # fmt: skip
             routing = answering(config, providers, calls, registry, agent_context)
+            node = await leaving.enter_async_context(
+                clustered(Hub(registry, calls, take_over, past, stores, counters), broker, config.node, config.secret, group)
+            )
             parts = (registry, calls, rounds, RestingSockets(loop), counters, load, routing, account)
             erasing = Erasure(registry, past.archive, past.access_log, time.time)
             erasing.recordings = recorder
-            state = State(config, *parts, room, Unproved(room.unproved), past, erasing, limits)
+            state = State(config, *parts, room, Unproved(room.unproved), node.arrivals, past, erasing, limits, node.cluster)
             runner = Runner(application(state), limits, state.unproved, goodbye_seconds=GOODBYE_SECONDS, clock=time.monotonic)
             await runner.setup()
             chores = [

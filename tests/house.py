@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 
 from hub.app import running
+from hub.broker.broker import Broker
 from hub.calls.admission import AdmissionLimits
 from hub.calls.call_context import DEADLINES, Deadlines
 from hub.transcribers.limits import DEFAULT_LIMITS, SessionLimits
@@ -65,16 +66,21 @@ class House:
 
 @asynccontextmanager
 async def house(
-    open_transcriber: Callable[[StartBody], Any] | None = None, *, on_block: Any = None, limits: Limits = IMPATIENT, **settings: Any
+    open_transcriber: Callable[[StartBody], Any] | None = None,
+    *,
+    on_block: Any = None,
+    limits: Limits = IMPATIENT,
+    joins: Broker | None = None,
+    **settings: Any,
 ) -> AsyncIterator[House]:
-    """Run a hub on a free port, with scripted transcribers unless `open_transcriber` opens others."""
+    """Run a hub on a free port, with scripted transcribers unless `open_transcriber` opens others. `joins`: the broker of its cluster."""
     scripted: list[ScriptedTranscriber] = []
 
     def opened(_: StartBody) -> ScriptedTranscriber:
         scripted.append(ScriptedTranscriber(on_block))
         return scripted[-1]
 
-    async with real_house(open_transcriber or opened, limits=limits, **settings) as home:
+    async with real_house(open_transcriber or opened, limits=limits, joins=joins, **settings) as home:
         home.transcribers = scripted
         yield home
 
@@ -87,6 +93,7 @@ async def real_house(
     session_limits: SessionLimits = DEFAULT_LIMITS,
     deadlines: Deadlines = DEADLINES,
     providers: Providers = REGISTERED,
+    joins: Broker | None = None,
     **settings: Any,
 ) -> AsyncIterator[House]:
     """Run a hub on a free port, with the transcribers that its settings name unless `open_transcriber` opens others.
@@ -97,6 +104,7 @@ async def real_house(
         settings["deepgram_key"] = "k"
     config = configured(providers, port=0, **({"drain_seconds": 0.0} | settings))
     parts: dict[str, Any] = {"limits": limits, "session_limits": session_limits, "deadlines": deadlines, "providers": providers}
+    parts["broker"] = joins
     async with (
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
         running(config, open_transcriber, **parts) as (state, port),

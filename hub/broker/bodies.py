@@ -9,6 +9,9 @@ from typing import TypeAlias
 
 from hub.errors import WireError
 
+ROWS_TOPIC = "rows"
+"""The topic on which nodes tell how their live calls go on: a list of rows in JSON. Who misses some has the next ones soon."""
+
 
 def call_topic(call_sid: str) -> str:
     """Return the topic on which a call's events and interims are sent."""

@@ -73,6 +73,8 @@ class Calls:
         """Set while no call runs."""
         self._idle.set()
         self.draining = False
+        self.answering_elsewhere: Callable[[], int] = lambda: 0
+        """How many calls agents answer on other nodes. It is set before the first call."""
         self.recorder: Recorder | None = None
         """Records the calls. None where none is recorded. It is set before the first call."""
 
@@ -109,6 +111,22 @@ class Calls:
     def answering(self) -> int:
         """How many of the live calls agents answer."""
         return sum(call.answered for call in self._calls.values())
+
+    @property
+    def answering_everywhere(self) -> int:
+        """How many calls agents answer, on all nodes."""
+        return self.answering + self.answering_elsewhere()
+
+    def lose(self, record: Record) -> None:
+        """Let go of a call that another node has taken: what it still says here, nobody gets."""
+        call = self._calls.get(record.call_sid)
+        if call is None or call.record is not record:
+            return
+        if call.answered:
+            call.stop()
+        else:
+            call.give_way()
+        del self._calls[record.call_sid]
 
     def amiss_bytes(self) -> Counter[tuple[Track, str]]:
         """Return how much of which track was `filled`, `late` or `dropped`, of all calls ever. Only grows, and costs no frame."""

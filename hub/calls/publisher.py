@@ -8,7 +8,7 @@ Knows events and where they go. Does not know what they are made from, except tr
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias, assert_never
 
 import msgspec
@@ -37,6 +37,9 @@ LABELS: dict[str, Track] = {"inboundTrackLabel": "inbound", "outboundTrackLabel"
 
 GAP_MS = 500
 """A pause between two streams that is shorter is their hand-over, not something to tell people about."""
+
+LAST_REVISION = 1_000_000
+"""Of a final whose utterance's interims were another node's, which nobody counted here."""
 
 SECRET_PARAMETERS = frozenset({TOKEN})
 """Parameters that subscribers must not see."""
@@ -133,6 +136,17 @@ class Publisher:
                 self.publish(event)
             case None:
                 pass
+
+    def take_back(self, tracks: Iterable[Track]) -> None:
+        """End the utterances that another node left open: it can finish them no more, and readers may still show their interims."""
+        for track in tracks:
+            last = self._utterances.last(track)
+            if last is not None:
+                final = events.Final(
+                    call_sid=self.record.call_sid, utterance=last, revision=LAST_REVISION, track=track,
+                    speaker=self._utterances.speakers[track], text="", start=0.0, end=0.0, words=[],
+                )  # fmt: skip
+                self.publish(final)
 
     def close_open(self) -> bool:
         """Publish the open utterances as finals, with the words known so far. Returns whether there were any."""

@@ -57,7 +57,7 @@ class Recall:
         if grant.may("archive") or record.live or self._registry.is_recent(record):
             return True
         ended = record.outline.ended
-        return ended is not None and time.time() - _unix(ended.at) <= self._keep_seconds
+        return ended is not None and time.time() - unix(ended.at) <= self._keep_seconds
 
     async def find(self, grant: Grant, call_sid: str) -> Record | Tombstone | None:
         """Return a call that a token allows. None where there is none, or it is not allowed. Raises: ArchiveError.
@@ -82,11 +82,17 @@ class Recall:
                 record = self._registry.find(call_sid) or self.bring(found)
         return record if record is not None and self.allows(grant, record) else None
 
-    def look_up(self, call_sid: str) -> "asyncio.Future[tuple[StoredLog, Past] | None] | None":
-        """Begin to look a call up for a stream that comes for it. None if it needs no looking up."""
-        if self._reader is None or self._registry.find(call_sid) is not None:
+    @property
+    def reads_archive(self) -> bool:
+        """Whether calls that are not in memory may be in an archive."""
+        return self._reader is not None
+
+    async def bring_back(self, call_sid: str) -> Record | None:
+        """Bring a call back from the archive for a stream that comes for it. None if the archive does not have it. Raises: ArchiveError."""
+        if self._reader is None:
             return None
-        return asyncio.ensure_future(self._reader.read(self._read, call_sid))
+        found = await self._reader.read(self._read, call_sid)
+        return self._registry.find(call_sid) or self.bring(found)
 
     def bring(self, found: tuple[StoredLog, Past] | None) -> Record | None:
         """Make a call that was read findable in the registry."""
@@ -126,7 +132,7 @@ async def restored(registry: Registry, reader: Reader, *, trusted: bool) -> list
         call = found.stored.call
         record = registry.restore(call.call_sid, found.epoch, call.facts.number, found.past)
         record.row_due = True
-        left.append(LeftCall(record, Entry.read(found.stored.note, found.past, _unix(found.past.at))))
+        left.append(LeftCall(record, Entry.read(found.stored.note, found.past, unix(found.past.at))))
     return left
 
 
@@ -135,7 +141,7 @@ def _left(archive: Archive, *, trusted: bool) -> Iterator[_Left]:
         epoch, payloads, call_sid = stored.call.epoch, stored.payloads, stored.call.call_sid
         if not trusted or not _consecutive(stored):
             epoch = secrets.token_hex(6)
-            payloads = [_restamped(payload, epoch, offset) for offset, payload in enumerate(payloads, 1)]
+            payloads = [restamped(payload, epoch, offset) for offset, payload in enumerate(payloads, 1)]
             archive.restamp(call_sid, epoch, payloads)
             log.warning("call=%s something may have been told that is not stored: the call goes on under a new epoch", call_sid)
         yield _Left(stored, epoch, Past(payloads))
@@ -155,13 +161,14 @@ class _Offset(msgspec.Struct):
 _offset = msgspec.json.Decoder(_Offset)
 
 
-def _restamped(payload: bytes, epoch: str, offset: int) -> bytes:
+def restamped(payload: bytes, epoch: str, offset: int) -> bytes:
     """Return an event as it is at another place. All other fields stay, also those that this version does not know."""
     event = msgspec.json.decode(payload)
     return msgspec.json.encode(event | {"epoch": epoch, "offset": offset})
 
 
-def _unix(at: str) -> float:
+def unix(at: str) -> float:
+    """Return a moment as events carry it in Unix seconds. 0 for what is no moment."""
     try:
         return datetime.fromisoformat(at).timestamp()
     except ValueError:

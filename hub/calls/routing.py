@@ -63,7 +63,7 @@ class Routing:
         agent = self.agents.pick(told.get(AGENT_PARAMETER, ""), told.get(ours, ""))
         if agent is None:
             raise NoAgent("no agent of this hub has that name")
-        if self._calls.answering >= self.limits.calls:
+        if self._calls.answering_everywhere >= self.limits.calls:
             raise NoAgent(f"agents answer {self.limits.calls} calls already (HUB_AGENT_CALLS)")
         return agent
 

@@ -1,4 +1,4 @@
-"""Goes on with the calls that an earlier hub process left behind, as the archive has them.
+"""Goes on with the calls that another hub process left behind: an earlier one, as the archive has them, or another node that died.
 
 A hub that is killed cannot say goodbye: Twilio's calls go on, their streams do not. **Take-over**: the next process reads the calls that
 have not ended, with all their events, before anybody can ask for them, and asks Twilio for a new stream. The epoch stays the same, so a
@@ -41,6 +41,12 @@ class LeftCall:
     """Set when the call's stream has come."""
 
 
+def left_off(entry: Entry, clock: float, wall: float) -> LeftOff:
+    """Return where a call goes on that is not heard since it was noted. `clock`: the registry's; `wall`: Unix seconds, both now."""
+    # A clock that was put back since makes it a call that is heard until now.
+    return LeftOff(entry.call_ms, clock - max(0.0, wall - entry.at), settled_ms=dict(entry.settled_ms))
+
+
 class TakeOver:
     """The calls of an earlier process, until their streams have come, or will not."""
 
@@ -60,13 +66,26 @@ class TakeOver:
     def begin(self, clock: float, wall: float) -> None:
         """Take note since when each call is not heard, before anybody can ask. `clock`: the registry's; `wall`: Unix seconds, both now."""
         for call in self._waiting.values():
-            record, entry = call.record, call.entry
-            # A clock that was put back since makes it a call that is heard until now.
-            record.left_off = LeftOff(entry.call_ms, clock - max(0.0, wall - entry.at), settled_ms=dict(entry.settled_ms))
-            if not record.live:  # the hub was stopped, and the phone call went on
-                Publisher(record, self._registry).began(entry.stream_sid, entry.parameters, entry.tracks, entry.transcriber)
+            self._begin(call, clock, wall)
         if self._waiting:
             log.info("going on with %d calls that an earlier hub process left behind", len(self._waiting))
+
+    def _begin(self, call: LeftCall, clock: float, wall: float) -> None:
+        record, entry = call.record, call.entry
+        record.left_off = left_off(entry, clock, wall)
+        if not record.live:  # the hub was stopped, and the phone call went on
+            Publisher(record, self._registry).began(entry.stream_sid, entry.parameters, entry.tracks, entry.transcriber)
+
+    async def go_on(self, call: LeftCall, clock: float, wall: float) -> bool:
+        """Go on with one more call, that of a node that died. Returns whether its stream has come, once that is known.
+
+        Arguments: as for `begin`.
+        """
+        self._waiting[call.record.call_sid] = call
+        self._begin(call, clock, wall)
+        Publisher(call.record, self._registry).take_back(call.entry.tracks)
+        await self._bring_back(call)
+        return call.came.is_set()
 
     async def run(self) -> None:
         """Ask Twilio for each call's stream; return when all have come, or will not. Safe to cancel: the next process goes on then."""
@@ -90,8 +109,8 @@ class TakeOver:
                     entry.account_sid, call.record.call_sid, entry.tracks or list(TRACKS), entry.parameters, call.came
                 )
         finally:
-            del self._waiting[call.record.call_sid]
-        if over is not None and not call.came.is_set():
+            self._waiting.pop(call.record.call_sid, None)
+        if over is not None and not call.came.is_set() and not call.record.owner:
             self._end(call, over.ended_at)
 
     def _end(self, call: LeftCall, ended_at: float | None) -> None:

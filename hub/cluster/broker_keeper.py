@@ -4,9 +4,9 @@
 memory is the queue: nothing is copied, and a call is appended from where it was appended last. So a broker that lost everything, or was
 away for minutes, is given what it lacks, with the same offsets.
 
-**Behind.** An event that is not in the broker after 50 ms is told all the same, unless another store has it in time. But a node whose lease
-may have ended tells nothing of its own accord while the broker answers: another node may have gone on with the call meanwhile, as after a
-process was stopped and woke up.
+**Behind.** What the broker does not take is told all the same, unless another store has it in time (`hub.topics.stores`). But a node whose
+lease may have ended waits for the broker's answer as long as the broker can be reached: another node may have gone on with the call
+meanwhile, as after a process was stopped and woke up.
 
 Knows records and the broker. Does not know what an event means.
 """
@@ -17,18 +17,23 @@ from collections.abc import Callable
 
 import msgspec
 
-from hub.broker.bodies import Revised, call_topic, packed
+from hub.broker.bodies import ROWS_TOPIC, Revised, call_topic, packed
 from hub.broker.broker import Append, Appended, Broker, BrokerError, Claimed, Fenced, Full, Kept, Misplaced, Row
 from hub.cluster.membership import Membership
 from hub.events import Durable
 from hub.ops.counters import ClusterCounters
 from hub.topics.record import Record
 from hub.topics.registry import Registry
+from hub.topics.stores import Stores
 
 log = logging.getLogger(__name__)
 
-BOUND_SECONDS = 0.05
-"""How long an event waits for the broker before it is told."""
+BOUND_SECONDS = 0.25
+"""How long an event waits for a broker that is slow before it is told. Longer than for an archive: nothing that other nodes can read says
+that this one was behind when it died, and they would give other events the same positions. For a broker that is away nothing waits."""
+
+LOOK_SECONDS = 0.01
+"""How often it is looked whether an event has waited for too long, once it has waited that long."""
 
 RETRY_SECONDS = 0.25
 """How often a broker that does not answer is tried again. It ends with the node's own beat, too."""
@@ -38,18 +43,23 @@ BATCH_BYTES = 1024 * 1024
 
 
 class BrokerKeeper:
-    """Keeps all calls of this node in the broker. Implements `Storage` and `Notes`."""
+    """Keeps all calls of this node in the broker. Implements `hub.topics.stores.Store`."""
 
     def __init__(
         self,
         registry: Registry,
+        stores: Stores,
         broker: Broker,
         membership: Membership,
         counters: ClusterCounters,
         on_fenced: Callable[[Record, int], None],
     ) -> None:
-        """`on_fenced` is called, with the generation that holds, when a call turns out to be another node's. Made in the event loop."""
+        """Made in the event loop, to be added to the `stores`.
+
+        `on_fenced` is called, with the generation that holds, when a call turns out to be another node's.
+        """
         self._registry = registry
+        self._stores = stores
         self._broker = broker
         self._membership = membership
         self._counters = counters
@@ -62,6 +72,8 @@ class BrokerKeeper:
         self._notes: dict[Record, bytes] = {}
         self._rows: list[tuple[Record, bytes | None]] = []
         """What other nodes have to hear of calls as a whole: the event as it is sent, or None for a refresh."""
+        self._abandoned: list[Record] = []
+        """Calls that were claimed for a stream that went before it began."""
         self._refreshed: dict[Record, int] = {}
         """Offset at which the row of each live call was last sent."""
         self._interims: dict[tuple[str, str], bytes] = {}
@@ -74,35 +86,35 @@ class BrokerKeeper:
         self._idle.set()
         self.behind = False
         """Whether the broker lacks events for longer than the bound."""
-        self.others_level: Callable[[], bool] = lambda: False
-        """Whether another store keeps up, so that events need not be told before they are stored."""
         registry.watch(self._announced)
 
     # what is published
 
     def store_soon(self, record: Record) -> None:
-        """See Storage."""
+        """See Store."""
         if record.owner:
             return
         if not self._dirty and not self._in_flight:
             self._since = self._loop.time()
         self._dirty[record] = None
-        if self.behind:
-            self._tell(record)
-        elif self._timer is None:
+        if self._timer is None and not self.behind:
             self._timer = self._loop.call_later(BOUND_SECONDS, self._look)
         self._idle.clear()
         self._news.set()
 
     def note(self, record: Record, note: bytes) -> None:
-        """See Notes."""
+        """See Store."""
         self._notes[record] = note
         self.store_soon(record)
 
-    def adopted(self, record: Record) -> None:
-        """Take note that the broker has all events of a call that this node owns from here on."""
-        self._kept[record] = record.topic.log.entered
+    def adopted(self, record: Record, offset: int) -> None:
+        """Take note that a call is this node's from here on, and up to which offset the broker has its events."""
+        self._kept[record] = offset
         record.topic.audience.relay = None
+        if record.topic.log.entered > offset:
+            self.store_soon(record)
+        self._rows.append((record, None))
+        self._news.set()
 
     def listened(self, record: Record) -> None:
         """Send a call's interims to other nodes from here on: one of them has begun to listen."""
@@ -114,6 +126,11 @@ class BrokerKeeper:
         for utterance, payload in audience.newest_interims:
             self._revised(record, utterance, payload)
 
+    def abandon(self, record: Record) -> None:
+        """Take back the claim of a call that never began. Never waits."""
+        self._abandoned.append(record)
+        self._news.set()
+
     def forget(self, record: Record) -> None:
         """Keep nothing of a call any more: it is another node's, or it is gone."""
         self._dirty.pop(record, None)
@@ -123,14 +140,15 @@ class BrokerKeeper:
         self._rows = [row for row in self._rows if row[0] is not record]
         record.topic.audience.relay = None
 
-    def refresh(self) -> None:
-        """Have the rows of live calls that changed sent, so that lists on other nodes are not old."""
-        for record in self._kept:
-            offset = record.topic.log.offset
-            if record.live and not record.owner and self._refreshed.get(record) != offset:
-                self._refreshed[record] = offset
-                self._rows.append((record, None))
-                self._news.set()
+    async def refresh(self) -> None:
+        """Send the other nodes the rows of live calls that changed, so that their lists are not old. Raises: BrokerError."""
+        changed = [
+            record for record in self._kept if record.live and not record.owner and self._refreshed.get(record) != record.topic.log.offset
+        ]
+        for record in changed:
+            self._refreshed[record] = record.topic.log.offset
+        if changed and len(self._membership.nodes) > 1:
+            await self._broker.send([(ROWS_TOPIC, msgspec.json.encode([self._row(record) for record in changed]))])
 
     def register_again(self) -> None:
         """Tell the broker all calls of this node, and all their events: it has lost them."""
@@ -138,8 +156,13 @@ class BrokerKeeper:
             self._rows.append((record, None))
             self.store_soon(record)
 
-    def keeps(self, record: Record) -> bool:
-        """Whether something of a call is not in the broker yet."""
+    @property
+    def unstored(self) -> int:
+        """See Store."""
+        return len(self._dirty) + len(self._in_flight)
+
+    def lacks(self, record: Record) -> bool:
+        """See Store."""
         return record in self._dirty or record in self._in_flight
 
     async def settled(self) -> None:
@@ -175,7 +198,7 @@ class BrokerKeeper:
     async def _send_all(self) -> None:
         if self._dirty:
             await self._append()
-        if self._rows:
+        if self._rows or self._abandoned:
             await self._register()
         if self._interims:
             interims, self._interims = self._interims, {}
@@ -216,10 +239,7 @@ class BrokerKeeper:
 
     def _append_of(self, record: Record) -> Append:
         calls_log = record.topic.log
-        after = self._kept.setdefault(record, 0)
-        if after < calls_log.first - 1:
-            log.error("call=%s the broker lacks %d events for which memory had no room", record.call_sid, calls_log.first - 1 - after)
-            after = calls_log.first - 1
+        after = max(self._kept.setdefault(record, 0), calls_log.first - 1)
         return Append(
             call_sid=record.call_sid,
             generation=record.generation,
@@ -228,6 +248,7 @@ class BrokerKeeper:
             payloads=calls_log.entered_after(after),
             note=self._notes.pop(record, None),
             ended=record.ahead.ended is not None and not record.goes_on,
+            oldest=calls_log.first,
         )
 
     def _answered(self, record: Record, append: Append, answer: Appended) -> None:
@@ -260,7 +281,7 @@ class BrokerKeeper:
         epoch = record.topic.log.epoch
         claim = await self._broker.claim(record.call_sid, self._membership.id, epoch=epoch, number=record.number)
         assert not isinstance(claim, Full), "only an agent's call can find the cluster full"
-        if isinstance(claim, Claimed) and claim.row.epoch == epoch:
+        if isinstance(claim, Claimed) and (claim.row.epoch == epoch or await self._broker.log(record.call_sid) is None):
             record.generation = claim.row.generation
         else:
             self._fenced(record, claim.row.generation)
@@ -269,17 +290,20 @@ class BrokerKeeper:
         """Tell the other nodes about calls as a whole. What is not in the log yet is told later."""
         due, self._rows = self._rows, []
         due = [(record, payload) for record, payload in due if record.generation and not record.owner]
+        over, self._abandoned = self._abandoned, []
+        rows = [self._row(record) for record, _ in due] + [self._row(record, abandoned=True) for record in over]
         try:
-            taken = await self._broker.register([self._row(record) for record, _ in due], [payload for _, payload in due])
+            taken = await self._broker.register(rows, [payload for _, payload in due] + [None] * len(over))
         except BrokerError:
             self._rows = due + self._rows
+            self._abandoned += over
             raise
-        for (record, _), was_taken in zip(due, taken, strict=True):
+        for (record, _), was_taken in zip(due, taken, strict=False):
             if not was_taken and not record.owner:
                 self._dirty[record] = None  # the append says by whom the call is held now
 
-    def _row(self, record: Record) -> Row:
-        over = not record.live and not record.goes_on
+    def _row(self, record: Record, *, abandoned: bool = False) -> Row:
+        over = abandoned or (not record.live and not record.goes_on)
         return Row(
             call_sid=record.call_sid,
             owner=self._membership.id,
@@ -287,7 +311,7 @@ class BrokerKeeper:
             epoch=record.topic.log.epoch,
             number=record.number,
             agent=record.agent is not None and not over,
-            summary=msgspec.Raw(record.summary_json()),
+            summary=msgspec.Raw(b"null" if abandoned else record.summary_json()),
             ended_at=self._broker.now() if over else None,
         )
 
@@ -299,31 +323,22 @@ class BrokerKeeper:
         if self.behind or not (self._dirty or self._in_flight):
             return
         late = self._loop.time() - self._since
-        if late < BOUND_SECONDS and not self._broker.trouble:
-            self._timer = self._loop.call_later(BOUND_SECONDS - late, self._look)
-        elif not self._membership.holds and not self._broker.trouble:
-            self._timer = self._loop.call_later(BOUND_SECONDS, self._look)
-        else:
+        if self._broker.trouble or (late >= BOUND_SECONDS and self._membership.holds):
             self._fall_behind()
+        else:
+            self._timer = self._loop.call_later(max(BOUND_SECONDS - late, LOOK_SECONDS), self._look)
 
     def _fall_behind(self) -> None:
         self.behind = True
-        log.info("the broker is slow, or away: events are told before it has them")
-        for record in [*self._in_flight, *self._dirty]:
-            self._tell(record)
-
-    def _tell(self, record: Record) -> None:
-        """Let this node's own subscribers have what the broker lacks, unless another store is about to have it."""
-        if not self.others_level():
-            self._membership.behind = True
-            self._registry.release(record, record.topic.log.entered)
+        log.info("the broker is slow, or away")
+        self._stores.fell_behind([*self._in_flight, *self._dirty])
 
     def _rest(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._membership.behind = False
         if self.behind:
             self.behind = False
-            log.info("the broker has everything that was told")
+            self._stores.caught_up()
+            log.info("the broker has everything")
         self._idle.set()

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
+from hub.broker.bodies import ROWS_TOPIC
 from hub.broker.broker import Broker, BrokerError, News, Row
 from hub.cluster.broker_keeper import BrokerKeeper
 from hub.cluster.directory import Directory
@@ -15,23 +16,30 @@ from hub.errors import ConfigError
 from hub.ops.counters import ClusterCounters
 from hub.topics.record import Record
 from hub.topics.registry import Registry
+from hub.topics.stores import Stores
 
 log = logging.getLogger(__name__)
 
-REFRESH_BEATS = 2
-"""Rows of live calls are sent again every so many beats, if they changed."""
+REFRESH_SECONDS = 2.0
+"""How often the other nodes are told how many utterances live calls have by now."""
 
 
 class Cluster:
     """One node. Implements `Receiver`."""
 
     def __init__(
-        self, broker: Broker, membership: Membership, registry: Registry, counters: ClusterCounters, group: asyncio.TaskGroup
+        self,
+        broker: Broker,
+        membership: Membership,
+        registry: Registry,
+        stores: Stores,
+        counters: ClusterCounters,
+        group: asyncio.TaskGroup,
     ) -> None:
         self.broker = broker
         self.membership = membership
         self.requests = Requests(broker, membership.id, group)
-        self.keeper = BrokerKeeper(registry, broker, membership, counters, self._fenced)
+        self.keeper = BrokerKeeper(registry, stores, broker, membership, counters, self._fenced)
         self.replicas = Replicas(registry, broker, membership, self.requests, group)
         self.directory = Directory(registry, broker, membership.id, self._taken, self.keeper.register_again)
         self.on_lost: Callable[[Record, int], None] = lambda *_: None
@@ -40,7 +48,8 @@ class Cluster:
         """Called after each renewal of the lease. It is set before the first."""
         self._registry = registry
         self._missed = asyncio.Event()
-        self._beats = 0
+        self._counters = counters
+        broker.listen(ROWS_TOPIC)
 
     @property
     def node_id(self) -> str:
@@ -51,6 +60,8 @@ class Cluster:
         """See Receiver."""
         if topic == self.requests.topic:
             self.requests.received(body)
+        elif topic == ROWS_TOPIC:
+            self.directory.refreshed(body)
         else:
             self.replicas.received(topic, body)
 
@@ -73,11 +84,19 @@ class Cluster:
             group.create_task(self.replicas.run())
             group.create_task(self.membership.run(self._beaten))
             group.create_task(self._read_again())
+            group.create_task(self._refresh())
+
+    async def _refresh(self) -> None:
+        """Tell the other nodes how the live calls of this one go on, until cancelled."""
+        while True:
+            await asyncio.sleep(REFRESH_SECONDS)
+            with suppress(BrokerError):
+                await self.keeper.refresh()
 
     def _beaten(self) -> None:
-        self._beats += 1
-        if self._beats % REFRESH_BEATS == 0:
-            self.keeper.refresh()
+        counters, membership = self._counters, self.membership
+        counters.nodes, counters.calls = len(membership.nodes), sum(node.live for node in membership.nodes)
+        counters.forged = self.broker.refused
         self.on_beat()
 
     async def _read_again(self) -> None:
@@ -102,11 +121,16 @@ class Cluster:
 
 @asynccontextmanager
 async def joined(
-    broker: Broker, membership: Membership, registry: Registry, counters: ClusterCounters, group: asyncio.TaskGroup
+    broker: Broker,
+    membership: Membership,
+    registry: Registry,
+    stores: Stores,
+    counters: ClusterCounters,
+    group: asyncio.TaskGroup,
 ) -> AsyncIterator[Cluster]:
     """Join the cluster: its calls are known when this is entered. Raises: ConfigError if this hub cannot be a node of it."""
-    registry.stored_first = True
-    cluster = Cluster(broker, membership, registry, counters, group)
+    cluster = Cluster(broker, membership, registry, stores, counters, group)
+    stores.add(cluster.keeper)
     try:
         await broker.open(cluster)
         await membership.beat()

@@ -15,6 +15,7 @@ from hub.topics.registry import Registry
 
 log = logging.getLogger(__name__)
 
+_rows: msgspec.json.Decoder[list[Row]] = msgspec.json.Decoder(list[Row])
 _summaries: msgspec.json.Decoder[CallSummary | None] = msgspec.json.Decoder(CallSummary | None)
 
 
@@ -59,6 +60,17 @@ class Directory:
         if record is not None and record.owner and news.event != b"null":
             self._announce(record, bytes(news.event))
 
+    def refreshed(self, body: bytes) -> None:
+        """Take what another node says of its live calls. Never waits."""
+        try:
+            rows = _rows.decode(body)
+        except msgspec.DecodeError:
+            return
+        for row in rows:
+            record = self._registry.known(row.call_sid)
+            if record is not None and record.owner == row.owner and record.generation == row.generation and not record.loaded:
+                self._apply(row)
+
     def _announce(self, record: Record, payload: bytes) -> None:
         try:
             event = decode(payload)
@@ -79,10 +91,12 @@ class Directory:
             record = self._registry.known(row.call_sid)
         if record is not None and row.generation < record.generation:
             return record
+        summary = self._summary(row)
+        if record is None and summary is None:
+            return None  # claimed, and nothing has happened in it yet
         if record is None or record.topic.log.epoch != row.epoch:
             record = self._registry.learn(row.call_sid, row.owner, row.epoch, row.number)
         record.owner, record.generation = row.owner, row.generation
-        summary = self._summary(row)
         if summary is not None and not record.loaded:
             self._registry.told(record, summary)
         return record

@@ -31,6 +31,7 @@ class Membership:
     def __init__(self, broker: Broker, name: str, secret: str, load: Callable[[Node], Node]) -> None:
         """`name`: HUB_NODE. `secret`: a fingerprint of HUB_SECRET. `load` fills in what the node does now."""
         name = name or socket.gethostname()
+        self.name = name
         self.id = f"{name}-{secrets.token_hex(4)}"
         self._broker = broker
         self._load = load

@@ -55,14 +55,15 @@ class Log:
         """`_entered_bytes` after each of them."""
         self._watchers: dict[Callable[[], None], None] = {}
 
-    def restore(self, payloads: Sequence[bytes]) -> None:
-        """Fill a new log with the events of an earlier process, from offset 1 on, however large they are. They count as released."""
+    def restore(self, payloads: Sequence[bytes], first: int = 1) -> None:
+        """Fill a new log with the events of an earlier process, from offset `first` on, however large they are. They count as released."""
+        self.first = first
         for payload in payloads:
             self._entered_bytes += len(payload)
             self._payloads.append(payload)
             self._ends.append(self._entered_bytes)
         self._bound_bytes = max(self._bound_bytes, 2 * self._entered_bytes)
-        self.offset = self.entered = len(payloads)
+        self.offset = self.entered = first - 1 + len(payloads)
         self.total_bytes = self._entered_bytes
 
     def enter(self, event: D) -> D:

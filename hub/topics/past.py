@@ -14,9 +14,10 @@ from hub.transcript.outline import Outline
 class Past:
     """A call's events so far, and what they say."""
 
-    def __init__(self, payloads: Sequence[bytes]) -> None:
-        """`payloads`: all of the call, with offsets from 1 on. An event of a type that this version does not know is kept and not read."""
+    def __init__(self, payloads: Sequence[bytes], first: int = 1) -> None:
+        """`payloads`: of the call, with offsets from `first` on. An event of an unknown type is kept and not read."""
         self.payloads = payloads
+        self.first = first
         self.outline = Outline()
         self.utterances: dict[Track, int] = dict.fromkeys(TRACKS, 0)
         """The highest number in the id of an utterance of each track."""

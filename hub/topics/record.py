@@ -134,16 +134,20 @@ class Record:
 
     def restore(self, past: Past) -> None:
         """Fill a new record with what the archive has of the call. Whoever reads it has seen all of it."""
-        self.topic.log.restore(past.payloads)
+        self.topic.log.restore(past.payloads, past.first)
         stored_first = self.ahead is not self.outline
         self.outline = past.outline
         self.ahead = copy.deepcopy(past.outline) if stored_first else past.outline
+        self.go_on_after(past)
+        self.topic.audience.restored(ended=not self.live)
+        self.stored = self.topic.log.entered
+        self.row_due = False
+
+    def go_on_after(self, past: Past) -> None:
+        """Go on with the utterances where another process stopped, and with what it missed."""
         self.utterances.go_on_after(past.utterances)
         self.utterances.name(past.outline.speakers)
         self.words_missing = past.words_missing
-        self.topic.audience.restored(ended=not self.live)
-        self.stored = len(past.payloads)
-        self.row_due = False
 
     def pass_on(self, block: Block) -> None:
         """Let those who listen, and the recording, have a block of the call's audio. Never waits."""

@@ -91,7 +91,7 @@ class Registry:
         self._records: dict[str, Record] = {}
         """Calls that are live, or ended a short while ago."""
         self._keep_seconds = keep_seconds
-        self._clock = clock
+        self.clock = clock
         self.wall = wall
         self._soon = soon
         self._recalled: dict[str, Record] = {}
@@ -115,9 +115,18 @@ class Registry:
         """Return the call's record, made now if there is none: a second stream joins the topic that is there, also after the call's end."""
         record = self._records.get(call_sid)
         if record is None:
-            record = self._recalled.pop(call_sid, None) or self._made(call_sid, secrets.token_hex(6), self._numbers.next(self.wall()))
+            record = self._recalled.pop(call_sid, None) or self.new(call_sid)
             self._records[call_sid] = record
         return record
+
+    def new(self, call_sid: str) -> Record:
+        """Return a record for a call that begins now. It can be found once it was entered."""
+        return self._made(call_sid, secrets.token_hex(6), self._numbers.next(self.wall()))
+
+    def enter(self, record: Record) -> None:
+        """Let a call be found whose record was made before."""
+        self._recalled.pop(record.call_sid, None)
+        self._records.setdefault(record.call_sid, record)
 
     def restore(self, call_sid: str, epoch: str, number: int, past: Past) -> Record:
         """Make a live call of an earlier process known again, with all its events."""
@@ -150,7 +159,7 @@ class Registry:
         was_live = record.live
         record.outline = record.ahead = Told(summary)
         if was_live and not record.live:
-            record.ended_at = self._clock()
+            record.ended_at = self.clock()
         self._index(record)
 
     def lose(self, record: Record) -> None:
@@ -191,8 +200,18 @@ class Registry:
             if record.ahead is not record.outline:
                 record.ahead.apply(event)
             if was_live and not record.live:
-                record.ended_at = self._clock()
+                record.ended_at = self.clock()
         topic.audience.published(closes=event.utterance if isinstance(event, Final) else None, last=not record.live)
+
+    def take(self, record: Record, past: Past, generation: int) -> None:
+        """Make a call of another node, which is gone, a call of this one. `past`: all that is stored of it."""
+        if record.loaded:
+            for payload in past.payloads[record.topic.log.offset + 1 - past.first :]:
+                self.replicate(record, payload)
+            record.go_on_after(past)
+        else:
+            self.fill(record, past)
+        self.own(record, generation)
 
     def own(self, record: Record, generation: int) -> None:
         """Make a call of another node, whose events are here, a call of this one. What was held back until now is published."""
@@ -209,7 +228,7 @@ class Registry:
         """Make a call that is over findable for as long as somebody reads it. Lists do not show it."""
         record = self._made(call_sid, epoch, number)
         record.restore(past)
-        record.ended_at = self._clock()
+        record.ended_at = self.clock()
         if (ended := past.outline.ended) is not None:  # should a stream come, call time goes on as if the hub had known the call all along
             since = max(0.0, self.wall() - datetime.fromisoformat(ended.at).timestamp())
             record.left_off = LeftOff(past.reached_seconds * 1000, record.ended_at - since, past.lost)
@@ -284,7 +303,7 @@ class Registry:
 
     def close(self, record: Record, call_ms: float, lost: dict[Track, Share]) -> None:
         """The call ended at this call time, with so much of its audio lost: it stays findable for its keep time."""
-        record.ended_at = self._clock()
+        record.ended_at = self.clock()
         record.left_off = LeftOff(call_ms, record.ended_at, lost)
         record.live_audio.end("the call is over")
 
@@ -319,7 +338,7 @@ class Registry:
         """Return the call's record, or None: of a call that is live, that ended a short while ago, or that was recalled."""
         record = self._records.get(call_sid)
         if record is None and (record := self._recalled.get(call_sid)) is not None:
-            record.ended_at = self._clock()  # whoever asks is about to read it
+            record.ended_at = self.clock()  # whoever asks is about to read it
         return record
 
     def with_number(self, number: str) -> list[Record]:
@@ -393,7 +412,7 @@ class Registry:
 
         A call with events that are not stored yet is not forgotten.
         """
-        now = self._clock()
+        now = self.clock()
         gone = [
             sid
             for sid, record in self._records.items()

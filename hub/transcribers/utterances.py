@@ -107,6 +107,11 @@ class Utterances:
         for track, number in numbers.items():
             self._counts[track] = max(self._counts[track], number + 1)
 
+    def last(self, track: Track) -> str | None:
+        """Return the id of the utterance of a track that an earlier process may have left open. None if it had none on this track."""
+        count = self._counts[track]
+        return f"{track}-{count}" if count else None
+
     def name(self, speakers: Mapping[Track, str]) -> None:
         """Label tracks by who speaks there, from here on."""
         self.speakers.update(speakers)

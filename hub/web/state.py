@@ -8,11 +8,13 @@ from aiohttp import web
 
 from hub.archive.access_log import AccessLog
 from hub.archive.threads import ArchiveThreads
+from hub.calls.arrivals import Arrivals
 from hub.calls.calls import Calls
 from hub.calls.erasure import Erasure
 from hub.calls.kept import KeptPast
 from hub.calls.recall import Recall
 from hub.calls.routing import Routing
+from hub.cluster.cluster import Cluster
 from hub.config import Config
 from hub.ops.counters import Counters
 from hub.ops.load import Load
@@ -47,10 +49,14 @@ class State:
     room: Room
     unproved: Unproved
     """Connections that have proved nothing yet."""
+    arrivals: Arrivals
+    """Finds the calls of streams."""
     past: KeptPast
     """What outlives the process."""
     erasure: Erasure
     limits: Limits = field(default_factory=Limits)
+    cluster: Cluster | None = None
+    """This node's part of the cluster. None on a hub that is its own."""
     addresses: Counter[str] = field(default_factory=Counter)
     """Sockets at /client that were let in, by the client's address. An address without any is not in it."""
     turns: LoopTurns = field(default_factory=LoopTurns)

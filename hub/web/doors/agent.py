@@ -4,12 +4,13 @@ Knows HTTP, TwiML and the door's refusals. Which agent answers, and what it does
 """
 
 import logging
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Coroutine, Mapping
+from typing import Any, ClassVar
 
 from aiohttp import web
 
 from hub.agents import Agent
+from hub.calls.arrivals import Arrival
 from hub.calls.call import Stream
 from hub.calls.routing import AGENT_PARAMETER, NoAgent
 from hub.errors import ConfigError, HubError
@@ -32,6 +33,9 @@ class AgentDoor(MediaDoor):
     """One bidirectional stream: frames in, and the agent's voice out."""
 
     name: ClassVar = "agent"
+
+    def _look_up(self, call_sid: str) -> Coroutine[Any, Any, Arrival | None] | None:
+        return self._state.arrivals.look_up(call_sid, agents_at_most=self._state.routing.limits.calls)
 
     def _join(self, start: StartBody) -> Stream:
         return self._state.routing.answer(start, self)

@@ -18,11 +18,14 @@ import asyncio
 import functools
 import logging
 import time
+from collections.abc import Coroutine
 from typing import Any, ClassVar
 
 from aiohttp import WebSocketError, web
 
+from hub.archive.archive import ArchiveError
 from hub.calls.admission import Full, Overloaded
+from hub.calls.arrivals import Arrival, NotReached
 from hub.calls.call import Stream
 from hub.errors import HubError, TokenError, WireError
 from hub.ops.logs import CallLog
@@ -111,8 +114,9 @@ class MediaDoor:
             case Start(start):
                 self._log = CallLog(log, {"call": start.call_sid, "stream": start.stream_sid})
                 self._check_token(start)
-                if (looking := self._state.recall.look_up(start.call_sid)) is not None:
+                if (search := self._look_up(start.call_sid)) is not None:
                     self._held = []
+                    looking = asyncio.ensure_future(search)
                     looking.add_done_callback(functools.partial(self._looked_up, start))
                     asyncio.get_running_loop().call_later(LOOK_UP_SECONDS, looking.cancel)
                 else:
@@ -137,16 +141,28 @@ class MediaDoor:
             raise WireError("Twilio", "sent audio faster than people speak", 1008)
         self._held.append(message)
 
-    def _looked_up(self, start: StartBody, looking: "asyncio.Future[Any]") -> None:
+    def _look_up(self, call_sid: str) -> Coroutine[Any, Any, Arrival | None] | None:
+        """Begin to find out whose call this is. None if that is known."""
+        return self._state.arrivals.look_up(call_sid)
+
+    def _looked_up(self, start: StartBody, looking: "asyncio.Future[Arrival | None]") -> None:
         """Go on, with the call's past if it was found in time, and take what came meanwhile."""
         held, self._held = self._held or [], None
+        arrivals = self._state.arrivals
+        error = None if looking.cancelled() else looking.exception()
         if self._over:
+            if error is None and not looking.cancelled():
+                arrivals.abandon(looking.result())
             return
         try:
-            if looking.cancelled() or looking.exception() is not None:
+            if isinstance(error, HubError) and not isinstance(error, ArchiveError):
+                raise error
+            if looking.cancelled() or error is not None:
+                if arrivals.known_elsewhere(start.call_sid):
+                    raise NotReached("this call is another node's, which does not answer in time")
                 self._log.warning("the archive does not say in time whether it has this call: it begins anew")
-            elif self._state.registry.find(start.call_sid) is None:
-                self._state.recall.bring(looking.result())
+            else:
+                arrivals.enter(looking.result())
             self._enter(start)
             for message in held:
                 if not self._over:

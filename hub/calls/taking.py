@@ -1,0 +1,134 @@
+"""Makes a call this node's whose owner is gone, with all its events: as the broker has them, or the archive, whichever has more.
+
+What a subscriber has seen is in one of the two, so the call keeps its epoch. The exception is an owner that had told events which were
+stored nowhere: then positions may mean other events, and the call gets a new epoch.
+
+**Reaping.** Every node looks every second for calls whose owners are gone. The broker gives each of them to one node only.
+
+Knows the cluster and the archive. Does not know how a stream is brought back (`takeover.py`).
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from hub.archive.archive import ArchiveError, StoredLog
+from hub.broker.broker import BrokerError, Claimed, Logged, Row
+from hub.calls.bookmark import Entry
+from hub.calls.recall import restamped, unix
+from hub.calls.takeover import LeftCall, TakeOver
+from hub.cluster.cluster import Cluster
+from hub.ops.counters import ClusterCounters
+from hub.topics.past import Past
+from hub.topics.registry import Registry
+
+log = logging.getLogger(__name__)
+
+TAKEN_AT_ONCE = 8
+"""Calls that are read at the same time after a node has died."""
+
+TakeStored: TypeAlias = Callable[[str, int], Awaitable[StoredLog | None]]
+"""Makes a call this node's in the archive, too, in a generation; returns what the archive has of it. May raise ArchiveError."""
+
+
+class Taking:
+    """Takes calls over."""
+
+    def __init__(self, registry: Registry, cluster: Cluster, counters: ClusterCounters, take_stored: TakeStored | None) -> None:
+        """`take_stored` is None without an archive."""
+        self._registry = registry
+        self._cluster = cluster
+        self._counters = counters
+        self._take_stored = take_stored
+
+    async def take(self, claimed: Claimed) -> LeftCall:
+        """Go on with a call that was claimed. Raises: BrokerError."""
+        row = claimed.row
+        logged = await self._cluster.broker.log(row.call_sid)
+        stored = await self._stored(row)
+        payloads, first, note = _longest(row, logged, stored)
+        epoch = row.epoch
+        if claimed.behind:
+            epoch = secrets.token_hex(6)
+            payloads = [restamped(payload, epoch, offset) for offset, payload in enumerate(payloads, first)]
+            log.warning("call=%s something may have been told that is not stored: the call goes on under a new epoch", row.call_sid)
+        past = await asyncio.to_thread(Past, payloads, first)
+        record = self._registry.known(row.call_sid)
+        if record is None or record.topic.log.epoch != epoch:
+            record = self._registry.learn(row.call_sid, row.owner, epoch, row.number)
+        self._registry.take(record, past, row.generation)
+        in_broker = logged.first + len(logged.payloads) - 1 if logged is not None and logged.epoch == epoch else 0
+        self._cluster.keeper.adopted(record, in_broker)
+        return LeftCall(record, Entry.read(note, past, unix(past.at)))
+
+    async def _stored(self, row: Row) -> StoredLog | None:
+        if self._take_stored is None:
+            return None
+        try:
+            return await self._take_stored(row.call_sid, row.generation)
+        except ArchiveError as error:
+            log.warning("call=%s the archive does not say what it has: %s", row.call_sid, error.problem)
+            return None
+
+
+def _longest(row: Row, logged: Logged | None, stored: StoredLog | None) -> tuple[list[bytes], int, bytes]:
+    """Return a call's events, the offset of the first, and the newest note, of whichever store has more."""
+    payloads, first, note = (list(logged.payloads), logged.first, logged.note) if logged is not None else ([], 1, b"")
+    is_whole = stored is not None and stored.call.epoch == row.epoch and stored.first == 1
+    if stored is not None and is_whole and (len(stored.payloads) > first + len(payloads) - 1 or first > 1):
+        behind = payloads[max(0, len(stored.payloads) - first + 1) :]
+        payloads, first, note = [*stored.payloads, *behind], 1, note if behind else stored.note
+    return payloads, first, note
+
+
+class Reaper:
+    """Takes over the calls of nodes that have died, for as long as the hub runs."""
+
+    def __init__(self, cluster: Cluster, taking: Taking, take_over: TakeOver, registry: Registry, counters: ClusterCounters) -> None:
+        self._cluster = cluster
+        self._taking = taking
+        self._take_over = take_over
+        self._registry = registry
+        self._counters = counters
+        self._due = asyncio.Event()
+        self._taking_now: set[str] = set()
+
+    def look_soon(self) -> None:
+        """Look for calls whose owners are gone. Never waits."""
+        self._due.set()
+
+    async def run(self) -> None:
+        """Take over what is lost, until cancelled."""
+        room = asyncio.Semaphore(TAKEN_AT_ONCE)
+        async with asyncio.TaskGroup() as group:
+            while True:
+                await self._due.wait()
+                self._due.clear()
+                if self._cluster.membership.leaving:
+                    continue
+                try:
+                    lost = await self._cluster.broker.lost()
+                except BrokerError:
+                    continue
+                for row in lost:
+                    if row.call_sid not in self._taking_now:
+                        self._taking_now.add(row.call_sid)
+                        group.create_task(self._go_on_with(row, room))
+
+    async def _go_on_with(self, row: Row, room: asyncio.Semaphore) -> None:
+        try:
+            async with room:
+                claim = await self._cluster.broker.claim(row.call_sid, self._cluster.node_id, epoch=row.epoch, number=row.number)
+                if not isinstance(claim, Claimed):
+                    return
+                left = await self._taking.take(claim)
+            log.info("call=%s goes on here: node %s is gone", row.call_sid, row.owner)
+            came = await self._take_over.go_on(left, self._registry.clock(), self._registry.wall())
+            self._counters.takeovers["continued" if came else "ended"] += 1
+        except BrokerError as error:
+            self._counters.takeovers["failed"] += 1
+            log.warning("call=%s cannot be gone on with yet: %s", row.call_sid, error.problem)
+        finally:
+            self._taking_now.discard(row.call_sid)

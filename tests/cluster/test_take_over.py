@@ -1,0 +1,79 @@
+"""A call whose owner is gone goes on at another node: the same epoch, the next offset, one gap, nothing that was seen lost."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from hub.broker.broker import HoldTimes
+from hub.broker.memory import MemoryBroker, MemoryCluster
+from hub.topics.record import Record
+from tests.house import House, house
+from tests.media import CALL, media
+
+TIMES = HoldTimes(lease_seconds=2.0, steady_seconds=0.5)
+
+
+async def until(fact: Callable[[], Any]) -> Any:
+    """Return a fact as soon as it is one."""
+    async with asyncio.timeout(20):
+        while not (found := fact()):
+            await asyncio.sleep(0.01)
+    return found
+
+
+def record_of(home: House) -> Record | None:
+    return home.state.registry.known(CALL)
+
+
+def events_of(home: House) -> list[dict[str, Any]]:
+    record = record_of(home)
+    assert record is not None
+    return [json.loads(payload) for payload in record.topic.log.after(record.topic.log.first - 1)]
+
+
+@pytest.fixture
+async def nodes() -> AsyncIterator[tuple[House, House, MemoryBroker]]:
+    cluster = MemoryCluster()
+    first, second = MemoryBroker(cluster, TIMES), MemoryBroker(cluster, TIMES)
+    async with house(joins=first, node="a") as home, house(joins=second, node="b") as other:
+        yield home, other, first
+
+
+async def test_a_call_of_another_node_is_known_here_without_its_events(nodes: tuple[House, House, MemoryBroker]) -> None:
+    home, other, _ = nodes
+    await home.call()
+    record = await until(lambda: record_of(other))
+    assert record.owner == home.state.cluster.node_id
+    assert not record.loaded
+    assert (await home.json("/calls"))["calls"] == (await other.json("/calls"))["calls"]
+
+
+async def test_a_call_goes_on_at_another_node_when_its_owner_is_cut_off(nodes: tuple[House, House, MemoryBroker]) -> None:
+    home, other, broker = nodes
+    stream = await home.call()
+    for at_ms in range(0, 2000, 20):
+        await stream.send_str(media("inbound", at_ms))
+        await stream.send_str(media("outbound", at_ms))
+    await home.frames(200)
+    home.transcribers[0].final("before", end=1.0)
+    await until(lambda: len(events_of(home)) == 2)
+    before = events_of(home)
+    await until(lambda: record_of(other))
+    broker.cut()
+    taken = await until(lambda: (record := record_of(other)) and not record.owner and record)
+    again = await other.call(stream="MZ" + "9" * 32)
+    await until(lambda: len(other.transcribers) == 1)
+    other.transcribers[0].final("after", end=20.0)
+    await until(lambda: events_of(other)[-1].get("text") == "after")
+    events = events_of(other)
+    assert events[:2] == before
+    assert {event["epoch"] for event in events} == {before[0]["epoch"]}
+    assert [event["offset"] for event in events] == list(range(1, len(events) + 1))
+    assert [event["type"] for event in events].count("gap") == 2
+    assert taken.generation == 2
+    await again.close()
+    broker.mend()
+    await until(lambda: (record := record_of(home)) and record.owner == other.state.cluster.node_id)
