@@ -65,13 +65,15 @@ async def clustered(
         yield Clustered(Arrivals(hub.registry, hub.past.recall, None, None))
         return
 
+    stores = hub.stores
+
     def load(node: Node) -> Node:
-        viewers = hub.counters.subscribers
-        return msgspec.structs.replace(node, live=hub.calls.live, answering=hub.calls.answering, viewers=viewers)
+        calls, viewers = hub.calls, hub.counters.subscribers
+        return msgspec.structs.replace(node, live=calls.live, answering=calls.answering, viewers=viewers, behind=stores.behind)
 
     membership = Membership(broker, name, fingerprint(secret), load)
     counters = hub.counters.cluster = ClusterCounters(membership.name)
-    async with joined(broker, membership, hub.registry, hub.stores, counters, group) as cluster:
+    async with joined(broker, membership, hub.registry, stores, counters, group) as cluster:
         taking = Taking(hub.registry, cluster, counters, take_stored)
         reaper = Reaper(cluster, taking, hub.take_over, hub.registry, counters)
         cluster.on_lost = lambda record, _generation: hub.calls.lose(record)

@@ -14,6 +14,7 @@ Knows records and the broker. Does not know what an event means.
 import asyncio
 import logging
 from collections.abc import Callable
+from datetime import datetime
 
 import msgspec
 
@@ -141,7 +142,12 @@ class BrokerKeeper:
         record.topic.audience.relay = None
 
     async def refresh(self) -> None:
-        """Send the other nodes the rows of live calls that changed, so that their lists are not old. Raises: BrokerError."""
+        """Send the other nodes the rows of live calls that changed, so that their lists are not old. Raises: BrokerError.
+
+        What the registry has forgotten is forgotten here, too.
+        """
+        for record in [record for record in self._kept if self._registry.known(record.call_sid) is not record and not self.lacks(record)]:
+            self.forget(record)
         changed = [
             record for record in self._kept if record.live and not record.owner and self._refreshed.get(record) != record.topic.log.offset
         ]
@@ -312,7 +318,7 @@ class BrokerKeeper:
             number=record.number,
             agent=record.agent is not None and not over,
             summary=msgspec.Raw(b"null" if abandoned else record.summary_json()),
-            ended_at=self._broker.now() if over else None,
+            ended_at=_ended_at(record) or self._broker.now() if over else None,
         )
 
     # what is told before it is stored
@@ -342,3 +348,9 @@ class BrokerKeeper:
             self._stores.caught_up()
             log.info("the broker has everything")
         self._idle.set()
+
+
+def _ended_at(record: Record) -> float | None:
+    """Return when a call ended, in Unix seconds. None if no event says it."""
+    ended = record.ahead.ended
+    return datetime.fromisoformat(ended.at).timestamp() if ended is not None and ended.at else None

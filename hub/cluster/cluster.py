@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -48,6 +49,7 @@ class Cluster:
         """Called after each renewal of the lease. It is set before the first."""
         self._registry = registry
         self._missed = asyncio.Event()
+        self._stores = stores
         self._counters = counters
         broker.listen(ROWS_TOPIC)
 
@@ -90,13 +92,19 @@ class Cluster:
         """Tell the other nodes how the live calls of this one go on, until cancelled."""
         while True:
             await asyncio.sleep(REFRESH_SECONDS)
+            self._observe()
             with suppress(BrokerError):
                 await self.keeper.refresh()
 
+    def _observe(self) -> None:
+        """Count what is now."""
+        counters, nodes = self._counters, self.membership.nodes
+        counters.nodes, counters.calls = len(nodes), sum(node.live for node in nodes)
+        counters.forged, counters.broker_up, counters.behind = self.broker.refused, not self.broker.trouble, self._stores.behind
+        counters.clock_skew_seconds = time.time() - self.broker.now()
+
     def _beaten(self) -> None:
-        counters, membership = self._counters, self.membership
-        counters.nodes, counters.calls = len(membership.nodes), sum(node.live for node in membership.nodes)
-        counters.forged = self.broker.refused
+        self._observe()
         self.on_beat()
 
     async def _read_again(self) -> None:

@@ -42,8 +42,6 @@ class Membership:
         """Until when the lease is held for sure, on the monotonic clock."""
         self.leaving = False
         """Whether this node stops."""
-        self.behind = False
-        """Whether it has told events that are stored nowhere."""
 
     @property
     def holds(self) -> bool:
@@ -61,7 +59,7 @@ class Membership:
     async def beat(self) -> None:
         """Renew the lease once. Raises: BrokerError."""
         began = time.monotonic()
-        node = msgspec.structs.replace(self._self, at=time.time(), leaving=self.leaving, behind=self.behind)
+        node = msgspec.structs.replace(self._self, at=time.time(), leaving=self.leaving)
         self.nodes = await self._broker.beat(self._load(node))
         self._held_until = began + LEASE_SECONDS - MARGIN_SECONDS
 

@@ -20,10 +20,14 @@ async def healthz(_: web.Request) -> web.Response:
 async def readyz(request: web.Request) -> web.Response:
     """Answer 200 while the hub takes new calls, and 503 with the reason while it does not, so that a balancer sends them elsewhere.
 
-    An archive that cannot be written is told, and refuses no call.
+    An archive that cannot be written, and a broker that cannot be used, are told, and refuse no call.
     """
     state = request.app[STATE]
     if (refusal := state.calls.refusal) is not None:
         return web.Response(status=503, text=f"{refusal}\n")
-    trouble = state.past.keeper.trouble if state.past.keeper is not None else ""
-    return web.Response(text=f"ready\nthe archive cannot be written: {trouble}\n" if trouble else "ready\n")
+    lines = ["ready"]
+    if state.past.keeper is not None and (trouble := state.past.keeper.trouble):
+        lines.append(f"the archive cannot be written: {trouble}")
+    if state.cluster is not None and (trouble := state.cluster.broker.trouble):
+        lines.append(f"the broker cannot be used: {trouble}")
+    return web.Response(text="\n".join(lines) + "\n")
