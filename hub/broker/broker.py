@@ -265,11 +265,15 @@ class Broker(Protocol):
 
     # who owns a call
 
-    async def claim(self, call_sid: str, node_id: str, *, epoch: str, number: int, agents_at_most: int | None = None) -> Claim:
+    async def claim(
+        self, call_sid: str, node_id: str, *, epoch: str, number: int, heard: int = 0, agents_at_most: int | None = None
+    ) -> Claim:
         """Make a call this node's: one that no node knows, that is its own already, or whose owner's lease has ended.
 
         A call that has ended becomes this node's in any case: whoever had it has finished with it. `epoch` and `number` are for a new row;
-        a row that is there keeps its own. `agents_at_most`: an agent is to answer the call, and so many may be answered in the cluster.
+        a row that is there keeps its own. `heard`: the generation in which this node knows the call as another node's. A broker that does
+        not know it in that generation has lost it, and its owner tells it again soon: then BrokerError, and nothing changes.
+        `agents_at_most`: an agent is to answer the call, and so many may be answered in the cluster.
 
         The generation rises with each change of owner, and everyone is told news of it, as of a call that was unknown. From here on the
         broker refuses appends of older generations.

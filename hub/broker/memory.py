@@ -212,11 +212,15 @@ class MemoryBroker:
         self._reached()
         self._cluster.leases.pop(node_id, None)
 
-    async def claim(self, call_sid: str, node_id: str, *, epoch: str, number: int, agents_at_most: int | None = None) -> Claim:
+    async def claim(
+        self, call_sid: str, node_id: str, *, epoch: str, number: int, heard: int = 0, agents_at_most: int | None = None
+    ) -> Claim:
         self._reached()
         cluster, agent = self._cluster, agents_at_most is not None
         self._node_id = node_id
         row = cluster.rows.get(call_sid)
+        if heard > (row.generation if row is not None else 0):
+            raise BrokerError(f"the broker has lost call {call_sid}: its owner tells it again soon")
         if row is not None and not may_claim(row, node_id, holds=self._holds(row.owner)):
             return Held(row)
         if agents_at_most is not None and (answering := self._answering(call_sid)) >= agents_at_most:

@@ -115,11 +115,16 @@ class Arrivals:
         try:
             async with asyncio.timeout(BROKER_SECONDS):
                 claim: Claim = await cluster.broker.claim(
-                    call_sid, cluster.node_id, epoch=record.topic.log.epoch, number=record.number, agents_at_most=agents_at_most
+                    call_sid,
+                    cluster.node_id,
+                    epoch=record.topic.log.epoch,
+                    number=record.number,
+                    heard=record.generation if record.owner else 0,
+                    agents_at_most=agents_at_most,
                 )
         except (BrokerError, TimeoutError) as error:
             if record.owner:
-                raise NotReached("this call is another node's, and the broker does not answer") from error
+                raise NotReached(f"this call is another node's: {error or 'the broker does not answer'}") from error
             return Arrival(record)
         match claim:
             case Full(answering):

@@ -120,7 +120,9 @@ class Reaper:
     async def _go_on_with(self, row: Row, room: asyncio.Semaphore) -> None:
         try:
             async with room:
-                claim = await self._cluster.broker.claim(row.call_sid, self._cluster.node_id, epoch=row.epoch, number=row.number)
+                claim = await self._cluster.broker.claim(
+                    row.call_sid, self._cluster.node_id, epoch=row.epoch, number=row.number, heard=row.generation
+                )
                 if not isinstance(claim, Claimed):
                     return
                 left = await self._taking.take(claim)

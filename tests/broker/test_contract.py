@@ -61,6 +61,10 @@ async def test_a_call_that_nobody_knows_becomes_the_first_claimants(cluster: Clu
     row = await claimed(first, CALL, "a", epoch="e1", number=7)
     assert row == Row(call_sid=CALL, owner="a", generation=1, epoch="e1", number=7)
     assert await second.claim(CALL, "b", epoch="e2", number=8) == Held(row)
+    with pytest.raises(BrokerError):  # the broker has lost what this node has heard of
+        await second.claim(CALL, "b", epoch="e2", number=8, heard=row.generation + 1)
+    with pytest.raises(BrokerError):
+        await second.claim("CA9", "b", epoch="e2", number=8, heard=1)
 
 
 async def test_of_many_claims_at_once_one_succeeds(cluster: ClusterInTest) -> None:
