@@ -1,0 +1,65 @@
+"""Does anybody miss a word while nodes and brokers die, hang and are replaced? Disturbances of real clusters under live calls, counted.
+
+    python -m tests.bench.chaos --kind owner-kill --count 300 --seed 1
+
+Three hub processes with a Valkey stand behind a balancer. A pretend Twilio has 60 calls there, whose sound says of itself which word it is,
+and each call has nine subscribers, who come back with their positions. In the end what all subscribers saw, over all of their connections,
+has to be what each node and the archive have, byte by byte, and every word that was said has to be there once, or within an announced gap.
+
+The kinds: `undisturbed`, `owner-kill` (kill -9 of the node that has most calls), `broker-kill` (kill -9 of a broker without persistence),
+`broker-kill-aof` (of one with), `stop` (SIGSTOP for 20 s of the node with most calls, of another node, of the broker), and `rolling`
+(SIGTERM to one node after the other).
+
+With `--clusters 5` five clusters with twelve calls each are disturbed side by side. Prints the counts, writes them with the timeline, the
+seed and the machine's load to a file, and exits with 1 if there was any fault.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import uvloop
+
+from tests.bench.chaos.evidence import Evidence
+from tests.bench.chaos.rounds import KINDS
+from tests.bench.chaos.run import prove
+
+
+def main() -> int:
+    """Run the command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench.chaos", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--kind", choices=KINDS, required=True)
+    parser.add_argument("--count", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--clusters", type=int, default=1)
+    parser.add_argument("--nodes", type=int, help="of each cluster")
+    parser.add_argument("--calls", type=int, help="of all clusters together")
+    parser.add_argument("--subscribers", type=int, help="of each call")
+    parser.add_argument("--broker", choices=("memory", "aof", "none"))
+    parser.add_argument("--archive", help="address of an archive that all nodes share")
+    parser.add_argument("--cold", action="store_true", default=None, help="start every node by its command, imports included")
+    parser.add_argument("--evidence", type=Path, help="where the evidence is written (default: a file in the folder for temporary files)")
+    options = parser.parse_args()
+    kind = KINDS[options.kind]
+    chosen = {
+        name: value
+        for name in ("nodes", "calls", "subscribers", "broker", "archive", "cold")
+        if (value := getattr(options, name)) is not None
+    }
+    evidence = Evidence(options.kind, options.seed, options.count)
+    uvloop.run(prove(kind, evidence, replace(kind.size, **chosen), options.clusters))
+    path = options.evidence or Path(tempfile.gettempdir()) / f"chaos-{options.kind}-{options.seed}.json"
+    evidence.write(path)
+    print(f"{evidence}\nevidence: {path}")
+    for example in evidence.examples:
+        print(example)
+    return 1 if evidence.faults.total() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""The end of a run: all calls are hung up, and everything that was seen is compared with everything that is there."""
+
+import asyncio
+import json
+import signal
+from contextlib import suppress
+
+import msgspec
+
+from hub.archive.opening import open_archive
+from tests.bench.chaos.lane import Lane
+from tests.bench.chaos.lean_socket import LeanSocket, Refused
+from tests.bench.chaos.oracle import Part, Truth, Verdict, judge, same
+from tests.bench.chaos.watchers import Told
+
+ENDING_SECONDS = 60.0
+"""How long all calls may take to end for all subscribers."""
+
+_decoder = msgspec.json.Decoder(Told)
+
+
+async def close(lane: Lane) -> None:
+    """Hang up all calls, judge what was seen, and let the nodes stop in order."""
+    async with asyncio.TaskGroup() as group:
+        for call in lane.calls:
+            group.create_task(call.hang_up())
+    await lane.until(lambda: all(each.done.is_set() for each in lane.watchers), "each subscriber has the end", ENDING_SECONDS)
+    verdict = Verdict()
+    found = await _found(lane)
+    for call in lane.calls:
+        logs = {epoch: log for (sid, epoch), log in lane.watched.seen.logs.items() if sid == call.sid}
+        if len(logs) != 1:
+            verdict.fault("epoch changed" if logs else "never seen", f"{call.sid}: {list(logs)}")
+        seen = next(iter(logs.values()), [])
+        same(call.sid, seen, found[call.sid], verdict)
+        least, most = lane.expected[call.sid]
+        parts = [Part(each.first, each.last, hit=each.hit) for each in call.carried]
+        judge(Truth(call.sid, call.script, parts, (least, most)), seen, verdict)
+    _count(lane, verdict)
+    await _stop(lane)
+
+
+async def _found(lane: Lane) -> dict[str, dict[str, list[bytes]]]:
+    """Return each call's log in all places that keep it."""
+    found: dict[str, dict[str, list[bytes]]] = {call.sid: {} for call in lane.calls}
+    for node in lane.nodes:
+        for call in lane.calls:
+            with suppress(OSError, Refused, TimeoutError):
+                found[call.sid][node.name] = await replayed(node.port, call.sid)
+            if node.name not in found[call.sid]:
+                lane.fault("not replayed", f"{call.sid} by {node.name}")
+    if lane.size.archive:
+        for sid, payloads in (await asyncio.to_thread(_archived, lane)).items():
+            found[sid]["the archive"] = payloads
+    return found
+
+
+def _archived(lane: Lane) -> dict[str, list[bytes]]:
+    archive = open_archive(lane.size.archive, alone=False)
+    try:
+        logs = {call.sid: archive.log(call.sid) for call in lane.calls}
+    finally:
+        archive.close()
+    return {sid: log.payloads if log is not None else [] for sid, log in logs.items()}
+
+
+async def replayed(port: int, call_sid: str) -> list[bytes]:
+    """Read a call from its beginning. Raises: OSError, Refused, TimeoutError."""
+    payloads: list[bytes] = []
+    newest, whole = -1, asyncio.Event()
+
+    def receive(payload: bytes) -> None:
+        nonlocal newest
+        event = _decoder.decode(payload) if payload.startswith(b"{") else Told("calls")
+        if event.type == "subscribed":
+            newest = event.newest
+        elif event.offset:
+            payloads.append(payload)
+        if event.type == "error" or (newest >= 0 and len(payloads) >= newest):
+            whole.set()
+
+    socket = await LeanSocket.dial(port, "/client", receive)
+    try:
+        socket.send(json.dumps({"action": "subscribe", "callSid": call_sid, "interims": False}).encode())
+        async with asyncio.timeout(ENDING_SECONDS):
+            await whole.wait()
+    finally:
+        socket.close()
+    return payloads
+
+
+def _count(lane: Lane, verdict: Verdict) -> None:
+    """Put what was found into the evidence."""
+    evidence, watched = lane.evidence, lane.watched
+    for kind, what in verdict.faults:
+        evidence.fault(kind, what)
+    evidence.faults += watched.seen.faults
+    evidence.examples += watched.seen.examples
+    for number in verdict.gap_seconds:
+        evidence.measured("gap", number)
+    evidence.measured("words misplaced", verdict.misplaced_seconds)
+    evidence.measured("frames sent late", lane.line.late_seconds)
+    evidence.counts.update({
+        "calls": len(lane.calls), "subscribers": len(lane.watchers), "events": verdict.events, "received": watched.seen.received,
+        "words": verdict.words, "words lost in gaps": verdict.lost_in_gaps, "gaps": verdict.gaps, "connections": watched.connections,
+        "positions that subscribers came back with": watched.seen.resumed, "not whole": watched.seen.not_whole,
+        "streams": sum(len(call.carried) for call in lane.calls),
+    })  # fmt: skip
+
+
+async def _stop(lane: Lane) -> None:
+    """Let the nodes stop in order, and look for what their logs should not have."""
+    for node in lane.nodes:
+        node.process.signal(signal.SIGTERM)
+    for node in lane.nodes:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ENDING_SECONDS):
+                await node.process.gone.wait()
+        if not node.process.gone.is_set():
+            lane.fault("does not stop", node.name)
+        node.look()
+        for line in node.alarms:
+            lane.fault("alarms in the log", line)

@@ -1,0 +1,80 @@
+"""The nodes of a cluster: hub processes with fixed names and ports, each of which is killed, stopped and started again."""
+
+import asyncio
+import signal
+
+import aiohttp
+
+from clients.commands.demo import free_port
+from tests.bench.chaos.way import Way
+from tests.bench.hub_process import HubProcess, Hubs, hubs, spawned
+from tests.bench.load import cpu_seconds
+
+ALARMS = ("Traceback", " ERROR ", " CRITICAL ")
+"""What no line of a hub's log may contain."""
+
+
+class ClusterNode:
+    """One place in a cluster. The process there is another one after each start."""
+
+    def __init__(self, name: str, port: int) -> None:
+        self.name = name
+        self.port = port
+        self.process = HubProcess()
+        self.alarms: list[str] = []
+        """Lines of logs that should not be."""
+        self.settings: dict[str, str] = {}
+        self._forking: Hubs | None = None
+
+    async def prepare(self, group: asyncio.TaskGroup, settings: dict[str, str], *, cold: bool) -> None:
+        """Make ready to start. `cold`: by its command each time, not forked from a process which has done the imports."""
+        self._group = group
+        self.settings = settings | {"HUB_PORT": str(self.port)} | ({"HUB_NODE": self.name} if "HUB_BROKER" in settings else {})
+        if not cold:
+            self._forking = await hubs(**self.settings)
+            group.create_task(self._forking.read())
+
+    async def start(self, way: Way) -> None:
+        """Start it; return when it listens."""
+        self.process = self._forking.start() if self._forking is not None else await spawned(self._group, **self.settings)
+        await self.process.listens.wait()
+        if self.process.gone.is_set():
+            raise RuntimeError(f"node {self.name} does not start:\n" + "".join(self.process.said))
+        way.up.add(self.name)
+
+    async def kill(self, way: Way) -> None:
+        """Kill it; return when it is gone."""
+        way.disturbed.add(self.name)
+        way.up.discard(self.name)
+        while not self.process.gone.is_set():  # its number is not known before it has said it
+            self.process.signal(signal.SIGKILL)
+            await asyncio.sleep(0.001)
+        self.look()
+
+    def look(self) -> None:
+        """Look for alarms in what it said."""
+        self.alarms += [f"{self.name}: {line}" for line in self.process.said if any(each in line for each in ALARMS)]
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU time of the process that runs there now."""
+        return cpu_seconds([self.process.pid])
+
+    def stop(self) -> None:
+        """Let nothing run there any more."""
+        if self._forking is not None:
+            self._forking.stop()
+        self.process.signal(signal.SIGKILL)
+
+
+def made(count: int) -> list[ClusterNode]:
+    """Return places for so many nodes."""
+    return [ClusterNode(f"node-{letter}", free_port(0)) for letter in "abcdefgh"[:count]]
+
+
+async def answers(session: aiohttp.ClientSession, port: int) -> bool:
+    """Return whether a node takes new calls, or whether a balancer has a node that does."""
+    try:
+        async with session.get(f"http://127.0.0.1:{port}/readyz", timeout=aiohttp.ClientTimeout(total=1)) as answer:
+            return answer.status == 200
+    except (aiohttp.ClientError, TimeoutError):
+        return False
