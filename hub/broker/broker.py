@@ -16,6 +16,7 @@ must not miss, it reads from the log or from the news.
 Knows bytes and numbers. Does not know what an event means.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
@@ -236,17 +237,20 @@ class Receiver(Protocol):
 class Broker(Protocol):
     """What the nodes of one cluster share. Every coroutine may raise BrokerError, within a few seconds: none waits for ever."""
 
-    trouble: str
-    """Why the broker cannot be used now, in words. Empty while it can."""
+    @property
+    def trouble(self) -> str:
+        """Why the broker cannot be used now, in words. Empty while it can."""
 
-    refused: int
-    """How many messages, events and rows were not believed, since no node with this secret wrote them."""
+    @property
+    def refused(self) -> int:
+        """How many messages, events and rows were not believed, since no node with this secret wrote them."""
 
     def now(self) -> float:
         """Return the broker's clock in Unix seconds, as far as this node can tell: all nodes agree on it within some milliseconds."""
 
-    async def open(self, receiver: Receiver) -> None:
-        """Connect. Raises: BrokerError, also for a broker that must not be used: read-only, evicting, too old."""
+    async def open(self, receiver: Receiver, group: asyncio.TaskGroup) -> None:
+        """Connect. What runs from then on runs in the group. Raises: BrokerError, also for a broker that must not be used: read-only,
+        evicting, too old, or with a clock that is minutes away from this machine's."""
 
     async def close(self) -> None:
         """Let go of all connections. Safe to call twice."""

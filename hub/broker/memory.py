@@ -182,7 +182,7 @@ class MemoryBroker:
     def now(self) -> float:
         return self._cluster.clock()
 
-    async def open(self, receiver: Receiver) -> None:
+    async def open(self, receiver: Receiver, group: asyncio.TaskGroup) -> None:  # noqa: ARG002
         self._reached()
         self._receiver = receiver
         self._cluster.brokers.add(self)

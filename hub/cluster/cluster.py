@@ -140,7 +140,7 @@ async def joined(
     cluster = Cluster(broker, membership, registry, stores, counters, group)
     stores.add(cluster.keeper)
     try:
-        await broker.open(cluster)
+        await broker.open(cluster, group)
         await membership.beat()
         await cluster.directory.read()
     except BrokerError as error:

@@ -1,5 +1,7 @@
 """What the broker in memory can do beside the contract: a clock that is set, connections that break on demand, lost data."""
 
+import asyncio
+
 import pytest
 
 from hub.broker.broker import BrokerError, Kept, Misplaced
@@ -17,12 +19,12 @@ class Clock:
         return self.now
 
 
-async def test_leases_end_by_the_clusters_clock() -> None:
+async def test_leases_end_by_the_clusters_clock(group: asyncio.TaskGroup) -> None:
     clock = Clock()
     cluster = MemoryCluster(clock=clock)
     dying, living = MemoryBroker(cluster), MemoryBroker(cluster)
     for each in (dying, living):
-        await each.open(Listener())
+        await each.open(Listener(), group)
     await dying.beat(node("a"))
     await claimed(dying, CALL, "a")
     for _ in range(8):
@@ -33,12 +35,12 @@ async def test_leases_end_by_the_clusters_clock() -> None:
     assert [row.owner for row in await living.lost()] == ["a"]
 
 
-async def test_a_node_that_was_cut_off_waits_until_its_beats_are_steady() -> None:
+async def test_a_node_that_was_cut_off_waits_until_its_beats_are_steady(group: asyncio.TaskGroup) -> None:
     clock = Clock()
     cluster = MemoryCluster(clock=clock)
     leaving, cut = MemoryBroker(cluster), MemoryBroker(cluster)
     for each in (leaving, cut):
-        await each.open(Listener())
+        await each.open(Listener(), group)
     await leaving.beat(node("a"))
     await claimed(leaving, CALL, "a")
     for _ in range(4):
@@ -57,12 +59,12 @@ async def test_a_node_that_was_cut_off_waits_until_its_beats_are_steady() -> Non
     assert found == [0, 0, 0, 1]
 
 
-async def test_a_connection_that_broke_misses_messages_and_says_so() -> None:
+async def test_a_connection_that_broke_misses_messages_and_says_so(group: asyncio.TaskGroup) -> None:
     listener = Listener()
     cluster = MemoryCluster()
     broker, other = MemoryBroker(cluster), MemoryBroker(cluster)
-    await broker.open(listener)
-    await other.open(Listener())
+    await broker.open(listener, group)
+    await other.open(Listener(), group)
     await listener.hears(broker, "node:one")
     await broker.snapshot()
     broker.cut()
@@ -74,11 +76,11 @@ async def test_a_connection_that_broke_misses_messages_and_says_so() -> None:
     assert len((await broker.snapshot()).rows) == 1
 
 
-async def test_a_cluster_that_lost_everything_is_filled_again_by_its_owners() -> None:
+async def test_a_cluster_that_lost_everything_is_filled_again_by_its_owners(group: asyncio.TaskGroup) -> None:
     listener = Listener()
     cluster = MemoryCluster()
     broker = MemoryBroker(cluster)
-    await broker.open(listener)
+    await broker.open(listener, group)
     await broker.beat(node("a"))
     row = await claimed(broker, CALL, "a")
     before = await broker.snapshot()

@@ -1,0 +1,119 @@
+"""Looks at a broker before the hub relies on it: is it one, may it be written to, does it keep what it is given, is it new enough?
+
+Knows what servers say of themselves. Says what is wrong in one sentence.
+"""
+
+import asyncio
+import ssl
+import time
+from typing import Any
+
+from redis.exceptions import ResponseError
+
+from hub.backoff import Backoff
+from hub.broker.broker import BrokerError
+from hub.broker.valkey.address import BrokerAddress, Topology
+from hub.broker.valkey.clock import ServerClock
+from hub.broker.valkey.failures import FAILURES, is_passing, problem_of
+from hub.broker.valkey.link import ANSWER_SECONDS
+from hub.broker.valkey.server import BrokerServer
+
+PATIENCE = Backoff(first_seconds=0.2, longest_seconds=1.0, give_up_seconds=4.0)
+"""A broker that is started beside the hub may need a moment. After that it is more useful to say what is wrong."""
+
+OLDEST = (6, 2)
+"""The first version with all that the scripts use."""
+
+LONGEST_SKEW_SECONDS = 60.0
+"""A clock that is further off than this is not set at all. Smaller differences are measured and do no harm."""
+
+
+async def examine(server: BrokerServer, address: BrokerAddress, clock: ServerClock) -> None:
+    """Raises: BrokerError if the hub cannot or must not use this broker. Takes some seconds at most."""
+    try:
+        for info in await _introductions(server):
+            _judge(server, info, address)
+        await _set(server, clock)
+        channel = server.keys.channel("rehearsal:reg")
+        (answer,) = await server.link.run([("EVAL", server.scripts.rehearse.source, 1, server.keys.registry[0] + ":rehearsal", channel)])
+        if isinstance(answer, Exception):
+            raise answer
+    except FAILURES as error:
+        raise BrokerError(f"{server.name} {await _explained(error, address)}") from error
+
+
+async def _introductions(server: BrokerServer) -> list[dict[str, str]]:
+    """Return what each server says of itself."""
+    error: BaseException = TimeoutError()
+    async for _ in PATIENCE.until():
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                answers = await server.link.on_each("INFO")
+        except FAILURES as failure:
+            error = failure
+        else:
+            failed = [each for each in answers if isinstance(each, Exception)]
+            if not failed:
+                return [each if isinstance(each, dict) else _parsed(each) for each in answers]
+            error = failed[0]
+        if not is_passing(error):
+            break
+    raise error
+
+
+def _judge(server: BrokerServer, info: dict[str, Any], address: BrokerAddress) -> None:
+    """Raises: BrokerError for a server that must not be used."""
+    version = str(info.get("redis_version", ""))
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
+    policy = str(info.get("maxmemory_policy", "noeviction"))
+    problem = ""
+    if len(numbers) < len(OLDEST):
+        problem = "does not say its version"
+    elif numbers < OLDEST:
+        problem = f"is version {version}: 6.2 or newer is needed"
+    elif info.get("role", "master") != "master":
+        problem = "is a read-only replica: give the address of the master, or of Sentinels"
+    elif int(info.get("maxmemory", 0)) and policy != "noeviction":
+        problem = f"throws keys away when its memory is full (maxmemory-policy {policy}): set maxmemory-policy noeviction"
+    elif int(info.get("cluster_enabled", 0)) and address.topology is not Topology.CLUSTER:
+        problem = "is a node of a Cluster: write valkey+cluster:// (or redis+cluster://)"
+    elif address.topology is Topology.CLUSTER and numbers < (7, 0):
+        problem = f"is version {version}: a Cluster has to be 7.0 or newer"
+    if problem:
+        raise BrokerError(f"{server.name} {problem}")
+
+
+async def _set(server: BrokerServer, clock: ServerClock) -> None:
+    """Ask for the time, and judge this machine's own."""
+    for _ in range(3):
+        asked_at = time.monotonic()
+        (answer,) = await server.commands([("TIME",)])
+        clock.note(asked_at, time.monotonic(), int(answer[0]) + int(answer[1]) / 1e6)
+    skew = time.time() - clock.now()
+    if abs(skew) > LONGEST_SKEW_SECONDS:
+        which = "ahead of" if skew > 0 else "behind"
+        raise BrokerError(f"this machine's clock is {abs(skew):.0f} s {which} that of {server.name}: set both by NTP")
+
+
+async def _explained(error: BaseException, address: BrokerAddress) -> str:
+    """Return what is wrong. A server that speaks TLS says nothing of use to one who does not: so it is asked whether it does."""
+    if isinstance(error, ResponseError) or address.tls or address.topology is not Topology.ONE:
+        return problem_of(error)
+    return "speaks TLS only: write valkeys:// (or rediss://)" if await _speaks_tls(*address.hosts[0]) else problem_of(error)
+
+
+async def _speaks_tls(host: str, port: int) -> bool:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            _, writer = await asyncio.open_connection(host, port, ssl=context)
+    except (OSError, EOFError):
+        return False
+    writer.close()
+    return True
+
+
+def _parsed(answer: bytes) -> dict[str, str]:
+    lines = (line.partition(":") for line in answer.decode(errors="replace").splitlines() if ":" in line)
+    return {name: value for name, _, value in lines}

@@ -1,0 +1,183 @@
+"""Connections to the servers, through redis-py: commands in one round trip, and sockets to listen on.
+
+Knows addresses, and how redis-py is used. Does not know what a command means. Every error is redis-py's own here.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+from redis.asyncio import BlockingConnectionPool, Connection, Redis, RedisCluster, SSLConnection
+from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
+from redis.backoff import NoBackoff
+from redis.exceptions import ResponseError
+
+from hub.broker.valkey.address import BrokerAddress, Topology
+from hub.broker.valkey.scripts import Script
+
+Command = tuple[Any, ...]
+
+ANSWER_SECONDS = 2.0
+"""How long a connection may take to be made, and a server to answer. A server that takes longer is away, whatever it does."""
+
+SENTINEL_SECONDS = 0.5
+"""How long one Sentinel may take to answer. The others have to have their turn before the hub gives up."""
+
+CONNECTIONS = 16
+"""At most so many connections for commands. A hub mostly uses two: one for what its calls publish, one for its lease."""
+
+
+class ServerLink(Protocol):
+    """What the hub needs of servers of one kind."""
+
+    sharded: bool
+    """Whether there are several masters, each with a part of the keys."""
+
+    async def run(self, commands: Sequence[Command]) -> list[Any]:
+        """Run commands in one round trip per server. An answer that is an error of the server is returned in its place."""
+
+    async def on_each(self, *command: Any) -> list[Any]:
+        """Run a command on every master."""
+
+    async def shards(self) -> dict[str, Connection]:
+        """Return a connection to listen on for each master, by a name. They are not connected yet."""
+
+    def shard_of(self, channel: str) -> str:
+        """Return the name of the master where a channel is."""
+
+    async def close(self) -> None:
+        """Close all connections that run commands."""
+
+
+def open_link(address: BrokerAddress) -> ServerLink:
+    """Return the link to the servers at an address. It connects when it is used."""
+    return ClusterLink(address) if address.topology is Topology.CLUSTER else SingleLink(address)
+
+
+class SingleLink:
+    """To one server, or to the master that Sentinel names."""
+
+    sharded = False
+
+    def __init__(self, address: BrokerAddress) -> None:
+        options = _options(address)
+        self._sentinel: Sentinel | None = None
+        if address.topology is Topology.SENTINEL:
+            asked = _options(address, user=address.sentinel_user, password=address.sentinel_password, database=0)
+            self._sentinel = _untyped(Sentinel)(list(address.hosts), sentinel_kwargs=asked | {"ssl": address.tls, "socket_timeout": SENTINEL_SECONDS})
+            self._pool: Any = _untyped(SentinelConnectionPool)(
+                address.master, self._sentinel, ssl=address.tls, max_connections=CONNECTIONS, **options
+            )
+        else:
+            (host, port), connection = address.hosts[0], SSLConnection if address.tls else Connection
+            self._pool = BlockingConnectionPool(
+                max_connections=CONNECTIONS, timeout=ANSWER_SECONDS, connection_class=connection, host=host, port=port, **options
+            )
+        self._redis = Redis(connection_pool=self._pool)
+
+    async def run(self, commands: Sequence[Command]) -> list[Any]:
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for command in commands:
+                pipeline.execute_command(*command)
+            return await pipeline.execute(raise_on_error=False)
+
+    async def on_each(self, *command: Any) -> list[Any]:
+        return await self.run([command])
+
+    async def shards(self) -> dict[str, Connection]:
+        return {"": self._pool.make_connection()}
+
+    def shard_of(self, channel: str) -> str:  # noqa: ARG002
+        return ""
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+        await self._pool.aclose()
+        if self._sentinel is not None:
+            await self._sentinel.aclose()
+
+
+class ClusterLink:
+    """To the masters of a Cluster."""
+
+    sharded = True
+
+    def __init__(self, address: BrokerAddress) -> None:
+        self._options = _options(address)
+        self._connection = SSLConnection if address.tls else Connection
+        nodes = [ClusterNode(host, port) for host, port in address.hosts]
+        self._redis: Any = RedisCluster(startup_nodes=nodes, require_full_coverage=False, ssl=address.tls, **self._options)
+
+    async def run(self, commands: Sequence[Command]) -> list[Any]:
+        await self._redis.initialize()
+        pipeline = self._redis.pipeline()
+        for command in commands:
+            pipeline.execute_command(*command)
+        answers: list[Any] = await pipeline.execute(raise_on_error=False)
+        return answers
+
+    async def on_each(self, *command: Any) -> list[Any]:
+        await self._redis.initialize()
+        return [await self._redis.execute_command(*command, target_nodes=node) for node in self._redis.get_primaries()]
+
+    async def shards(self) -> dict[str, Connection]:
+        await self._redis.initialize()
+        return {each.name: self._connection(host=each.host, port=int(each.port), **self._options) for each in self._redis.get_primaries()}
+
+    def shard_of(self, channel: str) -> str:
+        return str(self._redis.get_node_from_key(channel).name)
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+
+async def run_script(link: ServerLink, script: Script, calls: Iterable[tuple[Sequence[str], Sequence[Any]]]) -> list[Any]:
+    """Run a script once for each call of it, with keys and arguments, in one round trip. A server that does not have the script is given
+    it. An answer that is an error of the server is returned in its place."""
+    commands = [("EVALSHA", script.sha, len(keys), *keys, *arguments) for keys, arguments in calls]
+    answers = await link.run(commands)
+    unknown = [index for index, answer in enumerate(answers) if is_unknown_script(answer)]
+    if unknown:
+        # The source is sent once, with the first of them: a master that other calls belong to is given it in the next round.
+        await link.on_each("SCRIPT", "LOAD", script.source)
+        again = await link.run([commands[index] for index in unknown])
+        for index, answer in zip(unknown, again, strict=True):
+            answers[index] = answer
+    return answers
+
+
+def is_unknown_script(answer: Any) -> bool:
+    """Return whether the server did not have a script, since it has been restarted or is another one."""
+    return isinstance(answer, ResponseError) and "matching script" in str(answer)
+
+
+def _untyped(made: Any) -> Any:
+    """Return a class of redis-py that has no types, as one of which nothing is known."""
+    return made
+
+
+_UNSET: Any = object()
+
+
+def _options(address: BrokerAddress, *, user: Any = _UNSET, password: Any = _UNSET, database: int | None = None) -> dict[str, Any]:
+    """Return what every connection needs. redis-py's own retries are off: the hub has its own, and says meanwhile what is wrong.
+
+    So is its time limit for answers. It would write by `asyncio.wait_for`, which costs a task, and loses a cancellation in Python 3.11 if
+    the bytes are written in the same moment. Whoever uses a connection limits the time.
+    """
+    options: dict[str, Any] = {
+        "username": address.user if user is _UNSET else user,
+        "password": address.password if password is _UNSET else password,
+        "db": address.database if database is None else database,
+        "socket_timeout": None,
+        "socket_connect_timeout": ANSWER_SECONDS,
+        "retry": Retry(NoBackoff(), 0),
+        "protocol": 2,
+        "driver_info": None,
+    }
+    if address.topology is Topology.CLUSTER:
+        del options["db"]
+    if address.tls:
+        options |= {"ssl_ca_certs": address.ca, "ssl_certfile": address.cert, "ssl_keyfile": address.key}
+    return options
