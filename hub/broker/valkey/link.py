@@ -65,7 +65,9 @@ class SingleLink:
         self._sentinel: Sentinel | None = None
         if address.topology is Topology.SENTINEL:
             asked = _options(address, user=address.sentinel_user, password=address.sentinel_password, database=0)
-            self._sentinel = _untyped(Sentinel)(list(address.hosts), sentinel_kwargs=asked | {"ssl": address.tls, "socket_timeout": SENTINEL_SECONDS})
+            self._sentinel = _untyped(Sentinel)(
+                list(address.hosts), sentinel_kwargs=asked | {"ssl": address.tls, "socket_timeout": SENTINEL_SECONDS}
+            )
             self._pool: Any = _untyped(SentinelConnectionPool)(
                 address.master, self._sentinel, ssl=address.tls, max_connections=CONNECTIONS, **options
             )
