@@ -13,9 +13,11 @@ time, also in a file that was restored, and one key serves the list, the search 
 Knows no SQL, no files and no topics.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol, TypeAlias
+
+import msgspec
 
 from hub.errors import HubError
 
@@ -41,16 +43,21 @@ class ArchiveInUse(ArchiveError):
     """A hub that runs uses the archive."""
 
 
-class UnknownCalls(ArchiveError):
-    """Something was written of calls that have no row: the database is another one than before. All else in the batch was stored.
+class NotStored(ArchiveError):
+    """What was written of some calls was not stored. All else in the batch was.
 
-    Whoever writes sends these calls again, with their facts and with all their events. Calls that were erased are not meant: what is
-    written of them is dropped.
+    `unknown`: calls that have no row, since the database is another one than before. Whoever writes sends them again, with their facts and
+    with all their events. Calls that were erased are not meant: what is written of them is dropped.
+
+    `fenced`: calls that another node owns by now, and in which generation. Whoever writes has lost them.
     """
 
-    def __init__(self, call_sids: Iterable[str]) -> None:
-        self.call_sids = frozenset(call_sids)
-        super().__init__(f"it does not know {len(self.call_sids)} of the calls that go on", passing=True)
+    def __init__(self, unknown: Iterable[str] = (), fenced: Mapping[str, int] | None = None) -> None:
+        self.unknown = frozenset(unknown)
+        self.fenced: Mapping[str, int] = fenced or {}
+        told = [f"it does not know {len(self.unknown)} of the calls that go on"] if self.unknown else []
+        told += [f"another node owns {len(self.fenced)} of the calls"] if self.fenced else []
+        super().__init__(", and ".join(told), passing=True)
 
 
 class StoredEvent(NamedTuple):
@@ -90,6 +97,8 @@ class Change:
     """The row as it is from now on. None where it stays as it is. The first change of a call has it."""
     note: bytes | None = None
     """How far a live call is published, for the process that may have to go on with it. None where it stays as it is."""
+    generation: int = 0
+    """In a cluster: the generation in which the writing node owns the call; see `hub.broker.broker`. 0 otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +110,10 @@ class StoredCall:
     facts: Facts
     held: bool
     """Whether it must not be erased: a legal hold."""
+    generation: int = 0
+    """In a cluster: how often the call had another owner."""
+    owner: str = ""
+    """In a cluster: id of the node that owns the call, or owned it last. Empty for a call of a hub without a broker."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +125,13 @@ class StoredLog:
     payloads: list[bytes]
     note: bytes
     """The newest `Change.note`. Empty where there is none."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether no event is missing between the first and the last."""
+        if not self.payloads:
+            return True
+        return self.first == 1 and _offset.decode(self.payloads[-1]).offset == len(self.payloads)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,15 +248,39 @@ class Sizes:
     """When the oldest call began, in Unix seconds. None where there is none."""
 
 
+class _Offset(msgspec.Struct):
+    offset: int
+
+
+_offset = msgspec.json.Decoder(_Offset)
+
+
 class Archive(Protocol):
     """What the hub keeps of its calls. Every method blocks, and raises ArchiveError."""
 
     def write(self, changes: Sequence[Change], accesses: Sequence[Access] = ()) -> None:
-        """Store all of this in one transaction. What is stored already stays as it is. Raises: UnknownCalls, too.
+        """Store all of this in one transaction. What is stored already stays as it is. Raises: NotStored, too.
 
         What the database refuses for good, because of its values, is logged and dropped with its whole change; all others are stored. A
         call that was erased stays erased: what is written of it is dropped.
+
+        In a cluster, a change of an older generation than the call's row is refused (NotStored). The first events of a newer generation
+        make the call the writing node's. They replace what older generations stored at the same offsets and behind them: that node goes on
+        with the call without having read it here, and its log is the one that counts.
         """
+
+    def take(self, call_sid: str, generation: int) -> StoredLog | None:
+        """Make a call this node's, in a generation, and return it with its events. From then on no older owner can write of it.
+
+        May be repeated. Returns None where there is no such call, or no longer. Raises: NotStored if its generation is newer, or is this
+        one and another node's.
+        """
+
+    def ownerless(self, living: Collection[str]) -> list[StoredCall]:
+        """Return the calls that have not ended and whose owner is none of these nodes, the oldest first."""
+
+    def leads(self, chore: str) -> bool:
+        """Return whether this process is the one that does a chore for all nodes that share the archive: the first that asked and lives."""
 
     def restamp(self, call_sid: str, epoch: str, payloads: Sequence[bytes]) -> None:
         """Put another log in place of a call's, with offsets from 1: after a crash in which events were told that were not stored."""

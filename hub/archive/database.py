@@ -4,20 +4,22 @@ All writing goes through one connection, one transaction at a time, so that in S
 that keeps a second hub away is lost exactly when the connection is. A connection to a server that failed is thrown away, and the next
 attempt opens another one.
 
+The nodes of a cluster share a PostgreSQL database: each has such a connection. What two of them may not do at once, they do in turns.
+
 Knows transactions and errors. What differs between SQLite and PostgreSQL is a `Dialect`. Does not know what is written.
 """
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Connection, Engine, FromClause
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from hub.archive.archive import ArchiveError
-from hub.archive.migrations import NEWEST, OLDER, upgrade, version_of
+from hub.archive.archive import ArchiveError, NotStored
+from hub.archive.migrations import NEWEST, OLDER, is_compatible, upgrade, version_of
 
 PATIENCE_SECONDS = 5.0
 """How long writing waits for other writing. A scrub takes longer, and then the calls go on as they do when a disk is full."""
@@ -25,6 +27,10 @@ PATIENCE_SECONDS = 5.0
 
 class Refused(ArchiveError):
     """The database does not take these values: it would refuse them again."""
+
+
+class Conflict(ArchiveError):
+    """Another node wrote the same at the same moment, and went first. Nothing was written: the next attempt is likely to succeed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,9 @@ class Dialect(Protocol):
     outlasts_errors: bool
     """Whether a connection can be used on after an error that has nothing to do with values."""
 
+    writes: Mapping[str, Any]
+    """Execution options of the connection that writes."""
+
     def engine(self) -> Engine:
         """Return an engine. Nothing is connected yet."""
 
@@ -55,7 +64,16 @@ class Dialect(Protocol):
         """Make sure that there is something to connect to, and that no other hub uses it. Raises: ArchiveError, OSError."""
 
     def lock(self, connection: Connection) -> None:
-        """Make sure that no other hub writes, for as long as this connection lasts. Raises: ArchiveError."""
+        """Make sure that no other hub writes, or only other nodes of the cluster, for as long as this connection lasts.
+
+        Raises: ArchiveError.
+        """
+
+    def take_turn(self, connection: Connection, what: str) -> None:
+        """Wait until no other node does this, and keep them waiting until the end of the transaction. Nothing where hubs are alone."""
+
+    def lead(self, connection: Connection, chore: str) -> bool:
+        """Return whether this connection is now the one that has a chore, for as long as it lasts. Only in a cluster."""
 
     @property
     def replaced(self) -> bool:
@@ -92,20 +110,27 @@ class Dialect(Protocol):
 class Database:
     """The open database."""
 
-    def __init__(self, dialect: Dialect, *, alone: bool = True) -> None:
-        """`alone`: this process is the hub, and brings the tables to the newest version. Otherwise it uses the archive beside one."""
+    def __init__(self, dialect: Dialect, *, alone: bool = True, node: str = "") -> None:
+        """`alone`: this process is the hub, and brings the tables to the newest version.
+
+        `node`: its id in a cluster whose nodes do that together. Where neither is given, it uses the archive beside a hub.
+        """
         self.dialect = dialect
-        self._alone = alone
+        self.node = node
+        """The id of this node. Empty where no other one shares the database."""
+        self._upgrades = alone or bool(node)
         self.engine = dialect.engine()
         self._turn = threading.Lock()
         """Held by whoever writes."""
         self._writer: Connection | None = None
         """The connection that writes. None before the first time, and after it failed."""
+        self._leading: dict[str, Connection] = {}
+        """The connections by which this node has chores of the cluster."""
 
     def open(self) -> None:
         """Connect for the first time. Raises: ArchiveError."""
         try:
-            if self._alone:
+            if self._upgrades:
                 with self.writing():
                     pass
             else:
@@ -134,7 +159,7 @@ class Database:
                 with connection.begin():
                     yield connection
         except BaseException as error:
-            if not isinstance(error, Refused) and not self.dialect.outlasts_errors:
+            if not isinstance(error, Refused | NotStored) and not self.dialect.outlasts_errors:
                 self._drop_writer()
             raise
         finally:
@@ -151,9 +176,28 @@ class Database:
             self._connected()
             self.dialect.scrub()
 
+    def leads(self, chore: str) -> bool:
+        """Return whether this process does a chore. See `Archive.leads`. Raises: ArchiveError."""
+        if not self.node:
+            return True
+        with self._in_words():
+            connection = self._leading.get(chore)
+            if connection is None:
+                connection = self._leading[chore] = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            try:
+                leads = self.dialect.lead(connection, chore)
+            except BaseException:
+                _drop(self._leading.pop(chore))
+                raise
+            if not leads:
+                self._leading.pop(chore).close()
+            return leads
+
     def close(self) -> None:
         """Close all connections."""
         self._drop_writer()
+        while self._leading:
+            _drop(self._leading.popitem()[1])
         with suppress(SQLAlchemyError):
             self.engine.dispose()
         self.dialect.close()
@@ -165,14 +209,14 @@ class Database:
             self.engine.dispose()
         if self._writer is None:
             self.dialect.prepare()
-            connection = self.engine.connect().execution_options(archive_writes=True)
+            connection = self.engine.connect().execution_options(**self.dialect.writes)
             try:
                 self.dialect.lock(connection)
                 with connection.begin():
-                    self._check(connection, upgrading=self._alone)
+                    self.dialect.take_turn(connection, "versions")
+                    self._check(connection, upgrading=self._upgrades)
             except BaseException:
-                connection.invalidate()
-                connection.close()
+                _drop(connection)
                 raise
             self._writer = connection
         return self._writer
@@ -180,9 +224,7 @@ class Database:
     def _drop_writer(self) -> None:
         writer, self._writer = self._writer, None
         if writer is not None:
-            with suppress(SQLAlchemyError):
-                writer.invalidate()
-                writer.close()
+            _drop(writer)
 
     def _check(self, connection: Connection, *, upgrading: bool) -> None:
         """Make sure that the database is an archive of this version, or make it one."""
@@ -192,6 +234,8 @@ class Database:
         if version == NEWEST:
             return
         if version is not None and version not in OLDER:
+            if self.node and is_compatible(connection):
+                return
             raise ArchiveError(f"{place} was written by a newer version of the hub (its tables have version {version}, this hub {NEWEST})")
         if not upgrading:
             written = "is empty" if version is None else "was written by an older version of the hub"
@@ -207,3 +251,10 @@ class Database:
             raise self.dialect.problem(error.orig or error) from error
         except (SQLAlchemyError, self.dialect.error, OSError, OverflowError, UnicodeError) as error:
             raise self.dialect.problem(error) from error
+
+
+def _drop(connection: Connection) -> None:
+    """Close a connection for good, whatever state it is in."""
+    with suppress(SQLAlchemyError):
+        connection.invalidate()
+        connection.close()

@@ -15,7 +15,7 @@ from hub.transcript.search import spoken
 
 def log_of(connection: Connection, call: StoredCall) -> StoredLog:
     """Return a call with its events. Raises: ArchiveError where a pack is damaged."""
-    read = list(_events(connection, call))
+    read = list(events_of(connection, call.facts.number, call.epoch, call.call_sid))
     note = connection.scalar(select(calls.c.note).where(calls.c.number == call.facts.number))
     first = read[0].offset if read else 1
     return StoredLog(call=call, first=first, payloads=[event.payload for event in read], note=note or b"")
@@ -46,12 +46,12 @@ def unpacked(connection: Connection, number: int, epoch: str) -> list[StoredEven
     return [StoredEvent(offset, payload) for offset, payload in rows]
 
 
-def _events(connection: Connection, call: StoredCall) -> Iterator[StoredEvent]:
-    number = call.facts.number
-    mine = (packs.c.number == number) & (packs.c.epoch == call.epoch)
+def events_of(connection: Connection, number: int, epoch: str, call_sid: str) -> Iterator[StoredEvent]:
+    """Yield the events of a call in the order of their offsets. Raises: ArchiveError where a pack is damaged, with the callSid."""
+    mine = (packs.c.number == number) & (packs.c.epoch == epoch)
     for first, packed in connection.execute(select(packs.c.first, packs.c.packed).where(mine).order_by(packs.c.first)):
         try:
             yield from unpack(first, packed)
         except ValueError as error:
-            raise ArchiveError(f"{call.call_sid}: {error}") from error
-    yield from unpacked(connection, number, call.epoch)
+            raise ArchiveError(f"{call_sid}: {error}") from error
+    yield from unpacked(connection, number, epoch)

@@ -38,6 +38,8 @@ ROW = [
         "state",
         "held",
         "summary",
+        "generation",
+        "owner",
     )
 ]
 """The columns of which `stored` makes a call."""
@@ -72,7 +74,7 @@ def stored(row: Any) -> StoredCall:
         state=row.state,
         summary=row.summary,
     )
-    return StoredCall(call_sid=row.call_sid, epoch=row.epoch, facts=facts, held=row.held)
+    return StoredCall(call_sid=row.call_sid, epoch=row.epoch, facts=facts, held=row.held, generation=row.generation, owner=row.owner)
 
 
 def row_of(call_sid: str) -> Select[Any]:

@@ -1,7 +1,10 @@
 """The archive in a PostgreSQL database: how it is reached, searched and scrubbed, and what its errors mean.
 
-One hub at a time writes: the connection that writes holds an advisory lock, which the server releases with the connection. Other programs
-may read meanwhile.
+One hub at a time writes, or the nodes of one cluster: the connection that writes holds an advisory lock, for itself or shared, which the
+server releases with the connection. Other programs may read meanwhile.
+
+**A node that stops must not stop the others.** A process that is stopped, or whose machine vanished, may have a transaction open, and with
+it locks on rows. The server ends such a transaction after IDLE_SECONDS.
 
 The address is libpq's own (`postgresql://user:password@host:port/database?sslmode=require`), with all that libpq knows. No message and no
 log line has its password.
@@ -10,7 +13,7 @@ Knows psycopg and `tsvector`. Does not know what a call is.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import (
@@ -32,7 +35,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, TSVECTOR, insert
 
 from hub.archive.archive import ArchiveError, ArchiveInUse
-from hub.archive.database import Found, Refused
+from hub.archive.database import PATIENCE_SECONDS, Conflict, Found, Refused
 from hub.archive.tables import metadata
 from hub.archive.words import UNBOUNDED, facts_among
 
@@ -59,19 +62,34 @@ _WORDS = Table("call_words", MetaData(), Column("number", BigInteger, primary_ke
 _HOLDING_WORDS = ("calls", "events", "packs", "call_words", "tombstones", "recordings")
 """The tables from which something is erased."""
 
-_LOCK = "SELECT pg_try_advisory_lock(hashtext('transcript-hub archive'), hashtext(current_schema()))"
-"""Two archives may lie in two schemas of one database."""
+IDLE_SECONDS = 5.0
+"""How long a transaction of a cluster's node may do nothing. A node is dead after 8 s, and another one then takes its calls over."""
+
+_KEYS = "hashtext(%(name)s), hashtext(current_schema())"
+"""The keys of an advisory lock. Two archives may lie in two schemas of one database."""
+
+_LOCK = {"name": "transcript-hub archive"}
+
+_TOGETHER = (
+    f"SET idle_in_transaction_session_timeout = {IDLE_SECONDS * 1000:.0f}; SET lock_timeout = {PATIENCE_SECONDS * 1000:.0f};"
+    "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 3; SET tcp_keepalives_count = 3"
+)
+"""What the server does for the nodes of a cluster. The last three: it notices a machine that vanished as this hub notices the server."""
 
 _SENTENCES = {
     "42501": "does not permit this to this user",
     "53100": "cannot write: its disk is full",
     "53300": "has no connection free",
+    "55P03": "is locked: a scrub, or another program, has its tables",
     "57P01": "is being stopped",
     "57P02": "has crashed",
     "57P03": "is starting or being stopped",
     "25006": "is read-only",
 }
 """What PostgreSQL's codes mean (https://www.postgresql.org/docs/current/errcodes-appendix.html)."""
+
+_CONFLICTS = ("40001", "40P01")
+"""A serialization failure, and a deadlock that the server has ended."""
 
 _PASSING = ("08", "25", "40", "53", "55", "57", "58")
 """Classes of codes after which a later attempt may succeed."""
@@ -83,8 +101,11 @@ _REFUSED = ("22", "23", "54")
 class PostgresDialect:
     """PostgreSQL's part."""
 
-    def __init__(self, url: str, *, alone: bool) -> None:
-        """`alone`: keep other hubs away. Raises: ArchiveError where psycopg is missing, or where the URL cannot be read."""
+    def __init__(self, url: str, *, alone: bool, shared: bool = False) -> None:
+        """`alone`: keep other hubs away. `shared`: keep those away that are no nodes of this cluster.
+
+        Raises: ArchiveError where psycopg is missing, or where the URL cannot be read.
+        """
         try:
             import psycopg
         except ImportError:
@@ -92,7 +113,10 @@ class PostgresDialect:
         self._psycopg: Any = psycopg
         self.error: type[Exception] = psycopg.Error
         self.outlasts_errors = False
+        # Where several write, each statement sees what the others have stored, and not what was there when the transaction began.
+        self.writes: Mapping[str, Any] = {"isolation_level": "READ COMMITTED"}
         self._alone = alone
+        self._shared = shared
         try:
             given = psycopg.conninfo.conninfo_to_dict(url)
         except psycopg.Error:
@@ -124,9 +148,25 @@ class PostgresDialect:
 
     def lock(self, connection: Connection) -> None:
         """Take the advisory lock. See `Dialect`."""
-        if self._alone and not connection.exec_driver_sql(_LOCK).scalar():
-            raise ArchiveInUse(f"another hub uses the archive in {self.place}", passing=True)
+        if self._shared and not self._try(connection, "pg_try_advisory_lock_shared", _LOCK):
+            raise ArchiveInUse(f"a hub without HUB_BROKER uses the archive in {self.place}: stop it, or make it a node", passing=True)
+        if self._alone and not self._try(connection, "pg_try_advisory_lock", _LOCK):
+            others = "a cluster uses" if self._try(connection, "pg_try_advisory_lock_shared", _LOCK) else "another hub uses"
+            raise ArchiveInUse(f"{others} the archive in {self.place}", passing=True)
         connection.rollback()  # the lock is the connection's, not the transaction's
+
+    def take_turn(self, connection: Connection, what: str) -> None:
+        """Take an advisory lock of the transaction. See `Dialect`."""
+        if self._shared:
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_KEYS})", {"name": f"transcript-hub {what}"})
+
+    def lead(self, connection: Connection, chore: str) -> bool:
+        """Hold an advisory lock of the connection: taken again and again it stays one as long as the connection does. See `Dialect`."""
+        return self._try(connection, "pg_try_advisory_lock", {"name": f"transcript-hub chore {chore}"})
+
+    @staticmethod
+    def _try(connection: Connection, function: str, name: dict[str, str]) -> bool:
+        return bool(connection.exec_driver_sql(f"SELECT {function}({_KEYS})", name).scalar())
 
     @property
     def replaced(self) -> bool:
@@ -146,6 +186,8 @@ class PostgresDialect:
             return Refused(f"PostgreSQL does not take a value: {error}")
         code = getattr(error, "sqlstate", None)
         if isinstance(error, self._psycopg.Error) and code is not None:
+            if code in _CONFLICTS:
+                return Conflict(f"{self.place}: another node was faster", passing=True)
             sentence = _SENTENCES.get(code)
             if sentence is not None or code.startswith(_PASSING):
                 return ArchiveError(f"{self.place} {sentence or f'failed: {self._told(error)}'}", passing=True)
@@ -196,6 +238,7 @@ class PostgresDialect:
         """Write the tables anew, without what was deleted. See `Dialect`."""
         with self._connect() as connection:
             connection.autocommit = True
+            connection.execute("SET lock_timeout = 0")
             for name in _HOLDING_WORDS:
                 connection.execute(f"VACUUM (FULL) {name}")
 
@@ -209,7 +252,11 @@ class PostgresDialect:
         """Do nothing: the lock went with its connection."""
 
     def _connect(self) -> Any:
-        return self._psycopg.connect(**self._arguments)
+        connection = self._psycopg.connect(**self._arguments)
+        if self._shared:
+            connection.execute(_TOGETHER)
+            connection.commit()
+        return connection
 
 
 def _quoted(word: str) -> str:

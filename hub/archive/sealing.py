@@ -1,7 +1,10 @@
 """Seals calls that have ended: packs their events, and puts their words into the full-text index. One call at a time, in the background.
 
 Reading, compressing and collecting words take most of the time, so they are done before the transaction begins. If the call went on
-meanwhile, it is left for later.
+meanwhile, or another node sealed it, it is left alone.
+
+In a cluster, each node seals the calls that it owns: a hundred nodes end more calls than one could pack. One of them also seals those that
+nobody has sealed for a while, since their owners are gone.
 
 Knows rows, packs and words. Does not know when it is called.
 """
@@ -10,7 +13,7 @@ import logging
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, or_, select, true, update
 
 from hub.archive.archive import StoredLog
 from hub.archive.database import Database
@@ -27,11 +30,15 @@ log = logging.getLogger(__name__)
 _summaries = msgspec.json.Decoder(CallSummary)
 
 
+UNSEALED_SECONDS = 60.0
+"""For so long after its end, a call is left to its owner."""
+
+
 def seal(database: Database) -> bool:
     """Seal one call. See `Archive.seal`."""
     database.tidy()
     with database.reading() as connection:
-        row = connection.execute(select(calls).where(~calls.c.sealed, calls.c.ended_at.is_not(None)).limit(1)).first()
+        row = connection.execute(select(calls).where(~calls.c.sealed, calls.c.ended_at.is_not(None), _mine(database)).limit(1)).first()
         if row is None:
             return False
         read = log_of(connection, stored(row))
@@ -43,6 +50,16 @@ def seal(database: Database) -> bool:
             _keep(connection, row, packed, last)
             database.dialect.index(connection, row.number, words)
     return True
+
+
+def _mine(database: Database) -> ColumnElement[bool]:
+    """Return which calls this node seals."""
+    if not database.node:
+        return true()
+    own = calls.c.owner == database.node
+    if not database.leads("seal"):
+        return own
+    return or_(own, calls.c.ended_at < func.extract("epoch", func.now()) - UNSEALED_SECONDS)
 
 
 def _words(read: StoredLog) -> set[str]:
@@ -58,7 +75,7 @@ def _words(read: StoredLog) -> set[str]:
 
 def _unchanged(connection: Connection, row: Row[tuple[object, ...]], last: int) -> bool:
     """Return whether the call is as it was when it was read."""
-    now = connection.execute(select(calls).where(calls.c.number == row.number)).first()
+    now = connection.execute(select(calls).where(calls.c.number == row.number).with_for_update()).first()
     newer = select(events.c.offset).where(events.c.number == row.number, events.c.epoch == row.epoch, events.c.offset > last).limit(1)
     return now == row and connection.execute(newer).first() is None
 

@@ -4,13 +4,14 @@ What is written is in `writing` and `sealing`, what is found in `page` and `logs
 Here is the rest: single rows, erasure and the audit log.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from hub.archive import fencing
 from hub.archive.archive import (
     Access,
     AccessFilter,
@@ -35,6 +36,9 @@ from hub.archive.writing import Writing, audit_row
 
 ALL = AccessFilter()
 """All rows of the audit log."""
+
+PORTION = 1000
+"""Tombstones that are named in one statement."""
 
 
 class SqlArchive:
@@ -64,6 +68,21 @@ class SqlArchive:
             if rows:
                 connection.execute(insert(events), rows)
             connection.execute(update(calls).where(mine).values(epoch=epoch, packed=0, sealed=False))
+
+    def take(self, call_sid: str, generation: int) -> StoredLog | None:
+        """Make a call this node's, and return it with its events."""
+        with self._database.writing() as connection:
+            return fencing.take(self._database, connection, call_sid, generation)
+
+    def ownerless(self, living: Collection[str]) -> list[StoredCall]:
+        """Return the calls that have not ended and whose owner is none of these nodes."""
+        with self._database.reading() as connection:
+            rows = connection.execute(rows_where(calls.c.ended_at.is_(None), calls.c.owner.not_in(living))).all()
+            return [stored(row) for row in reversed(rows)]
+
+    def leads(self, chore: str) -> bool:
+        """Return whether this process is the one that does a chore."""
+        return self._database.leads(chore)
 
     def live(self) -> list[StoredLog]:
         """Return the calls that have not ended, the oldest first."""
@@ -134,9 +153,13 @@ class SqlArchive:
 
     def scrub(self) -> None:
         """Remove every byte of what was erased from the files."""
+        with self._database.reading() as connection:  # another node may erase more meanwhile
+            due = list(connection.scalars(select(tombstones.c.call_sid).where(~tombstones.c.scrubbed)))
         self._database.scrub()
         with self._database.writing() as connection:
-            connection.execute(update(tombstones).where(~tombstones.c.scrubbed).values(scrubbed=True))
+            for start in range(0, len(due), PORTION):
+                these = tombstones.c.call_sid.in_(due[start : start + PORTION])
+                connection.execute(update(tombstones).where(these).values(scrubbed=True))
 
     def unscrubbed(self) -> bool:
         """Return whether the files may still have bytes of what was erased."""

@@ -16,7 +16,7 @@ import os
 import sqlite3
 import time
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -97,6 +97,7 @@ class SqliteDialect:
         self.error: type[Exception] = sqlite3.Error
         # And it must be: on a full disk, there is no room for the files that the first connection makes.
         self.outlasts_errors = True
+        self.writes: Mapping[str, Any] = {"archive_writes": True}
         self._alone = alone
         self._lock = FileLock(self.path.with_name(self.path.name + "-lock"))
         self._identity: Identity | None = None
@@ -138,6 +139,13 @@ class SqliteDialect:
 
     def lock(self, connection: Connection) -> None:
         """Do nothing: `prepare` took the lock."""
+
+    def take_turn(self, connection: Connection, what: str) -> None:
+        """Do nothing: whoever writes has the file for itself. See `Dialect`."""
+
+    def lead(self, connection: Connection, chore: str) -> bool:  # noqa: ARG002  # PostgreSQL is asked
+        """Return True: no other hub uses the file."""
+        return True
 
     @property
     def replaced(self) -> bool:

@@ -43,6 +43,9 @@ calls = Table(
     Column("packed", Big, nullable=False, server_default="0"),
     Column("summary", LargeBinary, nullable=False),
     Column("note", LargeBinary, nullable=False),
+    # In a cluster: how often the call had another owner, and the id of the node that owns it. 0 and empty without one.
+    Column("generation", Big, nullable=False, server_default="0"),
+    Column("owner", Text, nullable=False, server_default=""),
 )
 
 Index("calls_from", calls.c.from_number, calls.c.number)
@@ -118,5 +121,8 @@ accesses = Table(
     Column("previous", Text, nullable=False),
     Column("digest", Text, nullable=False),
 )
+
+# One row: which version a hub must know at least to use these tables. See `hub.archive.migrations`.
+compatible_versions = Table("compatible_versions", metadata, Column("oldest", Text, primary_key=True))
 
 NEWEST_FIRST = desc(calls.c.number)

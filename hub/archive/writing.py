@@ -11,15 +11,17 @@ Knows rows. Does not know when it is called.
 
 import logging
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from sqlalchemy import BindParameter, Connection, bindparam, case, false, func, literal_column, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import UpdateBase
 
-from hub.archive.archive import Access, AuditRow, Change, UnknownCalls
+from hub.archive.archive import Access, AuditRow, Change, NotStored
 from hub.archive.chain import linked
-from hub.archive.database import Database, Refused
+from hub.archive.database import Conflict, Database, Refused
+from hub.archive.fencing import admitted
 from hub.archive.tables import accesses, calls, events, tombstones
 from hub.archive.words import storable, storable_or_none
 
@@ -29,6 +31,17 @@ Row: TypeAlias = dict[str, Any]
 
 _LISTED = ("epoch", "started_at", "ended_at", "from_number", "to_number", "agent", "state")
 """What a row says of a call for lists and searches. The summary and the note are apart."""
+
+ATTEMPTS = 3
+"""How often a batch is written that another node was in the way of."""
+
+
+@dataclass(slots=True)
+class _SetAside:
+    """The calls of a batch that are not stored: see NotStored."""
+
+    unknown: set[str] = field(default_factory=set)
+    fenced: dict[str, int] = field(default_factory=dict)
 
 
 class Writing:
@@ -40,31 +53,43 @@ class Writing:
 
     def write(self, changes: Sequence[Change], accesses: Sequence[Access] = ()) -> None:
         """Store all of this. See `Archive.write`."""
-        unknown: set[str] = set()
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                left = self._write(changes, accesses)
+            except Conflict:
+                if attempt == ATTEMPTS:
+                    raise
+            else:
+                break
+        if left.unknown or left.fenced:
+            raise NotStored(left.unknown, left.fenced)
+
+    def _write(self, changes: Sequence[Change], accesses: Sequence[Access]) -> _SetAside:
+        left = _SetAside()
         try:
             with self._database.writing() as connection:
-                self._store(connection, changes, unknown)
+                self._store(connection, changes, left)
                 self.account(connection, accesses)
         except Refused:
-            unknown = self._write_each(changes, accesses)
-        if unknown:
-            raise UnknownCalls(unknown)
+            left = self._write_each(changes, accesses)
+        return left
 
-    def _write_each(self, changes: Sequence[Change], accesses: Sequence[Access]) -> set[str]:
-        """Store one change after the other, and drop those that the database refuses. Return the calls that it does not know."""
-        unknown: set[str] = set()
+    def _write_each(self, changes: Sequence[Change], accesses: Sequence[Access]) -> _SetAside:
+        """Store one change after the other, and drop those that the database refuses."""
+        left = _SetAside()
         for change in changes:
             try:
                 with self._database.writing() as connection:
-                    self._store(connection, [change], unknown)
+                    self._store(connection, [change], left)
             except Refused as error:
                 log.error("%s: %d events cannot be archived, and are dropped: %s", change.call_sid, len(change.events), error.problem)
         with self._database.writing() as connection:
             self.account(connection, accesses)
-        return unknown
+        return left
 
-    def _store(self, connection: Connection, changes: Sequence[Change], unknown: set[str]) -> None:
-        told = [_row(change) for change in changes if change.facts is not None]
+    def _store(self, connection: Connection, changes: Sequence[Change], left: _SetAside) -> None:
+        changes = admitted(self._database, connection, changes, left.fenced)
+        told = [_row(change, self._database.node) for change in changes if change.facts is not None]
         if told:
             self._tell(connection, told)
         new = [
@@ -74,8 +99,8 @@ class Writing:
         ]
         # An event of a call that has no row is not inserted, and one that is there already is not either.
         if new and _run(connection, self._sql.append, new) < len(new):
-            unknown |= self._without_row(connection, {change.call_sid for change in changes if change.events})
-        self._note(connection, [change for change in changes if change.facts is None], unknown)
+            left.unknown |= self._without_row(connection, {change.call_sid for change in changes if change.events})
+        self._note(connection, [change for change in changes if change.facts is None], left.unknown)
         # The row of a live call says that it is not sealed, once it says that it is live.
         late = [{"call": change.call_sid} for change in changes if change.facts is None or change.facts.ended_at is not None]
         if late:
@@ -127,6 +152,7 @@ class Writing:
         """Add to the audit log, in the transaction of this connection."""
         if not made:
             return
+        self._database.dialect.take_turn(connection, "audit log")
         newest = connection.execute(select(accesses).order_by(accesses.c.id.desc()).limit(1)).first()
         last = None if newest is None else audit_row(newest)
         rows = linked(map(_storable_access, made), last)
@@ -151,6 +177,8 @@ class _Statements:
             "call_sid": mine.right,
             "summary": _its("summary"),
             "note": bindparam("its_first_note", type_=calls.c.note.type),
+            "generation": _its("generation"),
+            "owner": _its("owner"),
         }
         self.begin = text_of(insert(calls).values(first).on_conflict_do_nothing(index_elements=["call_sid"]))
         self.summarize = text_of(update(calls).where(mine).values(summary=_its("summary"), note=func.coalesce(_its("note"), calls.c.note)))
@@ -178,7 +206,7 @@ def _its(name: str) -> BindParameter[Any]:
     return bindparam(f"its_{name}", type_=calls.c[name].type)
 
 
-def _row(change: Change) -> Row:
+def _row(change: Change, owner: str) -> Row:
     facts = change.facts
     assert facts is not None, "the row of a change that has none"
     return {
@@ -194,6 +222,8 @@ def _row(change: Change) -> Row:
         "its_summary": facts.summary,
         "its_note": change.note,
         "its_first_note": change.note or b"",
+        "its_generation": change.generation,
+        "its_owner": owner,
     }
 
 

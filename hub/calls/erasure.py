@@ -46,6 +46,8 @@ class Erasure:
         self._archive = archive
         self.recordings: RecordingEraser | None = None
         """None where nothing is recorded. It is set before the first call."""
+        self.on_erased: Callable[[str], None] = lambda _: None
+        """Called with the callSid of each call that was erased, so that other nodes forget it, too. It must not raise."""
         self._access_log = access_log
         self._wall = wall
         self._scrub = asyncio.Lock()
@@ -128,6 +130,7 @@ class Erasure:
             erased = await self._archive.upkeep(erasing.erase, self._archive.archive, wanted, reason, note)
         for call_sid in erased.call_sids:
             self._registry.erase(call_sid)
+            self.on_erased(call_sid)
         self._removals += bool(erased.call_sids)
         left: dict[str, str] = {}
         for call_sid in erased.call_sids:
@@ -143,7 +146,8 @@ class Erasure:
             return ""
         if record.ended is None:
             return LIVE
-        return UNSTORED if self._archive is not None and record.unstored else ""
+        storage = self._registry.storage
+        return UNSTORED if storage is not None and storage.lacks(record) else ""
 
     async def _recording_left(self, call_sid: str) -> str:
         """Delete a call's recording. Return why it is still there, in words; empty once it is gone."""

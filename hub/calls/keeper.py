@@ -21,7 +21,7 @@ from datetime import datetime
 from typing import Protocol
 
 from hub.archive.access_log import AccessLog
-from hub.archive.archive import Access, ArchiveError, Change, Facts, StoredEvent, UnknownCalls
+from hub.archive.archive import Access, ArchiveError, Change, Facts, NotStored, StoredEvent
 from hub.events import encode
 from hub.topics.record import Record
 from hub.topics.registry import Registry
@@ -85,6 +85,8 @@ class Keeper:
         """Fires when something may have waited for too long. None while nothing waits."""
         self._begins = False
         """Whether the next batch is to begin in this turn of the event loop."""
+        self.on_fenced: Callable[[Record, int], None] = lambda *_: None
+        """Called when another node turns out to own a call, in this generation. It must not raise. Set before the first call."""
         self._idle = asyncio.Event()
         self._idle.set()
         self.behind = False
@@ -113,7 +115,7 @@ class Keeper:
 
     def lacks(self, record: Record) -> bool:
         """See Store."""
-        return record.unstored
+        return record.unstored and not record.owner
 
     def audit_soon(self) -> None:
         """Store the accesses that came. Never waits."""
@@ -153,6 +155,9 @@ class Keeper:
         while self._dirty and size < BATCH_BYTES:
             record = next(iter(self._dirty))
             del self._dirty[record]
+            if record.owner:  # it went to another node meanwhile, which stores it
+                self._notes.pop(record, None)
+                continue
             change = _change(record, self._notes.get(record))
             if (note := self._notes.pop(record, None)) is not None:
                 notes[record] = note
@@ -181,18 +186,21 @@ class Keeper:
             return
         self._batch = None
         error = batch.written.exception()
-        unknown = error.call_sids if isinstance(error, UnknownCalls) else frozenset()
-        if error is not None and not unknown:
+        left = error if isinstance(error, NotStored) else NotStored()
+        if error is not None and left is not error:
             self._failed(batch, error)
             return
         if self.trouble:
             log.info("the archive is written again")
             self.trouble = ""
-        stored = {record: offset for record, offset in batch.offsets.items() if record.call_sid not in unknown}
-        for record, offset in stored.items():
-            record.stored = offset
-        for record in batch.offsets.keys() - stored.keys():
-            self._store_anew(record, batch)
+        stored: dict[Record, int] = {}
+        for record, offset in batch.offsets.items():
+            if record.call_sid in left.unknown:
+                self._store_anew(record, batch)
+            elif record.call_sid in left.fenced:
+                self._lose(record, left.fenced[record.call_sid])
+            else:
+                record.stored = stored[record] = offset
         if batch.accesses:
             self._access_log.stored_all(batch.accesses)
         if self._dirty or self._audit_due:
@@ -210,6 +218,14 @@ class Keeper:
         if not self._dirty:
             self._dirty_since = batch.since
         self._dirty[record] = None
+
+    def _lose(self, record: Record, generation: int) -> None:
+        """Another node has gone on with a call: nothing of it is this one's to store, or to tell, any more."""
+        self._dirty.pop(record, None)
+        self._notes.pop(record, None)
+        if not record.owner:
+            log.warning("call=%s is another node's by now: what this one published last is dropped", record.call_sid)
+            self.on_fenced(record, generation)
 
     def _rest(self) -> None:
         """Everything is stored. Nothing waits, so the event loop need not wake for it."""
@@ -277,6 +293,7 @@ def _change(record: Record, note: bytes | None) -> Change:
         events=tuple(StoredEvent(after + at, payload) for at, payload in enumerate(calls_log.entered_after(after), 1)),
         facts=facts_of(record) if record.row_due else None,
         note=note,
+        generation=record.generation,
     )
 
 

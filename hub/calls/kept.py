@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from hub.archive.access_log import AccessLog
 from hub.archive.archive import ArchiveError
@@ -56,33 +57,34 @@ class KeptPast:
 
 
 @asynccontextmanager
-async def kept(where: str, registry: Registry, keep_seconds: float) -> AsyncIterator[KeptPast]:
+async def kept(where: str, registry: Registry, keep_seconds: float, node: str = "") -> AsyncIterator[KeptPast]:
     """Open the archive that `where` names (see HUB_ARCHIVE) and make the calls known again that were live. Empty: there is no archive.
 
+    `node`: the id of a cluster's node. It shares the archive with the other nodes, whose calls go on: they are not made known here.
     Raises: ConfigError if it cannot be opened, or belongs to another hub that runs.
     """
     if not where:
         yield KeptPast(recall=Recall(registry, None, keep_seconds), access_log=AccessLog(time.time))
         return
     try:
-        archive = await asyncio.to_thread(open_archive, where)
+        archive = await asyncio.to_thread(partial(open_archive, where, node=node))
     except ArchiveError as error:
         raise ConfigError("HUB_ARCHIVE", error.problem) from error
     threads = ArchiveThreads(archive)
     try:
-        async with _keeping(registry, threads, keep_seconds, BehindMark(mark_of(where))) as past:
+        async with _keeping(registry, threads, keep_seconds, None if node else BehindMark(mark_of(where))) as past:
             yield past
     finally:
         await threads.close()
 
 
 @asynccontextmanager
-async def _keeping(registry: Registry, threads: ArchiveThreads, keep_seconds: float, mark: BehindMark) -> AsyncIterator[KeptPast]:
-    """Keep all calls of the registry in the archive, from those on that were left behind."""
+async def _keeping(registry: Registry, threads: ArchiveThreads, keep_seconds: float, mark: BehindMark | None) -> AsyncIterator[KeptPast]:
+    """Keep all calls of the registry in the archive, from those on that were left behind. `mark`: None in a cluster, which has its own."""
     access_log = AccessLog(time.time, lambda: keeper.audit_soon())
     registry.stored_first = True
     try:
-        left = await restored(registry, threads, trusted=mark.trusted)
+        left = await restored(registry, threads, trusted=mark.trusted) if mark is not None else []
     except ArchiveError as error:
         raise ConfigError("HUB_ARCHIVE", error.problem) from error
     stores = Stores(registry, mark)

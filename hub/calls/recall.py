@@ -139,26 +139,12 @@ async def restored(registry: Registry, reader: Reader, *, trusted: bool) -> list
 def _left(archive: Archive, *, trusted: bool) -> Iterator[_Left]:
     for stored in archive.live():
         epoch, payloads, call_sid = stored.call.epoch, stored.payloads, stored.call.call_sid
-        if not trusted or not _consecutive(stored):
+        if not trusted or not stored.whole:
             epoch = secrets.token_hex(6)
             payloads = [restamped(payload, epoch, offset) for offset, payload in enumerate(payloads, 1)]
             archive.restamp(call_sid, epoch, payloads)
             log.warning("call=%s something may have been told that is not stored: the call goes on under a new epoch", call_sid)
         yield _Left(stored, epoch, Past(payloads))
-
-
-def _consecutive(stored: StoredLog) -> bool:
-    """Return whether no event is missing between the first and the last."""
-    if stored.first != 1 or not stored.payloads:
-        return not stored.payloads
-    return _offset.decode(stored.payloads[-1]).offset == len(stored.payloads)
-
-
-class _Offset(msgspec.Struct):
-    offset: int
-
-
-_offset = msgspec.json.Decoder(_Offset)
 
 
 def restamped(payload: bytes, epoch: str, offset: int) -> bytes:

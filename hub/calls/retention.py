@@ -2,7 +2,7 @@
 
 A sweep asks the archive for what is due, in its threads, and erases it in portions. A call under a legal hold is never due. The bytes that
 the database's files still have of it are removed by a scrub. That rebuilds the files, and nothing can be stored meanwhile, so it waits for
-a moment without live calls: once a day, or after two days all the same.
+a moment without live calls: once a day, or after two days all the same. Of the nodes of a cluster, one does all this.
 
 Knows terms and the clock. How a call is erased is `erasure.py`'s.
 """
@@ -87,6 +87,9 @@ class Retention:
 
     async def sweep(self) -> int:
         """Erase what is due now. Return how many calls and recordings were. Raises: ArchiveError."""
+        if not await self._archive.read(self._archive.archive.leads, "retention"):
+            self._remembers = False  # should that node die, what it has left to be scrubbed is this one's
+            return 0
         if not self._remembers:
             await self._erasure.remember()
             self._remembers = True

@@ -50,7 +50,7 @@ class Stores:
     """All stores of the hub. Implements `hub.topics.registry.Storage` and `hub.calls.bookmark.Notes`."""
 
     def __init__(self, registry: Registry, mark: BehindMark | None = None) -> None:
-        """`mark` tells the next process on this machine whether this one died while it was behind. None where other nodes are told."""
+        """`mark` tells the next process on this machine whether this one died while it was behind. None in a cluster: see Node.behind."""
         self._registry = registry
         self._mark = mark
         self._stores: tuple[Store, ...] = ()

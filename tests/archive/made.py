@@ -65,8 +65,9 @@ def said(call_sid: str, offset: int, text: str) -> StoredEvent:
 def change(call_sid: str, *texts: str, at: float | None = None, after: int = 0, epoch: str = "e", **other: Any) -> Change:
     """Return a change with finals. `at`: when the call began, for a change that has the row; `other`: see `facts`."""
     events = tuple(itertools.starmap(lambda offset, text: said(call_sid, offset, text), enumerate(texts, after + 1)))
-    note = other.pop("note", None)
-    return Change(call_sid=call_sid, epoch=epoch, events=events, facts=None if at is None else facts(call_sid, at, **other), note=note)
+    note, generation = other.pop("note", None), other.pop("generation", 0)
+    row = None if at is None else facts(call_sid, at, **other)
+    return Change(call_sid=call_sid, epoch=epoch, events=events, facts=row, note=note, generation=generation)
 
 
 def write_ended(archive: Archive, call_sid: str, *texts: str, at: float, **other: Any) -> None:

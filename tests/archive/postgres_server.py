@@ -94,6 +94,12 @@ class PostgresServer:
         with psycopg.connect(self.url(), autocommit=True, connect_timeout=10) as connection:
             connection.execute(statement, values)
 
+    def until_waiting(self) -> None:
+        """Return once a statement of somebody waits for a lock."""
+        with psycopg.connect(self.url(), autocommit=True, connect_timeout=10) as connection:
+            while not connection.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'").fetchone():
+                time.sleep(0.005)
+
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self._programs / program), "-D", str(self._folder / "data"), *arguments]
         ran = subprocess.run(command, capture_output=True, text=True, cwd=self._folder, **self._as_user())

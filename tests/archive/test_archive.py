@@ -9,11 +9,11 @@ from hub.archive.archive import (
     CallFilter,
     Change,
     Expiry,
+    NotStored,
     StoredCall,
     StoredEvent,
     StoredRecording,
     Tombstone,
-    UnknownCalls,
 )
 from hub.archive.chain import Verification
 from hub.archive.opening import open_archive
@@ -59,9 +59,9 @@ class TestWriting:
         assert log.call.facts.from_ == "+9"
 
     def test_what_is_written_of_a_call_without_a_row_is_asked_for_again_and_all_else_is_stored(self, archive: Archive) -> None:
-        with pytest.raises(UnknownCalls) as raised:
+        with pytest.raises(NotStored) as raised:
             archive.write([change("CA1", "a", at=1.0), change("CA2", "lost"), change("CA3", note=b"lost")])
-        assert raised.value.call_sids == {"CA2", "CA3"}
+        assert raised.value.unknown == {"CA2", "CA3"}
         assert raised.value.passing
         assert texts_of(archive.log("CA1")) == ["a"]
         assert archive.log("CA2") is None

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from hub.archive.archive import ArchiveError
+from hub.archive.archive import ArchiveError, NotStored
 from hub.archive.mark import BehindMark
 from hub.events import CallEnded
 from hub.topics.past import Past
+from hub.topics.record import Record
 from hub.topics.stores import BOUND_SECONDS
 from tests.calls.keeper_desk import CALL, KeeperDesk, opened, told, until, until_asked
 from tests.calls.left_calls import COMPLETE, EPOCH, past_of
@@ -194,3 +195,43 @@ async def test_of_a_call_that_was_brought_back_nobody_sees_more_than_is_stored_e
     desk.writer.pending[1].set_result(None)
     await until(lambda: not record.live)
     assert record.topic.audience.ended
+
+
+async def test_a_call_that_another_node_owns_by_now_is_given_up_and_the_rest_of_the_batch_is_told(desk: KeeperDesk) -> None:
+    fenced: list[tuple[str, int]] = []
+
+    def lost(record: Record, generation: int) -> None:
+        fenced.append((record.call_sid, generation))
+        desk.registry.lose(record)
+
+    desk.keeper.on_fenced = lost
+    mine, other, new = (desk.registry.open(sid) for sid in ("CA1", "CA2", "CA3"))
+    other.generation = 4
+    sockets = {record: desk.follow(record) for record in (mine, other, new)}
+    for record in sockets:
+        desk.final(record, "one")
+    desk.stores.note(other, b"noted")
+    await until_asked(desk, 1)
+    assert [change.generation for change in desk.writer.asked[0][0]] == [0, 4, 0]
+    desk.final(other, "two")
+    desk.writer.pending[0].set_exception(NotStored(unknown=["CA3"], fenced={"CA2": 5}))
+    await until_asked(desk, 2)
+    assert fenced == [("CA2", 5)]
+    assert (told(sockets[mine]), mine.stored) == (["one"], 1)
+    assert (told(sockets[other]), desk.keeper.lacks(other)) == ([], False)
+    assert desk.writer.offsets()[1:] == [{"CA3": [1]}], "of the lost call, nothing is written any more"
+    desk.writer.pending[1].set_result(None)
+    await until(lambda: not desk.keeper.unstored)
+    assert (fenced, desk.keeper.trouble, desk.keeper.behind) == ([("CA2", 5)], "", False)
+
+
+async def test_a_call_that_is_lost_while_it_is_stored_is_stored_no_further(desk: KeeperDesk, caplog: pytest.LogCaptureFixture) -> None:
+    record = desk.registry.open(CALL)
+    desk.final(record, "one")
+    await until_asked(desk, 1)
+    desk.final(record, "two")
+    desk.registry.lose(record)
+    desk.writer.pending[0].set_result(None)
+    await until(lambda: not desk.keeper.unstored)
+    assert desk.writer.offsets() == [{CALL: [1]}]
+    assert "could not be stored" not in caplog.text
