@@ -242,6 +242,10 @@ class Broker(Protocol):
         """Why the broker cannot be used now, in words. Empty while it can."""
 
     @property
+    def about(self) -> str:
+        """What the broker is and where, in words without secrets. Empty until it is opened."""
+
+    @property
     def refused(self) -> int:
         """How many messages, events and rows were not believed, since no node with this secret wrote them."""
 

@@ -133,6 +133,7 @@ class MemoryBroker:
     """One node's access to a cluster in the same process. See `Broker` for what each method promises."""
 
     def __init__(self, cluster: MemoryCluster, times: HoldTimes | None = None) -> None:
+        self.about = "memory of one process"
         self.trouble = ""
         self.refused = 0
         self._cluster = cluster

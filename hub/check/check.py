@@ -16,6 +16,7 @@ import aiohttp
 
 from hub import agents, app
 from hub.agents import Agent
+from hub.check.peers import Peers
 from hub.check.public import ANSWER_SECONDS, Broken, Public, Skipped, session
 from hub.config import Config
 from hub.errors import AccountError, ConfigError, ProviderError
@@ -84,6 +85,10 @@ async def probe(settings: Config, providers: Providers) -> AsyncIterator[Finding
         answering, wrong = _agents(settings, providers)
         if answering:
             yield await _found("agent socket", public.upgrade(twiml.AGENT_DOOR))
+    if settings.broker:
+        peers = Peers(settings)
+        yield await _found("broker", peers.broker())
+        yield await _found("nodes", peers.nodes())
     if settings.twilio_account:
         yield await _found("twilio account", _account(settings))
     if settings.recordings:
@@ -136,9 +141,9 @@ async def _port(settings: Config, stack: AsyncExitStack, providers: Providers) -
     if settings.port and await _is_hub(settings):
         return f"a hub listens on {where}"
     try:
-        # Without the archive: this hub must not go on with the calls of the hub that is to be started. Transcribers and agents have probes
-        # of their own. So an agents file that is wrong is left out here, because everything else can be tested without it.
-        quiet = replace(settings, archive="", recordings="", drain_seconds=0.0)
+        # Without archive and broker: this hub must not go on with the calls of the hub that is to be started. Transcribers and agents have
+        # probes of their own. So an agents file that is wrong is left out here, because everything else can be tested without it.
+        quiet = replace(settings, archive="", recordings="", broker="", drain_seconds=0.0)
         if _agents(settings, providers)[1]:
             models = tuple(each.settings for each in providers.voice_models.values())
             quiet = replace(quiet, agents="", sections=tuple(each for each in settings.sections if not isinstance(each, models)))

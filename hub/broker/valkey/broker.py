@@ -53,6 +53,7 @@ class ValkeyBroker:
         self._steadiness = Steadiness(times.steady_seconds)
         self._joined = False
         """Whether this node has beaten, so that others know it."""
+        self._about = ""
         self._topics: dict[bytes, str] = {}
         """What is listened to, by channel."""
         self._receiver: Receiver | None = None
@@ -65,6 +66,10 @@ class ValkeyBroker:
         return self._server.trouble
 
     @property
+    def about(self) -> str:
+        return self._about
+
+    @property
     def refused(self) -> int:
         return self._server.refused
 
@@ -73,7 +78,7 @@ class ValkeyBroker:
 
     async def open(self, receiver: Receiver, group: asyncio.TaskGroup) -> None:
         try:
-            await examine(self._server, self._address, self._clock)
+            self._about = await examine(self._server, self._address, self._clock)
         except BaseException:
             await self.close()
             raise

@@ -28,16 +28,18 @@ LONGEST_SKEW_SECONDS = 60.0
 """A clock that is further off than this is not set at all. Smaller differences are measured and do no harm."""
 
 
-async def examine(server: BrokerServer, address: BrokerAddress, clock: ServerClock) -> None:
-    """Raises: BrokerError if the hub cannot or must not use this broker. Takes some seconds at most."""
+async def examine(server: BrokerServer, address: BrokerAddress, clock: ServerClock) -> str:
+    """Return what the broker is, in words. Takes some seconds at most. Raises: BrokerError if the hub cannot or must not use it."""
     try:
-        for info in await _introductions(server):
+        introductions = await _introductions(server)
+        for info in introductions:
             _judge(server, info, address)
         await _set(server, clock)
         channel = server.keys.channel("rehearsal:reg")
         (answer,) = await server.link.run([("EVAL", server.scripts.rehearse.source, 1, server.keys.registry[0] + ":rehearsal", channel)])
         if isinstance(answer, Exception):
             raise answer
+        return _described(server, introductions)
     except FAILURES as error:
         raise BrokerError(f"{server.name} {await _explained(error, address)}") from error
 
@@ -81,6 +83,13 @@ def _judge(server: BrokerServer, info: dict[str, Any], address: BrokerAddress) -
         problem = f"is version {version}: a Cluster has to be 7.0 or newer"
     if problem:
         raise BrokerError(f"{server.name} {problem}")
+
+
+def _described(server: BrokerServer, introductions: list[dict[str, Any]]) -> str:
+    info = introductions[0]
+    product, version = ("Valkey", info["valkey_version"]) if "valkey_version" in info else ("Redis", info.get("redis_version", ""))
+    disk = "it keeps its data on disk" if int(info.get("aof_enabled", 0)) else "it has no append-only file, so the hubs restore it"
+    return f"{server.name} ({product} {version}, {disk})"
 
 
 async def _set(server: BrokerServer, clock: ServerClock) -> None:
