@@ -187,7 +187,10 @@ def running_cluster() -> Iterator[list[ServerInTest]]:
     """Run a Cluster of three masters."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="valkey-", ignore_cleanup_errors=True)))
-        servers = [_made(folder, f"server-{index}", cluster_enabled="yes", cluster_node_timeout="2000") for index in range(3)]
+        # By default a node talks to the others 10000 ports above its own, which may be none.
+        buses = [str(free_port()) for _ in range(3)]
+        options = {"cluster_enabled": "yes", "cluster_node_timeout": "2000"}
+        servers = [_made(folder, f"bus-{bus}", cluster_port=bus, **options) for bus in buses]
         for each in servers:
             stack.callback(each.kill)
             each.start()
@@ -195,7 +198,7 @@ def running_cluster() -> Iterator[list[ServerInTest]]:
         for each, (first, last) in zip(servers, slots, strict=True):
             with each.client() as client:
                 client.execute_command("CLUSTER ADDSLOTSRANGE", first, last)
-                client.execute_command("CLUSTER MEET", "127.0.0.1", servers[0].port)
+                client.execute_command("CLUSTER MEET", "127.0.0.1", servers[0].port, buses[0])
         wait_until(lambda: all(_is_whole(each) for each in servers))
         yield servers
 

@@ -3,10 +3,13 @@
 Knows addresses, and how redis-py is used. Does not know what a command means. Every error is redis-py's own here.
 """
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
-from redis.asyncio import BlockingConnectionPool, Connection, Redis, RedisCluster, SSLConnection
+from hiredis import pack_command
+from redis.asyncio import Connection, RedisCluster, SSLConnection
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
@@ -23,9 +26,6 @@ ANSWER_SECONDS = 2.0
 
 SENTINEL_SECONDS = 0.5
 """How long one Sentinel may take to answer. The others have to have their turn before the hub gives up."""
-
-CONNECTIONS = 16
-"""At most so many connections for commands. A hub mostly uses two: one for what its calls publish, one for its lease."""
 
 
 class ServerLink(Protocol):
@@ -56,48 +56,87 @@ def open_link(address: BrokerAddress) -> ServerLink:
 
 
 class SingleLink:
-    """To one server, or to the master that Sentinel names."""
+    """To one server, or to the master that Sentinel names.
+
+    Commands go out on connections of its own, not through redis-py's client: that costs four times as much for a single event.
+    """
 
     sharded = False
 
     def __init__(self, address: BrokerAddress) -> None:
         options = _options(address)
-        self._sentinel: Sentinel | None = None
+        self._sentinel: Any = None
+        self._make: Callable[[], Connection]
         if address.topology is Topology.SENTINEL:
             asked = _options(address, user=address.sentinel_user, password=address.sentinel_password, database=0)
-            self._sentinel = _untyped(Sentinel)(
-                list(address.hosts), sentinel_kwargs=asked | {"ssl": address.tls, "socket_timeout": SENTINEL_SECONDS}
-            )
-            self._pool: Any = _untyped(SentinelConnectionPool)(
-                address.master, self._sentinel, ssl=address.tls, max_connections=CONNECTIONS, **options
-            )
+            asked |= {"ssl": address.tls, "socket_timeout": SENTINEL_SECONDS}
+            self._sentinel = _untyped(Sentinel)(list(address.hosts), sentinel_kwargs=asked)
+            # The pool is what finds the master whenever one of its connections connects. None of them is kept in it.
+            self._make = _untyped(SentinelConnectionPool)(address.master, self._sentinel, ssl=address.tls, **options).make_connection
         else:
-            (host, port), connection = address.hosts[0], SSLConnection if address.tls else Connection
-            self._pool = BlockingConnectionPool(
-                max_connections=CONNECTIONS, timeout=ANSWER_SECONDS, connection_class=connection, host=host, port=port, **options
-            )
-        self._redis = Redis(connection_pool=self._pool)
+            (host, port), kind = address.hosts[0], SSLConnection if address.tls else Connection
+            self._make = partial(kind, host=host, port=port, **options)
+        self._idle: list[Connection] = []
+        """Connections on which no answer is awaited."""
 
     async def run(self, commands: Sequence[Command]) -> list[Any]:
-        async with self._redis.pipeline(transaction=False) as pipeline:
-            for command in commands:
-                pipeline.execute_command(*command)
-            return await pipeline.execute(raise_on_error=False)
+        connection = await self._connection()
+        try:
+            await connection.send_packed_command(b"".join(map(pack_command, commands)), check_health=False)
+            answers = [await _answer(connection) for _ in commands]
+        except BaseException:
+            # What it would answer next is unknown. The others lead to the same server, which may be gone, or no master any more.
+            await connection.disconnect(nowait=True)
+            await self._drop_idle()
+            raise
+        self._idle.append(connection)
+        return answers
 
     async def on_each(self, *command: Any) -> list[Any]:
         return await self.run([command])
 
     async def shards(self) -> dict[str, Connection]:
-        return {"": self._pool.make_connection()}
+        return {"": self._make()}
 
     def shard_of(self, channel: str) -> str:  # noqa: ARG002
         return ""
 
     async def close(self) -> None:
-        await self._redis.aclose()
-        await self._pool.aclose()
+        await self._drop_idle()
         if self._sentinel is not None:
             await self._sentinel.aclose()
+
+    async def _connection(self) -> Connection:
+        """Return a connection that is open, as far as one can know."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_connected and not await connection.can_read():  # can be read: the server has closed it
+                return connection
+            await connection.disconnect(nowait=True)
+        connection = self._make()
+        try:
+            await connect(connection)
+        except BaseException:
+            await connection.disconnect(nowait=True)
+            raise
+        return connection
+
+    async def _drop_idle(self) -> None:
+        while self._idle:
+            await self._idle.pop().disconnect(nowait=True)
+
+
+async def _answer(connection: Connection) -> Any:
+    try:
+        return await connection.read_response(timeout=math.inf)
+    except ResponseError as error:
+        return error
+
+
+async def connect(connection: Connection) -> None:
+    """Connect, authentication included."""
+    connecting: Awaitable[None] = connection.connect()  # type: ignore[no-untyped-call]
+    await connecting
 
 
 class ClusterLink:

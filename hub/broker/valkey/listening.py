@@ -11,7 +11,7 @@ import asyncio
 import logging
 import math
 import secrets
-from collections.abc import Awaitable, Iterable
+from collections.abc import Iterable
 from itertools import islice
 from typing import Protocol
 
@@ -20,7 +20,7 @@ from redis.asyncio import Connection
 from hub.backoff import Backoff
 from hub.broker.valkey.failures import FAILURES, problem_of
 from hub.broker.valkey.keys import Keys
-from hub.broker.valkey.link import ANSWER_SECONDS, ServerLink
+from hub.broker.valkey.link import ANSWER_SECONDS, ServerLink, connect
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ class Listening:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 for ear in self._ears.values():
-                    await ear.connect()
+                    await connect(ear.connection)
             self._fresh = dict.fromkeys(self._wanted)
             self._stale = {}
             self._changed.set()
@@ -194,11 +194,6 @@ class _Ear:
         """Whether anything has come at all."""
         self._leaving: set[bytes] = set()
         """Channels that were asked to be silent, and have not confirmed it."""
-
-    async def connect(self) -> None:
-        """Connect."""
-        connecting: Awaitable[None] = self.connection.connect()  # type: ignore[no-untyped-call]
-        await connecting
 
     async def tell(self, commands: Iterable[tuple[str, ...]]) -> None:
         """Send commands. Their answers come among the messages."""
