@@ -27,6 +27,7 @@ from hub.calls.retention import KeepTerms, Retention
 from hub.calls.routing import Routing
 from hub.calls.takeover import TakeOver
 from hub.calls.transcribed import TranscribedCall
+from hub.cluster.membership import new_node_id
 from hub.config import Config
 from hub.errors import ConfigError
 from hub.ops.counters import Counters
@@ -130,6 +131,7 @@ async def running(
     account = TwilioAccount(config, limits.twilio) if config.twilio_account else None
     if broker is None and config.broker:
         broker = open_broker(config.broker, config.secret, config.keep_minutes * 60)
+    node_id = new_node_id(config.node) if broker is not None else ""
     wall = broker.now if broker is not None else time.time
     registry = Registry(keep_seconds=config.keep_minutes * 60, clock=time.monotonic, wall=wall, soon=loop.call_soon)
     rounds = Rounds(loop.call_later, time.monotonic)
@@ -137,7 +139,7 @@ async def running(
     listening = await _taken_port(config, room.backlog)
     try:
         async with (
-            kept(config.archive, registry, config.keep_minutes * 60) as past,
+            kept(config.archive, registry, config.keep_minutes * 60, node_id) as past,
             recording(config, registry, past.recall, past.archive) as recorder,
             Webhooks() as webhooks,
             asyncio.TaskGroup() as group,
@@ -159,7 +161,7 @@ async def running(
             )  # fmt: skip
             routing = answering(config, providers, calls, registry, agent_context)
             node = await leaving.enter_async_context(
-                clustered(Hub(registry, calls, take_over, past, stores, counters), broker, config.node, config.secret, group)
+                clustered(Hub(registry, calls, take_over, past, stores, counters), broker, node_id, config.secret, group)
             )
             parts = (registry, calls, rounds, RestingSockets(loop), counters, load, routing, account)
             erasing = Erasure(registry, past.archive, past.access_log, time.time)

@@ -17,7 +17,7 @@ from hub.calls.arrivals import Arrivals
 from hub.calls.calls import Calls
 from hub.calls.kept import KeptPast
 from hub.calls.takeover import TakeOver
-from hub.calls.taking import Reaper, TakeStored, Taking
+from hub.calls.taking import Reaper, Taking
 from hub.cluster.cluster import Cluster, joined
 from hub.cluster.membership import Membership
 from hub.ops.counters import ClusterCounters, Counters
@@ -54,10 +54,8 @@ def fingerprint(secret: str) -> str:
 
 
 @asynccontextmanager
-async def clustered(
-    hub: Hub, broker: Broker | None, name: str, secret: str, group: asyncio.TaskGroup, take_stored: TakeStored | None = None
-) -> AsyncIterator[Clustered]:
-    """Join the cluster of a broker, if there is one; leave it at the end. `name`: HUB_NODE, `secret`: HUB_SECRET.
+async def clustered(hub: Hub, broker: Broker | None, node_id: str, secret: str, group: asyncio.TaskGroup) -> AsyncIterator[Clustered]:
+    """Join the cluster of a broker, if there is one; leave it at the end. `node_id`: see `new_node_id`. `secret`: HUB_SECRET.
 
     Raises: ConfigError if this hub cannot be a node of it.
     """
@@ -71,12 +69,14 @@ async def clustered(
         calls, viewers = hub.calls, hub.counters.subscribers
         return msgspec.structs.replace(node, live=calls.live, answering=calls.answering, viewers=viewers, behind=stores.behind)
 
-    membership = Membership(broker, name, fingerprint(secret), load)
+    membership = Membership(broker, node_id, fingerprint(secret), load)
     counters = hub.counters.cluster = ClusterCounters(membership.name)
     async with joined(broker, membership, hub.registry, stores, counters, group) as cluster:
-        taking = Taking(hub.registry, cluster, counters, take_stored)
+        taking = Taking(hub.registry, cluster, hub.past.archive)
         reaper = Reaper(cluster, taking, hub.take_over, hub.registry, counters)
         cluster.on_lost = lambda record, _generation: hub.calls.lose(record)
+        if hub.past.keeper is not None:
+            hub.past.keeper.on_fenced = cluster.fenced
         cluster.on_beat = reaper.look_soon
         hub.calls.answering_elsewhere = lambda: sum(node.answering for node in membership.others())
         reaping = group.create_task(reaper.run())

@@ -11,10 +11,11 @@ Knows the cluster and the archive. Does not know how a stream is brought back (`
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
-from typing import TypeAlias
 
-from hub.archive.archive import ArchiveError, StoredLog
+import msgspec
+
+from hub.archive.archive import ArchiveError, StoredCall, StoredLog
+from hub.archive.threads import ArchiveThreads
 from hub.broker.broker import BrokerError, Claimed, Logged, Row
 from hub.calls.bookmark import Entry
 from hub.calls.recall import restamped, unix
@@ -26,26 +27,25 @@ from hub.topics.registry import Registry
 
 log = logging.getLogger(__name__)
 
+ABSENT_SECONDS = 15.0
+"""How long a node must have been gone before its calls are looked for in the archive. A broker that starts empty knows no node at first."""
+
 TAKEN_AT_ONCE = 8
 """Calls that are read at the same time after a node has died."""
-
-TakeStored: TypeAlias = Callable[[str, int], Awaitable[StoredLog | None]]
-"""Makes a call this node's in the archive, too, in a generation; returns what the archive has of it. May raise ArchiveError."""
 
 
 class Taking:
     """Takes calls over."""
 
-    def __init__(self, registry: Registry, cluster: Cluster, counters: ClusterCounters, take_stored: TakeStored | None) -> None:
-        """`take_stored` is None without an archive."""
+    def __init__(self, registry: Registry, cluster: Cluster, archive: ArchiveThreads | None) -> None:
         self._registry = registry
         self._cluster = cluster
-        self._counters = counters
-        self._take_stored = take_stored
+        self.archive = archive
+        """None where the broker alone keeps calls."""
 
     async def take(self, claimed: Claimed) -> LeftCall:
         """Go on with a call that was claimed. Raises: BrokerError."""
-        row = claimed.row
+        row = await self._newest(claimed.row)
         logged = await self._cluster.broker.log(row.call_sid)
         stored = await self._stored(row)
         payloads, first, note = _longest(row, logged, stored)
@@ -63,11 +63,21 @@ class Taking:
         self._cluster.keeper.adopted(record, in_broker)
         return LeftCall(record, Entry.read(note, past, unix(past.at)))
 
+    async def _newest(self, row: Row) -> Row:
+        """Return the row in a generation that is newer than the archive's: a broker that has lost its data counts from 1 again."""
+        try:
+            stored = await self.archive.read(self.archive.archive.find, row.call_sid) if self.archive is not None else None
+        except ArchiveError:
+            return row
+        if isinstance(stored, StoredCall) and stored.generation >= row.generation and stored.owner != row.owner:
+            return msgspec.structs.replace(row, generation=stored.generation + 1, epoch=stored.epoch, number=stored.facts.number)
+        return row
+
     async def _stored(self, row: Row) -> StoredLog | None:
-        if self._take_stored is None:
+        if self.archive is None:
             return None
         try:
-            return await self._take_stored(row.call_sid, row.generation)
+            return await self.archive.read(self.archive.archive.take, row.call_sid, row.generation)
         except ArchiveError as error:
             log.warning("call=%s the archive does not say what it has: %s", row.call_sid, error.problem)
             return None
@@ -92,6 +102,10 @@ class Reaper:
         self._take_over = take_over
         self._registry = registry
         self._counters = counters
+        self._absent: dict[str, float] = {}
+        """Since when nodes are gone that the archive has as owners of live calls, on the registry's clock."""
+        self._looked_at = 0.0
+        """When the archive was looked at last."""
         self._due = asyncio.Event()
         self._taking_now: set[str] = set()
 
@@ -110,12 +124,31 @@ class Reaper:
                     continue
                 try:
                     lost = await self._cluster.broker.lost()
-                except BrokerError:
+                    lost += await self._ownerless()
+                except (BrokerError, ArchiveError):
                     continue
                 for row in lost:
                     if row.call_sid not in self._taking_now:
                         self._taking_now.add(row.call_sid)
                         group.create_task(self._go_on_with(row, room))
+
+    async def _ownerless(self) -> list[Row]:
+        """Return the live calls that only the archive knows: the broker has lost them, and their nodes died before they came back.
+
+        Raises: ArchiveError.
+        """
+        now, archive = self._registry.clock(), self._taking.archive
+        if archive is None or now - self._looked_at < ABSENT_SECONDS / 3:
+            return []
+        self._looked_at = now
+        living = [node.id for node in self._cluster.membership.nodes]
+        stored = await archive.read(archive.archive.ownerless, living)
+        self._absent = {call.owner: self._absent.get(call.owner, now) for call in stored}
+        return [
+            Row(call_sid=call.call_sid, owner=call.owner, generation=0, epoch=call.epoch, number=call.facts.number)
+            for call in stored
+            if self._registry.known(call.call_sid) is None and now - self._absent[call.owner] >= ABSENT_SECONDS
+        ]
 
     async def _go_on_with(self, row: Row, room: asyncio.Semaphore) -> None:
         try:

@@ -279,7 +279,6 @@ class BrokerKeeper:
     def _fenced(self, record: Record, generation: int) -> None:
         self._counters.fenced += 1
         log.warning("call=%s is another node's by now: what this one published last is dropped", record.call_sid)
-        self.forget(record)
         self._on_fenced(record, generation)
 
     async def _claim(self, record: Record) -> None:

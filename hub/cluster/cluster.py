@@ -40,7 +40,7 @@ class Cluster:
         self.broker = broker
         self.membership = membership
         self.requests = Requests(broker, membership.id, group)
-        self.keeper = BrokerKeeper(registry, stores, broker, membership, counters, self._fenced)
+        self.keeper = BrokerKeeper(registry, stores, broker, membership, counters, self.fenced)
         self.replicas = Replicas(registry, broker, membership, self.requests, group)
         self.directory = Directory(registry, broker, membership.id, self._taken, self.keeper.register_again)
         self.on_lost: Callable[[Record, int], None] = lambda *_: None
@@ -120,9 +120,11 @@ class Cluster:
 
     def _taken(self, record: Record, row: Row) -> None:
         self.keeper.forget(record)
-        self._fenced(record, row.generation)
+        self.fenced(record, row.generation)
 
-    def _fenced(self, record: Record, generation: int) -> None:
+    def fenced(self, record: Record, generation: int) -> None:
+        """Let go of a call that is another node's by now, in this generation. Never waits."""
+        self.keeper.forget(record)
         self.on_lost(record, generation)
         self._registry.lose(record)
 

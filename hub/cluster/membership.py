@@ -25,14 +25,18 @@ MARGIN_SECONDS = 1.0
 """A lease counts as lost so long before the broker thinks so."""
 
 
+def new_node_id(name: str) -> str:
+    """Return an id for this process, as no other process has. `name`: HUB_NODE; empty for the machine's name."""
+    return f"{name or socket.gethostname()}-{secrets.token_hex(4)}"
+
+
 class Membership:
     """This process as a node of the cluster."""
 
-    def __init__(self, broker: Broker, name: str, secret: str, load: Callable[[Node], Node]) -> None:
-        """`name`: HUB_NODE. `secret`: a fingerprint of HUB_SECRET. `load` fills in what the node does now."""
-        name = name or socket.gethostname()
-        self.name = name
-        self.id = f"{name}-{secrets.token_hex(4)}"
+    def __init__(self, broker: Broker, node_id: str, secret: str, load: Callable[[Node], Node]) -> None:
+        """`node_id`: see `new_node_id`. `secret`: a fingerprint of HUB_SECRET. `load` fills in what the node does now."""
+        self.id = node_id
+        self.name = name = node_id.rpartition("-")[0]
         self._broker = broker
         self._load = load
         self._self = Node(id=self.id, name=name, version=__version__, protocol=PROTOCOL, secret=secret, at=0.0)
