@@ -150,7 +150,7 @@ async def running(
             call_context = CallContext(registry, time.monotonic, account, stores, deadlines)
 
             def transcribed(record: Record, start: StartBody) -> TranscribedCall:
-                return TranscribedCall(record, open_transcriber(start), call_context)
+                return TranscribedCall(record, lambda: open_transcriber(start), call_context)
 
             admission = Admission(load, replace(limits.admission, calls=config.calls), time.monotonic)
             calls = Calls(registry, group, counters, transcribed, take_over, admission)

@@ -146,7 +146,7 @@ class AnsweredCall:
         """Return how much of the caller's audio was `filled`, `late` or `dropped`. Where the agent says nothing, nothing is missing."""
         return Counter({what: count for what, count in self._timeline.amiss_bytes().items() if what[0] == "inbound"})
 
-    def join(self, start: StartBody, peer: Peer) -> AgentStream:
+    def join(self, start: StartBody, peer: Peer, base_ms: int | None = None) -> AgentStream:  # noqa: ARG002  it begins now always
         """Take in the call's one stream and publish `call-started`. Must come before `run()`. Never waits."""
         assert self._stream is None, "an agent's call has one stream"
         self._stream = AgentStream(self, start, peer)

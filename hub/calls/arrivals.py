@@ -130,17 +130,22 @@ class Arrivals:
             case Full(answering):
                 raise AgentsBusy(f"agents answer {answering} calls of the cluster already (HUB_AGENT_CALLS)")
             case Held(row):
-                return await self._held(cluster, row)
+                return await self._held(cluster, row, by_agent=agents_at_most is not None)
             case Claimed(row) if row.epoch == record.topic.log.epoch and not record.owner:
                 record.generation = row.generation
                 return Arrival(record)
             case Claimed():
                 return await self._taken(taking, claim)
 
-    async def _held(self, cluster: Cluster, row: Row) -> Arrival:
-        """Return a call that another node has to hand over. Raises: NotReached."""
+    async def _held(self, cluster: Cluster, row: Row, *, by_agent: bool) -> Arrival:
+        """Return a call that another node has to hand over. Raises: NotReached.
+
+        An agent begins at once, and has to know what was said. A stream that is transcribed is kept until the call is here.
+        """
+        record = self._registry.known(row.call_sid) or self._registry.learn(row.call_sid, row.owner, row.epoch, row.number)
+        if not by_agent:
+            return Arrival(record, row)
         try:
-            record = self._registry.known(row.call_sid) or self._registry.learn(row.call_sid, row.owner, row.epoch, row.number)
             record = await cluster.replicas.load(record)
             logged = await cluster.broker.log(row.call_sid, record.topic.log.offset)
         except BrokerError as error:

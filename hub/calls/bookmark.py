@@ -94,6 +94,11 @@ class Bookmark:
         if self._settled_ms[track] >= start_ms - 1:  # gaps are reported in seconds: 16.109 s are not quite 16,109 ms
             self._settled_ms[track] = max(self._settled_ms[track], end_ms)
 
+    def cut(self, call_ms: float, at: float) -> None:
+        """Note that everything before this call time is published, and nothing behind it: there another node goes on."""
+        self._settled_ms = dict.fromkeys(TRACKS, call_ms)
+        self._note(call_ms, at)
+
     def leave(self, call_ms: float, published_ms: float | None, at: float) -> None:
         """Leave the call to the next process. `published_ms`: up to where all words are published; None if some are missing."""
         if published_ms is not None:

@@ -90,8 +90,11 @@ class Call(Protocol):
     def amiss_bytes(self) -> Counter[tuple[Track, str]]:
         """Return how much audio of each track was `filled`, `late` or `dropped` so far."""
 
-    def join(self, start: StartBody, peer: Peer) -> Stream:
-        """Take in a stream and publish `call-started`. Only while `accepts`, or as the first stream. Never waits."""
+    def join(self, start: StartBody, peer: Peer, base_ms: int | None = None) -> Stream:
+        """Take in a stream and publish `call-started`. Only while `accepts`, or as the first stream. Never waits.
+
+        `base_ms`: call time at the stream's own zero. None: now.
+        """
 
     def give_way(self) -> None:
         """Let another Call go on with this callSid from here on, which will publish `call-ended`. Streams that are live are closed.

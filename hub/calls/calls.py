@@ -28,6 +28,9 @@ EXPIRE_SECONDS = 5.0
 OpenCall: TypeAlias = Callable[[Record, StartBody], Call]
 """Makes the Call that a stream begins. May raise a HubError, with which the stream is refused."""
 
+Hold: TypeAlias = Callable[[StartBody, Peer], Stream | None]
+"""Returns what keeps a stream until its call is this node's; None if it is, or if nobody knows the call."""
+
 
 class Draining(HubError):
     """The hub is stopping and takes no new call."""
@@ -72,6 +75,10 @@ class Calls:
         self._idle = asyncio.Event()
         """Set while no call runs."""
         self._idle.set()
+        self._expected: set[str] = set()
+        """Calls that other nodes are to hand over."""
+        self.hold: Hold = lambda *_: None
+        """Keeps a stream whose call another node has yet to hand over. It is set before the first call."""
         self.draining = False
         self.answering_elsewhere: Callable[[], int] = lambda: 0
         """How many calls agents answer on other nodes. It is set before the first call."""
@@ -132,12 +139,42 @@ class Calls:
         """Return how much of which track was `filled`, `late` or `dropped`, of all calls ever. Only grows, and costs no frame."""
         return sum((call.amiss_bytes() for call in self._running), self._amiss_bytes)
 
+    def newest(self, call_sid: str) -> Call | None:
+        """Return the newest Call of a callSid that is live here."""
+        return self._calls.get(call_sid)
+
+    async def published(self, call: Call) -> None:
+        """Return when everything of a Call is published that it has to say."""
+        if (published := self._running.get(call)) is not None:
+            await published.wait()
+
+    def expect(self, call_sid: str) -> None:
+        """Take note that another node is to hand a call over: it is taken in whatever happens, and the hub does not stop before."""
+        self._expected.add(call_sid)
+        self._idle.clear()
+
+    def expect_no_more(self, call_sid: str) -> None:
+        """Take note that the call was handed over, or will not be."""
+        self._expected.discard(call_sid)
+        self._rest()
+
+    def _rest(self) -> None:
+        if not self._running and not self._expected:
+            self._idle.set()
+
     def join(self, start: StartBody, peer: Peer) -> Stream:
-        """Put a stream into its call; the first stream begins the call. Never waits. Raises: Draining, Overloaded, Full, Taken."""
+        """Put a stream into its call; the first stream begins the call. Never waits. Raises: Draining, Overloaded, Full, Taken.
+
+        A stream whose call another node has yet to hand over is kept until then.
+        """
+        return self.hold(start, peer) or self.join_at(start, peer)
+
+    def join_at(self, start: StartBody, peer: Peer, base_ms: int | None = None) -> Stream:
+        """Put a stream into its call. `base_ms`: call time at the stream's own zero. None: now. Raises: as `join`."""
         call = self._calls.get(start.call_sid)
         if call is None or not call.accepts:
             call = self._open(start, call, self._open_transcribed)
-        return self._joined(call, start, peer)
+        return self._joined(call, start, peer, base_ms)
 
     def answer(self, start: StartBody, peer: Peer, open_answered: OpenCall) -> Stream:
         """Begin a call that an agent answers. Never waits. Raises: as `join`, and what `open_answered` raises.
@@ -155,13 +192,17 @@ class Calls:
         """
         record = self._registry.find(start.call_sid)
         known = previous is not None or (record is not None and record.live)
-        if (refusal := self.refusal) is not None and (self.draining or not known):
+        expected = start.call_sid in self._expected
+        if (refusal := self.refusal) is not None and (self.draining or not known) and not expected:
             raise refusal
         if previous is not None:
             if previous.holds and (previous.answered or not by_agent):
                 raise Taken("this call is served already")
             previous.give_way()
-        call = open_call(self._registry.open(start.call_sid), start)
+        record = self._registry.open(start.call_sid)
+        if record.held_back is not None:
+            record.begin_early(self._registry.clock())
+        call = open_call(record, start)
         self._calls[start.call_sid] = call
         predecessors = [published for other, published in self._running.items() if other.record is call.record]
         self._running[call] = asyncio.Event()
@@ -172,9 +213,9 @@ class Calls:
         self._group.create_task(self._run(call, predecessors))
         return call
 
-    def _joined(self, call: Call, start: StartBody, peer: Peer) -> Stream:
+    def _joined(self, call: Call, start: StartBody, peer: Peer, base_ms: int | None = None) -> Stream:
         self._counters.streams += 1
-        stream = call.join(start, peer)
+        stream = call.join(start, peer, base_ms)
         if self.recorder is not None:
             self.recorder.began(call.record, start, call.call_ms)
         if self._take_over is not None:
@@ -198,8 +239,7 @@ class Calls:
                 self._counters.ended[ended.reason, ended.completeness.state] += 1
             if self._calls.get(call.record.call_sid) is call:
                 del self._calls[call.record.call_sid]
-            if not self._running:
-                self._idle.set()
+            self._rest()
 
     def call_ms(self, call_sid: str) -> float | None:
         """Return the call time of a live call. None where there is none."""

@@ -14,7 +14,9 @@ import msgspec
 
 from hub.broker.broker import Broker, Node
 from hub.calls.arrivals import Arrivals
+from hub.calls.asking import Asking
 from hub.calls.calls import Calls
+from hub.calls.giving import Giving
 from hub.calls.kept import KeptPast
 from hub.calls.takeover import TakeOver
 from hub.calls.taking import Reaper, Taking
@@ -79,8 +81,13 @@ async def clustered(hub: Hub, broker: Broker | None, node_id: str, secret: str, 
             hub.past.keeper.on_fenced = cluster.fenced
         cluster.on_beat = reaper.look_soon
         hub.calls.answering_elsewhere = lambda: sum(node.answering for node in membership.others())
+        Giving(hub.registry, hub.calls, cluster, hub.take_over, group)
+        asking = Asking(hub.registry, hub.calls, cluster, taking, counters, group)
+        hub.calls.hold = asking.hold
+        arrivals = Arrivals(hub.registry, hub.past.recall, cluster, taking)
+        arrivals.ask_for = asking.ask_for
         reaping = group.create_task(reaper.run())
         try:
-            yield Clustered(Arrivals(hub.registry, hub.past.recall, cluster, taking), cluster)
+            yield Clustered(arrivals, cluster)
         finally:
             reaping.cancel()

@@ -93,6 +93,10 @@ class TakeOver:
             for call in list(self._waiting.values()):
                 group.create_task(self._bring_back(call))
 
+    def awaits(self, call_sid: str) -> bool:
+        """Return whether this call's stream has still to come."""
+        return call_sid in self._waiting
+
     def stream_came(self, call_sid: str) -> None:
         """Take note that a stream of this call is there: Twilio need not be asked."""
         if call_sid in self._waiting:

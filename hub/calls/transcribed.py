@@ -6,18 +6,20 @@ Twilio's side only calls the stream's methods, which never wait. Knows no aiohtt
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Callable
 
-from hub import events
 from hub.audio.g711 import TRACKS, Track, ms
 from hub.audio.timeline import Block, StereoTimeline
 from hub.calls.bookmark import Bookmark, Entry
 from hub.calls.call import STALLED_SECONDS, EndReason, Peer
 from hub.calls.call_context import CallContext
 from hub.calls.condition import Condition
+from hub.calls.departure import Departure
+from hub.calls.missed import Missed
 from hub.calls.publisher import GAP_MS, Publisher, fared
 from hub.calls.recovery import TWILIOS_CLOCK_MS, BrokenStream, Recovery
 from hub.calls.transcribed_stream import TranscribedStream
-from hub.errors import ProviderError
+from hub.calls.transcription import Transcription
 from hub.ops.logs import CallLog
 from hub.topics.record import LeftOff, Record
 from hub.transcribers.transcriber import Lost, Report, Transcriber
@@ -31,7 +33,8 @@ log = logging.getLogger(__name__)
 class TranscribedCall:
     """One call, from its first stream to its last word. Implements `Call`."""
 
-    def __init__(self, record: Record, transcriber: Transcriber, context: CallContext) -> None:
+    def __init__(self, record: Record, open_transcriber: Callable[[], Transcriber], context: CallContext) -> None:
+        """`open_transcriber`: see Transcription."""
         self.record = record
         self.clock = context.clock
         began = self.clock()
@@ -47,7 +50,8 @@ class TranscribedCall:
         """Whether another Call goes on with the record, while this one still waits for its last words."""
         self._deadlines = context.deadlines
         self._wall = context.registry.wall
-        self._transcriber = transcriber
+        self._transcription = Transcription(record.call_sid, open_transcriber, self._report)
+        self._missed = Missed(self.timeline, self._report)
         self._streams: list[TranscribedStream] = []
         """Live ones, in the order in which they came."""
         self._newest: TranscribedStream | None = None
@@ -109,9 +113,9 @@ class TranscribedCall:
         """See Call."""
         return self.timeline.amiss_bytes()
 
-    def join(self, start: StartBody, peer: Peer) -> TranscribedStream:
-        """See Call."""
-        base_ms = self._call_ms_now()
+    def join(self, start: StartBody, peer: Peer, base_ms: int | None = None) -> TranscribedStream:
+        """See Call. `base_ms`: call time at the stream's own zero. None: now."""
+        base_ms = self.call_ms if base_ms is None else base_ms
         stream = TranscribedStream(self, start, base_ms, peer)
         hole_ms = base_ms - self.timeline.end_ms
         self._end_ms = None
@@ -121,42 +125,28 @@ class TranscribedCall:
         first = not self._streams
         self._streams.append(stream)
         self._newest = stream
-        name = events.TranscriberName(provider=self._transcriber.provider, model=self._transcriber.model)
-        self.publisher.began(stream.sid, stream.parameters, list(stream.tracks), name)
+        self.publisher.began(stream.sid, stream.parameters, list(stream.tracks), self._transcription.name)
         if first and self._left_at is not None and (hole_ms >= GAP_MS or self._settled_before_ms):
             self._go_on_at(base_ms)
         for broken in self._recovery.carried(self.sources):
-            self._publish_missing(broken, base_ms)  # the other track may have gone on meanwhile
+            self._missed.by(broken, base_ms)  # the other track may have gone on meanwhile
         self._bookmark.begin(self._entry(stream))
         self._stream_log(stream).info("joined with %s", "+".join(stream.tracks))
         self._changed.set()
         return stream
-
-    def _publish_missing(self, broken: BrokenStream, until_ms: float) -> None:
-        """Publish what tracks of a broken stream have missed, unless it is no longer than a hand-over takes."""
-        if until_ms - broken.missing_from_ms >= GAP_MS:
-            for track in broken.tracks:
-                self._report(NotTranscribed(track, broken.missing_from_ms / 1000, until_ms / 1000, "no stream"))
-                self.timeline.told(track, broken.missing_from_ms, min(until_ms, self.timeline.end_ms))
 
     def _go_on_at(self, base_ms: int) -> None:
         """Publish what was lost between the last stream and this one, and go on after it."""
         before_ms = self.timeline.end_ms
         self.timeline.skip_to(base_ms)
         self.forward()
-        for track in TRACKS:
-            if self.timeline.lanes[track].expected:
-                self._report(NotTranscribed(track, self._settled_before_ms.get(track, before_ms) / 1000, base_ms / 1000, "no stream"))
+        self._missed.stretch(before_ms, base_ms, "no stream", self._settled_before_ms)
         self._settled_before_ms = {}
         self._recovery.published_up_to(base_ms)
 
     @property
-    def call_ms(self) -> float:
+    def call_ms(self) -> int:
         """See Call."""
-        return self._call_ms_now()
-
-    def _call_ms_now(self) -> int:
-        """Return call time now: the media clock, carried on by the wall clock over the time in which no frame came."""
         if self._streams:
             last = max(stream.audio_at for stream in self._streams)
         elif self._left_at is not None:
@@ -167,15 +157,31 @@ class TranscribedCall:
 
     def give_way(self) -> None:
         """See Call. What is noted of the call is the other Call's from here."""
+        if self.departure is not None:
+            self.departure.decide(moved=False)
+        self._let_go("an agent goes on with this call")
+        left_at = self._left_at if self._left_at is not None else self.clock()
+        self.record.give_way(LeftOff(self.timeline.end_ms, left_at, self.timeline.lost()))
+
+    def _let_go(self, reason: str) -> None:
+        """Close the streams: another Call goes on, here or on another node."""
         for stream in list(self._streams):
-            stream.peer.close("an agent goes on with this call")
+            stream.peer.close(reason)
             self.left(stream, "completed")
         self._reason = "completed"
         self._changed.set()
         self.superseded = True
         self._bookmark = Bookmark(None, self.record, 0.0)
-        left_at = self._left_at if self._left_at is not None else self.clock()
-        self.record.give_way(LeftOff(self.timeline.end_ms, left_at, self.timeline.lost()))
+
+    @property
+    def departure(self) -> Departure | None:
+        """The call's way to another node. None while it is on none."""
+        return self._transcription.departure
+
+    def depart(self, departure: Departure) -> None:
+        """Begin the call's way to another node. Only while it is on none. Never waits."""
+        self._transcription.departure, departure.changed = departure, self._changed
+        self._changed.set()
 
     def left(self, stream: TranscribedStream, reason: EndReason) -> None:
         """Forget a stream. Tracks that it carried are taken from an older stream if there is one."""
@@ -185,7 +191,7 @@ class TranscribedCall:
         self._left_at = stream.audio_at
         self._reason = reason
         if reason == "completed" and not self._streams and self.clock() - stream.audio_at >= STALLED_SECONDS:
-            self._end_ms = self._call_ms_now()
+            self._end_ms = self.call_ms
         for track in TRACKS:
             if self.sources.get(track) is stream:
                 del self.sources[track]
@@ -204,18 +210,21 @@ class TranscribedCall:
         for block in self.timeline.blocks():
             self._pass_on(block)
         if self.timeline.leaps:
-            self._publish_leaps()
+            self._missed.leaps()
 
     def _pass_on(self, block: Block) -> None:
-        self._transcriber.push(block)
+        self._transcription.push(block)
+        if self._transcription.departure is not None and self._transcription.departure.moved:
+            return
         self.record.pass_on(block)
         self._condition.look(block)
 
-    def _publish_leaps(self) -> None:
-        for tracks, start_ms, end_ms in self.timeline.leaps:
-            for track in tracks:
-                self._report(NotTranscribed(track, start_ms / 1000, end_ms / 1000, "the stream's clock leapt"))
-        self.timeline.leaps.clear()
+    def _finish_timeline(self) -> None:
+        """Take all audio that came, to the last byte."""
+        for block in self.timeline.finish():
+            self._pass_on(block)
+        if self.timeline.leaps:
+            self._missed.leaps()
 
     def stop(self) -> None:
         """See Call."""
@@ -230,20 +239,22 @@ class TranscribedCall:
         complete = False
         try:
             async with asyncio.TaskGroup() as group:
-                transcription = group.create_task(self._transcribe())
+                transcription = group.create_task(self._transcription.run())
                 errands = [group.create_task(self._recovery.run(self._hopeless))]
                 if not any(self.record.numbers) and self._newest is not None:
                     errands.append(group.create_task(self._recovery.identify(self._newest.account_sid, self._identified)))
-                await self._until_over()
+                moved = False
+                while not moved and await self._is_cut():
+                    moved = await self._moves(transcription)
+                    if not moved:
+                        transcription = group.create_task(self._transcription.run())
                 self._ending = True
                 for errand in errands:
                     errand.cancel()
-                for block in self.timeline.finish():
-                    self._pass_on(block)
-                if self.timeline.leaps:
-                    self._publish_leaps()
-                self._transcriber.finish()
-                complete = await transcription
+                if not moved:
+                    self._finish_timeline()
+                    self._transcription.finish()
+                    complete = await transcription
         except asyncio.CancelledError:
             self._reason = "hub-stopping"
             raise
@@ -252,7 +263,42 @@ class TranscribedCall:
             self._log.exception("the call failed")
         finally:
             self._ending = True
-            self._publish_rest(complete)
+            if self.departure is not None:
+                self.departure.decide(moved=False)
+            if self.departure is None or not self.departure.moved:
+                self._publish_rest(complete)
+
+    async def _is_cut(self) -> bool:
+        """Wait until the call is over, or cut on its way to another node. Return whether it is cut."""
+        while True:
+            await self._until_over()
+            departure = self.departure
+            if departure is None or departure.cut_ms is not None:
+                return departure is not None
+            if departure.stays:
+                self._transcription.stay()
+                continue
+            self._finish_timeline()
+            self._transcription.cut(self.timeline.end_ms)
+            return True
+
+    async def _moves(self, transcription: "asyncio.Task[bool]") -> bool:
+        """Publish the last words before the cut. Return whether the call has moved then; if not, what was kept is to be transcribed."""
+        departure = self.departure
+        assert departure is not None
+        assert departure.cut_ms is not None
+        departure.words_over = True
+        complete = await self._transcription.last_words(transcription)
+        self._publish_rest(complete)
+        self._recovery.published_up_to(departure.cut_ms)
+        self._bookmark.cut(departure.cut_ms, self._wall() - (self.call_ms - departure.cut_ms) / 1000)
+        departure.said.set()
+        if await departure.decided():
+            self._let_go("this call goes on at another node")
+            return True
+        self._untranscribed_from_ms = None
+        self._transcription.stay()
+        return False
 
     def end(self) -> None:
         """See Call."""
@@ -266,25 +312,13 @@ class TranscribedCall:
             lost=self.timeline.lost(),
         )
         if self._reason == "hub-stopping" and self._recovery.can_ask:  # the phone call itself goes on
-            self._bookmark.leave(self._call_ms_now(), self.timeline.end_ms if self._complete else None, self._wall())
+            self._bookmark.leave(self.call_ms, self.timeline.end_ms if self._complete else None, self._wall())
         self._log.info("ended: %s, %.1f s, %s", self._reason, ended.duration, ended.completeness.summary)
-
-    async def _transcribe(self) -> bool:
-        """Run the transcriber to its last word; return whether it got there."""
-        try:
-            return await self._transcriber.run(self._report)
-        except ProviderError as error:
-            self._log.error("%s", error)
-            self._transcriber_lost(error.problem)
-        except Exception:  # noqa: BLE001  a bug in an adapter must not take the call's audio, log and end with it
-            self._log.exception("the transcriber failed")
-            self._transcriber_lost("the hub failed; its log says more")
-        return False
 
     def _hopeless(self, over: Over) -> None:
         """Take note that no stream will come any more, and of when the call ended if Twilio knows."""
         if over.ended_at is not None:
-            audio_ms, ended_ms = self.timeline.end_ms, self._call_ms_now() - max(0.0, self._wall() - over.ended_at) * 1000
+            audio_ms, ended_ms = self.timeline.end_ms, self.call_ms - max(0.0, self._wall() - over.ended_at) * 1000
             self._end_ms = ended_ms if ended_ms - audio_ms >= TWILIOS_CLOCK_MS else audio_ms
         self._changed.set()
 
@@ -294,18 +328,17 @@ class TranscribedCall:
         self.publisher.identified(facts)
         self._bookmark.begin(self._entry(self._newest))
 
-    def _transcriber_lost(self, reason: str) -> None:
-        """Publish that nobody transcribes any more. The end of the call says from when."""
-        self._untranscribed_from_ms = self.timeline.end_ms if self._recognized else self._began_ms
-        self._report(Lost(self._transcriber.provider, reason, 0))
-
     async def _until_over(self) -> None:
         """Return when the last stream has stopped, or broke and no other came in time."""
         quiet_seconds = self._deadlines.quiet_seconds
         while True:
             self._changed.clear()
             wait_seconds: float | None
-            if self._streams:
+            if (departure := self.departure) is not None:
+                wait_seconds = departure.seconds_left
+                if not self._streams or not wait_seconds:
+                    return
+            elif self._streams:
                 wait_seconds = quiet_seconds / 4
             elif self._reason == "stream-lost" and not self._recovery.hopeless:
                 wait_seconds = None if self._recovery.can_ask else self._deadlines.grace_seconds
@@ -324,23 +357,20 @@ class TranscribedCall:
 
     def _publish_rest(self, complete: bool) -> None:
         """Publish what is left to be said of the call's words: what nobody transcribed, and utterances that are still open."""
-        audio_ms, end_ms = self.timeline.end_ms, self._over_ms
-        if self._reason == "completed":
-            self._publish_gap(audio_ms, end_ms, "no audio")
+        audio_ms, end_ms, over = self.timeline.end_ms, self._over_ms, True
+        if self.departure is not None and self.departure.cut_ms is not None:
+            audio_ms = end_ms = self.departure.cut_ms
+            over = False
+        if self._reason == "completed" and over:
+            self._missed.stretch(audio_ms, end_ms, "no audio")
         if self._untranscribed_from_ms is not None:
-            self._publish_gap(self._untranscribed_from_ms, audio_ms, "no transcriber")
+            self._missed.stretch(self._untranscribed_from_ms, audio_ms, "no transcriber")
         for broken in self._recovery.missing:
-            self._publish_missing(broken, end_ms)
-        unknown = self._reason == "stream-lost" and self._end_ms is None
+            self._missed.by(broken, end_ms)
+        unknown = self._reason == "stream-lost" and self._end_ms is None and over
         self._complete = not self.publisher.close_open() and complete and not unknown
-        if self.superseded and not self._complete:
+        if not self._complete and (self.superseded or not over):
             self.record.words_missing = True
-
-    def _publish_gap(self, start_ms: float, end_ms: float, reason: str) -> None:
-        """Publish a gap of all tracks, if there is one."""
-        for track in TRACKS:
-            if self.timeline.lanes[track].expected and start_ms < end_ms:
-                self._report(NotTranscribed(track, start_ms / 1000, end_ms / 1000, reason))
 
     def _report(self, report: Report) -> None:
         """Take one report of the transcriber, or of this call itself. Never waits, never raises."""
@@ -348,12 +378,14 @@ class TranscribedCall:
             self._recognized = True
             if report.text:
                 self._condition.spoke(report.track, report.end)
+        elif isinstance(report, Lost) and self._transcription.failed:  # the end of the call says from when on
+            self._untranscribed_from_ms = self.timeline.end_ms if self._recognized else self._began_ms
         elif isinstance(report, NotTranscribed):
             self._bookmark.skip(report.track, report.start * 1000, report.end * 1000)
         self.publisher.report(report)
 
     def _settled(self, track: Track, end_ms: float, published: bool) -> None:
-        self._bookmark.settle(track, end_ms, self._call_ms_now(), published=published, at=self._wall())
+        self._bookmark.settle(track, end_ms, self.call_ms, published=published, at=self._wall())
 
     def _stream_log(self, stream: TranscribedStream) -> CallLog:
         return CallLog(log, {"call": self.record.call_sid, "stream": stream.sid})
@@ -362,13 +394,4 @@ class TranscribedCall:
         """Return what the next hub process would need to take the call up."""
         started = self.record.started
         assert started is not None
-        numbers = {"from": started.from_, "to": started.to, "direction": started.direction}
-        return Entry(
-            account_sid=stream.account_sid,
-            stream_sid=stream.sid,
-            tracks=[track for track in TRACKS if self.timeline.lanes[track].expected],
-            parameters=stream.parameters | {name: value for name, value in numbers.items() if value},
-            transcriber=started.transcriber,
-            call_ms=self._call_ms_now(),
-            at=self._wall(),
-        )
+        return stream.entry(started, [track for track in TRACKS if self.timeline.lanes[track].expected], self.call_ms, self._wall())

@@ -9,6 +9,7 @@ from typing import Protocol
 from hub import events
 from hub.audio.g711 import Track
 from hub.audio.timeline import StereoTimeline
+from hub.calls.bookmark import Entry
 from hub.calls.call import EndReason, Peer
 from hub.calls.publisher import Publisher, brought
 from hub.topics.record import Record
@@ -73,6 +74,19 @@ class TranscribedStream:
             call.forward()
             return call.streams == 1
         return False
+
+    def entry(self, started: events.CallStarted, tracks: list[Track], call_ms: float, at: float) -> Entry:
+        """Return what another hub process would need to take the call up. `started`: see Record. `tracks`: those of the call."""
+        numbers = {"from": started.from_, "to": started.to, "direction": started.direction}
+        return Entry(
+            account_sid=self.account_sid,
+            stream_sid=self.sid,
+            tracks=tracks,
+            parameters=self.parameters | {name: value for name, value in numbers.items() if value},
+            transcriber=started.transcriber,
+            call_ms=call_ms,
+            at=at,
+        )
 
     def mark(self, name: str) -> None:
         """See Stream. Twilio sends marks only on streams that an agent speaks on."""

@@ -85,6 +85,10 @@ class BrokerKeeper:
         self._news = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._telling: list[tuple[Record, bytes | None]] = []
+        """Those of `_rows` that are on their way."""
+        self._sent = asyncio.Event()
+        """Set, and replaced, whenever something was sent."""
         self.behind = False
         """Whether the broker lacks events for longer than the bound."""
         registry.watch(self._announced)
@@ -171,6 +175,11 @@ class BrokerKeeper:
         """See Store."""
         return record in self._dirty or record in self._in_flight
 
+    async def kept(self, record: Record) -> None:
+        """Return when the broker has everything of a call, and the other nodes have been told of it."""
+        while self.lacks(record) or any(row[0] is record for row in (*self._rows, *self._telling)):
+            await self._sent.wait()
+
     async def settled(self) -> None:
         """Return when everything is in the broker."""
         await self._idle.wait()
@@ -209,6 +218,8 @@ class BrokerKeeper:
         if self._interims:
             interims, self._interims = self._interims, {}
             await self._broker.send([(call_topic(call_sid), body) for (call_sid, _), body in interims.items()])
+        self._sent.set()
+        self._sent = asyncio.Event()
         if self._dirty or self._rows or self._interims:
             self._news.set()
         else:
@@ -296,6 +307,7 @@ class BrokerKeeper:
         due, self._rows = self._rows, []
         due = [(record, payload) for record, payload in due if record.generation and not record.owner]
         over, self._abandoned = self._abandoned, []
+        self._telling = due
         rows = [self._row(record) for record, _ in due] + [self._row(record, abandoned=True) for record in over]
         try:
             taken = await self._broker.register(rows, [payload for _, payload in due] + [None] * len(over))
@@ -303,6 +315,8 @@ class BrokerKeeper:
             self._rows = due + self._rows
             self._abandoned += over
             raise
+        finally:
+            self._telling = []
         for (record, _), was_taken in zip(due, taken, strict=False):
             if not was_taken and not record.owner:
                 self._dirty[record] = None  # the append says by whom the call is held now

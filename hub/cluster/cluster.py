@@ -58,6 +58,10 @@ class Cluster:
         """This node's id."""
         return self.membership.id
 
+    def gave(self, record: Record) -> None:
+        """Take note that a call was handed over to another node. Who reads it here goes on reading it."""
+        self.keeper.forget(record)
+
     def received(self, topic: str, body: bytes) -> None:
         """See Receiver."""
         if topic == self.requests.topic:

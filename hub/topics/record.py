@@ -15,6 +15,9 @@ from hub.topics.topic import Topic
 from hub.transcribers.utterances import Utterances
 from hub.transcript.outline import Outline
 
+EARLY_UTTERANCES = 100
+"""So many ids of utterances are left to a node that has still to hand over a call: more than are spoken in the seconds that this takes."""
+
 
 @dataclass(frozen=True, slots=True)
 class LeftOff:
@@ -162,6 +165,16 @@ class Record:
         The previous Call keeps its own Utterances until its last finals are published.
         """
         self.left_off, self.utterances = left_off, self.utterances.successor()
+
+    def begin_early(self, now: float) -> None:
+        """Let a part of the call begin here now, on the registry's clock, though another node has still to hand the call over.
+
+        That node goes on up to this moment, and with its utterances for a little longer.
+        """
+        noted = self.left_off
+        if noted is not None:
+            self.left_off = LeftOff(noted.call_ms + (now - noted.at) * 1000, now)
+        self.utterances.go_on_after({track: number + EARLY_UTTERANCES for track, number in self.utterances.numbers.items()})
 
     def summary(self) -> CallSummary:
         """Return the call as lists show it."""

@@ -107,6 +107,11 @@ class Utterances:
         for track, number in numbers.items():
             self._counts[track] = max(self._counts[track], number + 1)
 
+    @property
+    def numbers(self) -> dict[Track, int]:
+        """The number of each track's last utterance."""
+        return dict(self._counts)
+
     def last(self, track: Track) -> str | None:
         """Return the id of the utterance of a track that an earlier process may have left open. None if it had none on this track."""
         count = self._counts[track]

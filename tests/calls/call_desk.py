@@ -173,8 +173,11 @@ async def call_desk(
     transcribers: list[ScriptedTranscriber] = []
 
     def transcribed(record: Record, start: StartBody) -> TranscribedCall:
-        transcribers.append(ScriptedTranscriber())
-        return TranscribedCall(record, transcribers[-1], context)
+        def opened() -> ScriptedTranscriber:
+            transcribers.append(ScriptedTranscriber())
+            return transcribers[-1]
+
+        return TranscribedCall(record, opened, context)
 
     take_over = TakeOver(registry, twilio, left(registry), deadlines.grace_seconds)
     async with asyncio.TaskGroup() as group:

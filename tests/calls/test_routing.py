@@ -47,7 +47,7 @@ async def exchange(agents: Agents | None = None, calls: int = 5) -> AsyncIterato
     registry = Registry(keep_seconds=60, clock=loop.time, wall=lambda: 0.0, soon=loop.call_soon)
     async with Webhooks() as webhooks, asyncio.TaskGroup() as group:
         call_context = CallContext(registry, loop.time)
-        live = Calls(registry, group, counters, lambda record, _: TranscribedCall(record, ScriptedTranscriber(), call_context))
+        live = Calls(registry, group, counters, lambda record, _: TranscribedCall(record, ScriptedTranscriber, call_context))
         context = AgentContext(webhooks=webhooks, account=None, counters=counters, clock=loop.time, wall=lambda: 0.0, reachable=False)
         it: Exchange
         routing = Routing(
