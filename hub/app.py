@@ -136,8 +136,9 @@ async def running(
     registry = Registry(keep_seconds=config.keep_minutes * 60, clock=time.monotonic, wall=wall, soon=loop.call_soon)
     rounds = Rounds(loop.call_later, time.monotonic)
     room = Room.within(most_descriptors(), limits)
-    listening = await _taken_port(config, room.backlog)
+    listening: list[socket.socket] = []
     try:
+        listening += await _taken_port(config, room.backlog)
         async with (
             kept(config.archive, registry, config.keep_minutes * 60, node_id) as past,
             recording(config, registry, past.recall, past.archive) as recorder,
