@@ -145,8 +145,13 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Lend a connection, in which everything is seen as it is at one moment. Raises: ArchiveError."""
-        with self._in_words(), self.engine.connect() as connection:
-            yield connection
+        lent_by = self.engine.pool
+        try:
+            with self._in_words(), self.engine.connect() as connection:
+                yield connection
+        finally:
+            if self.engine.pool is not lent_by:  # it was given up meanwhile, and nobody else closes what came back to it
+                lent_by.dispose()
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -194,19 +199,19 @@ class Database:
             return leads
 
     def close(self) -> None:
-        """Close all connections."""
-        self._drop_writer()
-        while self._leading:
-            _drop(self._leading.popitem()[1])
-        with suppress(SQLAlchemyError):
-            self.engine.dispose()
-        self.dialect.close()
+        """Close all connections: one that a thread reads by at the moment, as soon as it has read."""
+        with self._turn:
+            self._drop_writer()
+            while self._leading:
+                _drop(self._leading.popitem()[1])
+            self._give_up_readers()
+            self.dialect.close()
 
     def _connected(self) -> Connection:
         """Return the connection that writes. Only whoever has the turn calls this."""
         if self._writer is not None and self.dialect.replaced:
             self._drop_writer()
-            self.engine.dispose()
+            self._give_up_readers()
         if self._writer is None:
             self.dialect.prepare()
             connection = self.engine.connect().execution_options(**self.dialect.writes)
@@ -225,6 +230,13 @@ class Database:
         writer, self._writer = self._writer, None
         if writer is not None:
             _drop(writer)
+
+    def _give_up_readers(self) -> None:
+        """Close the connections that read. The next reader gets one of another pool; `reading` closes those that are lent at the moment."""
+        given_up = self.engine.pool
+        with suppress(SQLAlchemyError):
+            self.engine.dispose()
+            given_up.dispose()  # what came back between the emptying and the replacing
 
     def _check(self, connection: Connection, *, upgrading: bool) -> None:
         """Make sure that the database is an archive of this version, or make it one."""

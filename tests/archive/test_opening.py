@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hub.archive.archive import Archive, ArchiveError
-from hub.archive.opening import open_archive
+from hub.archive.opening import connect, open_archive
 from tests.archive.made import change, seal_all, texts_of, write_ended
 from tests.archive.postgres_server import PASSWORD, PostgresServer
 
@@ -49,6 +49,13 @@ class TestAnywhere:
     def test_an_address_of_another_kind(self) -> None:
         assert "mysql://" in refused("mysql://root:secret@localhost/calls").problem
         assert "secret" not in refused("mysql://root:secret@localhost/calls").problem
+
+    def test_who_reads_while_it_is_closed_leaves_no_connection_open(self, place: str) -> None:
+        """Every test is held to that; see `no_connection_left_open`."""
+        database = connect(place)
+        with database.reading() as connection:
+            database.close()
+            assert connection.exec_driver_sql("SELECT count(*) FROM calls").scalar() == 0
 
 
 class TestSqlite:
@@ -184,6 +191,17 @@ class TestSqlite:
         assert texts_of(archive.log("CA9")) == ["restored"]
         assert texts_of(archive.log("CA1")) == ["a"]
         archive.close()
+
+    def test_who_reads_a_file_while_it_is_replaced_leaves_no_connection_open(self, tmp_path: Path) -> None:
+        """Every test is held to that; see `no_connection_left_open`."""
+        path = tmp_path / "calls.db"
+        database = connect(str(path))
+        with database.reading() as connection:
+            path.rename(tmp_path / "moved.db")
+            with database.writing():
+                pass
+            assert connection.exec_driver_sql("SELECT count(*) FROM calls").scalar() == 0
+        database.close()
 
     def test_another_program_that_writes_for_long_is_told(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("hub.archive.sqlite.PATIENCE_SECONDS", 0.05)
