@@ -42,6 +42,21 @@ class ArchiveThreads:
             _Workers("archive-upkeep", 1),
         )
 
+    @classmethod
+    async def opened(cls, open_archive: Callable[[], Archive]) -> "ArchiveThreads":
+        """Open an archive in a thread, and return it with its threads. Raises what `open_archive` raises.
+
+        Where it is cancelled, the archive is closed as soon as it has been opened: the next hub finds it free.
+        """
+        worker = _Workers("archive-open", 1)
+        opening = worker.run(open_archive)
+        worker.stop()
+        try:
+            return cls(await asyncio.wrap_future(opening))
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_unwanted)
+            raise
+
     def write(self, changes: Sequence[Change], accesses: Sequence[Access] = ()) -> Future[None]:
         """Store what is new, after all that was handed over before. See `Archive.write`. It cannot be cancelled once it has begun."""
         return self._writer.run(self.archive.write, changes, accesses)
@@ -105,6 +120,11 @@ def _do(future: Future[Any], function: Callable[..., Any], args: tuple[Any, ...]
         future.set_exception(error)
     else:
         future.set_result(result)
+
+
+def _close_unwanted(opening: Future[Archive]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
 
 
 async def _finished(futures: Sequence[Future[Any]], within_seconds: float) -> bool:

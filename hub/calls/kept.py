@@ -67,10 +67,9 @@ async def kept(where: str, registry: Registry, keep_seconds: float, node: str = 
         yield KeptPast(recall=Recall(registry, None, keep_seconds), access_log=AccessLog(time.time))
         return
     try:
-        archive = await asyncio.to_thread(partial(open_archive, where, node=node))
+        threads = await ArchiveThreads.opened(partial(open_archive, where, node=node))
     except ArchiveError as error:
         raise ConfigError("HUB_ARCHIVE", error.problem) from error
-    threads = ArchiveThreads(archive)
     try:
         async with _keeping(registry, threads, keep_seconds, None if node else BehindMark(mark_of(where))) as past:
             yield past

@@ -4,11 +4,12 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from queue import Queue
 
 import pytest
 import pytest_asyncio
 
-from hub.archive.archive import ArchiveError, CallFilter
+from hub.archive.archive import Archive, ArchiveError, ArchiveInUse, CallFilter
 from hub.archive.opening import open_archive
 from hub.archive.threads import READERS, ArchiveThreads
 from tests.archive.made import change, sids, texts_of
@@ -87,3 +88,29 @@ async def test_closing_does_not_wait_for_a_database_that_does_not_answer(tmp_pat
     gate.set()
     await stuck
     threads.archive.close()
+
+
+async def test_an_archive_that_is_opened_for_nobody_any_more_is_closed(tmp_path: Path) -> None:
+    place, begun, gate = str(tmp_path / "calls.db"), threading.Event(), threading.Event()
+    opened: Queue[Archive] = Queue()
+
+    def open_late() -> Archive:
+        begun.set()
+        gate.wait()
+        opened.put(archive := open_archive(place))
+        return archive
+
+    async with asyncio.TaskGroup() as group:
+        starting = group.create_task(ArchiveThreads.opened(open_late))
+        await asyncio.to_thread(begun.wait)
+        starting.cancel()
+    gate.set()
+    kept = opened.get()
+    while True:  # by then its lock is free
+        try:
+            open_archive(place).close()
+        except ArchiveInUse:
+            await asyncio.sleep(0.005)
+        else:
+            break
+    del kept
