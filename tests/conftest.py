@@ -1,9 +1,9 @@
-"""What every test is held to: it leaves no task and no socket behind. And which tests cannot run on this machine."""
+"""What every test is held to: it leaves no task, no socket and no database connection behind. And which cannot run on this machine."""
 
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import aiohttp
@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from hub.errors import ConfigError
 from hub.vendors.moonshine.engine import LocalEngine
+from tests.open_connections import all_open, watch
 
 if sys.platform != "win32":
     import resource
@@ -23,6 +24,8 @@ if sys.platform != "win32":
 # A shell that runs the tests in the background makes them ignore Ctrl-C, and so would every program that they start and interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+watch()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -37,8 +40,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=str(error)))
 
 
+@pytest.fixture(autouse=True)
+def no_connection_left_open() -> Iterator[None]:
+    """Fail a test that leaves a connection to a database open."""
+    before = all_open()
+    yield
+    left = [where for made, where in all_open().items() if made not in before]
+    assert not left, "left open, and made at\n  " + "\nand at\n  ".join(left)
+
+
 @pytest_asyncio.fixture(autouse=True)
-async def client_sockets_are_broken_off(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+async def client_sockets_are_broken_off(no_connection_left_open: None, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
     """Close sockets that a test left open: an aiohttp socket that is only forgotten warns when it is collected, during some later test."""
     opened: list[aiohttp.ClientWebSocketResponse] = []
     begin = aiohttp.ClientWebSocketResponse.__init__

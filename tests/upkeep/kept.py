@@ -1,8 +1,8 @@
 """Calls in a hub with an archive, for tests: begun, said, ended and stored."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,19 @@ async def stored(home: House) -> None:
     """Wait until everything that was published is in the archive."""
     while home.state.past.keeper is not None and home.state.past.keeper.unstored:
         await asyncio.sleep(0.005)
+
+
+@contextmanager
+def away(home: House, path: Path) -> Iterator[None]:
+    """Let the file of a hub's archive be away: a folder stands in its place, so that no thread of the hub makes another file there."""
+    assert home.state.archive is not None
+    elsewhere = path.with_name("elsewhere.db")
+    path.rename(elsewhere)
+    path.mkdir()
+    home.state.archive.archive.close()
+    yield
+    path.rmdir()
+    elsewhere.rename(path)
 
 
 def bearer(*rights: Right, calls: tuple[str, ...] = ("*",), name: str = "alice") -> dict[str, str]:

@@ -18,6 +18,7 @@ from hub.web.doors.call_list import SEARCHED_UTTERANCES
 from tests.archive.made import seal_all, write_ended
 from tests.house import House, house
 from tests.publishing import FROM, ScriptedCall
+from tests.upkeep.kept import away
 from tests.web.watchers import SECRET
 
 BLUE_CAR = quote('"blue car"')
@@ -160,15 +161,10 @@ async def test_pages_have_each_call_once_while_calls_begin_end_and_are_forgotten
             assert found == [*(sid for sid in found if "new" in sid), *everything]
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_an_archive_that_is_away_is_told_in_a_sentence(archive: Archive, path: Path) -> None:
     filled(archive)
     async with house(archive=str(path)) as home:
-        assert home.state.archive is not None
-        await home.state.archive.upkeep(lambda: None)  # what threads hold while it is closed would never be closed
-        await home.state.archive.read(lambda: None)
-        home.state.archive.archive.close()
-        path.write_bytes(b"no database " * 1000)
-        async with home.session.get(home.url("/calls?limit=3")) as answer:
-            assert answer.status == 503
-            assert (await answer.json())["error"]["code"] == "archive"
+        with away(home, path):
+            async with home.session.get(home.url("/calls?limit=3")) as answer:
+                assert answer.status == 503
+                assert (await answer.json())["error"]["code"] == "archive"
