@@ -60,6 +60,12 @@ class ServerInTest:
         """Its address as HUB_BROKER has it, without options."""
         return f"valkey://127.0.0.1:{self.port}"
 
+    @property
+    def pid(self) -> int:
+        """The process, while it runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self, *, wait: bool = True) -> None:
         """Start it, and return once it answers."""
         options = [part for name, value in self._options.items() for part in (f"--{name}", value)]
