@@ -17,7 +17,7 @@ DELIVERY = 14e-6
 """An event to a subscriber: the operator's page, Sizing."""
 BALANCED_FRAME = 22e-6
 """A Twilio frame through HAProxy 2.6 without TLS, 50 streams: measured once, by hand."""
-# These seven: `python -m tests.bench.broker_costs`, from its quietest run.
+# Down to the claim, except the row: `python -m tests.bench.broker_costs`, from its quietest run.
 APPEND_BROKER, APPEND_NODE = 52e-6, 65e-6
 """An event into a call's log, 100 calls at a time."""
 MESSAGE_BROKER, MESSAGE_BROKER_EACH = 5e-6, 4e-6
@@ -26,6 +26,8 @@ MESSAGE_NODE, RECEIVED_NODE = 46e-6, 20e-6
 """A message to the node that sends it, and to each that receives it."""
 NEWS_BROKER, NEWS_BROKER_EACH, NEWS_NODE_EACH = 250e-6, 17e-6, 64e-6
 """News of a call to the broker, what each node adds there, and to each node."""
+REFRESHED_NODE = 5e-6
+"""A row of how a live call goes on, to each node: decoding it and its summary took 3.2 µs, the rest is what the registry does."""
 CLAIM_BROKER, LEASE_BROKER = 530e-6, 430e-6
 """A claim of a call, and a lease with 100 nodes."""
 
@@ -41,7 +43,7 @@ NEWS = 4.0
 """Changes per call that every node is told: its start, its numbers, its end, and one more."""
 REFRESH_SECONDS = 2.0
 """How often every node is told of each call that went on (hub/cluster/cluster.py)."""
-EVENT_BYTES, ROW_BYTES, FRAME_BYTES = 520, 600, 330
+EVENT_BYTES, ROW_BYTES, FRAME_BYTES = 520, 500, 330
 """On the wire, with TCP and IP."""
 
 BUSY = 0.7
@@ -79,6 +81,7 @@ class Cluster:
             "storing its events, sending its interims": shared * own * (FINALS * APPEND_NODE + (EVENTS - FINALS) * MESSAGE_NODE),
             "receiving other nodes' calls that are read here": own * self.replicas * EVENTS * RECEIVED_NODE,
             "news of all calls": shared * self.calls / CALL_SECONDS * NEWS * NEWS_NODE_EACH,
+            "how all live calls go on": self.refreshed * REFRESHED_NODE,
         }
 
     def broker_parts(self) -> dict[str, float]:
@@ -111,6 +114,7 @@ class Wall:
     """What moves the wall."""
 
 
+SELDOM = "telling it less often, or only to nodes where somebody watches the list"
 SHARD = "a Valkey Cluster: each call's log and messages are in a slot of its own, so shards share this"
 AFFINITY = "subscribers that connect to the owner's node, so that fewer nodes need a copy; slower interims"
 
@@ -125,7 +129,7 @@ def walls(cluster: Cluster) -> list[Wall]:
         Wall(
             "broker's network: how live calls go on, to every node",
             cluster.refreshed * ROW_BYTES * cluster.nodes / NIC,
-            "telling it less often, or only to nodes where somebody watches the list",
+            SELDOM,
         ),
         Wall("balancer's cores (4): audio", cluster.calls * FRAMES * BALANCED_FRAME / 4, "more balancers, by DNS or in layer 4"),
         Wall(
@@ -147,7 +151,11 @@ def _moves_broker(part: str) -> str:
 
 
 def _moves_node(part: str) -> str:
-    return AFFINITY if part.startswith("receiving") else "more nodes" if part != "news of all calls" else "smaller clusters side by side"
+    return {
+        "receiving other nodes' calls that are read here": AFFINITY,
+        "news of all calls": "smaller clusters side by side",
+        "how all live calls go on": SELDOM,
+    }.get(part, "more nodes")
 
 
 def nodes_for(calls: int, subscribers: int) -> int:

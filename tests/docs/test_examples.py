@@ -65,13 +65,14 @@ SETTINGS_KNOWN = {row.split("`")[1] for row in REGISTERED.setting_rows()[2:]}
 
 @pytest.mark.parametrize("block", SETTINGS, ids=str)
 def test_the_settings_in_an_example_are_settings(block: Block, tmp_path: Path) -> None:
-    """A wrong value, or a setting that there is not, would stop the hub. `DOMAIN` is compose's own, which makes the address of it."""
+    """A wrong value, or a setting that there is not, would stop the hub. Some are compose's own: of `DOMAIN` it makes the address."""
     file = tmp_path / ".env"
     file.write_text(block.text)
     names = set(dotenv_values(file))
     composed = {"HUB_PUBLIC_URL": f"https://{dotenv_values(file)['DOMAIN']}"} if "DOMAIN" in names else {}
     loaded = REGISTERED.load(composed, file)
-    assert names - {"DOMAIN"} <= SETTINGS_KNOWN
+    of_compose = {"COMPOSE_PROFILES", *re.findall(r"\${([A-Z_]+)", (TOP / "docker-compose.yml").read_text())}
+    assert names <= SETTINGS_KNOWN | of_compose
     if not names & {"HUB_PUBLIC_URL", "DOMAIN"}:
         return  # the example is about something else
     assert loaded.public_url == "https://hub.example.com"

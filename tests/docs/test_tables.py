@@ -19,6 +19,7 @@ from hub.calls.call import EndReason
 from hub.events import CallEvent, CallSummary, Durable, Message
 from hub.web.doors.asyncapi import CLOSE_CODES
 from hub.web.doors.protocol import Action, decode
+from tests.bench import model
 from tests.docs.pages import TOP, codes, table, text
 from tests.house import house
 
@@ -141,3 +142,17 @@ def test_every_name_that_the_architecture_page_cites_exists() -> None:
         found = getattr(importlib.import_module("hub." + path.replace("/", ".")), name, None)
         assert found is not None, f"hub/{path}.py has no {name}"
         assert not attribute or hasattr(found, attribute), f"{name} in hub/{path}.py has no {attribute}"
+
+
+def test_the_tables_of_sizes_and_walls_are_what_the_model_prints() -> None:
+    page = text("hub/deploy/cluster.md")
+    assert "\n".join(model.sizing()) + "\n" in page
+    assert "\n".join(model.largest(model.LARGEST)) + "\n" in page
+
+
+def test_the_alerts_that_the_page_of_clusters_names_ring() -> None:
+    ringing = set(re.findall(r"alert: (\w+)", text("hub/deploy/alerts.yml")))
+    named = {code for row in table("hub/deploy/cluster.md", "what happens") for code in codes(row[2]) if code[0].isupper()}
+    assert named <= ringing
+    cluster = text("hub/deploy/alerts.yml").partition("transcript-hub-cluster")[2]
+    assert set(re.findall(r"alert: (\w+)", cluster)) <= set(re.findall(r"`(\w+)`", text("hub/deploy/cluster.md")))

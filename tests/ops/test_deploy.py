@@ -266,3 +266,9 @@ def test_compose_starts_a_valkey_that_evicts_nothing_and_lets_a_hub_do_what_it_n
     finally:
         server.terminate()
         server.wait()
+
+
+def test_the_user_of_valkey_on_the_page_is_the_one_that_compose_makes() -> None:
+    rights = re.findall(r"user hub on \S+ (.*)", COMPOSE + (DEPLOY / "cluster.md").read_text())
+    assert len(rights) == 2
+    assert len(set(rights)) == 1

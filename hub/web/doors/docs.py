@@ -34,6 +34,7 @@ TITLES = {
     "hub/web/README.md": "Build on it",
     "hub/agents/README.md": "Voice agents",
     "hub/deploy/README.md": "Operate it",
+    "hub/deploy/cluster.md": "Several nodes",
     "hub/archive/README.md": "Keep calls",
     "hub/README.md": "How it works",
     "tests/README.md": "Tests and benches",
@@ -47,7 +48,7 @@ DISTRIBUTION = "transcript-hub"
 TYPES = {
     ".png": "image/png",
     ".svg": "image/svg+xml",
-    **dict.fromkeys(("", ".toml", ".yml", ".json", ".txt", ".ini", ".py", ".js", ".css"), "text/plain; charset=utf-8"),
+    **dict.fromkeys(("", ".toml", ".yml", ".json", ".txt", ".ini", ".cfg", ".yaml", ".py", ".js", ".css"), "text/plain; charset=utf-8"),
 }
 """Which files a page may link to besides pages, and as what they are served. Code is text here, so that no browser runs it."""
 
