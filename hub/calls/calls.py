@@ -246,10 +246,21 @@ class Calls:
         call = self._calls.get(call_sid)
         return call.call_ms if call is not None else None
 
+    def switch_recording(self, call_sid: str, *, paused: bool) -> str:
+        """Pause or resume the recording of a call of this node. Returns why it is not recorded, in words; empty if it is."""
+        record, call_ms = self._registry.find(call_sid), self.call_ms(call_sid)
+        if record is None or not record.live:
+            return "this call is over"
+        if self.recorder is None or record.recording is None or call_ms is None:
+            return "this call is not recorded"
+        switch = self.recorder.pause if paused else self.recorder.resume
+        switch(record, call_ms)
+        return ""
+
     def stream_failed(self, call_sid: str, stream_sid: str, reason: str) -> None:
         """Publish what Twilio says went wrong with a stream, if its call is live here."""
         record = self._registry.find(call_sid)
-        if record is not None and record.live:
+        if record is not None and record.live and not record.owner:
             Publisher(record, self._registry).publish(events.StreamFailed(call_sid=call_sid, stream_sid=stream_sid, reason=reason))
 
     async def drain(self, seconds: float) -> None:

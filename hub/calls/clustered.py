@@ -16,6 +16,7 @@ from hub.broker.broker import Broker, Node
 from hub.calls.arrivals import Arrivals
 from hub.calls.asking import Asking
 from hub.calls.calls import Calls
+from hub.calls.elsewhere import Elsewhere
 from hub.calls.giving import Giving
 from hub.calls.kept import KeptPast
 from hub.calls.takeover import TakeOver
@@ -48,6 +49,8 @@ class Clustered:
     arrivals: Arrivals
     cluster: Cluster | None = None
     """None on a hub that is its own."""
+    elsewhere: Elsewhere | None = None
+    """None on a hub that is its own cluster."""
 
 
 def fingerprint(secret: str) -> str:
@@ -75,6 +78,9 @@ async def clustered(hub: Hub, broker: Broker | None, node_id: str, secret: str, 
     counters = hub.counters.cluster = ClusterCounters(membership.name)
     async with joined(broker, membership, hub.registry, stores, counters, group) as cluster:
         taking = Taking(hub.registry, cluster, hub.past.archive)
+        elsewhere = Elsewhere(hub.registry, hub.calls, cluster)
+        hub.past.recall.replicas = cluster.replicas
+        cluster.replicas.archived = hub.past.recall.stored if hub.past.recall.reads_archive else None
         reaper = Reaper(cluster, taking, hub.take_over, hub.registry, counters)
         cluster.on_lost = lambda record, _generation: hub.calls.lose(record)
         if hub.past.keeper is not None:
@@ -88,6 +94,6 @@ async def clustered(hub: Hub, broker: Broker | None, node_id: str, secret: str, 
         arrivals.ask_for = asking.ask_for
         reaping = group.create_task(reaper.run())
         try:
-            yield Clustered(arrivals, cluster)
+            yield Clustered(arrivals, cluster, elsewhere)
         finally:
             reaping.cancel()

@@ -40,6 +40,16 @@ class Reader(Protocol):
         """Call a function in a thread of the archive's. Raises: what it raises."""
 
 
+class Loader(Protocol):
+    """Brings the events of calls that other nodes own."""
+
+    async def load(self, record: Record) -> Record:
+        """Return a call's record, with its events. Raises: BrokerError."""
+
+    def soon(self, record: Record, then: Callable[[Record], None]) -> None:
+        """Call `then` with the record once its events are there. Never waits."""
+
+
 class Recall:
     """Finds calls: in memory, and otherwise in the archive."""
 
@@ -49,6 +59,8 @@ class Recall:
         self._reader = reader
         self._keep_seconds = keep_seconds
         self._loads = asyncio.Semaphore(LOADS_AT_ONCE)
+        self.replicas: Loader | None = None
+        """Brings calls of other nodes. None where there are none. It is set before the first call."""
 
     def allows(self, grant: Grant, record: Record) -> bool:
         """Return whether a token lets its holder see this call: by name or number, and by age."""
@@ -60,11 +72,16 @@ class Recall:
         return ended is not None and time.time() - unix(ended.at) <= self._keep_seconds
 
     async def find(self, grant: Grant, call_sid: str) -> Record | Tombstone | None:
-        """Return a call that a token allows. None where there is none, or it is not allowed. Raises: ArchiveError.
+        """Return a call that a token allows, with its events. None where there is none, or it is not allowed.
 
-        It stays in the registry for a while after this, so that it can be found there.
+        It stays in the registry for a while after this, so that it can be found there. Raises: ArchiveError; BrokerError for a call of
+        another node that can be read nowhere now.
         """
         record = self._registry.find(call_sid)
+        if record is not None and not record.loaded:
+            assert self.replicas is not None, "without a cluster, all calls are this node's"
+            record = await self.replicas.load(record) if self.allows(grant, record) else None
+            return record if record is not None and self.allows(grant, record) else None
         if record is not None or self._reader is None:
             return record if record is not None and self.allows(grant, record) else None
         stored = await self._reader.read(self._reader.archive.find, call_sid)
@@ -81,6 +98,21 @@ class Recall:
                     found = await self._reader.read(self._read, call_sid)
                 record = self._registry.find(call_sid) or self.bring(found)
         return record if record is not None and self.allows(grant, record) else None
+
+    async def stored(self, call_sid: str) -> tuple[str, Past] | None:
+        """Return a call as the archive has it: its epoch, and its events from the first one on. Raises: ArchiveError."""
+        if self._reader is None:
+            return None
+        async with self._loads:
+            found = await self._reader.read(self._read, call_sid)
+        return (found[0].call.epoch, found[1]) if found is not None and found[0].first == 1 else None
+
+    def soon(self, record: Record, then: Callable[[Record], None]) -> None:
+        """Call `then` with a call's record once its events are there, at once if they are. Never waits."""
+        if record.loaded or self.replicas is None:
+            then(record)
+        else:
+            self.replicas.soon(record, then)
 
     @property
     def reads_archive(self) -> bool:

@@ -41,8 +41,9 @@ class Cluster:
         self.membership = membership
         self.requests = Requests(broker, membership.id, group)
         self.keeper = BrokerKeeper(registry, stores, broker, membership, counters, self.fenced)
-        self.replicas = Replicas(registry, broker, membership, self.requests, group)
+        self.replicas = Replicas(registry, broker, self.requests, counters)
         self.directory = Directory(registry, broker, membership.id, self._taken, self.keeper.register_again)
+        self.directory.on_told = self.replicas.told_of
         self.on_lost: Callable[[Record, int], None] = lambda *_: None
         """Called when a call of this node has become another's without a hand-over. It is set before the first call."""
         self.on_beat: Callable[[], None] = lambda: None
@@ -88,6 +89,7 @@ class Cluster:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.keeper.run())
             group.create_task(self.replicas.run())
+            group.create_task(self.directory.announce_missed())
             group.create_task(self.membership.run(self._beaten))
             group.create_task(self._read_again())
             group.create_task(self._refresh())

@@ -1,21 +1,35 @@
 """The calls of all nodes, as the registry shows them: each call of another node is known here without its events.
 
+News bring what concerns a call as a whole, at once. How far live calls have come is told by their owners every two seconds (`refreshed`).
+
 Knows rows and news. Does not know how the events of such a call are brought (`replicas.py`).
 """
 
+import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import TypeVar
 
 import msgspec
 
-from hub.broker.broker import Broker, News, Row
-from hub.events import CallSummary, Durable, decode
+from hub.broker.broker import Broker, BrokerError, News, Row
+from hub.events import CallSummary
 from hub.topics.record import Record
 from hub.topics.registry import Registry
 
 log = logging.getLogger(__name__)
 
 _rows: msgspec.json.Decoder[list[Row]] = msgspec.json.Decoder(list[Row])
+AGAIN_SECONDS = 0.25
+"""How long after a failure a log is read again."""
+
+ITEMS_PER_TURN = 128
+"""Rows or events that are taken in one turn of the event loop: about a millisecond."""
+
+NOTHING = b"null"
+
+T = TypeVar("T")
+
 _summaries: msgspec.json.Decoder[CallSummary | None] = msgspec.json.Decoder(CallSummary | None)
 
 
@@ -36,17 +50,49 @@ class Directory:
         """Of the newest news that was applied."""
         self.life = ""
         """The broker's; see Snapshot."""
+        self.on_told: Callable[[Record, int], None] = lambda *_: None
+        """Called when news came of a call of another node, with the offset of its newest event as far as they say. It is set before any."""
+        self._unannounced: asyncio.Queue[Record] = asyncio.Queue()
+        """Calls of which those who follow the list may have missed events."""
+        self._erased: set[str] = set()
+        """Calls that were erased since all were learned: the rows may be older."""
 
     async def read(self) -> None:
-        """Learn all calls anew, after news were missed. Raises: BrokerError."""
+        """Learn all calls, at first and whenever news were missed. Raises: BrokerError."""
         snapshot = await self._broker.snapshot()
-        for row in snapshot.rows:
-            self._apply(row)
-        self._number = snapshot.number
+        again, self._number = bool(self.life), snapshot.number
+        self._erased.clear()
         if self.life and snapshot.life != self.life:
             log.warning("the broker has lost what it knew: this node tells it its calls again")
             self._on_unknown()
         self.life = snapshot.life
+        async for row in _in_turns(snapshot.rows):
+            if row.call_sid in self._erased:
+                continue
+            record = self._apply(row)
+            if record is None or not record.owner or record.loaded:
+                continue
+            if again:
+                self._unannounced.put_nowait(record)
+            else:
+                record.announced = record.summary().offset
+
+    async def announce_missed(self) -> None:
+        """Tell those who follow the list what they missed while news were missed, until cancelled."""
+        while True:
+            record = await self._unannounced.get()
+            offset = record.summary().offset
+            if offset <= record.announced or record.loaded or self._registry.known(record.call_sid) is not record:
+                continue
+            try:
+                logged = await self._broker.log(record.call_sid, record.announced)
+            except BrokerError:
+                self._unannounced.put_nowait(record)
+                await asyncio.sleep(AGAIN_SECONDS)
+                continue
+            if logged is not None and logged.epoch == record.topic.log.epoch:
+                async for payload in _in_turns(logged.payloads):
+                    self._registry.announce_elsewhere(record, payload)
 
     def told(self, news: News) -> None:
         """Take a change. Never waits."""
@@ -54,11 +100,12 @@ class Directory:
             return
         self._number = news.number
         if news.erased:
+            self._erased.add(news.row.call_sid)
             self._registry.erase(news.row.call_sid)
             return
         record = self._apply(news.row)
-        if record is not None and record.owner and news.event != b"null":
-            self._announce(record, bytes(news.event))
+        if record is not None and record.owner and news.event != NOTHING:
+            self._registry.announce_elsewhere(record, bytes(news.event))
 
     def refreshed(self, body: bytes) -> None:
         """Take what another node says of its live calls. Never waits."""
@@ -68,19 +115,13 @@ class Directory:
             return
         for row in rows:
             record = self._registry.known(row.call_sid)
-            if record is not None and record.owner == row.owner and record.generation == row.generation and not record.loaded:
-                self._apply(row)
-
-    def _announce(self, record: Record, payload: bytes) -> None:
-        try:
-            event = decode(payload)
-        except ValueError:
-            return  # of a type that a newer version has
-        if isinstance(event, Durable):
-            self._registry.announce(record, event, payload)
+            if record is None or record.loaded or (record.owner, record.generation) != (row.owner, row.generation):
+                continue
+            if (summary := self._summary(row)) is not None:
+                self._tell(record, summary, self._ended_ago(row))
 
     def _apply(self, row: Row) -> Record | None:
-        """Make a call known as its row has it. Returns its record; None for a call that ended too long ago."""
+        """Make a call known as its row has it. Returns its record; None for one of which nothing is to be shown (yet, or any more)."""
         record = self._registry.known(row.call_sid)
         if row.owner == self._node_id:
             return record
@@ -92,18 +133,39 @@ class Directory:
         if record is not None and row.generation < record.generation:
             return record
         summary = self._summary(row)
-        if record is None and summary is None:
-            return None  # claimed, and nothing has happened in it yet
+        ended_ago = self._ended_ago(row)
         if record is None or record.topic.log.epoch != row.epoch:
+            if summary is None or ended_ago > self._registry.keep_seconds:
+                return None
             record = self._registry.learn(row.call_sid, row.owner, row.epoch, row.number)
         record.owner, record.generation = row.owner, row.generation
-        if summary is not None and not record.loaded:
-            self._registry.told(record, summary)
+        if summary is not None:
+            self._tell(record, summary, ended_ago)
+        self.on_told(record, summary.offset if summary is not None else 0)
         return record
 
+    def _tell(self, record: Record, summary: CallSummary, ended_ago: float) -> None:
+        """Have the record say what its owner says, unless the events themselves are here, or it said more before."""
+        if not record.loaded and summary.offset >= record.summary().offset:
+            self._registry.told(record, summary, ended_ago=ended_ago)
+
+    def _ended_ago(self, row: Row) -> float:
+        """Return how many seconds ago a call ended. 0 for a live one."""
+        return 0.0 if row.ended_at is None else max(0.0, self._broker.now() - row.ended_at)
+
     def _summary(self, row: Row) -> CallSummary | None:
+        if row.summary == NOTHING:
+            return None
         try:
             return _summaries.decode(row.summary)
         except msgspec.DecodeError:
             log.warning("call=%s another node tells of this call in a form that this version cannot read", row.call_sid)
             return None
+
+
+async def _in_turns(items: Sequence[T]) -> AsyncIterator[T]:
+    """Yield rows or events, with a turn of the event loop for others now and then."""
+    for at, item in enumerate(items, 1):
+        yield item
+        if at % ITEMS_PER_TURN == 0:
+            await asyncio.sleep(0)

@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 ANSWER_SECONDS = 2.0
 """How long a node has for an answer, unless whoever asks says otherwise."""
 
+UNANSWERED = 0
+"""The number of what a node is told, and does not answer."""
+
 Raw = msgspec.Raw
 Handler: TypeAlias = Callable[[str, Raw], Awaitable[object]]
 """Takes the id of the node that asks, and what it asks as JSON. Returns what is answered, or raises a HubError whose text is."""
@@ -87,6 +90,11 @@ class Requests:
         except msgspec.DecodeError as error:
             raise BrokerError(f"node {node_id} gave an answer that could not be read") from error
 
+    async def tell(self, node_id: str, kind: str, body: object) -> None:
+        """Tell another node something that it does not answer. It may be lost. Raises: BrokerError."""
+        asked = _Asked(UNANSWERED, self._node_id, kind, Raw(msgspec.json.encode(body)))
+        await self._broker.send([(node_topic(node_id), msgspec.json.encode(asked))])
+
     def received(self, body: bytes) -> None:
         """Take a message to this node. Never waits."""
         try:
@@ -113,6 +121,8 @@ class Requests:
         except Exception:
             log.exception("a request of another node failed")
             answered = _Answered(asked.id, refused="the node failed; its log says more")
+        if asked.id == UNANSWERED:
+            return
         try:
             await self._broker.send([(node_topic(asked.by), msgspec.json.encode(answered))])
         except BrokerError as error:

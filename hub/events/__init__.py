@@ -65,6 +65,7 @@ from hub.events.recording import (
 __all__ = [
     "KNOWN_TYPES",
     "SPEAKERS",
+    "WHOLE_CALL",
     "AgentInterrupted",
     "AgentTrouble",
     "Authenticated",
@@ -111,6 +112,7 @@ __all__ = [
     "Word",
     "WordsDoubted",
     "decode",
+    "decode_durable",
     "encode",
     "stamped",
 ]
@@ -122,6 +124,12 @@ DurableEvent: TypeAlias = (
 )  # fmt: skip
 CallEvent: TypeAlias = DurableEvent | Interim
 Message: TypeAlias = CallEvent | Subscribed | Watching | CallList | Unsubscribed | Listening | Unlistened | Authenticated | Pong | Refusal
+
+WHOLE_CALL = (
+    CallStarted, TranscriberLost, TranscriberRestored, TranscriberSwitched, StreamFailed, ConditionChanged, RecordingStarted,
+    RecordingPaused, RecordingResumed, RecordingFailed, RecordingStored, RecordingErased, CallEnded,
+)  # fmt: skip
+"""Events that concern a call as a whole: those who follow the list of all calls receive them, too."""
 
 D = TypeVar("D", bound=Durable)
 
@@ -148,6 +156,15 @@ def decode(text: str | bytes) -> Message | None:
             return None
         raise
     return message
+
+
+def decode_durable(payload: bytes) -> Durable | None:
+    """Return an event of a log. None if this version does not know its type, or reads it otherwise."""
+    try:
+        event = decode(payload)
+    except ValueError:
+        return None
+    return event if isinstance(event, Durable) else None
 
 
 KNOWN_TYPES = frozenset(str(kind.__struct_config__.tag) for kind in get_args(Message))

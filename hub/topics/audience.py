@@ -156,6 +156,7 @@ class Audience:
 
     def restored(self, *, ended: bool) -> None:
         """The log was filled with what an earlier process published. `ended`: nothing is expected to follow."""
+        self._first = self.log.first
         self.current_offset, self.ended = self.log.offset, ended
 
     def published(self, *, closes: str | None, last: bool) -> None:
@@ -240,6 +241,10 @@ class Audience:
     def newest_interims(self) -> list[tuple[str, bytes]]:
         """The newest interim of each open utterance."""
         return [(utterance, payload) for utterance, (_, payload) in self._open.items()]
+
+    def forget_interims(self) -> None:
+        """Let go of the open interims: whoever revised them is gone. Who has received them is not told."""
+        self._open.clear()
 
     def interims_after(self, revision: int) -> list[bytes]:
         """Return the newest interim of each open utterance that was revised since."""

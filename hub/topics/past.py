@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from hub.audio.g711 import BYTES_PER_MS, TRACKS, Track
 from hub.audio.lost import Share
-from hub.events import CallEnded, Durable, Final, Gap, decode
+from hub.events import CallEnded, Durable, Final, Gap, decode_durable
 from hub.transcript.outline import Outline
 
 
@@ -32,14 +32,11 @@ class Past:
         self.at = ""
         """When the newest event was published, as events carry it."""
         for payload in payloads:
-            try:
-                event = decode(payload)
-            except ValueError:
-                continue
-            if isinstance(event, Durable):
-                self._read(event)
+            if (event := decode_durable(payload)) is not None:
+                self.read(event)
 
-    def _read(self, event: Durable) -> None:
+    def read(self, event: Durable) -> None:
+        """Take the next event. It is not added to `payloads`."""
         self.outline.apply(event)
         self.at = event.at
         match event:

@@ -39,6 +39,7 @@ class Record:
     __slots__ = (
         "_summary",
         "ahead",
+        "announced",
         "call_sid",
         "ended_at",
         "erased",
@@ -52,6 +53,7 @@ class Record:
         "number",
         "outline",
         "owner",
+        "past",
         "recording",
         "row_due",
         "stored",
@@ -86,6 +88,10 @@ class Record:
         """How often the call had another owner; see `hub.broker.broker`. 0 without a broker."""
         self.loaded = True
         """Whether the call's events are here. False for a call of another node that nobody reads on this one."""
+        self.past: Past | None = None
+        """What the events of another node's call say so far, while they are here: a node that goes on with the call needs it. Else None."""
+        self.announced = 0
+        """Offset up to which the events of another node's call that concern it as a whole were told to those who follow the list."""
         self.held_back: list[Durable | Interim] | None = None
         """What was published while another node has still to hand the call over. None where no hand-over is awaited."""
         self.erased = False
@@ -132,8 +138,8 @@ class Record:
 
     @property
     def unstored(self) -> bool:
-        """Whether an event of the call is not in the archive yet. Only meaningful with one."""
-        return self.stored < self.topic.log.entered
+        """Whether an event of the call is not in the archive yet. Only meaningful with one. What another node stores is not looked at."""
+        return not self.owner and self.stored < self.topic.log.entered
 
     def restore(self, past: Past) -> None:
         """Fill a new record with what the archive has of the call. Whoever reads it has seen all of it."""
@@ -147,7 +153,7 @@ class Record:
         self.row_due = False
 
     def go_on_after(self, past: Past) -> None:
-        """Go on with the utterances where another process stopped, and with what it missed."""
+        """Let what is published next follow what another process has published."""
         self.utterances.go_on_after(past.utterances)
         self.utterances.name(past.outline.speakers)
         self.words_missing = past.words_missing

@@ -1,39 +1,20 @@
 """callSid -> what is known of that call: open, find, expire. Knows lifetimes, not audio."""
 
+import copy
 import itertools
 import secrets
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
+from msgspec.structs import replace
+
 from hub.audio.g711 import Track
 from hub.audio.lost import Share
 from hub.errors import Moved
-from hub.events import (
-    CallEnded,
-    CallStarted,
-    CallSummary,
-    ConditionChanged,
-    D,
-    Durable,
-    Final,
-    Interim,
-    RecordingErased,
-    RecordingFailed,
-    RecordingPaused,
-    RecordingResumed,
-    RecordingStarted,
-    RecordingStored,
-    Refusal,
-    StreamFailed,
-    TranscriberLost,
-    TranscriberRestored,
-    TranscriberSwitched,
-    decode,
-    encode,
-    stamped,
-)
+from hub.events import WHOLE_CALL, CallStarted, CallSummary, D, Durable, Final, Interim, Refusal, decode_durable, encode, stamped
 from hub.tokens import Grant
+from hub.topics.by_phone_number import ByPhoneNumber
 from hub.topics.call_numbers import CallNumbers
 from hub.topics.live_audio import LiveAudio
 from hub.topics.log import LOG_BYTES
@@ -41,12 +22,6 @@ from hub.topics.past import Past
 from hub.topics.record import LeftOff, Record
 from hub.topics.topic import Topic
 from hub.transcript.outline import Told
-
-WHOLE_CALL = (
-    CallStarted, TranscriberLost, TranscriberRestored, TranscriberSwitched, StreamFailed, ConditionChanged, RecordingStarted,
-    RecordingPaused, RecordingResumed, RecordingFailed, RecordingStored, RecordingErased, CallEnded,
-)  # fmt: skip
-"""Events that concern a call as a whole: those who follow the list of all calls receive them, too."""
 
 RECALLED_SECONDS = 60.0
 """How long a call that was read back from the archive is kept once nobody reads it."""
@@ -90,7 +65,8 @@ class Registry:
         self._log_bytes = log_bytes
         self._records: dict[str, Record] = {}
         """Calls that are live, or ended a short while ago."""
-        self._keep_seconds = keep_seconds
+        self.keep_seconds = keep_seconds
+        """For how long an ended call is found."""
         self.clock = clock
         self.wall = wall
         self._soon = soon
@@ -104,8 +80,7 @@ class Registry:
         """Where events are stored before anybody sees them. None without an archive. It is set before the first call."""
         self._numbers = CallNumbers()
         self._audio_numbers = itertools.count(1)
-        self._by_number: dict[str, dict[str, Record]] = {}
-        """Calls by the phone numbers that they are from or to, and by callSid."""
+        self._by_phone_number = ByPhoneNumber()
         self._watchers: dict[Watch, Gone | None] = {}
         """In the order in which they came, and what is called when a call is erased."""
         self._delivered = (0, 0)
@@ -134,7 +109,7 @@ class Registry:
         record.restore(past)
         self._numbers.seen(number)
         self._records[call_sid] = record
-        self._index(record)
+        self._by_phone_number.put(record)
         return record
 
     def known(self, call_sid: str) -> Record | None:
@@ -146,30 +121,41 @@ class Registry:
 
         Who follows the call in another log, of an earlier epoch, is cut off, and comes back with its position.
         """
-        if call_sid in self._records:
-            self.lose(self._records[call_sid])
-        self._recalled.pop(call_sid, None)
+        for known in self._records.get(call_sid), self._recalled.get(call_sid):
+            if known is not None:
+                self.lose(known)
         record = self._made(call_sid, epoch, number)
         record.owner, record.loaded = owner, False
         self._records[call_sid] = record
         return record
 
-    def told(self, record: Record, summary: CallSummary) -> None:
-        """Take what the owner of a call says of it, for a call whose events are not here."""
+    def relearn(self, record: Record) -> Record:
+        """Begin anew with a call of another node whose log is not the one that was read here. Who follows it is cut off, and comes back."""
+        anew = self.learn(record.call_sid, record.owner, record.topic.log.epoch, record.number)
+        anew.generation = record.generation
+        self.told(anew, replace(record.summary(), offset=0))  # whatever the owner says next is newer
+        return anew
+
+    def told(self, record: Record, summary: CallSummary, *, ended_ago: float = 0.0) -> None:
+        """Take what the owner of a call whose events are not here says of it. `ended_ago`: seconds since it ended, if it has."""
         was_live = record.live
         record.outline = record.ahead = Told(summary)
         if was_live and not record.live:
-            record.ended_at = self.clock()
-        self._index(record)
+            self._ended_elsewhere(record, ended_ago)
+        self._by_phone_number.put(record)
 
     def lose(self, record: Record) -> None:
         """Forget a call that is another node's, though this one had it: who follows it here is cut off, and may come back."""
-        if self._records.get(record.call_sid) is not record:
+        if self._records.get(record.call_sid) is record:
+            self._forget(record.call_sid)
+        elif self._recalled.get(record.call_sid) is record:
+            del self._recalled[record.call_sid]
+        else:
             return
         record.owner = record.owner or ELSEWHERE
-        self._forget(record.call_sid)
         for following in record.topic.audience.followings:
             following.outbox.fail(Moved(record.call_sid))
+        record.live_audio.end("the call is on another node by now")
         record.waiting.clear()
         self._let_go(record)
 
@@ -177,31 +163,56 @@ class Registry:
         """Give a call of another node its events, so that it can be read here like any other."""
         record.topic = Topic(record.call_sid, record.topic.log.epoch, self.wall, self._soon, self._log_bytes)
         record.restore(past)
-        record.loaded = True
-        self._index(record)
+        record.past, record.loaded = past, True
+        self._by_phone_number.put(record)
+        past.payloads = ()
 
     def unload(self, record: Record) -> None:
         """Let go of the events of a call of another node: nobody reads it here."""
         summary = record.summary()
         self._let_go(record)
         record.topic = Topic(record.call_sid, record.topic.log.epoch, self.wall, self._soon, self._log_bytes)
-        record.loaded, record.outline = False, Told(summary)
-        record.ahead = record.outline
+        record.loaded, record.past = False, None
+        record.outline = record.ahead = Told(summary)
 
-    def replicate(self, record: Record, payload: bytes) -> None:
-        """Hand everyone the next event of a call of another node, as that node numbered it. Never waits. Raises: ValueError."""
-        event = decode(payload)
-        topic = record.topic
+    def replicate(self, record: Record, payload: bytes) -> str | None:
+        """Hand everyone the next event of a call of another node, as that node numbered it. Never waits.
+
+        Returns the utterance that it ends, if it is a final. An event of a type that this version does not know is passed on unread.
+        """
+        event = decode_durable(payload)
+        topic, past = record.topic, record.past
+        assert past is not None, "only a call that is filled has a next event"
         topic.log.enter_payload(payload)
         topic.log.release(topic.log.entered)
-        if isinstance(event, Durable):
-            was_live = record.live
-            record.outline.apply(event)
-            if record.ahead is not record.outline:
-                record.ahead.apply(event)
-            if was_live and not record.live:
-                record.ended_at = self.clock()
-        topic.audience.published(closes=event.utterance if isinstance(event, Final) else None, last=not record.live)
+        was_live = record.live
+        if event is not None:
+            past.read(event)
+        if was_live and not record.live:
+            self._ended_elsewhere(record)
+        closed = event.utterance if isinstance(event, Final) else None
+        topic.audience.published(closes=closed, last=not record.live)
+        self._announce_once(record, event, payload)
+        return closed
+
+    def announce_elsewhere(self, record: Record, payload: bytes) -> None:
+        """Tell the watchers about an event of another node's call that concerns the call as a whole, unless they were told already.
+
+        Where the events of the call are here, it is told when its turn comes among them (`replicate`).
+        """
+        event = decode_durable(payload)
+        if event is not None and (not record.loaded or event.offset <= record.topic.log.offset):
+            self._announce_once(record, event, payload)
+
+    def _announce_once(self, record: Record, event: Durable | None, payload: bytes) -> None:
+        if event is not None and event.offset > record.announced:
+            record.announced = event.offset
+            if isinstance(event, WHOLE_CALL):
+                self.announce(record, event, payload)
+
+    def _ended_elsewhere(self, record: Record, ended_ago: float = 0.0) -> None:
+        record.ended_at = self.clock() - ended_ago
+        record.live_audio.end("the call is over")
 
     def take(self, record: Record, past: Past, generation: int) -> None:
         """Make a call of another node, which is gone, a call of this one. `past`: all that is stored of it."""
@@ -215,6 +226,12 @@ class Registry:
 
     def own(self, record: Record, generation: int) -> None:
         """Make a call of another node, whose events are here, a call of this one. What was held back until now is published."""
+        if record.past is not None:
+            record.go_on_after(record.past)
+            record.past = None
+        if self.stored_first and record.ahead is record.outline:
+            record.ahead = copy.deepcopy(record.outline)
+        record.topic.audience.forget_interims()
         record.owner, record.generation = "", generation
         held_back, record.held_back = record.held_back, None
         record.row_due = True
@@ -325,14 +342,9 @@ class Registry:
     def announce(self, record: Record, event: Durable, payload: bytes) -> None:
         """Tell the watchers about an event that concerns a call as a whole. `payload`: as it is sent. Never waits."""
         if isinstance(event, CallStarted):
-            self._index(record)
+            self._by_phone_number.put(record)
         for watcher in list(self._watchers):
             watcher(record, event, payload)
-
-    def _index(self, record: Record) -> None:
-        for number in filter(None, record.numbers):
-            record.indexed.add(number)
-            self._by_number.setdefault(number, {})[record.call_sid] = record
 
     def find(self, call_sid: str) -> Record | None:
         """Return the call's record, or None: of a call that is live, that ended a short while ago, or that was recalled."""
@@ -343,8 +355,7 @@ class Registry:
 
     def with_number(self, number: str) -> list[Record]:
         """Return the calls from or to a phone number, oldest first."""
-        found = self._by_number.get(number, {})
-        return sorted((record for record in found.values() if number in record.numbers), key=lambda record: record.number)
+        return self._by_phone_number.find(number)
 
     def allowed(self, grant: Grant) -> list[Record]:
         """Return the calls that a token allows, oldest first. Costs as much as there are such calls, not as there are calls."""
@@ -400,11 +411,7 @@ class Registry:
 
     def _forget(self, call_sid: str) -> Record:
         record = self._records.pop(call_sid)
-        for number in record.indexed:
-            if (calls := self._by_number.get(number)) is not None:
-                calls.pop(call_sid, None)
-                if not calls:
-                    del self._by_number[number]
+        self._by_phone_number.remove(record)
         return record
 
     def expire(self) -> int:
@@ -416,7 +423,7 @@ class Registry:
         gone = [
             sid
             for sid, record in self._records.items()
-            if not record.live and record.ended_at <= now - self._keep_seconds and not self._must_keep(record)
+            if not record.live and record.ended_at <= now - self.keep_seconds and not self._must_keep(record)
         ]
         for sid in gone:
             self._let_go(self._forget(sid))

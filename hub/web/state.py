@@ -10,6 +10,7 @@ from hub.archive.access_log import AccessLog
 from hub.archive.threads import ArchiveThreads
 from hub.calls.arrivals import Arrivals
 from hub.calls.calls import Calls
+from hub.calls.elsewhere import Elsewhere
 from hub.calls.erasure import Erasure
 from hub.calls.kept import KeptPast
 from hub.calls.recall import Recall
@@ -57,6 +58,8 @@ class State:
     limits: Limits = field(default_factory=Limits)
     cluster: Cluster | None = None
     """This node's part of the cluster. None on a hub that is its own."""
+    elsewhere: Elsewhere | None = None
+    """What is asked of the owners of other nodes' calls. None on a hub that is its own cluster."""
     addresses: Counter[str] = field(default_factory=Counter)
     """Sockets at /client that were let in, by the client's address. An address without any is not in it."""
     turns: LoopTurns = field(default_factory=LoopTurns)

@@ -14,6 +14,7 @@ import msgspec
 from aiohttp import WebSocketError, WSMsgType, web
 
 from hub.archive.archive import ArchiveError, Tombstone
+from hub.broker.broker import BrokerError
 from hub.errors import Lagged, Moved, TokenError, WireError
 from hub.events import Authenticated, Part, Pong, Refusal, encode
 from hub.tokens import Grant
@@ -272,7 +273,10 @@ class Subscriber:
     async def _do(self, request: wire.Bare | wire.Action, subscriptions: Subscriptions) -> None:
         match request:
             case wire.Bare(call_sid):
-                if not await self._brought(call_sid, subscriptions) or not subscriptions.follow_bare(call_sid):
+                brought = await self._brought(call_sid, subscriptions)
+                if brought is None:
+                    self._end(wire.FAILED, "the call cannot be read now: come back")
+                elif not brought or not subscriptions.follow_bare(call_sid):
                     self._end(wire.UNKNOWN_CALL, "no such call")
             case wire.Subscribe(call_sid=str() as call_sid) if not await self._brought(call_sid, subscriptions):
                 pass  # the subscriber was told why
@@ -289,15 +293,19 @@ class Subscriber:
             case wire.Ping():
                 self._answer(Pong(at=self._state.registry.now()))
 
-    async def _brought(self, call_sid: str, subscriptions: Subscriptions) -> bool:
-        """Bring a call back from the archive if it is there. Return False, and tell the subscriber, if it cannot be brought for good."""
-        if self._state.registry.find(call_sid) is not None:
+    async def _brought(self, call_sid: str, subscriptions: Subscriptions) -> bool | None:
+        """Bring a call back from the archive, or from another node, if it is there.
+
+        Return False, and tell the subscriber, if it is gone for good; None, and tell the subscriber, if it cannot be brought now.
+        """
+        known = self._state.registry.find(call_sid)
+        if known is not None and known.loaded:
             return True
         try:
             found = await self._state.recall.find(subscriptions.grant, call_sid)
-        except ArchiveError as error:
-            subscriptions.refuse("archive", str(error), call_sid)
-            return False
+        except (ArchiveError, BrokerError) as error:
+            subscriptions.refuse(error.code, str(error), call_sid)
+            return None
         if isinstance(found, Tombstone):
             subscriptions.refuse("erased", f"this call was erased: {found.reason}", call_sid)
             return False

@@ -11,7 +11,7 @@ from dataclasses import replace
 from aiohttp import hdrs, web
 
 from hub.archive.archive import ArchiveError
-from hub.calls.recorder import Recorder
+from hub.broker.broker import BrokerError
 from hub.errors import HubError
 from hub.recordings.reading import Playable
 from hub.topics.record import Record
@@ -57,34 +57,51 @@ def _name(record: Record, playable: Playable) -> str:
 @routes.post("/calls/{sid}/recording/pause")
 async def pause(request: web.Request) -> web.Response:
     """Record silence from now on. Call time goes on, so the words still fit the sound."""
-    recorder, record, call_ms = await _recorded(request)
-    await noted(request, granted(request), "pause", record.call_sid)
-    if record.recording is not None:
-        recorder.pause(record, call_ms)
-    return web.Response(status=204)
+    return await _switched(request, paused=True)
 
 
 @routes.post("/calls/{sid}/recording/resume")
 async def resume(request: web.Request) -> web.Response:
     """Record sound again."""
-    recorder, record, call_ms = await _recorded(request)
-    await noted(request, granted(request), "resume", record.call_sid)
-    if record.recording is not None:
-        recorder.resume(record, call_ms)
+    return await _switched(request, paused=False)
+
+
+async def _switched(request: web.Request, *, paused: bool) -> web.Response:
+    """Pause or resume the recording of a live call: here, or at the node that owns it.
+
+    Raises: HTTPConflict for a call that is not recorded, HTTPServiceUnavailable if its node does not answer, and as `allowed_call`.
+    """
+    grant = granted(request, "audio")
+    record = await allowed_call(request)
+    read_query(request)
+    state = request.app[STATE]
+    if not _is_recorded(record):
+        raise refusal(web.HTTPConflict, "not-recorded", "this call is not recorded" if record.live else "this call is over")
+    await noted(request, grant, "pause" if paused else "resume", record.call_sid)
+    try:
+        if record.owner and state.elsewhere is not None:
+            why_not = await state.elsewhere.switch_recording(record, paused=paused)
+        else:
+            why_not = state.calls.switch_recording(record.call_sid, paused=paused)
+    except BrokerError as error:
+        raise refusal(web.HTTPServiceUnavailable, error.code, str(error)) from error
+    if why_not:
+        raise refusal(web.HTTPConflict, "not-recorded", why_not)
     return web.Response(status=204)
 
 
-async def _recorded(request: web.Request) -> tuple[Recorder, Record, float]:
-    """Return a live call that is recorded, and its call time in ms. Raises: HTTPConflict, and as `allowed_call`."""
-    granted(request, "audio")
-    record = await allowed_call(request)
-    read_query(request)
-    calls = request.app[STATE].calls
-    call_ms = calls.call_ms(record.call_sid)
-    if calls.recorder is None or record.recording is None or call_ms is None:
-        why = "this call is over" if not record.live else "this call is not recorded"
-        raise refusal(web.HTTPConflict, "not-recorded", why)
-    return calls.recorder, record, call_ms
+def _is_recorded(record: Record) -> bool:
+    """Return whether a call is being recorded, as far as this node knows: what another node records is in the call's events."""
+    if not record.owner:
+        return record.live and record.recording is not None
+    recording = record.outline.recording
+    return record.live and recording is not None and recording.state in {"recording", "paused", "failed"}
+
+
+def _is_spooled(record: Record) -> bool:
+    """Return whether there is sound of a call that is not stored yet."""
+    recording = record.outline.recording
+    return recording is not None and recording.state != "stored"
 
 
 async def _playable(request: web.Request, record: Record) -> Playable:
@@ -98,6 +115,13 @@ async def _playable(request: web.Request, record: Record) -> Playable:
         raise refusal(web.HTTPServiceUnavailable, error.code, str(error)) from error
     except OSError as error:
         raise refusal(web.HTTPServiceUnavailable, "recordings", f"the spool cannot be read: {error.strerror or error}") from error
+    if playable is None and record.owner and _is_spooled(record):
+        raise refusal(
+            web.HTTPServiceUnavailable,
+            "recordings",
+            "the sound of this call lies on the node that records it, until it is stored: try again after the call",
+            {"Retry-After": "30"},
+        )
     if playable is None:
         raise not_found("nothing of this call is recorded yet" if record.recording is not None else "there is no recording of this call")
     return playable

@@ -43,5 +43,10 @@ async def status(request: web.Request) -> web.Response:
     reason = parameters.get("StreamError", "")[:REASON_CHARACTERS] or "Twilio gives no reason"
     code = re.search(r"\b\d{5}\b", reason)  # only the code is logged: the text may repeat a phone number
     call_log.warning("Twilio reports stream-error%s", f" {code[0]}" if code else "")
-    request.app[STATE].calls.stream_failed(call_sid, stream_sid, reason)
+    state = request.app[STATE]
+    record = state.registry.find(call_sid)
+    if record is not None and record.owner and state.elsewhere is not None:
+        await state.elsewhere.stream_failed(record, stream_sid, reason)
+    else:
+        state.calls.stream_failed(call_sid, stream_sid, reason)
     return web.Response(status=204)

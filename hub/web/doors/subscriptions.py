@@ -55,6 +55,7 @@ class Subscriptions:
 
     __slots__ = (
         "_access_log",
+        "_coming",
         "_followings",
         "_limits",
         "_lists_all",
@@ -81,6 +82,8 @@ class Subscriptions:
         """What the socket's token allows; see `narrow`."""
         self._followings: dict[str, Following] = {}
         """By callSid. Includes calls that the hub has forgotten since."""
+        self._coming: set[str] = set()
+        """Calls of other nodes that are followed, because of a number, as soon as their events are here."""
         self._numbers: dict[str, NumberWatch] = {}
         """The numbers whose calls are followed."""
         self._lists_all = False
@@ -98,6 +101,7 @@ class Subscriptions:
         for following in self._followings.values():
             following.audience.leave(following)
         self._followings.clear()
+        self._numbers.clear()
 
     def narrow(self, grant: Grant) -> None:
         """Replace the grant, and stop following what the new one does not allow."""
@@ -176,7 +180,7 @@ class Subscriptions:
     def _find(self, call_sid: str) -> Record | None:
         """Return the call if it may be followed now; otherwise refuse. A forbidden call is refused like an unknown one."""
         record = self._registry.find(call_sid)
-        if record is None or not self.allows(record):
+        if record is None or not self.allows(record) or not record.loaded:
             self.refuse("unknown-call", NO_SUCH_CALL, call_sid)
             return None
         if self._follows(record):
@@ -255,10 +259,21 @@ class Subscriptions:
                 yield
 
     def _follow_for(self, number: str, watch: NumberWatch, record: Record) -> None:
-        """Follow a call because of its number, unless this socket already follows it."""
-        if not self._follows(record) and self._has_room(record.call_sid):
+        """Follow a call because of its number, unless this socket already follows it. One of another node is brought first."""
+        if self._follows(record):
+            return
+        if not record.loaded:
+            self._coming.add(record.call_sid)
+            self._recall.soon(record, lambda loaded: self._came(number, watch, loaded))
+        elif self._has_room(record.call_sid):
             watch.brought.add(record.call_sid)
             self._follow(record, None, interims=watch.interims, number=number)
+
+    def _came(self, number: str, watch: NumberWatch, record: Record) -> None:
+        """The events of a call of another node are here: follow it, if its number is still followed."""
+        self._coming.discard(record.call_sid)
+        if self._numbers.get(number) is watch and record.loaded:
+            self._follow_for(number, watch, record)
 
     def _subscribe_all(self) -> Iterator[None]:
         if self._lists_all:
@@ -284,7 +299,7 @@ class Subscriptions:
                 if number is not None and (watch := self._numbers.get(number)) is not None:
                     self._follow_for(number, watch, record)
         # A socket that follows the call gets the event there, in order, and not a second time here.
-        if self._lists_all and self.allows(record) and not self._follows(record):
+        if self._lists_all and self.allows(record) and not self._follows(record) and record.call_sid not in self._coming:
             self._outbox.answer(payload)
 
     def _erased(self, record: Record, told: bytes) -> None:

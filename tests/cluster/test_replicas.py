@@ -1,0 +1,214 @@
+"""Calls of other nodes: who reads them here receives what those receive who read them on their own node."""
+
+import asyncio
+
+import pytest
+
+from hub.broker.bodies import Revised, packed
+from hub.broker.broker import BrokerError
+from hub.errors import Moved
+from hub.events import Durable
+from hub.topics.record import Record
+from tests.cluster.nodes import nodes, until
+
+
+async def test_a_subscriber_on_another_node_gets_the_same_bytes_in_the_same_order() -> None:
+    async with nodes("a", "b") as (_, (a, b)):
+        call = a.call()
+        call.final("before anybody came")
+        there, here = await a.follow("CA1"), await b.follow("CA1")
+        await until(lambda: call.record.topic.audience.relay)
+        for number in range(3):
+            call.interim(f"some {number}", f"u{number + 2}")
+            call.final(f"some words {number}", f"u{number + 2}")
+        call.end()
+        await until(lambda: here.completed and there.completed)
+        assert here.whole
+        durable = [message for message in there.messages if "offset" in message]
+        assert [message for message in here.messages if "offset" in message] == durable
+        assert here.offsets == list(range(1, len(durable) + 1))
+        assert there.record.topic.log.after(0) == here.record.topic.log.after(0)
+        assert here.record.summary_json() == there.record.summary_json()
+
+
+async def test_interims_come_behind_the_events_before_them_and_open_ones_at_once_for_who_joins() -> None:
+    async with nodes("a", "b") as (_, (a, b)):
+        call = a.call()
+        call.interim("hel")
+        first = await b.follow("CA1")
+        await until(lambda: "hel" in first.texts)
+        call.final("hello")
+        call.interim("how", "u2")
+        await until(lambda: first.texts == ["hel", "hello", "how"])
+        second, without = await b.follow("CA1"), await b.follow("CA1", interims=False)
+        assert second.texts == ["hello", "how"]
+        assert without.texts == ["hello"]
+
+
+async def test_an_interim_does_not_come_behind_its_final() -> None:
+    async with nodes("a", "b") as (_, (a, b)):
+        call = a.call()
+        reader = await b.follow("CA1")
+        await until(lambda: call.record.topic.audience.relay)
+        call.interim("late")
+        late = packed_interim(call.record)
+        call.final("in time")
+        await until(lambda: "in time" in reader.texts)
+        b.cluster.received("call:CA1", late)
+        assert "late" not in reader.texts[reader.texts.index("in time") :]
+
+
+def packed_interim(record: Record) -> bytes:
+    """Return the newest interim as its owner sends it."""
+    ((utterance, payload),) = record.topic.audience.newest_interims
+    return packed(Revised(record.generation, record.topic.log.offset, utterance, payload))
+
+
+async def test_a_subscriber_takes_its_position_to_another_node() -> None:
+    async with nodes("a", "b", "c") as (_, (a, b, c)):
+        call = a.call()
+        call.key("1")
+        on_b = await b.follow("CA1")
+        call.key("2")
+        await until(lambda: on_b.offsets == [1, 2, 3])
+        on_b.leave()
+        call.key("3")
+        on_c = await c.follow("CA1", on_b.position)
+        call.key("4")
+        await until(lambda: on_c.offsets == [4, 5])
+        assert on_c.whole
+
+
+async def test_what_pub_sub_lost_is_read_from_the_log() -> None:
+    async with nodes("a", "b") as (_, (a, b)):
+        call = a.call()
+        reader = await b.follow("CA1")
+        await until(lambda: call.record.topic.audience.relay)
+        b.broker.unlisten("call:CA1")  # as a connection that is open on one side only
+        call.key("1")
+        call.key("2")
+        await a.cluster.keeper.settled()
+        assert reader.offsets == [1]
+        b.broker.listen("call:CA1")
+        await until(lambda: reader.offsets == [1, 2, 3])
+        assert b.counters.catch_ups == 1
+
+
+async def test_a_jump_is_noticed_by_the_next_event() -> None:
+    async with nodes("a", "b") as (_, (a, b)):
+        call = a.call()
+        reader = await b.follow("CA1")
+        await until(lambda: call.record.topic.audience.relay)
+        forward, b.broker.deliver = b.broker.deliver, lambda topic, body: True  # type: ignore[method-assign]
+        call.key("1")
+        await a.cluster.keeper.settled()
+        b.broker.deliver = forward  # type: ignore[method-assign]
+        call.key("2")
+        await until(lambda: reader.offsets == [1, 2, 3])
+
+
+async def test_the_broker_is_away_and_comes_back_empty() -> None:
+    async with nodes("a", "b") as (shared, (a, b)):
+        call = a.call()
+        reader = await b.follow("CA1")
+        for node in a, b:
+            node.broker.cut()
+        call.key("1")
+        call.interim("spoken meanwhile")
+        shared.lose()
+        for node in a, b:
+            node.broker.mend()
+        call.key("2")
+        await until(lambda: reader.offsets == [1, 2, 3])
+        assert reader.following.outbox.open
+
+
+async def test_calls_that_cannot_be_read_now_say_so_and_can_be_read_later() -> None:
+    async with nodes("a", "b") as (_, (a, b)):
+        call = a.call()
+        record = await b.known("CA1")
+        came: list[Record] = []
+        b.broker.cut("the broker cannot be reached")
+        with pytest.raises(BrokerError, match="cannot be reached"):
+            await b.cluster.replicas.load(record)
+        b.cluster.replicas.soon(record, came.append)
+        b.broker.mend()
+        await until(lambda: came)
+        assert came[0].topic.log.after(0) == call.record.topic.log.after(0)
+
+
+async def test_a_replica_is_unloaded_once_nobody_reads_it_and_its_row_stays() -> None:
+    async with nodes("a", "b") as (_, (a, b)):
+        call = a.call(**{"from": "+14155550123"})
+        reader = await b.follow("CA1")
+        call.final("hello")
+        await until(lambda: "hello" in reader.texts)
+        b.cluster.replicas.sweep(0.0)
+        assert reader.record.loaded, "somebody reads it"
+        reader.leave()
+        b.cluster.replicas.sweep(0.0)
+        assert not reader.record.loaded
+        assert b.registry.known("CA1") is reader.record
+        assert reader.record.summary_json() == call.record.summary_json()
+        assert b.counters.replicas == 0
+        call.final("again", "u2")
+        assert (await b.follow("CA1")).texts == ["hello", "again"]
+
+
+async def test_those_who_follow_the_list_are_told_of_calls_of_other_nodes_once_each() -> None:
+    async with nodes("a", "b") as (_, (a, b)):
+        told: list[tuple[str, int]] = []
+
+        def watcher(record: Record, event: Durable, payload: bytes) -> None:
+            told.append((str(event.__struct_config__.tag), event.offset))
+
+        b.registry.watch(watcher)
+        call = a.call()
+        await until(lambda: told)
+        await b.follow("CA1")
+        call.key("1")
+        call.end()
+        await until(lambda: len(told) == 2)
+        a.call("CA2").end()
+        await until(lambda: len(told) == 4)
+        await b.loaded("CA2")
+        await asyncio.sleep(0)
+        assert told == [("call-started", 1), ("call-ended", 3), ("call-started", 1), ("call-ended", 2)]
+
+
+async def test_another_owner_goes_on_under_the_same_epoch_and_who_reads_elsewhere_notices_nothing() -> None:
+    async with nodes("a", "b", "c") as (_, (a, b, c)):
+        call = a.call()
+        call.key("1")
+        on_b, on_c = await b.follow("CA1"), await c.follow("CA1")
+        call.key("2")
+        await a.cluster.keeper.settled()
+        record = await b.loaded("CA1")
+        claim = await a.broker.hand_over("CA1", 1, b.cluster.node_id)
+        b.cluster.keeper.adopted(record, record.topic.log.offset)
+        b.registry.own(record, claim.row.generation)
+        b.call("CA1")
+        await until(lambda: on_c.offsets == [1, 2, 3, 4])
+        await until(lambda: on_b.offsets == [1, 2, 3, 4])
+        b.cluster.keeper.listened(record)
+        assert on_c.position.epoch == call.record.topic.log.epoch
+        await until(lambda: a.registry.known("CA1") is not call.record)
+        on_a = await a.follow("CA1", on_c.position)
+        assert on_a.whole
+        assert c.registry.known("CA1") is on_c.record
+
+
+async def test_who_reads_a_log_that_was_replaced_is_cut_off_and_comes_back() -> None:
+    async with nodes("a", "b", "c") as (shared, (a, b, c)):
+        a.call().key("1")
+        reader = await b.follow("CA1")
+        shared.lose()
+        for node in (a,):
+            node.registry.lose(node.registry.known("CA1"))
+            node.cluster.keeper.forget(reader.record)
+        c.registry.lose(await c.known("CA1"))
+        again = c.call("CA1")
+        await until(lambda: isinstance(reader.cut, Moved))
+        back = await b.follow("CA1", reader.position)
+        assert not back.whole
+        assert back.record.topic.log.epoch == again.record.topic.log.epoch
