@@ -8,7 +8,7 @@ BIN = $(VENV)/bin
 endif
 PIP = $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: demo test test-dashboard check format accuracy bench killed long lock clean
+.PHONY: demo test test-dashboard check format accuracy bench killed chaos long lock clean
 
 demo: $(VENV)/.runtime
 	@$(BIN)/transcript-client demo $(ARGS)
@@ -41,6 +41,10 @@ bench: $(VENV)/.dev
 # 300 kills of a hub under live calls. Needs Debian's postgresql for ARGS="--archive postgresql".
 killed: $(VENV)/.dev
 	$(BIN)/python -m tests.bench.killed $(ARGS)
+
+# Disturbs a cluster under live calls, for example ARGS="--kind owner-kill --count 300 --seed 1". Balances by Debian's haproxy or by Caddy.
+chaos: $(VENV)/.dev
+	$(BIN)/python -m tests.bench.chaos $(ARGS)
 
 long: $(VENV)/.dev
 	$(BIN)/python -m pytest -q -m long $(ARGS)

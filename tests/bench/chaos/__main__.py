@@ -7,8 +7,11 @@ and each call has nine subscribers, who come back with their positions. In the e
 has to be what each node and the archive have, byte by byte, and every word that was said has to be there once, or within an announced gap.
 
 The kinds: `undisturbed`, `owner-kill` (kill -9 of the node that has most calls), `broker-kill` (kill -9 of a broker without persistence),
-`broker-kill-aof` (of one with), `stop` (SIGSTOP for 20 s of the node with most calls, of another node, of the broker), and `rolling`
-(SIGTERM to one node after the other).
+`broker-kill-aof` (of one with), `stop` (SIGSTOP for 20 s of the node with most calls, of another node, of the broker), `rolling` (SIGTERM
+to one node after the other), and `node-death` (kill -9 of the node that has all of 5,000 subscribers).
+
+Two more are measurements, which take as many seconds as `--count` says: `remote-delivery` (from the owner's publishing to a subscriber of
+another node, 1,000 calls with three each) and `two-processes` (what calls cost one process, and each of two).
 
 With `--clusters 5` five clusters with twelve calls each are disturbed side by side. Prints the counts, writes them with the timeline, the
 seed and the machine's load to a file, and exits with 1 if there was any fault.
@@ -24,7 +27,8 @@ from pathlib import Path
 import uvloop
 
 from tests.bench.chaos.evidence import Evidence
-from tests.bench.chaos.rounds import KINDS
+from tests.bench.chaos.measures import MEASURES
+from tests.bench.chaos.rounds import KINDS, Kind
 from tests.bench.chaos.run import prove
 
 
@@ -33,7 +37,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench.chaos", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--kind", choices=KINDS, required=True)
+    parser.add_argument("--kind", choices=[*KINDS, *MEASURES], required=True)
     parser.add_argument("--count", type=int, default=20)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--clusters", type=int, default=1)
@@ -45,14 +49,15 @@ def main() -> int:
     parser.add_argument("--cold", action="store_true", default=None, help="start every node by its command, imports included")
     parser.add_argument("--evidence", type=Path, help="where the evidence is written (default: a file in the folder for temporary files)")
     options = parser.parse_args()
-    kind = KINDS[options.kind]
+    kind = (KINDS | MEASURES)[options.kind]
     chosen = {
         name: value
         for name in ("nodes", "calls", "subscribers", "broker", "archive", "cold")
         if (value := getattr(options, name)) is not None
     }
-    evidence = Evidence(options.kind, options.seed, options.count)
-    uvloop.run(prove(kind, evidence, replace(kind.size, **chosen), options.clusters))
+    size, evidence = replace(kind.size, **chosen), Evidence(options.kind, options.seed, options.count, limits=kind.limits)
+    uvloop.run(prove(kind, evidence, size, options.clusters) if isinstance(kind, Kind) else kind.run(evidence, size))
+    evidence.in_time()
     path = options.evidence or Path(tempfile.gettempdir()) / f"chaos-{options.kind}-{options.seed}.json"
     evidence.write(path)
     print(f"{evidence}\nevidence: {path}")

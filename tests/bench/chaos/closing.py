@@ -10,11 +10,15 @@ import msgspec
 from hub.archive.opening import open_archive
 from tests.bench.chaos.lane import Lane
 from tests.bench.chaos.lean_socket import LeanSocket, Refused
+from tests.bench.chaos.nodes import figures
 from tests.bench.chaos.oracle import Part, Truth, Verdict, judge, same
 from tests.bench.chaos.watchers import Told
 
 ENDING_SECONDS = 60.0
 """How long all calls may take to end for all subscribers."""
+
+COUNTED = ("hub_takeovers_total", "hub_handovers_total", "hub_fenced_total", "hub_forged_total", "hub_replica_catch_ups_total")
+"""Metrics of the nodes that stand in the evidence. A node that was killed takes its own with it."""
 
 _decoder = msgspec.json.Decoder(Told)
 
@@ -37,6 +41,10 @@ async def close(lane: Lane) -> None:
         parts = [Part(each.first, each.last, hit=each.hit) for each in call.carried]
         judge(Truth(call.sid, call.script, parts, (least, most)), seen, verdict)
     _count(lane, verdict)
+    for node in lane.nodes:
+        for name, value in (await figures(lane.session, node.port)).items():
+            if name.startswith(COUNTED) and value:
+                lane.evidence.counts[name] += int(value)
     await _stop(lane)
 
 

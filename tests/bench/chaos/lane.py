@@ -48,6 +48,8 @@ class Size:
     cold: bool = False
     """Whether every node is started by its command, imports included."""
     drain_seconds: float = 30.0
+    crowded: bool = False
+    """Whether all subscribers connect to the first node while it is up."""
 
 
 @dataclass
@@ -132,7 +134,8 @@ class Lane:
         self.calls.append(call)
         self.expected[call.sid] = [0, 0]
         for each in range(self.size.subscribers):
-            home = self.nodes[each // 3 % len(self.nodes)].name if each % 3 == 0 else ""
+            pinned = 0 if self.size.crowded else each // 3 % len(self.nodes) if each % 3 == 0 else None
+            home = self.nodes[pinned].name if pinned is not None else ""
             watcher = Watcher(call, self.way, self.watched, self.chance, home)
             self.watchers.append(watcher)
             self._begin(watcher.run())

@@ -78,3 +78,13 @@ async def answers(session: aiohttp.ClientSession, port: int) -> bool:
             return answer.status == 200
     except (aiohttp.ClientError, TimeoutError):
         return False
+
+
+async def figures(session: aiohttp.ClientSession, port: int) -> dict[str, float]:
+    """Return a node's metrics, by name and labels as Prometheus writes them. Empty if it does not answer."""
+    try:
+        async with session.get(f"http://127.0.0.1:{port}/metrics", timeout=aiohttp.ClientTimeout(total=5)) as answer:
+            lines = [line.rpartition(" ") for line in (await answer.text()).splitlines() if line and line[0] != "#"]
+    except (aiohttp.ClientError, TimeoutError):
+        return {}
+    return {name: float(value) for name, _, value in lines}

@@ -4,11 +4,11 @@ import asyncio
 import signal
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 
-from tests.bench.chaos.evidence import Evidence
+from tests.bench.chaos.evidence import Limit
 from tests.bench.chaos.lane import Lane, Size
-from tests.bench.chaos.nodes import ClusterNode
+from tests.bench.chaos.nodes import ClusterNode, figures
 
 AWAY_SECONDS = (0.2, 3.0)
 """How long a killed node or broker is away until it is started again."""
@@ -61,16 +61,38 @@ async def stop(lane: Lane) -> None:
     """Stop for 20 s, by turns, the node that has most calls, the one that has fewest, and the broker."""
     turn = lane.evidence.counts["stopped"] % 3
     lane.evidence.counts["stopped"] += 1
-    if turn == 2 and lane.broker is not None:
-        lane.evidence.happened("broker stopped")
-        lane.broker.signal(signal.SIGSTOP)
+    await (_stop_broker(lane) if turn == 2 else _stop_node(lane, owner=turn == 0))
+
+
+async def _stop_broker(lane: Lane) -> None:
+    """Stop the broker. Its connections stay open, and every node has to notice all the same that nothing comes any more."""
+    assert lane.broker is not None
+    lane.evidence.happened("broker stopped")
+    lane.broker.signal(signal.SIGSTOP)
+    began = time.time()
+    async with asyncio.TaskGroup() as group:
+        for node in lane.nodes:
+            group.create_task(_notice(lane, node, began))
         await asyncio.sleep(STOPPED_SECONDS)
         lane.broker.signal(signal.SIGCONT)
-        await lane.speaks(lane.calls, time.time())
-        return
-    node = (max, min)[turn](lane.nodes, key=lambda each: len(lane.owned(each)))
+    await lane.speaks(lane.calls, time.time())
+
+
+async def _notice(lane: Lane, node: ClusterNode, began: float) -> None:
+    """Measure when a node knows that the broker does not answer."""
+    while (await figures(lane.session, node.port)).get("hub_broker_up", 1.0):
+        if time.time() - began > STOPPED_SECONDS / 2:
+            lane.fault("not noticed", f"{node.name}: the broker does not answer for {STOPPED_SECONDS / 2:g} s")
+            return
+        await asyncio.sleep(0.05)
+    lane.evidence.measured("stopped broker noticed", time.time() - began)
+
+
+async def _stop_node(lane: Lane, *, owner: bool) -> None:
+    """Stop a node. The others take over its calls, and nothing that it does when it goes on is accepted."""
+    node = (max if owner else min)(lane.nodes, key=lambda each: len(lane.owned(each)))
     hit = lane.hit(node)
-    lane.evidence.happened("stopped", node=node.name, calls=len(hit.calls), role=("owner", "replica")[turn])
+    lane.evidence.happened("stopped", node=node.name, calls=len(hit.calls), role="owner" if owner else "replica")
     node.process.signal(signal.SIGSTOP)
     for watcher in lane.watchers:
         if watcher.node == node.name and not watcher.patient:
@@ -108,34 +130,49 @@ async def _start_later(lane: Lane, node: ClusterNode) -> None:
     await node.start(lane.way)
 
 
+async def node_death(lane: Lane) -> None:
+    """Kill the node to which all subscribers connect, and measure when each has everything again, on the others."""
+    node = lane.nodes[0]
+    for watcher in lane.watchers:
+        if watcher.node != node.name:
+            lane.way.disturbed.add(watcher.node)
+            watcher.leave()
+    await lane.until(lambda: all(watcher.node == node.name for watcher in lane.watchers), "all subscribers are on one node")
+    if not await lane.steady():
+        return
+    lane.watched.back.clear()
+    hit = lane.hit(node)
+    await node.kill(lane.way)
+    lane.evidence.happened("kill -9", node=node.name, calls=len(hit.calls), subscribers=len(lane.watchers))
+    await lane.until(lambda: len(lane.watched.back) >= len(lane.watchers), "each subscriber has all")
+    for at, _ in lane.watched.back:
+        lane.evidence.measured("subscribers whole again", at - hit.at)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_start_later(lane, node))
+        group.create_task(lane.words_again(hit, "kill"))
+
+
+_SIZE = Size()
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of disturbance, and what must hold."""
 
     round: Callable[[Lane], Awaitable[None]]
-    size: Size
-    limits: dict[str, tuple[str, float]]
-    """See Evidence.limits."""
-    judged: Callable[[Evidence], None] = lambda _: None
-    """Looks at the whole run at its end."""
+    size: Size = _SIZE
+    limits: dict[str, Limit] = field(default_factory=dict)
 
 
-def _no_delay(evidence: Evidence) -> None:
-    """Subscribers on the owner must not be told later while there is no broker."""
-    p99 = [sorted(evidence.times.get(f"delay on the owner, {when}", [0.0]))[-1:] for when in ("before", "broker away")]
-    del p99
-
-
-_AGAIN = {
-    "words again after the kill": ("max", 20.0),
-    "words again after detection": ("max", 5.0),
-}
+_AGAIN = {"words again after the kill": Limit("max", 20.0), "words again after detection": Limit("max", 5.0)}
+_NO_DELAY = {"delay on the owner, broker away": Limit("p99", 0.005, twice="delay on the owner, before")}
 
 KINDS: dict[str, Kind] = {
-    "undisturbed": Kind(undisturbed, Size(), {}),
-    "owner-kill": Kind(owner_kill, Size(), _AGAIN),
-    "broker-kill": Kind(broker_kill, Size(), {}),
-    "broker-kill-aof": Kind(broker_kill, replace(Size(), broker="aof"), {}),
-    "stop": Kind(stop, Size(), {}),
-    "rolling": Kind(rolling, Size(), {}),
+    "undisturbed": Kind(undisturbed),
+    "owner-kill": Kind(owner_kill, limits=_AGAIN),
+    "broker-kill": Kind(broker_kill, limits=_NO_DELAY),
+    "broker-kill-aof": Kind(broker_kill, Size(broker="aof"), _NO_DELAY),
+    "stop": Kind(stop, limits={"stopped broker noticed": Limit("max", 3.0), "words again after detection": Limit("max", 5.0)}),
+    "rolling": Kind(rolling),
+    "node-death": Kind(node_death, Size(calls=20, subscribers=250, crowded=True), {"subscribers whole again": Limit("p99", 3.0), **_AGAIN}),
 }

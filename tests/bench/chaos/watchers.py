@@ -66,7 +66,7 @@ class Watcher:
     """One subscriber."""
 
     def __init__(self, call: CodedCall, way: Way, watched: Watched, chance: random.Random, home: str = "") -> None:
-        """`home`: the node that it connects to directly while that is up. Empty for one that always takes the balancer."""
+        """`home`: see below."""
         self.call = call
         self.node = ""
         """Name of the node that it is connected to. Empty while it is not."""
@@ -80,7 +80,8 @@ class Watcher:
         self._way = way
         self._watched = watched
         self._chance = chance
-        self._home = home
+        self.home = home
+        """The node that it connects to directly while that is up. Empty for one that always takes the balancer."""
         self._interims = chance.random() < 0.5
         self._socket: LeanSocket | None = None
         self._due = 0
@@ -94,7 +95,7 @@ class Watcher:
             except (OSError, Refused):
                 await asyncio.sleep(self._chance.uniform(*AGAIN_SECONDS))
                 continue
-            self.node = self._way.chosen(self._socket.headers, self._home)
+            self.node = self._way.chosen(self._socket.headers, self.home)
             self._subscribe()
             await self._socket.gone.wait()
             self._left()
@@ -108,7 +109,7 @@ class Watcher:
 
     async def _dial(self) -> LeanSocket:
         self._watched.connections += 1
-        return await LeanSocket.dial(self._way.port(self._home), "/client", self._receive)
+        return await LeanSocket.dial(self._way.port(self.home), "/client", self._receive)
 
     def _left(self) -> None:
         """Take note that the connection is gone."""
@@ -208,7 +209,10 @@ class Watcher:
             self._socket.close()
 
     def _age(self, event: Told) -> None:
-        now, at = time.time(), event.at  # such as 2026-11-26T06:06:41.166Z
-        sent = int(at[11:13]) * 3600 + int(at[14:16]) * 60 + float(at[17:23])
-        age = (now - sent + 43200) % 86400 - 43200
-        self._watched.ages.append(Age(now, age, self.node == self.call.owner))
+        self._watched.ages.append(Age(time.time(), age_of(event.at), self.node == self.call.owner))
+
+
+def age_of(at: str) -> float:
+    """Return how long ago something was, in seconds. `at`: as an event has it, such as 2026-11-26T06:06:41.166Z."""
+    sent = int(at[11:13]) * 3600 + int(at[14:16]) * 60 + float(at[17:23])
+    return (time.time() - sent + 43200) % 86400 - 43200
