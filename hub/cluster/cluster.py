@@ -62,15 +62,19 @@ class Cluster:
     def gave(self, record: Record) -> None:
         """Take note that a call was handed over to another node. Who reads it here goes on reading it."""
         self.keeper.forget(record)
+        self.replicas.keep_in_step(record)
 
     def received(self, topic: str, body: bytes) -> None:
         """See Receiver."""
-        if topic == self.requests.topic:
-            self.requests.received(body)
-        elif topic == ROWS_TOPIC:
-            self.directory.refreshed(body)
-        else:
-            self.replicas.received(topic, body)
+        try:
+            if topic == self.requests.topic:
+                self.requests.received(body)
+            elif topic == ROWS_TOPIC:
+                self.directory.refreshed(body)
+            else:
+                self.replicas.received(topic, body)
+        except Exception:  # a message is a unit: what it says can be read again
+            log.exception("a message on %s could not be taken", topic)
 
     def subscribed(self, topic: str) -> None:
         """See Receiver."""

@@ -181,8 +181,8 @@ class Registry:
         Returns the utterance that it ends, if it is a final. An event of a type that this version does not know is passed on unread.
         """
         event = decode_durable(payload)
-        topic, past = record.topic, record.past
-        assert past is not None, "only a call that is filled has a next event"
+        topic = record.topic
+        past = record.past = record.past or _past_of(record)
         topic.log.enter_payload(payload)
         topic.log.release(topic.log.entered)
         was_live = record.live
@@ -448,3 +448,13 @@ class Registry:
         self._delivered = self._delivered[0] + durable, self._delivered[1] + interims
         if not len(audience):
             record.topic.log.clear()  # a subscriber's socket may hold on to its cursor for days
+
+
+def _past_of(record: Record) -> Past:
+    """Return what is known of a call that was this node's until now: nothing has to be read again."""
+    past = Past(())
+    past.outline, past.utterances, past.words_missing = record.outline, dict(record.utterances.numbers), record.words_missing
+    if (left_off := record.left_off) is not None:
+        past.reached_seconds, past.lost = left_off.call_ms / 1000, dict(left_off.lost)
+    record.ahead = record.outline
+    return past
