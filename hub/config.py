@@ -12,11 +12,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, TypeVar, get_args
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from hub.errors import ConfigError
 from hub.text import env_file
-from hub.text.addresses import loopback
+from hub.text.addresses import loopback, password_of
 from hub.text.origins import normal, origin_of
 from hub.text.phone_numbers import EXAMPLE, dialled
 from hub.text.terms import Terms
@@ -211,7 +211,7 @@ class Config:
     def secrets(self) -> tuple[str, ...]:
         """Every value that must be in no line of the log."""
         held = [str(getattr(part, each.name)) for part in self._parts for each in settings_of(part) if each.metadata["secret"]]
-        held += [_password_of(self.archive), _password_of(self.broker)]
+        held += [password_of(self.archive), password_of(self.broker)]
         return tuple(part.strip() for each in held for part in (each, *each.split(",")) if part.strip())
 
 
@@ -385,14 +385,6 @@ def _check_twilio(config: Config) -> None:
     if config.dial and dialled(config.dial) is None:
         raise ConfigError("HUB_DIAL", f"must be a number with its country code, as {EXAMPLE}, or sip:… or client:…")
     check_url("TWILIO_API_URL", config.twilio_url, ("https", "http"))
-
-
-def _password_of(url: str) -> str:
-    """Return the password in a database's address. Empty where there is none."""
-    try:
-        return unquote(urlsplit(url).password or "") if "://" in url else ""
-    except ValueError:
-        return ""
 
 
 def check_url(name: str, url: str, schemes: tuple[str, ...]) -> None:

@@ -2,7 +2,7 @@
 
 import ipaddress
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 
 def loopback(host: str) -> bool:
@@ -28,3 +28,11 @@ def proxy(url: str) -> Literal[True] | None:
         return None if loopback(urlsplit(url).hostname or "") else True
     except ValueError:  # no URL: whoever dials it says so
         return True
+
+
+def password_of(url: str) -> str:
+    """Return the password in a database's address. Empty where there is none."""
+    try:
+        return unquote(urlsplit(url).password or "") if "://" in url else ""
+    except ValueError:
+        return ""
