@@ -132,7 +132,8 @@ class Arrivals:
             case Held(row):
                 return await self._held(cluster, row, by_agent=agents_at_most is not None)
             case Claimed(row) if row.epoch == record.topic.log.epoch and not record.owner:
-                record.generation = row.generation
+                # A broker that lost its data counts from 1, while the archive knows an owner of a higher generation.
+                record.generation = row.generation if row.generation >= record.generation else record.generation + 1
                 return Arrival(record)
             case Claimed():
                 return await self._taken(taking, claim)

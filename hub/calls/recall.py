@@ -131,7 +131,9 @@ class Recall:
         if found is None:
             return None
         stored, past = found
-        return self._registry.recall(stored.call.call_sid, stored.call.epoch, stored.call.facts.number, past)
+        record = self._registry.recall(stored.call.call_sid, stored.call.epoch, stored.call.facts.number, past)
+        record.generation = stored.call.generation
+        return record
 
     def _shows(self, grant: Grant, stored: StoredCall) -> bool:
         facts = stored.facts

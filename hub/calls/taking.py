@@ -59,6 +59,8 @@ class Taking:
         if record is None or record.topic.log.epoch != epoch:
             record = self._registry.learn(row.call_sid, row.owner, epoch, row.number)
         self._registry.take(record, past, row.generation)
+        # What the archive lacks of the owner before, it gets from this one.
+        record.stored = len(stored.payloads) if stored is not None and stored.whole and stored.call.epoch == epoch else 0
         in_broker = logged.first + len(logged.payloads) - 1 if logged is not None and logged.epoch == epoch else 0
         self._cluster.keeper.adopted(record, in_broker)
         return LeftCall(record, Entry.read(note, past, unix(past.at)))

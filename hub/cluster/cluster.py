@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 REFRESH_SECONDS = 2.0
 """How often the other nodes are told how many utterances live calls have by now."""
 
+ERASE_AGAIN_SECONDS = 5.0
+"""How often the broker is told of an erased call until it takes it."""
+
 
 class Cluster:
     """One node. Implements `Receiver`."""
@@ -50,6 +53,8 @@ class Cluster:
         """Called after each renewal of the lease. It is set before the first."""
         self._registry = registry
         self._missed = asyncio.Event()
+        self._erased: asyncio.Queue[str] = asyncio.Queue()
+        """Calls that were erased here, of which the broker has still to be told."""
         self._stores = stores
         self._counters = counters
         broker.listen(ROWS_TOPIC)
@@ -96,6 +101,7 @@ class Cluster:
             group.create_task(self.directory.announce_missed())
             group.create_task(self.membership.run(self._beaten))
             group.create_task(self._read_again())
+            group.create_task(self._tell_erased())
             group.create_task(self._refresh())
 
     async def _refresh(self) -> None:
@@ -117,6 +123,21 @@ class Cluster:
         self._observe()
         self.on_beat()
 
+    def erase_soon(self, call_sid: str) -> None:
+        """Let all nodes forget a call that was erased, as soon as the broker can be reached. Never waits."""
+        self._erased.put_nowait(call_sid)
+
+    async def _tell_erased(self) -> None:
+        """Tell the other nodes which calls were erased here, until cancelled."""
+        while True:
+            call_sid = await self._erased.get()
+            try:
+                await self.broker.erase(call_sid)
+            except BrokerError as error:
+                log.warning("call=%s the other nodes do not know yet that it was erased: %s", call_sid, error.problem)
+                self.erase_soon(call_sid)
+                await asyncio.sleep(ERASE_AGAIN_SECONDS)
+
     async def _read_again(self) -> None:
         """Learn all calls anew whenever news were missed, until cancelled."""
         while True:
@@ -129,7 +150,6 @@ class Cluster:
                 self._missed.set()
 
     def _taken(self, record: Record, row: Row) -> None:
-        self.keeper.forget(record)
         self.fenced(record, row.generation)
 
     def fenced(self, record: Record, generation: int) -> None:
