@@ -129,3 +129,4 @@ async def _stop(lane: Lane) -> None:
         node.look()
         for line in node.alarms:
             lane.fault("alarms in the log", line)
+        lane.evidence.log += node.log

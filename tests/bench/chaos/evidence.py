@@ -58,6 +58,8 @@ class Evidence:
     faults: Counter[str] = field(default_factory=Counter)
     examples: list[str] = field(default_factory=list)
     timeline: list[dict[str, Any]] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
+    """What the nodes said."""
     loads: list[float] = field(default_factory=list)
 
     def fault(self, kind: str, what: str) -> None:
@@ -84,9 +86,11 @@ class Evidence:
                 self.fault("too slow", f"{name}: {limit.figure} is {value}, not at most {most:g}")
 
     def write(self, path: Path) -> None:
-        """Write everything to a file."""
+        """Write everything to a file, and what the nodes said to one beside it."""
+        path.with_suffix(".log").write_text("".join(self.log))
         everything = vars(self) | {"times": {name: spread(values) | {"all": [round(each, 4) for each in values[:20_000]]}
                                              for name, values in self.times.items()}}  # fmt: skip
+        del everything["log"]
         everything["limits"] = {name: asdict(limit) for name, limit in self.limits.items()}
         everything |= {"seconds": round(time.monotonic() - self.began, 1), "cores": os.cpu_count()}
         path.write_text(json.dumps(everything, indent=1))

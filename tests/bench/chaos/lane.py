@@ -157,6 +157,10 @@ class Lane:
             if time.monotonic() > until:
                 self.fault("never", what)
                 return False
+            for node in self.nodes:
+                if node.name in self.way.up and node.process.gone.is_set():
+                    self.way.up.discard(node.name)
+                    self.fault("died", f"{node.name}: {''.join(node.process.said[-40:])}")
             await asyncio.sleep(LOOK_SECONDS)
         return True
 

@@ -23,6 +23,8 @@ class ClusterNode:
         self.process = HubProcess()
         self.alarms: list[str] = []
         """Lines of logs that should not be."""
+        self.log: list[str] = []
+        """What all earlier processes said."""
         self.settings: dict[str, str] = {}
         self._forking: Hubs | None = None
 
@@ -52,7 +54,8 @@ class ClusterNode:
         self.look()
 
     def look(self) -> None:
-        """Look for alarms in what it said."""
+        """Look for alarms in what it said. Called once for each process."""
+        self.log += [f"---- {self.name} ----\n", *self.process.said]
         self.alarms += [f"{self.name}: {line}" for line in self.process.said if any(each in line for each in ALARMS)]
 
     def cpu_seconds(self) -> float:
