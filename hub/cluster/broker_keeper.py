@@ -303,9 +303,10 @@ class BrokerKeeper:
             self._fenced(record, claim.row.generation)
 
     async def _register(self) -> None:
-        """Tell the other nodes about calls as a whole. What is not in the log yet is told later."""
-        due, self._rows = self._rows, []
-        due = [(record, payload) for record, payload in due if record.generation and not record.owner]
+        """Tell the other nodes about calls as a whole. Of a call that is not claimed yet they are told once it is."""
+        ours = [row for row in self._rows if not row[0].owner]
+        due = [row for row in ours if row[0].generation]
+        self._rows = [row for row in ours if not row[0].generation]
         over, self._abandoned = self._abandoned, []
         self._telling = due
         rows = [self._row(record) for record, _ in due] + [self._row(record, abandoned=True) for record in over]
