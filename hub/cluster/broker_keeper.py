@@ -103,7 +103,7 @@ class BrokerKeeper:
             self._since = self._loop.time()
         self._dirty[record] = None
         if self._timer is None and not self.behind:
-            self._timer = self._loop.call_later(BOUND_SECONDS, self._look)
+            self._timer = self._loop.call_later(0.0 if self._broker.trouble else BOUND_SECONDS, self._look)
         self._idle.clear()
         self._news.set()
 
