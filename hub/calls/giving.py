@@ -75,7 +75,7 @@ class Giving:
         except msgspec.DecodeError as error:
             raise NodeRefused("asked for a call in a way that this version cannot read") from error
         gift = self._gifts.get(wanted.call_sid)
-        if gift is None:
+        if gift is None or (gift.given.done() and self._has(wanted.call_sid)):
             gift = self._gifts[wanted.call_sid] = _Gift(by, asyncio.get_running_loop().create_future())
             self._group.create_task(self._run(wanted, gift))
         elif gift.to != by:
@@ -95,11 +95,20 @@ class Giving:
         finally:
             gift.given.set_result(given)
             forget_seconds = REMEMBERED_SECONDS if isinstance(given, HandedOver) else 0.0
-            asyncio.get_running_loop().call_later(forget_seconds, self._gifts.pop, wanted.call_sid, None)
+            asyncio.get_running_loop().call_later(forget_seconds, self._forget, wanted.call_sid, gift)
+
+    def _has(self, call_sid: str) -> bool:
+        """Return whether a call is this node's. One that was given away may have come back, for example from a node that died."""
+        record = self._registry.known(call_sid)
+        return record is not None and not record.owner and bool(record.generation)
+
+    def _forget(self, call_sid: str, gift: _Gift) -> None:
+        if self._gifts.get(call_sid) is gift:
+            del self._gifts[call_sid]
 
     async def _give(self, wanted: Wanted, to: str) -> Given:
         record = self._registry.known(wanted.call_sid)
-        if record is None or record.owner or not record.generation:
+        if record is None or not self._has(wanted.call_sid):
             return NodeRefused("this call is not this node's")
         call = self._calls.newest(wanted.call_sid)
         if call is None:

@@ -103,3 +103,21 @@ async def test_a_call_moves_in_a_pause_and_each_byte_is_transcribed_once(late_ms
     words = [event["text"] for event in events if event["type"] == "final"]
     assert words == ["w4", "w9", "w14", "w19", "w24", "w29", "w34"]
     assert len({event["utterance"] for event in events if event["type"] == "final"}) == len(words)
+
+
+async def test_a_call_that_came_back_moves_again() -> None:
+    async with two(says) as nodes, asyncio.TaskGroup() as group:
+        sound = "xxx......" * 9
+        line = PhoneLine({"inbound": speech(sound, 1), "outbound": speech("." * len(sound), 2)})
+        await line.stream(nodes.a, 1)
+        group.create_task(line.talk())
+        for number, (to, other) in enumerate([(nodes.b, nodes.a), (nodes.a, nodes.b), (nodes.b, nodes.a)], 2):
+            await line.until(line.at * 20 + 300)
+            await line.stream(to, number)
+            await until(lambda to=to, other=other: owns(to) and not owns(other))
+        await line.over.wait()
+        events = await until(lambda: (events := events_of(nodes.b)) and events[-1]["type"] == "call-ended" and events)
+        assert audio(nodes.a, nodes.b) == line.sound
+    assert [event["offset"] for event in events] == list(range(1, len(events) + 1))
+    assert kinds(events).count("call-started") == 4
+    assert "gap" not in kinds(events)
