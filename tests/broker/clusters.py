@@ -2,6 +2,8 @@
 
 import asyncio
 import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 from hub.broker.broker import Broker, HoldTimes
@@ -17,6 +19,17 @@ HASTY = HoldTimes(steady_seconds=0.0)
 """Of a node that believes at once that others are gone."""
 
 SECRET = "a secret of forty characters, as it has to be"
+
+
+@asynccontextmanager
+async def opened(url: str, group: asyncio.TaskGroup, listener: Listener | None = None, secret: str = SECRET) -> AsyncIterator[Broker]:
+    """Open a broker at an address, and close it."""
+    broker = ValkeyBroker(parse_address(url), secret, HASTY)
+    await broker.open(listener or Listener(), group)
+    try:
+        yield broker
+    finally:
+        await broker.close()
 
 
 class ClusterInTest(Protocol):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 
 import pytest
 import pytest_asyncio
@@ -43,19 +44,19 @@ def masters() -> Iterator[list[ServerInTest]]:
 @pytest_asyncio.fixture
 async def group() -> AsyncIterator[asyncio.TaskGroup]:
     """Where brokers run. It fails the test if one of them fails."""
-    ended = asyncio.Event()
     groups: asyncio.Queue[asyncio.TaskGroup] = asyncio.Queue()
 
     async def hold() -> None:
         async with asyncio.TaskGroup() as group:
             groups.put_nowait(group)
-            await ended.wait()
+            await asyncio.Event().wait()
 
     # A fixture's two halves may run in different tasks, and a TaskGroup has to be left by the task that entered it.
     held = asyncio.get_running_loop().create_task(hold())
     yield await groups.get()
-    ended.set()
-    await held
+    held.cancel()
+    with suppress(asyncio.CancelledError):
+        await held
 
 
 @pytest_asyncio.fixture(params=["memory", "valkey", "redis", "Valkey Cluster"])

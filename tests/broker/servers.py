@@ -15,6 +15,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 
 def valkey_program() -> str | None:
@@ -92,7 +94,7 @@ class ServerInTest:
 
     def client(self, **options: object) -> "redis.Redis":
         """Return a client for the test itself. Close it."""
-        return redis.Redis(host="127.0.0.1", port=self.port, socket_timeout=10, **options)  # type: ignore[arg-type]
+        return redis.Redis(host="127.0.0.1", port=self.port, socket_timeout=10, retry=Retry(NoBackoff(), 0), **options)  # type: ignore[arg-type]
 
     def kill(self) -> None:
         """Kill it, as `kill -9` does."""

@@ -8,7 +8,7 @@ import ssl
 import time
 from typing import Any
 
-from redis.exceptions import ResponseError
+from redis.exceptions import AuthenticationError, ResponseError
 
 from hub.backoff import Backoff
 from hub.broker.broker import BrokerError
@@ -24,6 +24,9 @@ PATIENCE = Backoff(first_seconds=0.2, longest_seconds=1.0, give_up_seconds=4.0)
 OLDEST = (6, 2)
 """The first version with all that the scripts use."""
 
+OTHER_WAY_SECONDS = 1.0
+"""How long a server is tried in the other way, with TLS or without, before the hub says that it does not answer."""
+
 LONGEST_SKEW_SECONDS = 60.0
 """A clock that is further off than this is not set at all. Smaller differences are measured and do no harm."""
 
@@ -31,7 +34,7 @@ LONGEST_SKEW_SECONDS = 60.0
 async def examine(server: BrokerServer, address: BrokerAddress, clock: ServerClock) -> str:
     """Return what the broker is, in words. Takes some seconds at most. Raises: BrokerError if the hub cannot or must not use it."""
     try:
-        introductions = await _introductions(server)
+        introductions = await _introductions(server, address)
         for info in introductions:
             _judge(server, info, address)
         await _set(server, clock)
@@ -41,10 +44,10 @@ async def examine(server: BrokerServer, address: BrokerAddress, clock: ServerClo
             raise answer
         return _described(server, introductions)
     except FAILURES as error:
-        raise BrokerError(f"{server.name} {await _explained(error, address)}") from error
+        raise BrokerError(f"{server.name} {problem_of(error)}") from error
 
 
-async def _introductions(server: BrokerServer) -> list[dict[str, str]]:
+async def _introductions(server: BrokerServer, address: BrokerAddress) -> list[dict[str, str]]:
     """Return what each server says of itself."""
     error: BaseException = TimeoutError()
     async for _ in PATIENCE.until():
@@ -58,6 +61,8 @@ async def _introductions(server: BrokerServer) -> list[dict[str, str]]:
             if not failed:
                 return [each if isinstance(each, dict) else _parsed(each) for each in answers]
             error = failed[0]
+        if other_way := await _other_way(error, address):
+            raise BrokerError(f"{server.name} {other_way}") from error
         if not is_passing(error):
             break
     raise error
@@ -104,23 +109,39 @@ async def _set(server: BrokerServer, clock: ServerClock) -> None:
         raise BrokerError(f"this machine's clock is {abs(skew):.0f} s {which} that of {server.name}: set both by NTP")
 
 
-async def _explained(error: BaseException, address: BrokerAddress) -> str:
-    """Return what is wrong. A server that speaks TLS says nothing of use to one who does not: so it is asked whether it does."""
-    if isinstance(error, ResponseError) or address.tls or address.topology is not Topology.ONE:
-        return problem_of(error)
-    return "speaks TLS only: write valkeys:// (or rediss://)" if await _speaks_tls(*address.hosts[0]) else problem_of(error)
+async def _other_way(error: BaseException, address: BrokerAddress) -> str:
+    """Return what is wrong if a server understands TLS and not plain text, or the other way round. Neither of them says so itself."""
+    if address.topology is not Topology.ONE or isinstance(error, ResponseError | AuthenticationError):
+        return ""
+    host, port = address.hosts[0]
+    if address.tls:
+        return "does not speak TLS: write valkey:// (or redis://)" if await _speaks_plainly(host, port) else ""
+    return "speaks TLS only: write valkeys:// (or rediss://)" if await _speaks_tls(host, port) else ""
 
 
 async def _speaks_tls(host: str, port: int) -> bool:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
-        async with asyncio.timeout(ANSWER_SECONDS):
+        async with asyncio.timeout(OTHER_WAY_SECONDS):
             _, writer = await asyncio.open_connection(host, port, ssl=context)
     except (OSError, EOFError):
         return False
     writer.close()
     return True
+
+
+async def _speaks_plainly(host: str, port: int) -> bool:
+    try:
+        async with asyncio.timeout(OTHER_WAY_SECONDS):
+            reader, writer = await asyncio.open_connection(host, port)
+            try:
+                writer.write(b"PING\r\n")
+                return (await reader.readline()).startswith((b"+PONG", b"-NOAUTH"))
+            finally:
+                writer.close()
+    except (OSError, EOFError):
+        return False
 
 
 def _parsed(answer: bytes) -> dict[str, str]:
