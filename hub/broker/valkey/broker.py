@@ -90,7 +90,8 @@ class ValkeyBroker:
     async def close(self) -> None:
         self._receiver, tasks, self._tasks = None, self._tasks, []
         while tasks:
-            # More than once: redis-py asks Sentinels by `asyncio.wait_for`, which can lose a cancellation in Python 3.11.
+            # More than once: a TaskGroup of which a task fails at the same time loses a cancellation, and so may `asyncio.wait_for` of
+            # Python 3.11, by which redis-py asks Sentinels.
             for task in tasks:
                 task.cancel()
             _, still = await asyncio.wait(tasks, timeout=1.0)

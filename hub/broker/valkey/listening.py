@@ -1,7 +1,7 @@
 """Listens to channels, on one connection per master. Nothing that this node wants to hear waits for anything.
 
 A connection can be open and yet dead: the machine behind it is gone, or the server is stopped. redis-py does not find that out. So this
-node sends itself a message every second, by another connection, and believes in this one as long as anything comes. The message also finds
+node sends itself a message every half second, by another connection, and believes in this one as long as anything comes. The message also finds
 out a master that Sentinel has replaced: it goes to the new one, and does not come.
 
 Whenever a connection ends, all of them are made again, and every channel is subscribed to again.
@@ -24,11 +24,11 @@ from hub.broker.valkey.link import ANSWER_SECONDS, ServerLink, connect
 
 log = logging.getLogger(__name__)
 
-PROBE_SECONDS = 0.4
+PROBE_SECONDS = 0.5
 """How often this node sends itself a message."""
 
-SILENT_SECONDS = 2.0
-"""A connection on which nothing has come for so long is dead. With two probes more that may be waited for, this is noticed within 3 s."""
+SILENT_SECONDS = 2.5
+"""A connection on which nothing has come for so long is dead. All that it takes to listen again is to be done within 3 s."""
 
 BATCH = 512
 """So many channels are subscribed to at once. A larger batch would keep the server from others for too long."""
@@ -88,7 +88,7 @@ class Listening:
             self._changed.set()
 
     async def run(self) -> None:
-        """Listen until cancelled."""
+        """Listen until cancelled. A cancellation in the very moment in which a connection ends is lost: cancel until it has ended."""
         failures = 0
         while True:
             try:
@@ -98,8 +98,6 @@ class Listening:
                 worked, self._ears = bool(self._ears) and all(ear.worked for ear in self._ears.values()), {}
                 failures = 1 if worked else failures + 1
                 self._hearing.deaf(str(error) if isinstance(error, ListeningError) else problem_of(error))
-            if (task := asyncio.current_task()) is not None and task.cancelling():
-                raise asyncio.CancelledError  # it was cancelled in the moment in which a connection ended
             await asyncio.sleep(RECONNECTING.wait_seconds(failures))
 
     async def _listen(self) -> None:
@@ -118,7 +116,8 @@ class Listening:
                 group.create_task(self._subscribe())
                 for name, ear in self._ears.items():
                     group.create_task(ear.hear())
-                    group.create_task(self._probe(name, ear))
+                    group.create_task(ear.watch())
+                    group.create_task(self._probe(name))
         finally:
             for ear in self._ears.values():
                 await ear.connection.disconnect(nowait=True)
@@ -154,17 +153,13 @@ class Listening:
                 raise ListeningError("the Cluster has another master")
             await self._ears[name].tell(commands)
 
-    async def _probe(self, name: str, ear: "_Ear") -> None:
-        """Send this node a message now and then, and raise when nothing comes."""
+    async def _probe(self, name: str) -> None:
+        """Send this node messages, by way of a certain master."""
         channel = self._probe_channel(name)
         await self._tell("SUBSCRIBE", [channel])
-        loop = asyncio.get_running_loop()
-        ear.newest_at = loop.time()
         while True:
             await self._send_probe(channel)
             await asyncio.sleep(PROBE_SECONDS)
-            if loop.time() - ear.newest_at > SILENT_SECONDS:
-                raise ListeningError(f"does not send anything any more: {SILENT_SECONDS:.0f} s of silence")
 
     async def _send_probe(self, channel: str) -> None:
         command = "SPUBLISH" if self._link.sharded else "PUBLISH"
@@ -188,8 +183,8 @@ class _Ear:
     def __init__(self, connection: Connection, hearing: Hearing) -> None:
         self.connection = connection
         self._hearing = hearing
-        self.newest_at = math.inf
-        """Event loop time at which something came last."""
+        self._newest_at = 0.0
+        """Event loop time at which something came last, or the watch began."""
         self.worked = False
         """Whether anything has come at all."""
         self._leaving: set[bytes] = set()
@@ -205,13 +200,23 @@ class _Ear:
         async with asyncio.timeout(ANSWER_SECONDS):
             await self.connection.send_packed_command(self.connection.pack_commands(packed))
 
+    async def watch(self) -> None:
+        """Raise once nothing has come for too long."""
+        loop = asyncio.get_running_loop()
+        self._newest_at = loop.time()
+        while True:
+            seconds = self._newest_at + SILENT_SECONDS - loop.time()
+            if seconds <= 0:
+                raise ListeningError(f"does not send anything any more: {SILENT_SECONDS} s of silence")
+            await asyncio.sleep(seconds)
+
     async def hear(self) -> None:
         """Hear what comes until the connection ends."""
         loop = asyncio.get_running_loop()
         while True:
             for _ in range(TURN):
                 answer = await self.connection.read_response(timeout=math.inf)
-                self.newest_at = loop.time()
+                self._newest_at = loop.time()
                 self._take(answer)
             await asyncio.sleep(0)
 
