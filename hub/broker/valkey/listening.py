@@ -1,8 +1,8 @@
 """Listens to channels, on one connection per master. Nothing that this node wants to hear waits for anything.
 
 A connection can be open and yet dead: the machine behind it is gone, or the server is stopped. redis-py does not find that out. So this
-node sends itself a message every half second, by another connection, and believes in this one as long as anything comes. The message also finds
-out a master that Sentinel has replaced: it goes to the new one, and does not come.
+node sends itself a message every half second, by another connection, and believes in this one as long as anything comes. The message also
+finds out a master that Sentinel has replaced: it goes to the new one, and does not come.
 
 Whenever a connection ends, all of them are made again, and every channel is subscribed to again.
 """
