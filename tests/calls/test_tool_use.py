@@ -128,7 +128,7 @@ async def test_an_agent_does_not_hang_up_on_a_caller_who_speaks() -> None:
 
 
 async def test_an_agent_that_transfers_waits_until_the_caller_has_spoken() -> None:
-    async with desk() as it:
+    async with desk(limits=replace(LIMITS, leave_seconds=3600.0)) as it:
         await goodbye(it, TRANSFER)
         it.frames(100)
         it.emit(CallerSpeechStarted("q", 60))
@@ -136,9 +136,11 @@ async def test_an_agent_that_transfers_waits_until_the_caller_has_spoken() -> No
         for _ in range(5):
             await asyncio.sleep(0)
         assert it.account.asked == []
-        it.emit(CallerSpeechStopped("q", 150), ResponseStarted("r2"), ResponseEnded("r2", "completed"))
-        it.frame()
-        await until_asked(it)
+        it.emit(CallerSpeechStopped("q", 150), ResponseStarted("r2"), AgentAudio("r2", "i2", b"\x01" * 160), AgentAudioDone("r2", "i2"))
+        it.emit(ResponseEnded("r2", "completed"))
+        while not it.account.asked:
+            it.frame()
+            await asyncio.sleep(0.002)
     assert it.end.reason == "transferred"
 
 

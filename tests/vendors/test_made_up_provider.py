@@ -56,8 +56,9 @@ async def test_a_call_can_ask_for_it_where_another_provider_is_the_first() -> No
             await socket.send_str(stop())
             async with home.session.ws_connect(home.url("/client"), compress=0) as subscriber:
                 await subscriber.send_str(CALL)
-                started = [message.json() async for message in subscriber][1]
+                started, *_, ended = [message.json() async for message in subscriber][1:]
     assert started["transcriber"]["provider"] == "madeup"
+    assert completeness(ended) == "complete", "its last message settles what it had no words for"
 
 
 @pytest.mark.parametrize(("key", "verdict", "words"), [(KEY, "ok", "Made-Up takes the key"), ("other", "FAIL", "refused the key (401)")])

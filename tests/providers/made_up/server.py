@@ -44,6 +44,7 @@ class MadeUpServer:
                         await socket.send(json.dumps({"type": "said", "text": text, "until_ms": (second + 1) * 1000}))
                 elif json.loads(message)["type"] == "end":
                     await socket.send('{"type":"bye"}')
+                    return
         except ConnectionClosed:
             pass  # a probe does not wait for the last words
         finally:

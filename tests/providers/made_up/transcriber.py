@@ -75,6 +75,6 @@ class MadeUp(Session):
                 self.replay.settle(self.tracks[0], end_ms)
                 self._start_ms = end_ms
             case Bye():
-                self.terminated()
+                self.summed_up(None, 0.0)
             case None:
                 pass
