@@ -45,7 +45,7 @@ async def shown(page: Page, track: Track) -> str:
 @pytest.mark.parametrize(
     ("seconds", "speed"),
     [
-        pytest.param(12.9, 2.0, marks=pytest.mark.timeout(60)),
+        pytest.param(12.9, 1.0, marks=pytest.mark.timeout(60)),
         pytest.param(3600.0, 1.0, id="whole", marks=[pytest.mark.long, pytest.mark.timeout(180)]),
     ],
 )
