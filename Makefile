@@ -20,7 +20,7 @@ test: $(VENV)/.dev
 test-dashboard: $(VENV)/.dev
 	npm ci --no-audit --no-fund --loglevel=error --prefix tests/dashboard
 	npm test --silent --prefix tests/dashboard
-	$(BIN)/python -m pytest -q -m "not long" tests/dashboard $(ARGS)
+	$(BIN)/python -m pytest -q -m "not long" tests/dashboard -n 2 --dist worksteal $(ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

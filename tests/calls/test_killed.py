@@ -11,7 +11,7 @@ needs_server = pytest.mark.skipif(programs() is None, reason="no PostgreSQL serv
 
 
 @pytest.mark.timeout(600)  # it is bound by the processor, and takes as long as a busy machine takes
-@pytest.mark.parametrize("archive", ["sqlite", pytest.param("postgresql", marks=needs_server)])
+@pytest.mark.parametrize("archive", ["sqlite", pytest.param("postgresql", marks=[needs_server, pytest.mark.one_python])])
 async def test_20_kills_lose_nothing_that_anybody_saw(archive: str) -> None:
     tally = await prove(20, archive, SEED)
     assert tally.kills.total() == 20

@@ -9,6 +9,8 @@ from hub.web.doors.docs import TITLES, TYPES, render, resolve
 from tests.docs import pages
 from tests.docs.pages import TOP, Block, blocks
 
+pytestmark = pytest.mark.one_python
+
 TESTED = {
     "sh": "test_commands.py runs each line",
     "env": "test_examples.py reads them as settings",

@@ -33,6 +33,8 @@ from tests.recordings.shelf import in_directory
 from tests.test_serve import environment
 from tests.upkeep.kept import ended, keeping
 
+pytestmark = pytest.mark.one_python
+
 SECRET = "a secret of at least thirty-two bytes"
 AUTH_TOKEN = "an auth token of a test"
 PUBLIC = "https://hub.example.com"

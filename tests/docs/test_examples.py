@@ -24,6 +24,8 @@ from tests.media import CALL
 from tests.providers.openai_script import Call, Model, Reply
 from tests.publishing import ScriptedCall
 
+pytestmark = pytest.mark.one_python
+
 SECRET = "a secret of at least thirty-two bytes"
 
 SETTINGS = blocks("env")

@@ -1,7 +1,11 @@
 """The session on the integrator's page is one that a hub holds today."""
 
+import pytest
+
 from tests.docs.pages import blocks, the_block
 from tests.docs.session import FILE, record, shape
+
+pytestmark = pytest.mark.one_python
 
 
 def test_the_page_shows_the_recorded_file() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import get_args
 
 import msgspec
+import pytest
 
 import hub
 from hub import events
@@ -25,6 +26,8 @@ from hub.web.doors.protocol import Action, decode
 from tests.bench import model
 from tests.docs.pages import TOP, codes, table, text
 from tests.house import house
+
+pytestmark = pytest.mark.one_python
 
 INTEGRATOR, OPERATOR, ARCHITECTURE = "hub/web/README.md", "hub/deploy/README.md", "hub/README.md"
 

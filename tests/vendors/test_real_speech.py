@@ -30,6 +30,7 @@ plain = EnglishTextNormalizer()
 
 pytestmark = [
     pytest.mark.engine,
+    pytest.mark.one_python,
     pytest.mark.timeout(90),  # it computes, with whatever else is computed here: seconds on a machine of its own
 ]
 
