@@ -22,6 +22,7 @@ from hub.calls.calls import Calls
 from hub.calls.clustered import Hub, clustered
 from hub.calls.erasure import Erasure
 from hub.calls.kept import kept
+from hub.calls.leaving import Leaving
 from hub.calls.recorder import recording
 from hub.calls.retention import KeepTerms, Retention
 from hub.calls.routing import Routing
@@ -97,11 +98,22 @@ def answering(config: Config, providers: Providers, calls: Calls, registry: Regi
 
 
 async def drain(state: State, seconds: float) -> None:
-    """Take no new call, read all audio that has arrived, give live calls so many seconds to end, then end them."""
+    """Take no new call, read all audio that has arrived, give live calls so many seconds to end, then end them.
+
+    A node of a cluster moves those that can be moved to the other nodes meanwhile.
+    """
     await state.resting_sockets.wake_all()
-    if state.account is not None:
-        state.account.listening.clear()
-    await state.calls.drain(seconds)
+    account, cluster = state.account, state.cluster
+    leaving = Leaving(state.calls, cluster, account, state.limits.notice_seconds) if account is not None and cluster is not None else None
+    if leaving is None or not leaving.possible or not seconds:
+        if account is not None:
+            account.listening.clear()
+        await state.calls.drain(seconds)
+        return
+    async with asyncio.TaskGroup() as group:
+        moving = group.create_task(leaving.run())
+        await state.calls.drain(seconds)
+        moving.cancel()
 
 
 @asynccontextmanager

@@ -19,6 +19,7 @@ from hub.calls.call import Peer
 from hub.calls.calls import Calls
 from hub.calls.hand_over import HAND_OVER, HandedOver, Wanted
 from hub.calls.held_stream import HeldStream
+from hub.calls.publisher import Publisher
 from hub.calls.takeover import left_off
 from hub.calls.taking import Taking
 from hub.cluster.cluster import Cluster
@@ -123,7 +124,7 @@ class Asking:
                     raise
                 log.info("call=%s node %s: %s", awaited.record.call_sid, awaited.row.owner, error)
             except BrokerError as error:
-                log.info("call=%s %s", awaited.record.call_sid, error)
+                log.debug("call=%s %s", awaited.record.call_sid, error)
             if await self._claims(awaited):
                 return
             await asyncio.sleep(PAUSE_SECONDS)
@@ -132,7 +133,8 @@ class Asking:
         """Ask the owner once. Raises: NodeRefused, BrokerError."""
         record, streams = awaited.record, awaited.streams
         tracks = [track for track in TRACKS if any(track in stream.start.tracks for stream in streams)] or list(TRACKS)
-        wanted = Wanted(call_sid=record.call_sid, since=awaited.since, tracks=tracks, agent=not streams)
+        sid = streams[0].start.stream_sid if streams else ""
+        wanted = Wanted(call_sid=record.call_sid, since=awaited.since, stream_sid=sid, tracks=tracks, agent=not streams)
         return await self._cluster.requests.ask(awaited.row.owner, HAND_OVER, wanted, HandedOver, ANSWER_SECONDS)
 
     async def _claims(self, awaited: Awaited) -> bool:
@@ -156,6 +158,8 @@ class Asking:
         clock, wall = self._registry.clock(), self._registry.wall()
         if handed is None:
             self._counters.handovers["failed"] += 1
+            if claimed.previous:  # the owner is gone, and was in the middle of utterances
+                Publisher(left.record, self._registry).take_back(left.entry.tracks)
             left.record.left_off = left_off(left.entry, clock, wall)
             return
         self._counters.handovers["moved"] += 1

@@ -143,6 +143,10 @@ class Calls:
         """Return the newest Call of a callSid that is live here."""
         return self._calls.get(call_sid)
 
+    def everyone(self) -> list[Call]:
+        """Return the newest Call of each callSid that is live here."""
+        return list(self._calls.values())
+
     async def published(self, call: Call) -> None:
         """Return when everything of a Call is published that it has to say."""
         if (published := self._running.get(call)) is not None:
@@ -152,6 +156,10 @@ class Calls:
         """Take note that another node is to hand a call over: it is taken in whatever happens, and the hub does not stop before."""
         self._expected.add(call_sid)
         self._idle.clear()
+
+    def expects(self, call_sid: str) -> bool:
+        """Return whether another node is to hand over this call."""
+        return call_sid in self._expected
 
     def expect_no_more(self, call_sid: str) -> None:
         """Take note that the call was handed over, or will not be."""

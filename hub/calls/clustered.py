@@ -86,6 +86,7 @@ async def clustered(hub: Hub, broker: Broker | None, node_id: str, secret: str, 
         if hub.past.keeper is not None:
             hub.past.keeper.on_fenced = cluster.fenced
         cluster.on_beat = reaper.look_soon
+        reaper.leaves = hub.calls.expects
         hub.calls.answering_elsewhere = lambda: sum(node.answering for node in membership.others())
         Giving(hub.registry, hub.calls, cluster, hub.take_over, group)
         asking = Asking(hub.registry, hub.calls, cluster, taking, counters, group)

@@ -43,6 +43,9 @@ KEPT_SECONDS = 5.0
 REMEMBERED_SECONDS = 60.0
 """How long an answer is remembered, for a node that asks again because it did not get it."""
 
+REFUSED_SECONDS = 2.0
+"""How long a refusal is remembered: a node asks three times in a second, and subscribers are told once."""
+
 Given: TypeAlias = HandedOver | NodeRefused
 
 
@@ -52,6 +55,16 @@ class _Gift:
 
     to: str
     given: "asyncio.Future[Given]"
+
+    @property
+    def handed_over(self) -> bool:
+        """Whether the answer is that it is given."""
+        return self.given.done() and isinstance(self.given.result(), HandedOver)
+
+    @property
+    def refused(self) -> bool:
+        """Whether the answer is that it is not given."""
+        return self.given.done() and isinstance(self.given.result(), NodeRefused)
 
 
 class Giving:
@@ -75,7 +88,7 @@ class Giving:
         except msgspec.DecodeError as error:
             raise NodeRefused("asked for a call in a way that this version cannot read") from error
         gift = self._gifts.get(wanted.call_sid)
-        if gift is None or (gift.given.done() and self._has(wanted.call_sid)):
+        if gift is None or (gift.refused and gift.to != by) or (gift.handed_over and self._has(wanted.call_sid)):
             gift = self._gifts[wanted.call_sid] = _Gift(by, asyncio.get_running_loop().create_future())
             self._group.create_task(self._run(wanted, gift))
         elif gift.to != by:
@@ -94,8 +107,8 @@ class Giving:
             log.exception("call=%s could not be given to node %s", wanted.call_sid, gift.to)
         finally:
             gift.given.set_result(given)
-            forget_seconds = REMEMBERED_SECONDS if isinstance(given, HandedOver) else 0.0
-            asyncio.get_running_loop().call_later(forget_seconds, self._forget, wanted.call_sid, gift)
+            seconds = REFUSED_SECONDS if gift.refused else REMEMBERED_SECONDS
+            asyncio.get_running_loop().call_later(seconds, self._forget, wanted.call_sid, gift)
 
     def _has(self, call_sid: str) -> bool:
         """Return whether a call is this node's. One that was given away may have come back, for example from a node that died."""
@@ -141,7 +154,9 @@ class Giving:
         missing = [track for track in call.sources if track not in wanted.tracks]
         if missing and not wanted.agent:
             reason = f"it came to another node than the stream of the {missing[0]} track: use one stream with both_tracks"
-            Publisher(record, self._registry).publish(events.StreamFailed(call_sid=record.call_sid, stream_sid="", reason=reason))
+            Publisher(record, self._registry).publish(
+                events.StreamFailed(call_sid=record.call_sid, stream_sid=wanted.stream_sid, reason=reason)
+            )
             return NodeRefused(f"this stream does not bring the {missing[0]} track, which comes by a stream to another node")
         began_ms = call.call_ms - (self._registry.wall() - wanted.since) * 1000
         departure = Departure(began_ms + SURE_MS, at_once=wanted.agent)

@@ -19,8 +19,10 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_def
     call_sid: str
     since: float
     """Unix seconds, by the broker's clock, of the zero of the stream that has come: that node has the call's audio from there on."""
+    stream_sid: str
+    """Of the stream, or of the first one if there are several."""
     tracks: list[Track]
-    """The tracks that the stream carries."""
+    """The tracks that they carry."""
     agent: bool = False
     """Whether an agent answers the stream: the caller talks to the agent already, so no pause is waited for."""
 

@@ -11,6 +11,7 @@ Knows the cluster and the archive. Does not know how a stream is brought back (`
 import asyncio
 import logging
 import secrets
+from collections.abc import Callable
 
 import msgspec
 
@@ -110,6 +111,8 @@ class Reaper:
         """When the archive was looked at last."""
         self._due = asyncio.Event()
         self._taking_now: set[str] = set()
+        self.leaves: Callable[[str], bool] = lambda _: False
+        """Which calls are left to a stream that has come to this node already. It is set before the first look."""
 
     def look_soon(self) -> None:
         """Look for calls whose owners are gone. Never waits."""
@@ -130,7 +133,7 @@ class Reaper:
                 except (BrokerError, ArchiveError):
                     continue
                 for row in lost:
-                    if row.call_sid not in self._taking_now:
+                    if row.call_sid not in self._taking_now and not self.leaves(row.call_sid):
                         self._taking_now.add(row.call_sid)
                         group.create_task(self._go_on_with(row, room))
 

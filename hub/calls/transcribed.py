@@ -60,6 +60,8 @@ class TranscribedCall:
         """Set when a stream came or went."""
         self._reason: EndReason = "completed"
         """Why the call would end now."""
+        self.departs = asyncio.Event()
+        """Set while the call is on its way to another node."""
         self._ending = False
         """Whether no stream can join any more."""
         self._complete = False
@@ -130,7 +132,7 @@ class TranscribedCall:
             self._go_on_at(base_ms)
         for broken in self._recovery.carried(self.sources):
             self._missed.by(broken, base_ms)  # the other track may have gone on meanwhile
-        self._bookmark.begin(self._entry(stream))
+        self._bookmark.begin(self.entry())
         self._stream_log(stream).info("joined with %s", "+".join(stream.tracks))
         self._changed.set()
         return stream
@@ -181,6 +183,7 @@ class TranscribedCall:
     def depart(self, departure: Departure) -> None:
         """Begin the call's way to another node. Only while it is on none. Never waits."""
         self._transcription.departure, departure.changed = departure, self._changed
+        self.departs.set()
         self._changed.set()
 
     def left(self, stream: TranscribedStream, reason: EndReason) -> None:
@@ -207,7 +210,10 @@ class TranscribedCall:
 
     def forward(self) -> None:
         """Hand ready blocks to the transcriber, to those who listen in, and to the recording. Never waits."""
-        for block in self.timeline.blocks():
+        self._take(self.timeline.blocks())
+
+    def _take(self, blocks: list[Block]) -> None:
+        for block in blocks:
             self._pass_on(block)
         if self.timeline.leaps:
             self._missed.leaps()
@@ -218,13 +224,6 @@ class TranscribedCall:
             return
         self.record.pass_on(block)
         self._condition.look(block)
-
-    def _finish_timeline(self) -> None:
-        """Take all audio that came, to the last byte."""
-        for block in self.timeline.finish():
-            self._pass_on(block)
-        if self.timeline.leaps:
-            self._missed.leaps()
 
     def stop(self) -> None:
         """See Call."""
@@ -252,7 +251,7 @@ class TranscribedCall:
                 for errand in errands:
                     errand.cancel()
                 if not moved:
-                    self._finish_timeline()
+                    self._take(self.timeline.finish())
                     self._transcription.finish()
                     complete = await transcription
         except asyncio.CancelledError:
@@ -276,9 +275,9 @@ class TranscribedCall:
             if departure is None or departure.cut_ms is not None:
                 return departure is not None
             if departure.stays:
-                self._transcription.stay()
+                self._stay()
                 continue
-            self._finish_timeline()
+            self._take(self.timeline.finish())
             self._transcription.cut(self.timeline.end_ms)
             return True
 
@@ -297,8 +296,12 @@ class TranscribedCall:
             self._let_go("this call goes on at another node")
             return True
         self._untranscribed_from_ms = None
-        self._transcription.stay()
+        self._stay()
         return False
+
+    def _stay(self) -> None:
+        self._transcription.stay()
+        self.departs.clear()
 
     def end(self) -> None:
         """See Call."""
@@ -324,9 +327,8 @@ class TranscribedCall:
 
     def _identified(self, facts: CallFacts) -> None:
         """Publish who the call is from and to, and let the next hub process know it too."""
-        assert self._newest is not None
         self.publisher.identified(facts)
-        self._bookmark.begin(self._entry(self._newest))
+        self._bookmark.begin(self.entry())
 
     async def _until_over(self) -> None:
         """Return when the last stream has stopped, or broke and no other came in time."""
@@ -390,8 +392,9 @@ class TranscribedCall:
     def _stream_log(self, stream: TranscribedStream) -> CallLog:
         return CallLog(log, {"call": self.record.call_sid, "stream": stream.sid})
 
-    def _entry(self, stream: TranscribedStream) -> Entry:
-        """Return what the next hub process would need to take the call up."""
-        started = self.record.started
+    def entry(self) -> Entry:
+        """Return what another hub process needs to take the call up. Only once a stream has joined."""
+        started, stream = self.record.started, self._newest
         assert started is not None
+        assert stream is not None
         return stream.entry(started, [track for track in TRACKS if self.timeline.lanes[track].expected], self.call_ms, self._wall())

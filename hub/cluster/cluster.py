@@ -153,7 +153,9 @@ class Cluster:
         self.fenced(record, row.generation)
 
     def fenced(self, record: Record, generation: int) -> None:
-        """Let go of a call that is another node's by now, in this generation. Never waits."""
+        """Let go of a call that is another node's by now, in this generation. Never waits. One that was handed over is let go already."""
+        if record.owner:
+            return
         self.keeper.forget(record)
         self.on_lost(record, generation)
         self._registry.lose(record)

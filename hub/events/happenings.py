@@ -104,7 +104,7 @@ class WordsDoubted(Durable, frozen=True, kw_only=True, tag="words-doubted"):
 
 
 class StreamFailed(Durable, frozen=True, kw_only=True, tag="stream-error"):
-    """Twilio reports that a stream of the call failed. `reason` is Twilio's own text."""
+    """A stream of the call failed: as Twilio reports, in its own words, or because it came to a node that cannot take it."""
 
     stream_sid: str
     reason: str

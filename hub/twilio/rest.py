@@ -75,7 +75,7 @@ class TwilioAccount:
 
     def __init__(self, config: Config, patience: Patience = Patience()) -> None:
         self._config = config
-        self._patience = patience
+        self.patience = patience
         self._session: aiohttp.ClientSession | None = None
         """The connections to Twilio; None before the first request."""
         self.listening = asyncio.Event()
@@ -128,7 +128,7 @@ class TwilioAccount:
         Asks about the call first, every time: a call whose stream broke has usually just been hung up, and needs no stream. Returns Over if
         the call has ended, if Twilio refuses for good, or after `Patience.give_up_seconds`. Safe to cancel.
         """
-        patience = self._patience
+        patience = self.patience
         try:
             async with asyncio.timeout(patience.give_up_seconds):
                 async for _ in Backoff(patience.first_wait_seconds, patience.longest_wait_seconds).until(came):
@@ -164,7 +164,7 @@ class TwilioAccount:
         During a change of tokens it knows the old one, the new one, or both.
         """
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self._patience.answer_seconds))
+            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self.patience.answer_seconds))
         status, body = 0, b""
         for name, password in self._config.twilio_credentials:
             options: dict[str, Any] = {

@@ -55,6 +55,9 @@ class Limits:
     """When new calls are refused. HUB_CALLS is filled in."""
     twilio: Patience = field(default_factory=Patience)
     """How long the hub waits for Twilio's REST API, and for streams that it requests there."""
+    notice_seconds: float = 5.0
+    """How long a node that stops waits before it moves its calls to other nodes: by then a balancer has noticed that it takes no streams.
+    A balancer looks every second or two, and believes the second look."""
     keep_alive_seconds: float = 30.0
     """How long a connection may stay idle between two requests, or take to finish a later one."""
 
