@@ -126,6 +126,11 @@ class Arrivals:
             if record.owner:
                 raise NotReached(f"this call is another node's: {error or 'the broker does not answer'}") from error
             return Arrival(record)
+        except asyncio.CancelledError:
+            # The door waits no longer. The broker may have taken the claim all the same, so the call begins with what was claimed.
+            if not record.owner:
+                self._registry.enter(record)
+            raise
         match claim:
             case Full(answering):
                 raise AgentsBusy(f"agents answer {answering} calls of the cluster already (HUB_AGENT_CALLS)")

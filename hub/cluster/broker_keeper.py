@@ -89,6 +89,8 @@ class BrokerKeeper:
         """Those of `_rows` that are on their way."""
         self._sent = asyncio.Event()
         """Set, and replaced, whenever something was sent."""
+        self._failing = False
+        """Whether the newest request failed, so that nothing waits for the broker."""
         self.behind = False
         """Whether the broker lacks events for longer than the bound."""
         registry.watch(self._announced)
@@ -103,7 +105,7 @@ class BrokerKeeper:
             self._since = self._loop.time()
         self._dirty[record] = None
         if self._timer is None and not self.behind:
-            self._timer = self._loop.call_later(0.0 if self._broker.trouble else BOUND_SECONDS, self._look)
+            self._timer = self._loop.call_later(0.0 if self._failing else BOUND_SECONDS, self._look)
         self._idle.clear()
         self._news.set()
 
@@ -204,7 +206,9 @@ class BrokerKeeper:
             self._news.clear()
             try:
                 await self._send_all()
+                self._failing = False
             except BrokerError:  # the broker itself says what is wrong, once
+                self._failing = True
                 if self._dirty:
                     self._look()
                 await asyncio.sleep(RETRY_SECONDS)
@@ -297,7 +301,8 @@ class BrokerKeeper:
         epoch = record.topic.log.epoch
         claim = await self._broker.claim(record.call_sid, self._membership.id, epoch=epoch, number=record.number)
         assert not isinstance(claim, Full), "only an agent's call can find the cluster full"
-        if isinstance(claim, Claimed) and (claim.row.epoch == epoch or await self._broker.log(record.call_sid) is None):
+        logged = await self._broker.log(record.call_sid) if claim.row.epoch != epoch else None
+        if isinstance(claim, Claimed) and (logged is None or not logged.payloads):
             record.generation = claim.row.generation
         else:
             self._fenced(record, claim.row.generation)
@@ -343,7 +348,7 @@ class BrokerKeeper:
         if self.behind or not (self._dirty or self._in_flight):
             return
         late = self._loop.time() - self._since
-        if self._broker.trouble or (late >= BOUND_SECONDS and self._membership.holds):
+        if self._failing or (late >= BOUND_SECONDS and self._membership.holds):
             self._fall_behind()
         else:
             self._timer = self._loop.call_later(max(BOUND_SECONDS - late, LOOK_SECONDS), self._look)

@@ -77,3 +77,25 @@ async def test_a_call_goes_on_at_another_node_when_its_owner_is_cut_off(nodes: t
     await again.close()
     broker.mend()
     await until(lambda: (record := record_of(home)) and record.owner == other.state.cluster.node_id)
+
+
+async def test_a_stream_that_waits_no_longer_for_the_broker_begins_the_call_that_it_has_claimed(
+    nodes: tuple[House, House, MemoryBroker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, other, broker = nodes
+    claims, may_answer = broker.claim, asyncio.Event()
+
+    async def slow(*names: str, **facts: Any) -> Any:
+        claimed = await claims(*names, **facts)
+        await may_answer.wait()
+        return claimed
+
+    monkeypatch.setattr(broker, "claim", slow)
+    monkeypatch.setattr("hub.calls.arrivals.BROKER_SECONDS", 3600.0)
+    stream = await home.call()
+    record = await until(lambda: record_of(home))
+    may_answer.set()
+    await until(lambda: record.generation == 1 and len(events_of(home)) == 1)
+    known = await until(lambda: record_of(other))
+    assert known.topic.log.epoch == record.topic.log.epoch
+    assert not stream.closed
