@@ -168,6 +168,7 @@ class Asking:
             log.error("call=%s the broker lacks %d events", record.call_sid, handed.offset - record.topic.log.entered)
         record.left_off = LeftOff(handed.cut_ms, clock - (wall - handed.at), handed.lost, handed.settled_ms)
         record.words_missing = handed.words_missing
+        record.recorded_ms = handed.cut_ms if handed.recorded else 0.0
         record.utterances.go_on_after(handed.utterances)
 
     def _enter(self, awaited: Awaited) -> None:

@@ -200,6 +200,7 @@ class Giving:
             self._registry.own(record, generation)
             return NodeRefused("the broker does not hand this call over")
         record.generation, record.held_back = generation + 1, None
+        recorded = self._calls.recorder is not None and self._calls.recorder.moved(record, left_off.call_ms)
         self._cluster.gave(record)
         log.info("call=%s goes on at node %s", record.call_sid, to)
         return HandedOver(
@@ -210,6 +211,7 @@ class Giving:
             settled_ms=left_off.settled_ms,
             lost=left_off.lost,
             words_missing=record.words_missing,
+            recorded=recorded or bool(record.recorded_ms),
             utterances=record.utterances.numbers,
             sample=sample or {},
         )

@@ -43,6 +43,8 @@ class HandedOver(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     """How much of each track's audio was lost before the cut."""
     words_missing: bool = False
     """Whether words before the cut may be missing."""
+    recorded: bool = False
+    """Whether the owner has recorded the call, and stores that."""
     utterances: dict[Track, int] = {}
     """The number of each track's last utterance."""
     sample: dict[Track, bytes] = {}

@@ -68,6 +68,8 @@ class Recorder:
             return
         paused = wanted == PAUSED or record.ahead.paused
         recording = record.recording = self.recordings.begin(record.call_sid)
+        if record.recorded_ms:
+            self.recordings.follow(record.call_sid, record.recorded_ms)
         self._publish(record, events.RecordingStarted(call_sid=record.call_sid, time=_seconds(call_ms)))
         if paused:
             recording.pause(0.0)
@@ -79,6 +81,13 @@ class Recorder:
         if recording is not None:
             end_ms = record.left_off.call_ms if record.left_off is not None else 0.0
             self.recordings.end(recording, end_ms, goes_on=record.goes_on)
+
+    def moved(self, record: Record, call_ms: float) -> bool:
+        """A call goes on at another node from this call time on: store what there is. Returns whether there is anything."""
+        recording, record.recording = record.recording, None
+        if recording is not None:
+            self.recordings.end(recording, call_ms)
+        return recording is not None
 
     def pause(self, record: Record, call_ms: float) -> None:
         """Record silence from this call time on. Has no effect while the recording is paused. Only while there is one."""
@@ -122,7 +131,7 @@ class Recorder:
             return
         for call_sid in left:
             record = self._registry.find(call_sid)
-            if record is None or not record.live:
+            if record is None or not record.live or record.owner:
                 await self._store(call_sid)
 
     async def _store(self, call_sid: str) -> None:
@@ -187,7 +196,8 @@ class Recorder:
         self._publish(record, events.RecordingFailed(call_sid=record.call_sid, time=_seconds(call_ms), reason=reason))
 
     def _publish(self, record: Record, event: Durable) -> None:
-        Publisher(record, self._registry).publish(event)
+        if not record.owner:  # else the part that this node has recorded is stored; the call's own node tells of the whole
+            Publisher(record, self._registry).publish(event)
 
     def _wanted(self, record: Record, start: StartBody) -> str:
         """Return what a stream says about recording its call. Empty if it says nothing, or nothing that is known."""

@@ -27,7 +27,7 @@ class Stopped(Exception):
 
 
 def encode(pieces: list[Piece], path: Path, stop: threading.Event, earlier: Path | None = None) -> int:
-    """Write the pieces into a FLAC file, and return how many frames it has. `earlier`: a recording whose frames come before the first part.
+    """Write the pieces into a FLAC file, and return how many frames it has. `earlier`: a recording that counts where there is no part.
 
     Raises: Stopped if `stop` is set meanwhile. OSError and soundfile.LibsndfileError if a file cannot be read or written.
     """
@@ -43,22 +43,23 @@ def encode(pieces: list[Piece], path: Path, stop: threading.Event, earlier: Path
 
 def _samples(pieces: list[Piece], earlier: Path | None) -> Iterator[bytes]:
     """Yield all samples, interleaved."""
-    begun = 0
-    if earlier is not None:
-        begun = next((piece.start for piece in pieces if piece.part is not None), 0)
-        yield from _of_earlier(earlier, begun)
-    for piece in pieces:
-        start = max(piece.start, begun)
-        if start < piece.end:
-            for mulaw in sound(piece._replace(start=start)):
-                yield to_pcm(mulaw)
+    if earlier is None:
+        for piece in pieces:
+            yield from map(to_pcm, sound(piece))
+        return
+    with soundfile.SoundFile(earlier) as flac:
+        for piece in pieces:
+            yield from _of_earlier(flac, piece) if piece.part is None else map(to_pcm, sound(piece))
+        if flac.frames > (end := pieces[-1].end if pieces else 0):
+            yield from _of_earlier(flac, Piece(None, end, flac.frames))
 
 
-def _of_earlier(path: Path, frames: int) -> Iterator[bytes]:
-    """Yield the first frames of a recording in the store, and silence where it is shorter."""
-    with soundfile.SoundFile(path) as flac:
+def _of_earlier(flac: soundfile.SoundFile, piece: Piece) -> Iterator[bytes]:
+    """Yield these frames of a recording in the store, and silence where it is shorter."""
+    frames = piece.end - piece.start
+    if piece.start < flac.frames:
+        flac.seek(piece.start)
         while frames and len(pcm := bytes(flac.buffer_read(min(frames, STEP_FRAMES), dtype="int16"))):
             frames -= len(pcm) // 4
             yield pcm
-    for mulaw in sound(Piece(None, 0, frames)):
-        yield to_pcm(mulaw)
+    yield from map(to_pcm, sound(Piece(None, 0, frames)))

@@ -116,6 +116,10 @@ class Recordings:
         cared_for = {recording.call_sid for recording in self._open}
         return [call_sid for call_sid in found if call_sid not in cared_for and not self.storing.knows(call_sid)]
 
+    def follow(self, call_sid: str, call_ms: float) -> None:
+        """Take note that another node stores a call up to this call time. Never waits."""
+        self.storing.follow(call_sid, call_ms / 1000)
+
     def store(self, call_sid: str) -> None:
         """Store what the spool has of a call that is over. Never waits."""
         self.storing.add(call_sid)

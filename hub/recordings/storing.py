@@ -3,8 +3,9 @@
 Whatever fails is tried again, with longer and longer waits. Every step may be done once more, because the process may be killed between any
 two: the parts in the spool go last. So a recording is in the spool, or as a whole in the store, or for a moment in both.
 
-A call that came back after its recording was stored has new parts. Then the recording in the store is read, the parts are put behind it,
-and one recording takes its place.
+A call that came back after its recording was stored has new parts. Then the recording in the store is read, and one recording takes its
+place: the parts, and what was stored before where there is no part. So each node of a cluster can store what it has recorded of a call
+that has moved. The node that has the call in the end waits for the other one, so that nobody is told of a recording with a hole.
 
 Knows the spool, the store and the archive. Does not know live calls.
 """
@@ -25,6 +26,9 @@ from hub.recordings.spool import Spool, SpoolPart, newest, pieces
 from hub.recordings.store import Digest, Store, StoreError
 
 log = logging.getLogger(__name__)
+
+FOLLOWS_SECONDS = 600.0
+"""How long a recording waits for the part of the node from which its call has come. Mostly that is stored long before."""
 
 RETRIES = Backoff(first_seconds=2.0, longest_seconds=300.0)
 """A store that is away may be away for hours. What waits for it is on the disk."""
@@ -55,6 +59,8 @@ class Storing:
         """When each call is to be stored, in event loop time, by callSid."""
         self._failures: dict[str, int] = {}
         """How often it failed, in a row."""
+        self._follows: dict[str, tuple[float, float]] = {}
+        """Calls that came from another node: how many seconds of their sound that node stores, and until when it is waited for."""
         self._current = ""
         """The call that is being stored. Empty between two."""
         self._scope: asyncio.Timeout | None = None
@@ -82,6 +88,10 @@ class Storing:
         """Store a call that is over, in so many seconds."""
         self._due[call_sid] = asyncio.get_running_loop().time() + seconds
         self._added.set()
+
+    def follow(self, call_sid: str, seconds: float) -> None:
+        """Wait with a call until another node has stored its first so many seconds."""
+        self._follows[call_sid] = (seconds, self._wall() + FOLLOWS_SECONDS)
 
     def drop(self, call_sid: str) -> None:
         """Do not store a call for now: it goes on. What is being stored already is stored."""
@@ -151,6 +161,7 @@ class Storing:
             await asyncio.to_thread(self._spool.remove, call_sid)
             return
         before = await self._catalogue.recording(call_sid)
+        self._check_follows(call_sid, before)
         encoded = await self._encoded(call_sid, parts, before)
         await self._store.put(encoded.key, encoded.path, _media_type())
         found = await self._store.digest(encoded.key)
@@ -166,14 +177,24 @@ class Storing:
             await self._store.delete(before.key)
         await stored(recording)
         await asyncio.to_thread(_remove, [encoded.path, *(part.path for part in parts)])
+        self._follows.pop(call_sid, None)
         log.info("call=%s is stored: %.1f s, %d bytes", call_sid, recording.seconds, recording.size)
+
+    def _check_follows(self, call_sid: str, before: StoredRecording | None) -> None:
+        """Raises: StoreError if the part of another node is still to come."""
+        seconds, until = self._follows.get(call_sid, (0.0, 0.0))
+        if not seconds or (before is not None and before.seconds >= seconds - 0.1):
+            return
+        if self._wall() < until:
+            raise StoreError("does not have the part yet of the node from which the call came", passing=True)
+        log.error("call=%s is stored without its first %.1f s, which the node from which it came has not stored", call_sid, seconds)
 
     async def _encoded(self, call_sid: str, parts: list[SpoolPart], before: StoredRecording | None) -> _Encoded:
         """Make the FLAC file of a call."""
         key = self._store.key(call_sid, newest(parts))
         path = self._spool.beside(call_sid, "flac")
         earlier = None
-        if before is not None and before.key != key and parts[0].span.start > 0:
+        if before is not None and before.key != key:
             earlier = self._spool.beside(call_sid, "earlier.flac")
             await self._store.fetch(before.key, earlier)
         stop = threading.Event()

@@ -54,6 +54,7 @@ class Record:
         "outline",
         "owner",
         "past",
+        "recorded_ms",
         "recording",
         "row_due",
         "stored",
@@ -70,6 +71,8 @@ class Record:
         self.live_audio = live_audio
         self.recording: Recording | None = None
         """The recording that is being made of the call. None where none is, and once the call is over."""
+        self.recorded_ms = 0.0
+        """Up to which call time another node has recorded the call, and stores that part. 0.0 where none has."""
         self.number = number
         """What tells this call from every other. Calls that began later have higher ones."""
         self.outline = Outline()

@@ -95,6 +95,38 @@ async def test_what_is_spooled_of_a_live_call_can_be_read_from_any_byte_to_any_o
         it.recordings.end(second, 1100)
 
 
+async def test_what_two_nodes_have_recorded_of_a_call_becomes_one_recording_and_the_last_waits_for_the_first(
+    tmp_path: Path, server: S3
+) -> None:
+    settings, rows = in_bucket(server, tmp_path), Rows()
+    async with shelf(settings, rows) as first, shelf(settings | {"recording_spool": str(tmp_path / "other")}, rows) as second:
+        second.recordings.follow(CALL, 1000.0)
+        second.speak((1000, 2000), end_ms=2000)
+        while not second.recordings.storing.failing:
+            await asyncio.sleep(0.01)
+        assert rows.rows == {}, "nobody is told of a recording without its beginning"
+        first.speak((0, 1200), end_ms=1000)
+        await first.stored()
+        second.recordings.storing.add(CALL)
+        assert await second.stored() == rows.rows[CALL]
+        assert samples(await second.content()) == pcm(expected((0, 2000), end_ms=2000))
+
+
+async def test_a_node_that_comes_back_later_stores_its_part_into_what_the_other_has_stored(
+    tmp_path: Path, server: S3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.recordings.storing.FOLLOWS_SECONDS", 0.0)
+    settings, rows = in_bucket(server, tmp_path), Rows()
+    async with shelf(settings, rows) as first, shelf(settings | {"recording_spool": str(tmp_path / "other")}, rows) as second:
+        second.recordings.follow(CALL, 1000.0)
+        second.speak((1000, 2000), end_ms=2000)
+        await second.stored()
+        assert samples(await second.content()) == pcm(expected((1000, 2000), end_ms=2000))
+        first.speak((0, 1000), end_ms=1000)
+        await first.stored()
+        assert samples(await first.content()) == pcm(expected((0, 2000), end_ms=2000))
+
+
 async def test_a_call_that_comes_back_after_it_was_stored_is_one_recording(settings: dict[str, Any]) -> None:
     async with shelf(settings) as it:
         it.speak((0, 1000), end_ms=1000)
