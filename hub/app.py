@@ -178,9 +178,7 @@ async def running(
             )
             parts = (registry, calls, rounds, RestingSockets(loop), counters, load, routing, account)
             erasing = Erasure(registry, past.archive, past.access_log, time.time)
-            erasing.recordings = recorder
-            if node.cluster is not None:
-                erasing.on_erased = node.cluster.erase_soon
+            erasing.recordings, erasing.cluster = recorder, node.cluster
             state = State(config, *parts, room, Unproved(room.unproved), node.arrivals, past, erasing, limits, node.cluster, node.elsewhere)
             runner = Runner(application(state), limits, state.unproved, goodbye_seconds=GOODBYE_SECONDS, clock=time.monotonic)
             await runner.setup()

@@ -78,9 +78,11 @@ async def clustered(hub: Hub, broker: Broker | None, node_id: str, secret: str, 
     counters = hub.counters.cluster = ClusterCounters(membership.name)
     async with joined(broker, membership, hub.registry, stores, counters, group) as cluster:
         taking = Taking(hub.registry, cluster, hub.past.archive)
-        elsewhere = Elsewhere(hub.registry, hub.calls, cluster)
+        elsewhere = Elsewhere(hub.registry, hub.calls, cluster, taking, group)
+        if hub.calls.recorder is not None:
+            hub.calls.recorder.elsewhere = elsewhere
         hub.past.recall.replicas = cluster.replicas
-        cluster.replicas.archived = hub.past.recall.stored if hub.past.recall.reads_archive else None
+        cluster.replicas.logs.archived = hub.past.recall.stored if hub.past.recall.reads_archive else None
         reaper = Reaper(cluster, taking, hub.take_over, hub.registry, counters)
         cluster.on_lost = lambda record, _generation: hub.calls.lose(record)
         if hub.past.keeper is not None:

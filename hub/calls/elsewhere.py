@@ -3,20 +3,26 @@
 Knows what nodes ask each other about calls. Does not know how messages travel (`hub/cluster/requests.py`).
 """
 
+import asyncio
 import logging
 
 import msgspec
 
+from hub.broker.broker import Claimed
 from hub.calls.calls import Calls
+from hub.calls.publisher import Publisher
+from hub.calls.taking import Taking
 from hub.cluster.cluster import Cluster
 from hub.cluster.replicas import LISTENING
+from hub.cluster.requests import NodeRefused
 from hub.errors import HubError
+from hub.events import Durable, decode_durable, encode
 from hub.topics.record import Record
 from hub.topics.registry import Registry
 
 log = logging.getLogger(__name__)
 
-STREAM_FAILED, SWITCH_RECORDING = "stream-failed", "switch-recording"
+STREAM_FAILED, SWITCH_RECORDING, PUBLISH = "stream-failed", "switch-recording", "publish"
 
 
 class _StreamFailed(msgspec.Struct, frozen=True):
@@ -33,14 +39,21 @@ class _SwitchRecording(msgspec.Struct, frozen=True):
 class Elsewhere:
     """The calls of other nodes, as far as something has to be done with them, and this node's calls for the other nodes."""
 
-    def __init__(self, registry: Registry, calls: Calls, cluster: Cluster) -> None:
-        """From here on other nodes are answered."""
+    def __init__(self, registry: Registry, calls: Calls, cluster: Cluster, taking: Taking, group: asyncio.TaskGroup) -> None:
+        """From here on other nodes are answered. What takes its time runs in tasks of `group`."""
         self._registry = registry
         self._calls = calls
         self._cluster = cluster
-        cluster.requests.on(LISTENING, self._on_listening)
-        cluster.requests.on(STREAM_FAILED, self._on_stream_failed)
-        cluster.requests.on(SWITCH_RECORDING, self._on_switch_recording)
+        self._taking = taking
+        self._group = group
+        cluster.directory.on_erased = self._erased_elsewhere
+        for kind, handler in {
+            LISTENING: self._on_listening,
+            STREAM_FAILED: self._on_stream_failed,
+            SWITCH_RECORDING: self._on_switch_recording,
+            PUBLISH: self._on_publish,
+        }.items():
+            cluster.requests.on(kind, handler)
 
     async def stream_failed(self, record: Record, stream_sid: str, reason: str) -> None:
         """Have a call's owner publish what Twilio says went wrong with a stream. It is lost where the owner cannot be reached."""
@@ -50,8 +63,26 @@ class Elsewhere:
             log.warning("call=%s its owner does not know that a stream failed: %s", record.call_sid, error)
 
     async def switch_recording(self, record: Record, *, paused: bool) -> str:
-        """Have a call's owner pause or resume its recording. Returns why it is not recorded, empty if it is. Raises: BrokerError."""
+        """Have a call's owner pause or resume its recording. Returns why it is not recorded, empty if it is. Raises: HubError."""
         return await self._cluster.requests.ask(record.owner, SWITCH_RECORDING, _SwitchRecording(record.call_sid, paused), str)
+
+    async def publish(self, record: Record, event: Durable) -> None:
+        """Have a call's owner publish an event. If that node is gone and the call is over, the call becomes this node's.
+
+        Raises: HubError if it cannot be done now.
+        """
+        if record.live or self._cluster.membership.named(record.owner) is not None:
+            await self._cluster.requests.ask(record.owner, PUBLISH, msgspec.Raw(encode(event)), type(None))
+            return
+        claim = await self._cluster.broker.claim(
+            record.call_sid, self._cluster.node_id, epoch=record.topic.log.epoch, number=record.number, heard=record.generation
+        )
+        if not isinstance(claim, Claimed):
+            raise NodeRefused("the call is another node's by now")
+        left = await self._taking.take(claim)
+        Publisher(left.record, self._registry).publish(event)
+
+    # for other nodes
 
     async def _on_listening(self, _: str, body: msgspec.Raw) -> None:
         record = self._registry.known(msgspec.json.decode(body, type=str))
@@ -65,3 +96,21 @@ class Elsewhere:
     async def _on_switch_recording(self, _: str, body: msgspec.Raw) -> str:
         wanted = msgspec.json.decode(body, type=_SwitchRecording)
         return self._calls.switch_recording(wanted.call_sid, paused=wanted.paused)
+
+    async def _on_publish(self, _: str, body: msgspec.Raw) -> None:
+        event = decode_durable(bytes(body))
+        record = self._registry.known(event.call_sid) if event is not None else None
+        if event is None or record is None or record.owner:
+            raise NodeRefused("this call is not this node's, or not known any more")
+        Publisher(record, self._registry).publish(event)
+
+    def _erased_elsewhere(self, call_sid: str) -> None:
+        if self._calls.recorder is not None:
+            self._group.create_task(self._erase_spool(call_sid))
+
+    async def _erase_spool(self, call_sid: str) -> None:
+        assert self._calls.recorder is not None
+        try:
+            await self._calls.recorder.recordings.storing.erase_spool(call_sid)
+        except (HubError, OSError) as error:
+            log.warning("call=%s its sound on this node is erased later: %s", call_sid, error)

@@ -37,6 +37,13 @@ class RecordingEraser(Protocol):
         """Remove everything of a call's recording. Raises: HubError, OSError."""
 
 
+class ClusterEraser(Protocol):
+    """What the nodes of a cluster share."""
+
+    async def erase(self, call_sid: str) -> str:
+        """Remove a call from the broker, and from every node. Returns why that is not done yet, in words; empty once it is."""
+
+
 class Erasure:
     """Erases calls of a running hub."""
 
@@ -46,8 +53,8 @@ class Erasure:
         self._archive = archive
         self.recordings: RecordingEraser | None = None
         """None where nothing is recorded. It is set before the first call."""
-        self.on_erased: Callable[[str], None] = lambda _: None
-        """Called with the callSid of each call that was erased, so that other nodes forget it, too. It must not raise."""
+        self.cluster: ClusterEraser | None = None
+        """None on a hub that is its own cluster. It is set before the first call."""
         self._access_log = access_log
         self._wall = wall
         self._scrub = asyncio.Lock()
@@ -110,7 +117,7 @@ class Erasure:
     async def _by_request(self, call_sids: Iterable[str], subject: str, detail: str) -> Erased:
         call_sids = list(call_sids)
         async for _ in UNTIL_STORED.until():
-            if not any(self._kept_in_memory(call_sid) == UNSTORED for call_sid in call_sids):
+            if not any([await self._is_being_stored(call_sid) for call_sid in call_sids]):
                 break
         note = Access(at=self._wall(), subject=subject, action="erase", call_sid="", detail=detail)
         erased = await self._erase(call_sids, ON_REQUEST, note)
@@ -130,14 +137,22 @@ class Erasure:
             erased = await self._archive.upkeep(erasing.erase, self._archive.archive, wanted, reason, note)
         for call_sid in erased.call_sids:
             self._registry.erase(call_sid)
-            self.on_erased(call_sid)
         self._removals += bool(erased.call_sids)
         left: dict[str, str] = {}
         for call_sid in erased.call_sids:
             log.info("call=%s erased: %s", call_sid, reason)
-            if problem := await self._recording_left(call_sid):
-                left[call_sid] = problem
+            problems = [await self._recording_left(call_sid), await self.cluster.erase(call_sid) if self.cluster is not None else ""]
+            if any(problems):
+                left[call_sid] = "; ".join(filter(None, problems))
         return Erased(erased.call_sids, {**kept, **erased.kept}, left)
+
+    async def _is_being_stored(self, call_sid: str) -> bool:
+        """Return whether a call is over whose last events are not in the archive yet: this node's, or another's. Raises: ArchiveError."""
+        record = self._registry.find(call_sid)
+        if record is None or not record.owner or record.live or self._archive is None:
+            return self._kept_in_memory(call_sid) == UNSTORED
+        stored = await self._archive.read(self._archive.archive.find, call_sid)
+        return isinstance(stored, StoredCall) and stored.facts.ended_at is None
 
     def _kept_in_memory(self, call_sid: str) -> str:
         """Return why a call cannot be erased now, as far as memory knows. Empty where nothing is against it."""

@@ -14,16 +14,16 @@ from contextlib import asynccontextmanager
 from typing import Protocol
 
 from hub import events
-from hub.archive.archive import ArchiveError, StoredRecording, Tombstone
+from hub.archive.archive import StoredRecording, Tombstone
 from hub.archive.threads import ArchiveThreads
 from hub.calls.publisher import Publisher
 from hub.config import Config
+from hub.errors import HubError
 from hub.events import Durable
 from hub.ops.logs import CallLog
 from hub.recordings.catalogue import ArchivedRecordings
 from hub.recordings.recording import Recording
 from hub.recordings.recordings import Recordings
-from hub.recordings.store import StoreError
 from hub.tokens import OPEN, Grant
 from hub.topics.record import Record
 from hub.topics.registry import Registry
@@ -44,7 +44,14 @@ class Finder(Protocol):
     """Finds calls, also those that only the archive has."""
 
     async def find(self, grant: Grant, call_sid: str) -> Record | Tombstone | None:
-        """Return a call that a token allows, which the registry has from now on. Raises: ArchiveError."""
+        """Return a call that a token allows, which the registry has from now on. Raises: HubError."""
+
+
+class OwnersPublisher(Protocol):
+    """Publishes events of calls that other nodes own."""
+
+    async def publish(self, record: Record, event: Durable) -> None:
+        """Have the owner of a call publish an event. Raises: HubError if that cannot be done now."""
 
 
 class Recorder:
@@ -54,6 +61,8 @@ class Recorder:
         self.recordings = recordings
         self._registry = registry
         self._finder = finder
+        self.elsewhere: OwnersPublisher | None = None
+        """None on a hub that is its own cluster. It is set before the first call."""
 
     def began(self, record: Record, start: StartBody, call_ms: float) -> None:
         """A stream of a call has begun, at this call time: record the call as the stream wants it."""
@@ -112,7 +121,7 @@ class Recorder:
         await self.recordings.erase(call_sid)
         record = self._registry.find(call_sid) or await self._finder.find(OPEN, call_sid)
         if isinstance(record, Record) and record.ahead.recording is not None:
-            self._publish(record, events.RecordingErased(call_sid=call_sid, reason="its time is over"))
+            await self._publish_later(record, events.RecordingErased(call_sid=call_sid, reason="its time is over"))
 
     async def run(self) -> None:
         """Store what is over, and what earlier processes left, until cancelled."""
@@ -144,7 +153,7 @@ class Recorder:
                 log.warning("the spool has sound of a call that the archive does not know: call=%s", call_sid)
             else:
                 self.recordings.store(call_sid)
-        except (ArchiveError, StoreError) as error:
+        except HubError as error:
             log.warning("call=%s is in the spool, and is looked at later: %s", call_sid, error)
 
     # What becomes of recordings.
@@ -170,13 +179,13 @@ class Recorder:
             self._publish(record, events.RecordingResumed(call_sid=record.call_sid, time=_seconds(recording.lost_to_ms)))
 
     async def stored(self, recording: StoredRecording) -> None:
-        """See RecordingListener. Raises: ArchiveError."""
+        """See RecordingListener. Raises: HubError."""
         record = self._registry.find(recording.call_sid) or await self._finder.find(OPEN, recording.call_sid)
         if not isinstance(record, Record):
             return  # erased meanwhile
         known = record.ahead.recording
         if known is None or (known.state, known.seconds) != ("stored", recording.seconds):
-            self._publish(
+            await self._publish_later(
                 record,
                 events.RecordingStored(
                     call_sid=recording.call_sid,
@@ -194,6 +203,13 @@ class Recorder:
 
     def _publish_failed(self, record: Record, call_ms: float, reason: str) -> None:
         self._publish(record, events.RecordingFailed(call_sid=record.call_sid, time=_seconds(call_ms), reason=reason))
+
+    async def _publish_later(self, record: Record, event: Durable) -> None:
+        """Publish what becomes of a recording whose call may be another node's by now. Raises: HubError if that cannot be done now."""
+        if record.owner and self.elsewhere is not None:
+            await self.elsewhere.publish(record, event)
+        else:
+            self._publish(record, event)
 
     def _publish(self, record: Record, event: Durable) -> None:
         if not record.owner:  # else the part that this node has recorded is stored; the call's own node tells of the whole

@@ -11,6 +11,7 @@ from hub.broker.broker import Broker, BrokerError, News, Row
 from hub.cluster.broker_keeper import BrokerKeeper
 from hub.cluster.directory import Directory
 from hub.cluster.membership import Membership
+from hub.cluster.relayed_audio import RelayedAudio
 from hub.cluster.replicas import Replicas
 from hub.cluster.requests import Requests
 from hub.errors import ConfigError
@@ -24,7 +25,7 @@ log = logging.getLogger(__name__)
 REFRESH_SECONDS = 2.0
 """How often the other nodes are told how many utterances live calls have by now."""
 
-ERASE_AGAIN_SECONDS = 5.0
+ERASE_AGAIN_SECONDS = 1.0
 """How often the broker is told of an erased call until it takes it."""
 
 
@@ -46,7 +47,8 @@ class Cluster:
         self.keeper = BrokerKeeper(registry, stores, broker, membership, counters, self.fenced)
         self.replicas = Replicas(registry, broker, self.requests, counters)
         self.directory = Directory(registry, broker, membership.id, self._taken, self.keeper.register_again)
-        self.directory.on_told = self.replicas.told_of
+        self.audio = RelayedAudio(registry, broker, self.requests)
+        self.directory.on_told = self._told_of
         self.on_lost: Callable[[Record, int], None] = lambda *_: None
         """Called when a call of this node has become another's without a hand-over. It is set before the first call."""
         self.on_beat: Callable[[], None] = lambda: None
@@ -68,6 +70,12 @@ class Cluster:
         """Take note that a call was handed over to another node. Who reads it here goes on reading it."""
         self.keeper.forget(record)
         self.replicas.keep_in_step(record)
+        self.audio.moved(record)
+
+    def _told_of(self, record: Record, offset: int, *, moved: bool) -> None:
+        self.replicas.told_of(record, offset)
+        if moved:
+            self.audio.moved(record)
 
     def received(self, topic: str, body: bytes) -> None:
         """See Receiver."""
@@ -76,7 +84,7 @@ class Cluster:
                 self.requests.received(body)
             elif topic == ROWS_TOPIC:
                 self.directory.refreshed(body)
-            else:
+            elif not self.audio.received(topic, body):
                 self.replicas.received(topic, body)
         except Exception:  # a message is a unit: what it says can be read again
             log.exception("a message on %s could not be taken", topic)
@@ -98,6 +106,7 @@ class Cluster:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.keeper.run())
             group.create_task(self.replicas.run())
+            group.create_task(self.audio.run())
             group.create_task(self.directory.announce_missed())
             group.create_task(self.membership.run(self._beaten))
             group.create_task(self._read_again())
@@ -123,20 +132,25 @@ class Cluster:
         self._observe()
         self.on_beat()
 
-    def erase_soon(self, call_sid: str) -> None:
-        """Let all nodes forget a call that was erased, as soon as the broker can be reached. Never waits."""
-        self._erased.put_nowait(call_sid)
+    async def erase(self, call_sid: str) -> str:
+        """Have the broker and all nodes forget a call that was erased here.
+
+        Returns why that is not done yet, in words; empty once it is. It is tried until it is done.
+        """
+        try:
+            await self.broker.erase(call_sid)
+        except BrokerError as error:
+            log.warning("call=%s the other nodes do not know yet that it was erased: %s", call_sid, error.problem)
+            self._erased.put_nowait(call_sid)
+            return f"the broker still has its words, and is asked again until they are gone: {error.problem}"
+        return ""
 
     async def _tell_erased(self) -> None:
         """Tell the other nodes which calls were erased here, until cancelled."""
         while True:
             call_sid = await self._erased.get()
-            try:
-                await self.broker.erase(call_sid)
-            except BrokerError as error:
-                log.warning("call=%s the other nodes do not know yet that it was erased: %s", call_sid, error.problem)
-                self.erase_soon(call_sid)
-                await asyncio.sleep(ERASE_AGAIN_SECONDS)
+            await asyncio.sleep(ERASE_AGAIN_SECONDS)
+            await self.erase(call_sid)
 
     async def _read_again(self) -> None:
         """Learn all calls anew whenever news were missed, until cancelled."""

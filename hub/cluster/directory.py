@@ -8,7 +8,7 @@ Knows rows and news. Does not know how the events of such a call are brought (`r
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -33,6 +33,13 @@ T = TypeVar("T")
 _summaries: msgspec.json.Decoder[CallSummary | None] = msgspec.json.Decoder(CallSummary | None)
 
 
+class NewsTaker(Protocol):
+    """Who is told what news say of a call of another node."""
+
+    def __call__(self, record: Record, offset: int, *, moved: bool) -> None:
+        """`offset`: of its newest event, as far as the news say. `moved`: whether it has another owner. Must not wait."""
+
+
 class Directory:
     """Keeps the registry in step with the calls of the other nodes."""
 
@@ -50,8 +57,10 @@ class Directory:
         """Of the newest news that was applied."""
         self.life = ""
         """The broker's; see Snapshot."""
-        self.on_told: Callable[[Record, int], None] = lambda *_: None
-        """Called when news came of a call of another node, with the offset of its newest event as far as they say. It is set before any."""
+        self.on_told: NewsTaker = lambda *_, **__: None
+        """Called when news came of a call of another node. It is set before any."""
+        self.on_erased: Callable[[str], None] = lambda _: None
+        """Called with the callSid of each call that is erased, on whichever node. It is set before any."""
         self._unannounced: asyncio.Queue[Record] = asyncio.Queue()
         """Calls of which those who follow the list may have missed events."""
         self._erased: set[str] = set()
@@ -102,6 +111,7 @@ class Directory:
         if news.erased:
             self._erased.add(news.row.call_sid)
             self._registry.erase(news.row.call_sid)
+            self.on_erased(news.row.call_sid)
             return
         record = self._apply(news.row)
         if record is not None and record.owner and news.event != NOTHING:
@@ -138,10 +148,11 @@ class Directory:
             if summary is None or ended_ago > self._registry.keep_seconds:
                 return None
             record = self._registry.learn(row.call_sid, row.owner, row.epoch, row.number)
+        moved = (record.owner, record.generation) != (row.owner, row.generation)
         record.owner, record.generation = row.owner, row.generation
         if summary is not None:
             self._tell(record, summary, ended_ago)
-        self.on_told(record, summary.offset if summary is not None else 0)
+        self.on_told(record, summary.offset if summary is not None else 0, moved=moved)
         return record
 
     def _tell(self, record: Record, summary: CallSummary, ended_ago: float) -> None:

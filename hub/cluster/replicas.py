@@ -15,13 +15,14 @@ Knows the registry and the broker. Does not know who reads.
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 from hub.broker.bodies import Events, Revised, call_topic, unpacked
 from hub.broker.broker import Broker, BrokerError, Logged
+from hub.cluster.call_logs import CallLogs
 from hub.cluster.replica import ANOTHER, Attempt, Replica
 from hub.cluster.requests import Requests
-from hub.errors import HubError, WireError
+from hub.errors import WireError
 from hub.ops.counters import ClusterCounters
 from hub.topics.past import Past
 from hub.topics.record import Record
@@ -66,8 +67,7 @@ class Replicas:
         """By the call's topic."""
         self._due: asyncio.Queue[Replica] = asyncio.Queue()
         """Replicas whose logs are to be read (on)."""
-        self.archived: Callable[[str], Awaitable[tuple[str, Past] | None]] | None = None
-        """Reads a call from the archive: its epoch, and its events from the first one on. None without an archive."""
+        self.logs = CallLogs(broker)
 
     async def load(self, record: Record) -> Record:
         """Bring the events of a call, and keep them in step. Returns the record to be read from then on, in this turn of the event loop.
@@ -273,27 +273,12 @@ class Replicas:
             await self._requests.tell(record.owner, LISTENING, record.call_sid)
 
     async def _fill(self, replica: Replica) -> None:
-        """Read all of a call: from the broker, otherwise from the archive. Raises: BrokerError if neither has it."""
+        """Read all of a call. Raises: BrokerError."""
         record = replica.record
-        past = None
-        problem = "the broker does not have this call any more"
-        try:
-            logged = await self._broker.log(record.call_sid)
-            if logged is not None and logged.epoch == record.topic.log.epoch and logged.payloads:
-                past = await _read_past(logged.payloads, logged.first)
-                replica.generation = logged.generation
-        except BrokerError as error:
-            problem = error.problem
-        if past is None and self.archived is not None:
-            try:
-                stored = await self.archived(record.call_sid)
-            except HubError as error:
-                raise BrokerError(f"{problem}, and {error}") from error
-            if stored is not None and stored[0] == record.topic.log.epoch:
-                past = stored[1]
-        if past is None:
-            raise BrokerError(problem)
+        found = await self.logs.read(record)
+        past = found.past or await _read_past(found.payloads, found.first)
         if self._is_current(replica) and not record.loaded:
+            replica.generation = found.generation
             self._registry.fill(record, past)
             if not record.live:
                 self._unlisten(replica)
@@ -361,7 +346,7 @@ def _continues(record: Record, logged: Logged) -> bool:
     return record.topic.log.after(newest - 1)[0] == logged.payloads[at]
 
 
-async def _read_past(payloads: list[bytes], first: int) -> Past:
+async def _read_past(payloads: Sequence[bytes], first: int) -> Past:
     """Read what events say, in a thread if they are many."""
     if sum(map(len, payloads)) > INLINE_BYTES:
         return await asyncio.to_thread(Past, payloads, first)

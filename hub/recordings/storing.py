@@ -18,9 +18,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from hub.archive.archive import ArchiveError, StoredRecording
+from hub.archive.archive import StoredRecording
 from hub.audio.g711 import SAMPLE_RATE_HZ
 from hub.backoff import Backoff
+from hub.errors import HubError
 from hub.recordings.catalogue import Catalogue
 from hub.recordings.spool import Spool, SpoolPart, newest, pieces
 from hub.recordings.store import Digest, Store, StoreError
@@ -108,7 +109,7 @@ class Storing:
                 self._failures.clear()
                 for other in self._due:  # the store is there: nothing needs to wait for it
                     self._due[other] = min(self._due[other], asyncio.get_running_loop().time() + 1.0)
-            except (StoreError, ArchiveError, OSError, RuntimeError) as error:  # LibsndfileError is a RuntimeError
+            except (HubError, OSError, RuntimeError) as error:  # LibsndfileError is a RuntimeError
                 if self._scope is None or not self._scope.expired():  # else it is being erased
                     self._again(call_sid, error)
             except Exception:
@@ -145,15 +146,26 @@ class Storing:
 
     async def erase(self, call_sid: str) -> None:
         """Remove everything of a call's recording: from the spool, from the store, from the archive. Raises: StoreError, ArchiveError."""
+        await self._leave(call_sid)
+        await asyncio.to_thread(self._spool.remove, call_sid)
+        await self._store.remove(call_sid)
+        await self._catalogue.forget_recording(call_sid)
+
+    async def erase_spool(self, call_sid: str) -> None:
+        """Remove what lies here of a call that another node erases. Raises: StoreError, ArchiveError."""
+        if self.knows(call_sid):
+            await self.erase(call_sid)  # the store may have it since this moment
+        else:
+            await asyncio.to_thread(self._spool.remove, call_sid)
+
+    async def _leave(self, call_sid: str) -> None:
+        """Stop storing a call."""
         self.drop(call_sid)
         if self._current == call_sid and self._scope is not None:
             self._scope.reschedule(asyncio.get_running_loop().time())
         while self._current == call_sid:
             await self._free.wait()
         self.drop(call_sid)
-        await asyncio.to_thread(self._spool.remove, call_sid)
-        await self._store.remove(call_sid)
-        await self._catalogue.forget_recording(call_sid)
 
     async def _store_call(self, call_sid: str, stored: Callable[[StoredRecording], Awaitable[None]]) -> None:
         parts = await asyncio.to_thread(self._spool.parts, call_sid)

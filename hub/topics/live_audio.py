@@ -13,6 +13,10 @@ MAX_LISTENERS = 100
 """A block is handed to all of them in one go, which takes about a millisecond: no other call may wait longer for it."""
 
 _HEAD = struct.Struct(">II")
+_NUMBER = struct.Struct(">I")
+
+HEAD_BYTES = _NUMBER.size
+"""What stands before a block and is this hub's own: the number of the live audio."""
 
 
 class Listener(Protocol):
@@ -47,7 +51,14 @@ class LiveAudio:
 
     def play(self, block: Block) -> None:
         """Hand a block to everyone who listens. Never waits."""
-        payload = _HEAD.pack(self.number, int(block.start_ms)) + block.stereo()
+        self._hand_out(_HEAD.pack(self.number, int(block.start_ms)) + block.stereo())
+
+    def play_again(self, payload: bytes) -> None:
+        """Hand a block that another hub has played to everyone who listens. `payload`: all but its HEAD_BYTES. Never waits."""
+        if self.listeners:
+            self._hand_out(_NUMBER.pack(self.number) + payload)
+
+    def _hand_out(self, payload: bytes) -> None:
         for listener in list(self.listeners):
             listener.receive(payload)
 

@@ -21,7 +21,7 @@ from hub.topics.log import LOG_BYTES
 from hub.topics.past import Past
 from hub.topics.record import LeftOff, Record
 from hub.topics.topic import Topic
-from hub.transcript.outline import Told
+from hub.transcript.outline import ToldOutline
 
 RECALLED_SECONDS = 60.0
 """How long a call that was read back from the archive is kept once nobody reads it."""
@@ -139,7 +139,7 @@ class Registry:
     def told(self, record: Record, summary: CallSummary, *, ended_ago: float = 0.0) -> None:
         """Take what the owner of a call whose events are not here says of it. `ended_ago`: seconds since it ended, if it has."""
         was_live = record.live
-        record.outline = record.ahead = Told(summary)
+        record.outline = record.ahead = ToldOutline(summary)
         if was_live and not record.live:
             self._ended_elsewhere(record, ended_ago)
         self._by_phone_number.put(record)
@@ -173,7 +173,7 @@ class Registry:
         self._let_go(record)
         record.topic = Topic(record.call_sid, record.topic.log.epoch, self.wall, self._soon, self._log_bytes)
         record.loaded, record.past = False, None
-        record.outline = record.ahead = Told(summary)
+        record.outline = record.ahead = ToldOutline(summary)
 
     def replicate(self, record: Record, payload: bytes) -> str | None:
         """Hand everyone the next event of a call of another node, as that node numbered it. Never waits.

@@ -121,7 +121,7 @@ class Outline:
         )
 
 
-class Told(Outline):
+class ToldOutline(Outline):
     """A call's outline as its owner, another node, has told it: its events are not here, so nothing can be applied."""
 
     __slots__ = ("_summary",)

@@ -1,48 +1,23 @@
 """Every door of a node answers about other nodes' calls what their own nodes answer: the same bytes."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from aiohttp import ClientWebSocketResponse, WSMsgType
 
-from hub.broker.broker import HoldTimes
-from hub.broker.memory import MemoryBroker, MemoryCluster
-from hub.topics.record import Record
 from hub.transcript.exports import FORMS
-from tests.house import House, house
+from tests.cluster.pairs import Pair, pair_of_hubs, until
+from tests.house import House
 from tests.publishing import FROM, ScriptedCall
-
-TIMES = HoldTimes(steady_seconds=0.0)
-
-
-class Pair:
-    """Two nodes: `a` owns the calls, `b` is asked."""
-
-    def __init__(self, a: House, b: House, broker: MemoryBroker) -> None:
-        self.a, self.b, self.broker = a, b, broker
-
-    async def known(self, call_sid: str, fact: Callable[[Record], Any] = lambda _: True) -> Record:
-        """Wait until `b` knows of a call, and of it what is asked."""
-        async with asyncio.timeout(20):
-            while (record := self.b.state.registry.known(call_sid)) is None or not fact(record):
-                await asyncio.sleep(0.005)
-        return record
 
 
 @pytest_asyncio.fixture
 async def pair() -> AsyncIterator[Pair]:
-    shared = MemoryCluster()
-    brokers = [MemoryBroker(shared, TIMES) for _ in range(2)]
-    async with AsyncExitStack() as stack:
-        houses = [
-            await stack.enter_async_context(house(joins=each, node=name, listen=True)) for each, name in zip(brokers, "ab", strict=True)
-        ]
-        yield Pair(*houses, brokers[1])
+    async with pair_of_hubs() as made:
+        yield made
 
 
 async def watched(home: House, *asked: Any) -> ClientWebSocketResponse:
@@ -142,7 +117,7 @@ async def test_files_are_the_same_from_every_node(pair: Pair, kind: str) -> None
     call.gap(1.0, 2.0)
     await pair.known(call.call)
     paths = f"/calls/{call.call}/transcript.{kind}", f"/calls/{call.call}/transcript.{kind}?after=1&until=2", f"/calls/{call.call}"
-    await pair.a.state.cluster.keeper.settled()
+    await pair.cluster_of_a.keeper.settled()
     for path in paths:
         answers = []
         for home in pair.a, pair.b:
@@ -155,7 +130,7 @@ async def test_files_are_the_same_from_every_node(pair: Pair, kind: str) -> None
 async def test_what_cannot_be_read_now_is_said_in_a_sentence(pair: Pair) -> None:
     call = ScriptedCall(pair.a.state)
     await pair.known(call.call)
-    pair.broker.cut("the broker cannot be reached")
+    pair.broker_of_b.cut("the broker cannot be reached")
     async with pair.b.session.get(pair.b.url(f"/calls/{call.call}")) as answer:
         assert answer.status == 503
         assert (await answer.json())["error"]["message"] == "the broker cannot be reached"
@@ -166,4 +141,74 @@ async def test_what_cannot_be_read_now_is_said_in_a_sentence(pair: Pair) -> None
     assert json.loads((await bare.receive(20)).data)["code"] == "broker"
     await bare.receive(20)
     assert bare.close_code == 1011, "a client comes back"
-    pair.broker.mend()
+    pair.broker_of_b.mend()
+
+
+async def test_words_of_another_nodes_live_call_are_found_and_nothing_of_it_is_kept(pair: Pair) -> None:
+    call = ScriptedCall(pair.a.state)
+    call.final("the wine cellar is flooded")
+    record = await pair.known(call.call)
+    await pair.cluster_of_a.keeper.settled()
+    found = await pair.b.json("/calls?q=wine+cellar")
+    assert [each["callSid"] for each in found["calls"]] == [call.call]
+    assert found["calls"][0]["found"][0]["text"] == "the wine cellar is flooded"
+    assert (await pair.b.json("/calls?q=whiskey"))["calls"] == []
+    assert not record.loaded
+    pair.broker_of_b.cut("the broker cannot be reached")
+    async with pair.b.session.get(pair.b.url("/calls?q=wine")) as answer:
+        assert answer.status == 503
+    pair.broker_of_b.mend()
+
+
+async def test_the_list_shows_how_far_another_nodes_call_has_come(pair: Pair) -> None:
+    call = ScriptedCall(pair.a.state)
+    await pair.known(call.call)
+    call.final("one")
+    call.final("two")
+    await pair.known(call.call, lambda record: record.summary().utterances == 2)  # it is told every two seconds
+    assert (await pair.b.json("/calls"))["calls"] == (await pair.a.json("/calls"))["calls"]
+    assert (await pair.b.json(f"/calls?number=%2B{FROM[1:]}&live=true"))["calls"] == (await pair.a.json("/calls"))["calls"]
+
+
+async def test_a_callback_about_a_stream_reaches_the_node_that_owns_the_call(pair: Pair) -> None:
+    call = ScriptedCall(pair.a.state)
+    await pair.known(call.call)
+    socket = await watched(pair.b, call.call)
+    stream = {"CallSid": call.call, "StreamSid": "MZ" + "1" * 32, "StreamEvent": "stream-error", "StreamError": "31941 for a test"}
+    async with pair.b.session.post(pair.b.url("/twilio/status"), data=stream) as answer:
+        assert answer.status == 204
+    (*_, failed) = map(json.loads, await received(socket, lambda message: message.get("type") == "stream-error"))
+    assert (failed["offset"], failed["reason"]) == (2, "31941 for a test")
+
+
+async def test_an_ended_call_is_erased_on_every_node_whichever_is_asked(pair: Pair) -> None:
+    call = ScriptedCall(pair.a.state)
+    call.final("not for long")
+    await pair.known(call.call)
+    socket = await watched(pair.a, {"action": "subscribe", "callSid": call.call})
+    async with pair.b.session.delete(pair.b.url(f"/calls/{call.call}")) as answer:
+        assert answer.status == 409, "it is live"
+    call.end()
+    await pair.known(call.call, lambda record: not record.live)
+    async with pair.b.session.delete(pair.b.url(f"/calls/{call.call}")) as answer:
+        assert (answer.status, (await answer.json())["erased"]) == (200, [call.call])
+    (*_, told) = map(json.loads, await received(socket, lambda message: message.get("type") == "error"))
+    assert told["code"] == "erased"
+    assert pair.a.state.registry.find(call.call) is None
+    assert await pair.broker_of_a.log(call.call) is None
+
+
+async def test_a_broker_that_is_away_erases_a_call_as_soon_as_it_is_back(pair: Pair) -> None:
+    call = ScriptedCall(pair.a.state)
+    call.end()
+    await pair.known(call.call, lambda record: not record.live)
+    async with pair.b.session.get(pair.b.url(f"/calls/{call.call}")) as answer:
+        assert answer.status == 200
+    pair.broker_of_b.cut("the broker cannot be reached")
+    async with pair.b.session.delete(pair.b.url(f"/calls/{call.call}")) as answer:
+        erased = await answer.json()
+    assert erased["erased"] == [call.call]
+    assert "the broker cannot be reached" in erased["recordings"][0]["reason"]
+    assert pair.a.state.registry.find(call.call) is not None
+    pair.broker_of_b.mend()
+    await until(lambda: pair.a.state.registry.find(call.call) is None)

@@ -1,6 +1,7 @@
 """One page of the list of calls, newest first: calls in memory and calls in the archive as one sequence, each call once.
 
-Calls that are live or ended a short while ago are in memory, and what memory says of them holds. All others come from the archive. The
+Calls that are live or ended a short while ago are in memory, and what memory says of them holds: also those of other nodes, whose words are
+read from the broker when they are searched. All others come from the archive. The
 number of a call is the key of both. So the two are merged as they are read, and a page begins where the one before ended, whatever has
 begun or been forgotten since.
 
@@ -18,6 +19,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from hub.cluster.call_logs import CallLogs
 from hub.events import CallSummary
 from hub.tokens import Grant
 from hub.topics.record import Record
@@ -34,6 +36,9 @@ SEARCHED_UTTERANCES = 5_000
 
 UTTERANCES_PER_TURN = 256
 """Utterances that are read in one turn of the event loop: about a millisecond."""
+
+SEALED_SECONDS = 30.0
+"""The words of a call that ended longer ago are in the archive's index."""
 
 COMPARED_PER_TURN = 512
 """Calls that are compared with a filter in one turn of the event loop: about a millisecond."""
@@ -59,11 +64,11 @@ class CallPage:
 
 
 async def call_page(state: State, grant: Grant, wanted: CallQuery) -> CallPage:
-    """Return the page that a request asks for, of the calls that the token allows. Raises: ArchiveError.
+    """Return the page that a request asks for, of the calls that the token allows. Raises: ArchiveError, BrokerError.
 
     A search is begun with `State.searches` held.
     """
-    page = _Page(wanted, state.turns)
+    page = _Page(wanted, state.turns, state.cluster.replicas.logs if state.cluster is not None else None)
     async with aclosing(_newest_first(state, grant, wanted)) as listed:
         async for each in listed:
             if page.is_full:
@@ -75,9 +80,11 @@ async def call_page(state: State, grant: Grant, wanted: CallQuery) -> CallPage:
 class _Page:
     """A page that is being filled."""
 
-    def __init__(self, wanted: CallQuery, turns: LoopTurns) -> None:
+    def __init__(self, wanted: CallQuery, turns: LoopTurns, logs: CallLogs | None) -> None:
+        """`logs`: those of other nodes' calls. None on a hub that is its own cluster."""
         self._wanted = wanted
         self._turns = turns
+        self._logs = logs
         self.calls: list[bytes] = []
         self.last: int | None = None
         """The number of the call that was looked at last. None before the first."""
@@ -107,6 +114,8 @@ class _Page:
             self.calls.append(b'%b,"hits":%d,"found":%b}' % (_summary(listed)[:-1], search.hits, msgspec.json.encode(search.found)))
 
     async def _searched(self, listed: Listed, query: Query) -> CallSearch:
+        if isinstance(listed, Record) and not listed.loaded:
+            return await self._searched_elsewhere(listed, query)
         if isinstance(listed, Record):
             search = query.of(listed.summary())
             async for payloads in log_parts(listed.topic.log, self._turns):
@@ -122,6 +131,15 @@ class _Page:
                 await self._turns.next()
         return search
 
+    async def _searched_elsewhere(self, record: Record, query: Query) -> CallSearch:
+        """Read a call of another node for this search, and keep nothing of it. Raises: BrokerError."""
+        assert self._logs is not None, "without a cluster, all events are here"
+        search, found = query.of(record.summary()), await self._logs.read(record)
+        for at in range(0, len(found.payloads), UTTERANCES_PER_TURN):
+            search.read(found.payloads[at : at + UTTERANCES_PER_TURN])
+            await self._turns.next()
+        return search
+
 
 def _summary(listed: Listed) -> bytes:
     return listed.summary_json() if isinstance(listed, Record) else listed.call.facts.summary
@@ -130,7 +148,7 @@ def _summary(listed: Listed) -> bytes:
 async def _newest_first(state: State, grant: Grant, wanted: CallQuery) -> AsyncGenerator[Listed, None]:
     """Yield the calls that fit the filter, each once. Of those in the archive, only the ones whose words can fit."""
     await state.turns.next()  # to find thousands of calls, and to sort them, takes milliseconds
-    records = state.registry.allowed(grant)
+    records = [record for record in state.registry.allowed(grant) if not _is_left_to_the_archive(state, wanted, record)]
     in_memory = {record.call_sid for record in records}
     async with (
         aclosing(_fitting(records, wanted, state.turns)) as remembered,
@@ -145,6 +163,13 @@ async def _newest_first(state: State, grant: Grant, wanted: CallQuery) -> AsyncG
         while record is not None:
             yield record
             record = await anext(remembered, None)
+
+
+def _is_left_to_the_archive(state: State, wanted: CallQuery, record: Record) -> bool:
+    """Return whether a call that is known here is searched in the archive, by its index: its events would have to be brought first."""
+    if wanted.query is None or state.archive is None or record.loaded or record.live:
+        return False
+    return record.ended_at < state.registry.clock() - SEALED_SECONDS
 
 
 async def _archived(state: State, grant: Grant, wanted: CallQuery, in_memory: Container[str]) -> AsyncGenerator[ArchivedCall, None]:

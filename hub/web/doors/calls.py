@@ -5,6 +5,7 @@ from contextlib import nullcontext
 from aiohttp import web
 
 from hub.archive.archive import ArchiveError
+from hub.broker.broker import BrokerError
 from hub.web.access import granted
 from hub.web.doors.allowed_call import allowed_call
 from hub.web.doors.call_list import call_page
@@ -36,7 +37,7 @@ async def calls(request: web.Request) -> web.Response:
             )  # a page asks again with each letter, and no longer waits for what it asked before
         try:
             page = await call_page(state, grant, wanted)
-        except ArchiveError as error:
+        except (ArchiveError, BrokerError) as error:
             raise refusal(web.HTTPServiceUnavailable, error.code, str(error)) from error
     return web.Response(body=page.json(), content_type="application/json")
 

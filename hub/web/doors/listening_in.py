@@ -25,12 +25,15 @@ LATE_BYTES = 12 * 1024
 class ListeningIn:
     """One socket's listening: starts and stops it, and answers the subscriber on its outbox."""
 
-    __slots__ = ("_access_log", "_counters", "_listeners", "_most_calls", "_outbox", "_registry", "_subscriptions", "_unacknowledged")
+    __slots__ = (
+        "_access_log", "_cluster", "_counters", "_listeners", "_most_calls", "_outbox", "_registry", "_subscriptions", "_unacknowledged",
+    )  # fmt: skip
 
     def __init__(self, state: State, outbox: Outbox, subscriptions: Subscriptions, unacknowledged: UnacknowledgedBytes) -> None:
         """`subscriptions` are the same socket's; `unacknowledged` counts what its peer has yet to acknowledge."""
         self._registry = state.registry
         self._access_log = state.access_log
+        self._cluster = state.cluster
         self._counters = state.counters
         self._most_calls = state.limits.calls_listened
         self._outbox = outbox
@@ -66,6 +69,8 @@ class ListeningIn:
         self._answer(Listening(call_sid=call_sid, id=live_audio.number, at=self._registry.now()))
         self._access_log.note(self._subscriptions.grant.subject, "listen", call_sid)
         live_audio.listeners[listener] = None
+        if self._cluster is not None:
+            self._cluster.audio.listen(record)
         self._counters.listeners += 1
         log.info("call=%s a subscriber listens in, %d now", call_sid, len(live_audio.listeners))
 

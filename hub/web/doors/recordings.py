@@ -11,7 +11,6 @@ from dataclasses import replace
 from aiohttp import hdrs, web
 
 from hub.archive.archive import ArchiveError
-from hub.broker.broker import BrokerError
 from hub.errors import HubError
 from hub.recordings.reading import Playable
 from hub.topics.record import Record
@@ -69,7 +68,7 @@ async def resume(request: web.Request) -> web.Response:
 async def _switched(request: web.Request, *, paused: bool) -> web.Response:
     """Pause or resume the recording of a live call: here, or at the node that owns it.
 
-    Raises: HTTPConflict for a call that is not recorded, HTTPServiceUnavailable if its node does not answer, and as `allowed_call`.
+    Raises: HTTPConflict for a call that is not recorded, HTTPServiceUnavailable if its node cannot be asked, and as `allowed_call`.
     """
     grant = granted(request, "audio")
     record = await allowed_call(request)
@@ -83,7 +82,7 @@ async def _switched(request: web.Request, *, paused: bool) -> web.Response:
             why_not = await state.elsewhere.switch_recording(record, paused=paused)
         else:
             why_not = state.calls.switch_recording(record.call_sid, paused=paused)
-    except BrokerError as error:
+    except HubError as error:  # its node does not answer, or cannot do it
         raise refusal(web.HTTPServiceUnavailable, error.code, str(error)) from error
     if why_not:
         raise refusal(web.HTTPConflict, "not-recorded", why_not)
