@@ -23,6 +23,7 @@ from hub.cluster.call_logs import CallLogs
 from hub.cluster.replica import ANOTHER, Attempt, Replica
 from hub.cluster.requests import Requests
 from hub.errors import WireError
+from hub.events import Position
 from hub.ops.counters import ClusterCounters
 from hub.topics.past import Past
 from hub.topics.record import Record
@@ -89,6 +90,25 @@ class Replicas:
         if (kept := self._replicas.get(call_topic(record.call_sid))) is not None:
             kept.used()
         return record
+
+    async def reach(self, record: Record, position: Position | None) -> bool:
+        """Load a call, and return in this turn of the event loop whether the event at a position is here.
+
+        A subscriber that comes from another node may have got more there than is here: the log is read once more then. Raises: BrokerError.
+        """
+        record = await self.load(record)
+        log = record.topic.log
+        if position is None or position.epoch != log.epoch or position.offset <= log.offset or not record.owner:
+            return True
+        replica = self._replica_of(record)
+        if replica.attempt.over.is_set():
+            replica.attempt = Attempt()
+        attempt = replica.attempt
+        self._read_soon(replica)
+        await attempt.over.wait()
+        if attempt.problem:
+            raise BrokerError(attempt.problem)
+        return position.offset <= log.offset
 
     def soon(self, record: Record, then: Callable[[Record], None]) -> None:
         """Load a call and then call `then`: at once if it is loaded. Never waits. A call that is forgotten meanwhile is let go."""

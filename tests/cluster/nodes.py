@@ -1,6 +1,7 @@
 """Nodes of one cluster in one process: each with its own registry, over a broker in memory. And subscribers of their calls."""
 
 import asyncio
+import copy
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -73,6 +74,10 @@ class NodeInTest:
 
     async def follow(self, call_sid: str, after: Position | None = None, *, interims: bool = True) -> "Reader":
         """Let a subscriber follow a call on this node."""
+        record = await self.known(call_sid)
+        async with asyncio.timeout(20):
+            while not await self.cluster.replicas.reach(record, after):
+                await asyncio.sleep(0.002)
         return Reader(self, await self.loaded(call_sid), after, interims=interims)
 
 
@@ -88,6 +93,12 @@ class CallInTest:
     @property
     def record(self) -> Record:
         return self.publisher.record
+
+    def at(self, node: NodeInTest, record: Record) -> "CallInTest":
+        """Return the same call, as another node goes on with it."""
+        moved = copy.copy(self)
+        moved.node, moved.publisher = node, Publisher(record, node.registry)
+        return moved
 
     def key(self, digit: str = "1") -> None:
         self.publisher.publish(Dtmf(call_sid=self.call_sid, digit=digit, track="inbound"))

@@ -9,6 +9,7 @@ import pytest_asyncio
 from aiohttp import ClientWebSocketResponse, WSMsgType
 
 from hub.transcript.exports import FORMS
+from hub.web.doors import bringing
 from tests.cluster.pairs import Pair, pair_of_hubs, until
 from tests.house import House
 from tests.publishing import FROM, ScriptedCall
@@ -127,21 +128,47 @@ async def test_files_are_the_same_from_every_node(pair: Pair, kind: str) -> None
         assert answers[0] == answers[1], path
 
 
-async def test_what_cannot_be_read_now_is_said_in_a_sentence(pair: Pair) -> None:
+async def test_what_cannot_be_read_now_is_said_in_a_sentence(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bringing, "PATIENCE_SECONDS", 1.0)
     call = ScriptedCall(pair.a.state)
     await pair.known(call.call)
     pair.broker_of_b.cut("the broker cannot be reached")
     async with pair.b.session.get(pair.b.url(f"/calls/{call.call}")) as answer:
         assert answer.status == 503
         assert (await answer.json())["error"]["message"] == "the broker cannot be reached"
+    for asked in call.call, {"action": "subscribe", "callSid": call.call}:
+        socket = await watched(pair.b, asked)
+        closed = await socket.receive(20)
+        assert (closed.data, closed.extra) == (1011, "the broker cannot be reached"), "a client comes back"
     socket = await watched(pair.b, {"action": "subscribe", "callSid": call.call})
-    refused = json.loads((await socket.receive(20)).data)
-    assert (refused["type"], refused["code"]) == ("error", "broker")
-    bare = await watched(pair.b, call.call)
-    assert json.loads((await bare.receive(20)).data)["code"] == "broker"
-    await bare.receive(20)
-    assert bare.close_code == 1011, "a client comes back"
     pair.broker_of_b.mend()
+    subscribed = json.loads((await socket.receive(20)).data)
+    assert subscribed["whole"], "it was waited for"
+
+
+async def test_a_position_that_is_newer_than_what_is_here_is_whole(pair: Pair) -> None:
+    call = ScriptedCall(pair.a.state)
+    record = await pair.known(call.call)
+    async with pair.b.session.get(pair.b.url(f"/calls/{call.call}")) as answer:
+        assert answer.status == 200
+    deliver, pair.broker_of_b.deliver = pair.broker_of_b.deliver, lambda topic, body: True  # type: ignore[method-assign]
+    call.final("only elsewhere")
+    await pair.cluster_of_a.keeper.settled()
+    assert record.topic.log.offset == 1
+    after = {"epoch": record.topic.log.epoch, "offset": 2}
+    socket = await watched(pair.b, {"action": "subscribe", "callSid": call.call, "after": after})
+    subscribed = json.loads((await socket.receive(20)).data)
+    assert (subscribed["whole"], subscribed["offset"], subscribed["newest"]) == (True, 2, 2)
+    pair.broker_of_b.deliver = deliver  # type: ignore[method-assign]
+
+
+async def test_a_position_that_no_node_has_reached_is_not_whole(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bringing, "PATIENCE_SECONDS", 0.1)
+    call = ScriptedCall(pair.a.state)
+    record = await pair.known(call.call)
+    after = {"epoch": record.topic.log.epoch, "offset": 1000}
+    socket = await watched(pair.b, {"action": "subscribe", "callSid": call.call, "after": after})
+    assert not json.loads((await socket.receive(20)).data)["whole"]
 
 
 async def test_words_of_another_nodes_live_call_are_found_and_nothing_of_it_is_kept(pair: Pair) -> None:

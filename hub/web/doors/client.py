@@ -13,16 +13,16 @@ from typing import TypeAlias
 import msgspec
 from aiohttp import WebSocketError, WSMsgType, web
 
-from hub.archive.archive import ArchiveError, Tombstone
 from hub.broker.broker import BrokerError
 from hub.errors import Lagged, Moved, TokenError, WireError
-from hub.events import Authenticated, Part, Pong, Refusal, encode
+from hub.events import Authenticated, Part, Pong, Position, Refusal, encode
 from hub.tokens import Grant
 from hub.topics.outbox import Outbox
 from hub.web.access import carried, check_origin, check_websocket, grant
 from hub.web.allowance import Allowance
 from hub.web.connections import connection_of
 from hub.web.doors import protocol as wire
+from hub.web.doors.bringing import bring
 from hub.web.doors.listening_in import ListeningIn
 from hub.web.doors.subscriptions import Subscriptions
 from hub.web.errors import refusal
@@ -276,9 +276,9 @@ class Subscriber:
                 brought = await self._brought(call_sid, subscriptions)
                 if brought is None:
                     self._end(wire.FAILED, "the call cannot be read now: come back")
-                elif not brought or not subscriptions.follow_bare(call_sid):
+                elif not self._over and not (brought and subscriptions.follow_bare(call_sid)):
                     self._end(wire.UNKNOWN_CALL, "no such call")
-            case wire.Subscribe(call_sid=str() as call_sid) if not await self._brought(call_sid, subscriptions):
+            case wire.Subscribe(call_sid=str() as call_sid, after=after) if not await self._brought(call_sid, subscriptions, after):
                 pass  # the subscriber was told why
             case wire.Subscribe():
                 for _ in subscriptions.subscribe(request):
@@ -293,23 +293,13 @@ class Subscriber:
             case wire.Ping():
                 self._answer(Pong(at=self._state.registry.now()))
 
-    async def _brought(self, call_sid: str, subscriptions: Subscriptions) -> bool | None:
-        """Bring a call back from the archive, or from another node, if it is there.
-
-        Return False, and tell the subscriber, if it is gone for good; None, and tell the subscriber, if it cannot be brought now.
-        """
-        known = self._state.registry.find(call_sid)
-        if known is not None and known.loaded:
-            return True
+    async def _brought(self, call_sid: str, subscriptions: Subscriptions, after: Position | None = None) -> bool | None:
+        """Bring a call for this socket; see `bring`. A socket whose call cannot be read now is closed: its subscriber comes back."""
         try:
-            found = await self._state.recall.find(subscriptions.grant, call_sid)
-        except (ArchiveError, BrokerError) as error:
-            subscriptions.refuse(error.code, str(error), call_sid)
-            return None
-        if isinstance(found, Tombstone):
-            subscriptions.refuse("erased", f"this call was erased: {found.reason}", call_sid)
+            return await bring(self._state, subscriptions, call_sid, after)
+        except BrokerError as error:
+            self._end(wire.FAILED, error.problem)
             return False
-        return True
 
     def _listening(self, subscriptions: Subscriptions) -> ListeningIn:
         if self._listening_in is None:
