@@ -15,7 +15,7 @@ def open_broker(address: str, secret: str, keep_seconds: float) -> Broker:
         from hub.broker.valkey.address import parse_address
         from hub.broker.valkey.broker import ValkeyBroker
     except ModuleNotFoundError as error:
-        if error.name not in ("hiredis", "redis"):
+        if (error.name or "").partition(".")[0] not in ("hiredis", "redis"):
             raise
         raise ConfigError("HUB_BROKER", "needs the extra `valkey`: pip install 'transcript-hub[valkey]'") from error
     return ValkeyBroker(parse_address(address), secret, HoldTimes(keep_seconds=keep_seconds))

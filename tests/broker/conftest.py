@@ -33,9 +33,9 @@ def redis_server() -> Iterator[ServerInTest]:
         yield server
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def masters() -> Iterator[list[ServerInTest]]:
-    """Three masters of a Valkey Cluster for all tests of a module."""
+    """Three masters of a Valkey Cluster. They need seconds to find each other, so all tests share them."""
     program_of("valkey")
     with running_cluster() as servers:
         yield servers

@@ -207,7 +207,7 @@ def running_cluster() -> Iterator[list[ServerInTest]]:
             with each.client() as client:
                 client.execute_command("CLUSTER ADDSLOTSRANGE", first, last)
                 client.execute_command("CLUSTER MEET", "127.0.0.1", servers[0].port, buses[0])
-        wait_until(lambda: all(_is_whole(each) for each in servers))
+        wait_until(lambda: all(is_whole(each) for each in servers))
         yield servers
 
 
@@ -225,7 +225,8 @@ def _made(folder: Path, name: str, **options: str) -> ServerInTest:
     return ServerInTest(own, **options)
 
 
-def _is_whole(server: ServerInTest) -> bool:
+def is_whole(server: ServerInTest) -> bool:
+    """Return whether a master of a Cluster knows the other two, and serves."""
     with server.client() as client:
         answer = client.execute_command("CLUSTER INFO")
         text = str(answer)

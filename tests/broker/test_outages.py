@@ -12,8 +12,8 @@ from hub.broker.bodies import Events, call_topic, packed
 from hub.broker.broker import Broker, BrokerError, Claimed, HoldTimes, Kept, Logged, Misplaced
 from tests.broker.clusters import ServersInTest, opened
 from tests.broker.conftest import program_of
-from tests.broker.listening import CALL, Listener, append, claimed, happens, node, sent
-from tests.broker.servers import SentinelsInTest, ServerInTest, running_sentinels, running_server
+from tests.broker.listening import CALL, Listener, append, claimed, happens, new_call, node, sent
+from tests.broker.servers import SentinelsInTest, ServerInTest, is_whole, running_sentinels, running_server, wait_until
 
 TOPIC = call_topic(CALL)
 
@@ -315,6 +315,41 @@ async def _fail_over(servers: SentinelsInTest, group: asyncio.TaskGroup) -> None
         await fill(broker, [b"1", b"2"])
         assert await broker.log(CALL) == Logged("e1", 1, 1, [b"1", b"2"])
         await listener.until(lambda: listener.messages)
+
+
+async def test_a_cluster_of_which_a_master_is_killed_works_again_when_it_is_back(
+    masters: list[ServerInTest], group: asyncio.TaskGroup
+) -> None:
+    listener = Listener()
+    calls = [new_call() for _ in range(24)]
+    hub = ServersInTest(group, f"valkey+cluster://127.0.0.1:{masters[0].port},127.0.0.1:{masters[1].port}")
+    broker = await hub.broker(listener)
+    try:
+        for call_sid in calls:
+            await claimed(broker, call_sid, "a")
+            broker.listen(call_topic(call_sid))
+        await listener.until(lambda: len(set(listener.topics)) == len(calls))
+        assert await broker.append([append(each, b"1") for each in calls]) == [Kept(1, 1)] * len(calls)
+        await listener.until(lambda: len(listener.messages) == len(calls))
+        masters[2].kill()
+        error = await fails(lambda: broker.append([append(each, b"2", first=2) for each in calls]))
+        assert error.problem
+        listener.topics.clear()
+        masters[2].start()
+        await works(lambda: broker.beat(node("a")))
+        await listener.until(lambda: len(set(listener.topics)) == len(calls))
+
+        async def filled() -> bool:
+            events = [append(each, b"1", b"2") for each in calls] + [append(each, b"2", first=2) for each in calls]
+            answers = [await broker.append([each]) for each in events]
+            return all(isinstance(answer, Kept | Misplaced) for (answer,) in answers)
+
+        await works(filled)
+        for call_sid in calls:
+            assert await broker.log(call_sid) == Logged("e1", 1, 1, [b"1", b"2"])
+    finally:
+        await broker.close()
+        wait_until(lambda: all(is_whole(each) for each in masters))
 
 
 async def answer(fact: bool) -> bool:

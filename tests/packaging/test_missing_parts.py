@@ -26,6 +26,8 @@ EXTRAS = (
     "soundfile",
     "sounddevice",
     "obstore",
+    "redis",
+    "hiredis",
 )
 """What the extras install, by the names of modules."""
 
@@ -106,6 +108,15 @@ async def test_without_the_engine_a_hub_that_needs_it_says_which_extra_to_instal
     code, _, wrong = await command("hub", "serve", **without(part, HUB_TRANSCRIBER="local", HUB_PORT="0"))
     assert code == 2
     assert "pip install 'transcript-hub[local]'" in wrong
+    assert len(wrong.splitlines()) == 1
+
+
+@pytest.mark.parametrize("part", ["redis", "hiredis"])
+async def test_without_the_client_of_the_broker_a_hub_that_needs_it_says_which_extra_to_install(part: str) -> None:
+    settings = {"HUB_BROKER": "valkey://127.0.0.1:1", "HUB_PORT": "0", "DEEPGRAM_API_KEY": "k"}
+    code, _, wrong = await command("hub", "serve", **without(part, **settings))
+    assert code == 2
+    assert "pip install 'transcript-hub[valkey]'" in wrong
     assert len(wrong.splitlines()) == 1
 
 

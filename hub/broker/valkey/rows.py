@@ -6,7 +6,7 @@ Decides in Python on a row that was read, and changes it only if it is still the
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -21,15 +21,18 @@ from hub.broker.valkey.signing import Signature
 TAKEN, FULL = 1, 2
 """What the script answers that changes a row. Anything else: the row is another one by now."""
 
-REGISTERED_AT_ONCE = 100
-"""So many rows are registered at once. More would keep the server from others for too long."""
+REGISTERED_AT_ONCE = 20
+"""So many rows a script registers. More would keep the server from others for too long."""
+
+SENT_AT_ONCE = 500
+"""So many rows are sent in one round trip."""
 
 SCANNED_AT_ONCE = 500
 
 ERASED = b"erased"
 """Stands in the place of an event in news of an erased call. No event looks like it."""
 
-NULL = msgspec.Raw(b"null")
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ class Rows:
         if not answer[0]:
             raise BrokerError(_misfit(node, answer[1]))
         living = [each for each in map(self._node, answer[3]) if each is not None]
-        return Beaten(answer[1].decode(), int(answer[2]), living, int(answer[4]) + int(answer[5]) / 1e6)
+        return Beaten(answer[1].decode(errors="replace"), int(answer[2]), living, int(answer[4]) + int(answer[5]) / 1e6)
 
     async def leave(self, node_id: str) -> None:
         """End a lease."""
@@ -112,12 +115,10 @@ class Rows:
     async def register(self, rows: Sequence[Row], events: Sequence[bytes | None]) -> list[bool]:
         """See Broker.register."""
         taken: list[bool] = []
-        for begin in range(0, len(rows), REGISTERED_AT_ONCE):
-            arguments: list[Any] = []
-            for row, event in zip(rows[begin : begin + REGISTERED_AT_ONCE], events[begin : begin + REGISTERED_AT_ONCE], strict=True):
-                signed = b"" if event is None else self._signature.sign(f"event {row.call_sid}", event)
-                arguments += (row.call_sid, self._stored(row), signed)
-            taken += map(bool, await self._run(self._server.scripts.register, *arguments))
+        for some in _parts(list(zip(rows, events, strict=True)), SENT_AT_ONCE):
+            calls = [[part for row, event in few for part in self._registered(row, event)] for few in _parts(some, REGISTERED_AT_ONCE)]
+            for answer in await self._run_all(self._server.scripts.register, calls):
+                taken += map(bool, answer)
         return taken
 
     async def lost(self) -> list[Row]:
@@ -152,7 +153,7 @@ class Rows:
         for entry_id, fields in entries:
             number = int(entry_id[2:]) if entry_id.startswith(b"0-") else 0
             news.append((number, self._news(number, fields[1], fields[3]) if len(fields) == 4 else None))
-        return Chapter(life.decode(), int(newest), news)
+        return Chapter(life.decode(errors="replace"), int(newest), news)
 
     def message(self, body: bytes) -> tuple[str, News] | None:
         """Read news that came as a message, with their life. None if no node of this cluster wrote them."""
@@ -166,7 +167,7 @@ class Rows:
 
     async def _newest(self) -> tuple[str, int]:
         life, newest, _ = await self._run(self._server.scripts.news, 2**62, writes=False)
-        return life.decode(), int(newest)
+        return life.decode(errors="replace"), int(newest)
 
     async def _take(
         self, call_sid: str, seen: Seen, stored: bytes, told: bool, event: bytes, at_most: int, steady: bool, erased_ms: int
@@ -177,15 +178,25 @@ class Rows:
         return Full(answering) if kind == FULL else kind == TAKEN
 
     async def _run(self, script: Script, *arguments: Any, writes: bool = True) -> Any:
-        """Run a script on the registry. If somebody else wrote to its keys, what is theirs is removed, and the script runs again."""
-        call = (self._server.keys.registry, (secrets.token_hex(4), self._channel, *arguments))
-        (answer,) = await self._server.run(script, [call], writes=writes)
-        if is_foreign(answer):
-            await self._mend()
-            (answer,) = await self._server.run(script, [call], writes=writes)
-            if is_foreign(answer):
-                raise self._server.failed(answer)
+        (answer,) = await self._run_all(script, [arguments], writes=writes)
         return answer
+
+    async def _run_all(self, script: Script, arguments: Sequence[Sequence[Any]], *, writes: bool = True) -> list[Any]:
+        """Run a script on the registry, with each of several arguments. If somebody else wrote to its keys, what is theirs is removed, and
+        all of it is done again."""
+        calls = [(self._server.keys.registry, (secrets.token_hex(4), self._channel, *each)) for each in arguments]
+        answers = await self._server.run(script, calls, writes=writes)
+        if any(map(is_foreign, answers)):
+            await self._mend()
+            answers = await self._server.run(script, calls, writes=writes)
+        for answer in filter(is_foreign, answers):
+            raise self._server.failed(answer)
+        return answers
+
+    def _registered(self, row: Row, event: bytes | None) -> tuple[str, bytes, bytes]:
+        """Return what the script that registers has to know of a row."""
+        signed = b"" if event is None else self._signature.sign(f"event {row.call_sid}", event)
+        return row.call_sid, self._stored(row), signed
 
     async def _mend(self) -> None:
         self._server.refuse("something in the registry's keys")
@@ -233,6 +244,10 @@ class Rows:
 
 _ROWS = msgspec.json.Decoder(Row)
 _NODES = msgspec.json.Decoder(Node)
+
+
+def _parts(items: list[Item], length: int) -> list[list[Item]]:
+    return [items[begin : begin + length] for begin in range(0, len(items), length)]
 
 
 def _name(node_id: str) -> str:

@@ -38,6 +38,7 @@ if not life then
   redis.call('HSET', STATE, 'life', life, 'number', 0)
   redis.call('DEL', NEWS)
 end
+if not tonumber(redis.call('HGET', STATE, 'number')) then return redis.error_reply('WRONGTYPE the number of news is none') end
 
 local function head_of(row)
   if not row then return nil end
@@ -59,8 +60,8 @@ local function drop(sid)
 end
 
 local function put(sid, row)
-  local new = head_of(row)
-  drop(sid)
+  local new, old = head_of(row), redis.call('HGET', ROWS, sid)
+  if old and string.match(old, '^[^\\n]*') ~= string.match(row, '^[^\\n]*') then drop(sid) end
   redis.call('HSET', ROWS, sid, row)
   if new.live then
     redis.call('ZADD', LIVE, 0, new.owner .. '\\0' .. sid)
@@ -99,7 +100,7 @@ end
 for _, sid in ipairs(redis.call('ZRANGEBYSCORE', ENDED, '-inf', now - keep, 'LIMIT', 0, 500)) do drop(sid) end
 redis.call('ZREMRANGEBYSCORE', ERASED, '-inf', now)
 living = redis.call('ZRANGEBYSCORE', LEASES, '(' .. now, '+inf')
-return {1, life, redis.call('HGET', STATE, 'number'), redis.call('HMGET', NODES, unpack(living)), time[1], time[2]}
+return {1, life, tonumber(redis.call('HGET', STATE, 'number')), redis.call('HMGET', NODES, unpack(living)), time[1], time[2]}
 """
 
 LEAVE = """
@@ -165,7 +166,7 @@ return rows
 """
 
 NEWS = """
-return {life, redis.call('HGET', STATE, 'number'), redis.call('XRANGE', NEWS, '0-' .. ARGV[3], '+', 'COUNT', 500)}
+return {life, tonumber(redis.call('HGET', STATE, 'number')), redis.call('XRANGE', NEWS, '0-' .. ARGV[3], '+', 'COUNT', 500)}
 """
 
 MEND = """
@@ -241,7 +242,7 @@ return {0, newest, listeners}
 
 READ = """
 local head = redis.call('HMGET', KEYS[1], 'generation', 'epoch', 'note')
-return {head[1] or '0', head[2] or '', head[3] or '', redis.call('XRANGE', KEYS[2], '0-' .. ARGV[1], '+', 'COUNT', 1000)}
+return {tonumber(head[1]) or 0, head[2] or '', head[3] or '', redis.call('XRANGE', KEYS[2], '0-' .. ARGV[1], '+', 'COUNT', 1000)}
 """
 
 
