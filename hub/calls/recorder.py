@@ -183,6 +183,8 @@ class Recorder:
         record = self._registry.find(recording.call_sid) or await self._finder.find(OPEN, recording.call_sid)
         if not isinstance(record, Record):
             return  # erased meanwhile
+        if record.owner and record.live:
+            return  # the call has moved: the node that has it tells of the whole recording in the end
         known = record.ahead.recording
         if known is None or (known.state, known.seconds) != ("stored", recording.seconds):
             await self._publish_later(
@@ -212,7 +214,7 @@ class Recorder:
             self._publish(record, event)
 
     def _publish(self, record: Record, event: Durable) -> None:
-        if not record.owner:  # else the part that this node has recorded is stored; the call's own node tells of the whole
+        if not record.owner:
             Publisher(record, self._registry).publish(event)
 
     def _wanted(self, record: Record, start: StartBody) -> str:
