@@ -7,6 +7,7 @@ everything a little later than it hears it.
 import asyncio
 import sys
 from collections import deque
+from contextlib import suppress
 
 import msgspec
 import uvloop
@@ -78,9 +79,10 @@ async def listen(request: web.Request) -> web.WebSocketResponse:
             at, message = due[0]
             await asyncio.sleep(at - loop.time())
             due.popleft()
-            await socket.send_str(message)
-            if '"Metadata"' in message:
-                await socket.close()
+            with suppress(ConnectionError):  # the hub that listened was killed
+                await socket.send_str(message)
+                if '"Metadata"' in message:
+                    await socket.close()
 
     def put(*messages: str) -> None:
         due.extend((loop.time() + DELAY_SECONDS, each) for each in messages)
