@@ -28,6 +28,9 @@ REFRESH_SECONDS = 2.0
 ERASE_AGAIN_SECONDS = 1.0
 """How often the broker is told of an erased call until it takes it."""
 
+OBSERVE_SECONDS = 0.25
+"""How often it is counted what a node knows of its cluster."""
+
 
 class Cluster:
     """One node. Implements `Receiver`."""
@@ -112,14 +115,20 @@ class Cluster:
             group.create_task(self._read_again())
             group.create_task(self._tell_erased())
             group.create_task(self._refresh())
+            group.create_task(self._observe_always())
 
     async def _refresh(self) -> None:
         """Tell the other nodes how the live calls of this one go on, until cancelled."""
         while True:
             await asyncio.sleep(REFRESH_SECONDS)
-            self._observe()
             with suppress(BrokerError):
                 await self.keeper.refresh()
+
+    async def _observe_always(self) -> None:
+        """Count what is, until cancelled. It waits for no answer of a broker: whether there is one is what it counts."""
+        while True:
+            self._observe()
+            await asyncio.sleep(OBSERVE_SECONDS)
 
     def _observe(self) -> None:
         """Count what is now."""

@@ -26,6 +26,10 @@ log = logging.getLogger(__name__)
 OVER = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 """A call's `status` once it has ended. It has another one while it lives."""
 
+TRACKS_IN_USE = b"31941"
+"""Twilio's error where a call has as many forked tracks as it may have, which is four. A stream to a node that hangs holds two of them until
+it ends, and one that another node has not joined yet holds two: asking again later helps. The tracks that the hub asks for are valid."""
+
 _SID = re.compile(r"(AC|CA)[0-9a-fA-F]{32}")
 
 
@@ -183,4 +187,5 @@ class TwilioAccount:
         # The code alone: Twilio's text may repeat a phone number, and twilio.com/docs/api/errors explains the code.
         code = re.search(rb'"code"\s*:\s*(\d{4,6})', body)
         said = f"says {status}" + (f", error {code[1].decode()}" if code else "")
-        raise AccountError(said, retryable=status == 429 or status >= 500, status=status)
+        crowded = code is not None and code[1] == TRACKS_IN_USE
+        raise AccountError(said, retryable=status == 429 or status >= 500 or crowded, status=status)

@@ -13,7 +13,7 @@ from aiohttp import web
 from hub.config import Config
 from hub.errors import AccountError
 from hub.twilio.rest import CallFacts, Over, Patience, TwilioAccount
-from tests.providers.fake_twilio import ACCOUNT, TOKEN, FakeTwilio, PhoneCall, fake_twilio
+from tests.providers.fake_twilio import ACCOUNT, TOKEN, FakeTwilio, LiveStream, PhoneCall, fake_twilio
 
 PUBLIC = "https://hub.example.com"
 HURRIED = Patience(come_seconds=0.01, first_wait_seconds=0.01, longest_wait_seconds=0.02)
@@ -101,6 +101,14 @@ async def test_an_error_says_whether_asking_again_can_help(status: int, retryabl
         with pytest.raises(AccountError) as error:
             await account.hang_up(ACCOUNT, call.sid)
         assert (error.value.status, error.value.retryable) == (status, retryable)
+
+
+async def test_a_call_whose_tracks_are_all_streamed_now_is_asked_for_again() -> None:
+    async with opened() as (_, account, call):
+        call.streams = [LiveStream(f"MZ{number}", "", ["inbound", "outbound"], {}, None) for number in range(2)]
+        with pytest.raises(AccountError, match="31941") as error:
+            await account.attach(ACCOUNT, call.sid, ["inbound", "outbound"], {})
+        assert error.value.retryable
 
 
 async def test_a_call_of_a_subaccount_is_asked_for_there_and_a_malformed_account_is_not_put_into_an_address() -> None:
