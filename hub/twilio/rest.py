@@ -27,8 +27,8 @@ OVER = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 """A call's `status` once it has ended. It has another one while it lives."""
 
 TRACKS_IN_USE = b"31941"
-"""Twilio's error where a call has as many forked tracks as it may have, which is four. A stream to a node that hangs holds two of them until
-it ends, and one that another node has not joined yet holds two: asking again later helps. The tracks that the hub asks for are valid."""
+"""Twilio's error where a call has as many forked tracks as it may have, which is four. A stream to a node that hangs holds two of them
+until it ends, and so does one whose node has not joined it yet: asking again later helps. The tracks that the hub asks for are valid."""
 
 _SID = re.compile(r"(AC|CA)[0-9a-fA-F]{32}")
 
