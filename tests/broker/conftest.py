@@ -35,7 +35,7 @@ def redis_server() -> Iterator[ServerInTest]:
 
 @pytest.fixture(scope="session")
 def masters() -> Iterator[list[ServerInTest]]:
-    """Three masters of a Valkey Cluster. They need seconds to find each other, so all tests share them."""
+    """Three masters of a Valkey Cluster, and a replica of the third. They need seconds to find each other, so all tests share them."""
     program_of("valkey")
     with running_cluster() as servers:
         yield servers

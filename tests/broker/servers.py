@@ -192,22 +192,26 @@ def running_sentinels() -> Iterator[SentinelsInTest]:
 
 @contextmanager
 def running_cluster() -> Iterator[list[ServerInTest]]:
-    """Run a Cluster of three masters."""
+    """Run a Cluster of three masters, and a replica of the third."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="valkey-", ignore_cleanup_errors=True)))
         # By default a node talks to the others 10000 ports above its own, which may be none.
-        buses = [str(free_port()) for _ in range(3)]
+        buses = [str(free_port()) for _ in range(4)]
         options = {"cluster_enabled": "yes", "cluster_node_timeout": "2000"}
         servers = [_made(folder, f"bus-{bus}", cluster_port=bus, **options) for bus in buses]
         for each in servers:
             stack.callback(each.kill)
             each.start()
-        slots = [(0, 5460), (5461, 10922), (10923, 16383)]
-        for each, (first, last) in zip(servers, slots, strict=True):
+        slots = ((0, 5460), (5461, 10922), (10923, 16383), ())
+        for each, some in zip(servers, slots, strict=True):
             with each.client() as client:
-                client.execute_command("CLUSTER ADDSLOTSRANGE", first, last)
+                if some:
+                    client.execute_command("CLUSTER ADDSLOTSRANGE", *some)
                 client.execute_command("CLUSTER MEET", "127.0.0.1", servers[0].port, buses[0])
         wait_until(lambda: all(is_whole(each) for each in servers))
+        with servers[2].client() as client, servers[3].client() as replica:
+            replica.execute_command("CLUSTER REPLICATE", client.execute_command("CLUSTER MYID"))
+            wait_until(lambda: replica.info("replication").get("master_link_status") == "up")
         yield servers
 
 
@@ -226,8 +230,8 @@ def _made(folder: Path, name: str, **options: str) -> ServerInTest:
 
 
 def is_whole(server: ServerInTest) -> bool:
-    """Return whether a master of a Cluster knows the other two, and serves."""
+    """Return whether a master of a Cluster knows all others, and serves."""
     with server.client() as client:
         answer = client.execute_command("CLUSTER INFO")
         text = str(answer)
-        return "cluster_state" in text and "ok" in str(answer.get("cluster_state", "")) and str(answer.get("cluster_known_nodes")) == "3"
+        return "cluster_state" in text and "ok" in str(answer.get("cluster_state", "")) and str(answer.get("cluster_known_nodes")) == "4"

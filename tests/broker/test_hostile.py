@@ -124,6 +124,18 @@ async def test_what_others_write_into_a_log_is_not_read_and_the_owner_sends_all_
     assert broker.refused
 
 
+@pytest.mark.parametrize("gone", ["head", "log", "both"])
+async def test_a_log_of_which_something_is_gone_is_sent_again(hub: ServersInTest, valkey: ServerInTest, gone: str) -> None:
+    """A server that throws keys away, or somebody who deletes them."""
+    broker = await with_a_call(hub)
+    head, log = Keys(hub.prefix).call(CALL)
+    with valkey.client() as client:
+        client.delete(*{"head": [head], "log": [log], "both": [head, log]}[gone])
+    assert await broker.append([append(CALL, b"3", first=3)]) == [Misplaced(0)]
+    assert await broker.append([append(CALL, b"1", b"2", b"3", note=b"note")]) == [Kept(3, 0)]
+    assert await broker.log(CALL) == Logged("e1", 1, 1, [b"1", b"2", b"3"], b"note")
+
+
 async def test_what_others_write_into_the_registry_is_removed_and_everything_is_registered_again(
     hub: ServersInTest, valkey: ServerInTest
 ) -> None:

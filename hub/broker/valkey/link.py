@@ -4,7 +4,8 @@ Knows addresses, and how redis-py is used. Does not know what a command means. E
 """
 
 import math
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Protocol
 
@@ -151,19 +152,20 @@ class ClusterLink:
         self._redis: Any = RedisCluster(startup_nodes=nodes, require_full_coverage=False, ssl=address.tls, **self._options)
 
     async def run(self, commands: Sequence[Command]) -> list[Any]:
-        await self._redis.initialize()
-        pipeline = self._redis.pipeline()
-        for command in commands:
-            pipeline.execute_command(*command)
-        answers: list[Any] = await pipeline.execute(raise_on_error=False)
+        async with self._looked_for():
+            pipeline = self._redis.pipeline()
+            for command in commands:
+                pipeline.execute_command(*command)
+            answers: list[Any] = await pipeline.execute(raise_on_error=False)
         return answers
 
     async def on_each(self, *command: Any) -> list[Any]:
-        await self._redis.initialize()
-        return [await self._redis.execute_command(*command, target_nodes=node) for node in self._redis.get_primaries()]
+        async with self._looked_for():
+            return [await self._redis.execute_command(*command, target_nodes=node) for node in self._redis.get_primaries()]
 
     async def shards(self) -> dict[str, Connection]:
-        await self._redis.initialize()
+        async with self._looked_for():
+            await self._redis.nodes_manager.initialize()  # commands may not have noticed yet that a master is dead
         return {each.name: self._connection(host=each.host, port=int(each.port), **self._options) for each in self._redis.get_primaries()}
 
     def shard_of(self, channel: str) -> str:
@@ -171,6 +173,16 @@ class ClusterLink:
 
     async def close(self) -> None:
         await self._redis.aclose()
+
+    @asynccontextmanager
+    async def _looked_for(self) -> AsyncIterator[None]:
+        """Know the masters. After a failure they are looked for anew: another one may have taken the place of one that is dead."""
+        try:
+            await self._redis.initialize()
+            yield
+        except Exception:
+            await self._redis.aclose()
+            raise
 
 
 async def run_script(link: ServerLink, script: Script, calls: Iterable[tuple[Sequence[str], Sequence[Any]]]) -> list[Any]:
