@@ -56,16 +56,20 @@ def guarded() -> Iterator[ServerInTest]:
         yield server
 
 
-async def test_a_broker_that_is_not_there(group: asyncio.TaskGroup) -> None:
+async def test_brokers_that_cannot_be_reached_are_waited_for_and_then_refused(group: asyncio.TaskGroup) -> None:
     port = free_port()
-    began = time.monotonic()
-    problem = await refused(f"valkey://127.0.0.1:{port}", group)
-    assert problem.startswith(f"the broker at 127.0.0.1:{port} cannot be reached")
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        began = time.monotonic()
+        async with asyncio.TaskGroup() as all_at_once:
+            nobody = all_at_once.create_task(refused(f"valkey://127.0.0.1:{port}", group))
+            unknown = all_at_once.create_task(refused("valkey://no-such-host.invalid", group))
+            mute = all_at_once.create_task(refused(f"redis://127.0.0.1:{silent.getsockname()[1]}", group))
     assert time.monotonic() - began > 1.0  # it may just be starting
-
-
-async def test_a_name_that_nobody_knows(group: asyncio.TaskGroup) -> None:
-    assert "cannot be reached" in await refused("valkey://no-such-host.invalid", group)
+    assert nobody.result().startswith(f"the broker at 127.0.0.1:{port} cannot be reached")
+    assert "cannot be reached" in unknown.result()
+    assert "does not answer" in mute.result()
 
 
 async def test_a_broker_that_is_started_a_moment_later_is_waited_for(group: asyncio.TaskGroup, tmp_path: Path) -> None:
@@ -115,13 +119,6 @@ async def test_a_server_that_is_too_old(group: asyncio.TaskGroup) -> None:
 async def test_something_else_than_a_broker(group: asyncio.TaskGroup) -> None:
     async with answering(lambda asked: b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
         assert "does not answer as a Valkey or a Redis does" in await refused(f"redis://127.0.0.1:{port}", group)
-
-
-async def test_something_that_never_answers(group: asyncio.TaskGroup) -> None:
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen()
-        assert "does not answer" in await refused(f"redis://127.0.0.1:{silent.getsockname()[1]}", group)
 
 
 async def test_a_clock_that_is_minutes_off(valkey: ServerInTest, group: asyncio.TaskGroup, monkeypatch: pytest.MonkeyPatch) -> None:
