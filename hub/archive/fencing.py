@@ -91,7 +91,8 @@ def _unpack(connection: Connection, row: Row[Any]) -> None:
     kept = list(events_of(connection, row.number, row.epoch, row.call_sid))
     _delete(connection, row)
     connection.execute(delete(packs).where(packs.c.number == row.number, packs.c.epoch == row.epoch))
-    connection.execute(insert(events), [{"number": row.number, "epoch": row.epoch, **event._asdict()} for event in kept])
+    rows = [{"number": row.number, "epoch": row.epoch, "offset": event.offset, "payload": event.payload} for event in kept]
+    connection.execute(insert(events), rows)
     connection.execute(update(calls).where(calls.c.number == row.number).values(packed=0, sealed=False))
 
 
