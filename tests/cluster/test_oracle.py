@@ -142,6 +142,7 @@ class Town:
         record = await to.loaded("CA1")
         await until(lambda: record.topic.log.offset == self.record.topic.log.offset)
         old, old_owner = self.record, self.owner
+        await until(lambda: "CA1" in self.shared.rows)
         claim = await old_owner.broker.hand_over("CA1", old.generation, to.cluster.node_id)
         assert claim.row.owner == to.cluster.node_id, claim
         old.owner, old.generation = to.cluster.node_id, claim.row.generation

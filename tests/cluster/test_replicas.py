@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from hub.broker.bodies import Revised, packed
+from hub.broker.bodies import Events, Revised, packed
 from hub.broker.broker import BrokerError
 from hub.errors import Moved
 from hub.events import Durable
@@ -62,6 +62,68 @@ def packed_interim(record: Record) -> bytes:
     """Return the newest interim as its owner sends it."""
     ((utterance, payload),) = record.topic.audience.newest_interims
     return packed(Revised(record.generation, record.topic.log.offset, utterance, payload))
+
+
+async def test_an_interim_waits_for_the_events_before_it_and_has_them_read_if_they_were_lost() -> None:
+    async with nodes("a", "b") as (_, (a, b)):
+        call = a.call()
+        reader = await b.follow("CA1")
+        await until(lambda: call.record.topic.audience.relay)
+        deliver, b.broker.deliver = b.broker.deliver, lambda topic, body: True  # type: ignore[method-assign]
+        call.final("before", "u1")
+        call.interim("behind", "u2")
+        await a.cluster.keeper.settled()
+        interim = packed_interim(call.record)
+        b.broker.deliver = deliver  # type: ignore[method-assign]
+        b.cluster.received("call:CA1", interim)
+        assert reader.texts == [], "the event before it is not here"
+        await until(lambda: reader.texts == ["before", "behind"])
+
+
+async def test_an_interim_waits_also_while_the_broker_has_lost_the_events_before_it() -> None:
+    async with nodes("a", "b") as (shared, (a, b)):
+        call = a.call()
+        reader = await b.follow("CA1")
+        await until(lambda: call.record.topic.audience.relay)
+        b.broker.deliver, deliver = (lambda topic, body: True), b.broker.deliver  # type: ignore[method-assign]
+        call.final("before", "u1")
+        call.interim("behind", "u2")
+        await a.cluster.keeper.settled()
+        del shared.logs["CA1"]
+        b.broker.deliver = deliver  # type: ignore[method-assign]
+        b.cluster.received("call:CA1", packed_interim(call.record))
+        b.cluster.received("call:CA1", packed_interim(call.record))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert reader.texts == []
+        call.key("1")  # so its owner notices
+        await until(lambda: reader.texts == ["before", "behind"])
+
+
+async def test_what_an_earlier_owner_still_sends_is_not_taken() -> None:
+    async with nodes("a", "b") as (_, (a, b)):
+        call = a.call()
+        reader = await b.follow("CA1")
+        record = reader.record
+        stale = packed(Events(record.generation - 1, 2, [call.record.topic.log.after(0)[0]]))
+        b.cluster.received("call:CA1", stale)
+        assert reader.offsets == [1]
+        call.key("1")
+        await until(lambda: reader.offsets == [1, 2])
+        assert record.topic.log.after(0) == call.record.topic.log.after(0)
+
+
+async def test_a_log_that_turns_out_to_be_another_one_is_read_anew() -> None:
+    async with nodes("a", "b") as (shared, (a, b)):
+        call = a.call()
+        call.key("1")
+        reader = await b.follow("CA1")
+        stored = shared.logs["CA1"].payloads
+        stored[-1] = stored[-1].replace(b'"digit":"1"', b'"digit":"9"')
+        b.cluster.subscribed("call:CA1")
+        await until(lambda: isinstance(reader.cut, Moved))
+        back = await b.follow("CA1")
+        assert [message.get("digit") for message in back.messages] == [None, "9"]
 
 
 async def test_a_subscriber_takes_its_position_to_another_node() -> None:
