@@ -25,6 +25,7 @@ from hub.cluster.cluster import Cluster
 from hub.ops.counters import ClusterCounters
 from hub.topics.past import Past
 from hub.topics.registry import Registry
+from hub.topics.replication import take
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class Taking:
         record = self._registry.known(row.call_sid)
         if record is None or record.topic.log.epoch != epoch:
             record = self._registry.learn(row.call_sid, row.owner, epoch, row.number)
-        self._registry.take(record, past, row.generation)
+        take(self._registry, record, past, row.generation)
         # What the archive lacks of the owner before, it gets from this one.
         record.stored = len(stored.payloads) if stored is not None and stored.whole and stored.call.epoch == epoch else 0
         in_broker = logged.first + len(logged.payloads) - 1 if logged is not None and logged.epoch == epoch else 0

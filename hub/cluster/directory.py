@@ -16,6 +16,7 @@ from hub.broker.broker import Broker, BrokerError, News, Row
 from hub.events import CallSummary
 from hub.topics.record import Record
 from hub.topics.registry import Registry
+from hub.topics.replication import announce
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +102,7 @@ class Directory:
                 continue
             if logged is not None and logged.epoch == record.topic.log.epoch:
                 async for payload in _in_turns(logged.payloads):
-                    self._registry.announce_elsewhere(record, payload)
+                    announce(self._registry, record, payload)
 
     def told(self, news: News) -> None:
         """Take a change. Never waits."""
@@ -115,7 +116,7 @@ class Directory:
             return
         record = self._apply(news.row)
         if record is not None and record.owner and news.event != NOTHING:
-            self._registry.announce_elsewhere(record, bytes(news.event))
+            announce(self._registry, record, bytes(news.event))
 
     def refreshed(self, body: bytes) -> None:
         """Take what another node says of its live calls. Never waits."""

@@ -28,6 +28,7 @@ from hub.ops.counters import ClusterCounters
 from hub.topics.past import Past
 from hub.topics.record import Record
 from hub.topics.registry import Registry
+from hub.topics.replication import replicate
 
 log = logging.getLogger(__name__)
 
@@ -332,7 +333,7 @@ class Replicas:
             replica.missed = True
             return
         for payload in payloads[known:] if known else payloads:
-            closed = self._registry.replicate(record, payload)
+            closed = replicate(self._registry, record, payload)
             if closed is not None:
                 replica.held.pop(closed, None)
         if not record.live:

@@ -35,6 +35,13 @@ class Past:
             if (event := decode_durable(payload)) is not None:
                 self.read(event)
 
+    def go_on_from(self, outline: Outline, offset: int) -> None:
+        """Let the outline be one that has events up to an offset in it, some of which are lost: those behind it are added."""
+        for payload in self.payloads[max(0, offset + 1 - self.first) :]:
+            if (event := decode_durable(payload)) is not None:
+                outline.apply(event)
+        self.outline = outline
+
     def read(self, event: Durable) -> None:
         """Take the next event. It is not added to `payloads`."""
         self.outline.apply(event)

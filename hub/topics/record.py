@@ -155,6 +155,15 @@ class Record:
         self.stored = self.topic.log.entered
         self.row_due = False
 
+    def so_far(self) -> Past:
+        """Return what is known of a call that was this node's until now, for a node that goes on with it. Nothing has to be read again."""
+        past = Past(())
+        past.outline, past.utterances, past.words_missing = self.outline, dict(self.utterances.numbers), self.words_missing
+        if self.left_off is not None:
+            past.reached_seconds, past.lost = self.left_off.call_ms / 1000, dict(self.left_off.lost)
+        self.ahead = self.outline
+        return past
+
     def go_on_after(self, past: Past) -> None:
         """Let what is published next follow what another process has published."""
         self.utterances.go_on_after(past.utterances)

@@ -12,22 +12,17 @@ from msgspec.structs import replace
 from hub.audio.g711 import Track
 from hub.audio.lost import Share
 from hub.errors import Moved
-from hub.events import WHOLE_CALL, CallStarted, CallSummary, D, Durable, Final, Interim, Refusal, decode_durable, encode, stamped
+from hub.events import WHOLE_CALL, CallStarted, CallSummary, D, Durable, Final, Interim, Refusal, encode, stamped
 from hub.tokens import Grant
 from hub.topics.by_phone_number import ByPhoneNumber
 from hub.topics.call_numbers import CallNumbers
 from hub.topics.live_audio import LiveAudio
 from hub.topics.log import LOG_BYTES
 from hub.topics.past import Past
+from hub.topics.recalled import RecalledCalls
 from hub.topics.record import LeftOff, Record
 from hub.topics.topic import Topic
 from hub.transcript.outline import ToldOutline
-
-RECALLED_SECONDS = 60.0
-"""How long a call that was read back from the archive is kept once nobody reads it."""
-
-RECALLED_CALLS, RECALLED_BYTES = 1000, 64 * 1024 * 1024
-"""How many such calls are kept at most, and how much of them: who exports a year of calls reads hundreds in that time."""
 
 UNSTORED_BYTES = 256 * 1024 * 1024
 """How much is kept in memory at most of calls that are over and cannot be stored: many minutes of a full hub."""
@@ -70,8 +65,9 @@ class Registry:
         self.clock = clock
         self.wall = wall
         self._soon = soon
-        self._recalled: dict[str, Record] = {}
-        """Calls that are over and were read back from the archive, for those who read them now."""
+        self._recalled = RecalledCalls(self._must_keep, self._let_go)
+        self._is_mixed = False
+        """Whether calls of other nodes are among these, which may have become known in another order than they began."""
         self.erasures = 0
         """How many calls were erased. Whoever reads a call in a thread meanwhile may have read one that is gone by now."""
         self.stored_first = False
@@ -90,7 +86,7 @@ class Registry:
         """Return the call's record, made now if there is none: a second stream joins the topic that is there, also after the call's end."""
         record = self._records.get(call_sid)
         if record is None:
-            record = self._recalled.pop(call_sid, None) or self.new(call_sid)
+            record = self._recalled.pop(call_sid) or self.new(call_sid)
             self._records[call_sid] = record
         return record
 
@@ -100,7 +96,7 @@ class Registry:
 
     def enter(self, record: Record) -> None:
         """Let a call be found whose record was made before."""
-        self._recalled.pop(record.call_sid, None)
+        self._recalled.pop(record.call_sid)
         self._records.setdefault(record.call_sid, record)
 
     def restore(self, call_sid: str, epoch: str, number: int, past: Past) -> Record:
@@ -127,6 +123,7 @@ class Registry:
         record = self._made(call_sid, epoch, number)
         record.owner, record.loaded = owner, False
         self._records[call_sid] = record
+        self._is_mixed = True
         return record
 
     def relearn(self, record: Record) -> Record:
@@ -141,7 +138,7 @@ class Registry:
         was_live = record.live
         record.outline = record.ahead = ToldOutline(summary)
         if was_live and not record.live:
-            self._ended_elsewhere(record, ended_ago)
+            self.ended_elsewhere(record, ended_ago)
         self._by_phone_number.put(record)
 
     def lose(self, record: Record) -> None:
@@ -149,7 +146,7 @@ class Registry:
         if self._records.get(record.call_sid) is record:
             self._forget(record.call_sid)
         elif self._recalled.get(record.call_sid) is record:
-            del self._recalled[record.call_sid]
+            self._recalled.pop(record.call_sid)
         else:
             return
         record.owner = record.owner or ELSEWHERE
@@ -161,7 +158,9 @@ class Registry:
 
     def fill(self, record: Record, past: Past) -> None:
         """Give a call of another node its events, so that it can be read here like any other."""
-        record.topic = Topic(record.call_sid, record.topic.log.epoch, self.wall, self._soon, self._log_bytes)
+        if past.first > 1:
+            past.go_on_from(record.outline, record.summary().offset)
+        record.topic = self._topic(record.call_sid, record.topic.log.epoch)
         record.restore(past)
         record.past, record.loaded = past, True
         self._by_phone_number.put(record)
@@ -171,58 +170,14 @@ class Registry:
         """Let go of the events of a call of another node: nobody reads it here."""
         summary = record.summary()
         self._let_go(record)
-        record.topic = Topic(record.call_sid, record.topic.log.epoch, self.wall, self._soon, self._log_bytes)
+        record.topic = self._topic(record.call_sid, record.topic.log.epoch)
         record.loaded, record.past = False, None
         record.outline = record.ahead = ToldOutline(summary)
 
-    def replicate(self, record: Record, payload: bytes) -> str | None:
-        """Hand everyone the next event of a call of another node, as that node numbered it. Never waits.
-
-        Returns the utterance that it ends, if it is a final. An event of a type that this version does not know is passed on unread.
-        """
-        event = decode_durable(payload)
-        topic = record.topic
-        past = record.past = record.past or _past_of(record)
-        topic.log.enter_payload(payload)
-        topic.log.release(topic.log.entered)
-        was_live = record.live
-        if event is not None:
-            past.read(event)
-        if was_live and not record.live:
-            self._ended_elsewhere(record)
-        closed = event.utterance if isinstance(event, Final) else None
-        topic.audience.published(closes=closed, last=not record.live)
-        self._announce_once(record, event, payload)
-        return closed
-
-    def announce_elsewhere(self, record: Record, payload: bytes) -> None:
-        """Tell the watchers about an event of another node's call that concerns the call as a whole, unless they were told already.
-
-        Where the events of the call are here, it is told when its turn comes among them (`replicate`).
-        """
-        event = decode_durable(payload)
-        if event is not None and (not record.loaded or event.offset <= record.topic.log.offset):
-            self._announce_once(record, event, payload)
-
-    def _announce_once(self, record: Record, event: Durable | None, payload: bytes) -> None:
-        if event is not None and event.offset > record.announced:
-            record.announced = event.offset
-            if isinstance(event, WHOLE_CALL):
-                self.announce(record, event, payload)
-
-    def _ended_elsewhere(self, record: Record, ended_ago: float = 0.0) -> None:
+    def ended_elsewhere(self, record: Record, ended_ago: float = 0.0) -> None:
+        """A call of another node ended so many seconds ago: it stays findable for its keep time."""
         record.ended_at = self.clock() - ended_ago
         record.live_audio.end("the call is over")
-
-    def take(self, record: Record, past: Past, generation: int) -> None:
-        """Make a call of another node, which is gone, a call of this one. `past`: all that is stored of it."""
-        if record.loaded:
-            for payload in past.payloads[record.topic.log.offset + 1 - past.first :]:
-                self.replicate(record, payload)
-            record.go_on_after(past)
-        else:
-            self.fill(record, past)
-        self.own(record, generation)
 
     def own(self, record: Record, generation: int) -> None:
         """Make a call of another node, whose events are here, a call of this one. What was held back until now is published."""
@@ -249,23 +204,14 @@ class Registry:
         if (ended := past.outline.ended) is not None:  # should a stream come, call time goes on as if the hub had known the call all along
             since = max(0.0, self.wall() - datetime.fromisoformat(ended.at).timestamp())
             record.left_off = LeftOff(past.reached_seconds * 1000, record.ended_at - since, past.lost)
-        self._recalled[call_sid] = record
-        self._bound_recalled()
+        self._recalled.put(record)
         return record
 
-    def _bound_recalled(self) -> None:
-        """Forget calls that were read back, the oldest first, where there are too many: not the newest, and none that is being replayed."""
-        size = sum(record.topic.log.kept_bytes for record in self._recalled.values())
-        for sid, record in list(self._recalled.items())[:-1]:
-            if len(self._recalled) <= RECALLED_CALLS and size <= RECALLED_BYTES:
-                return
-            if not self._is_replayed(record) and not self._must_keep(record):
-                size -= record.topic.log.kept_bytes
-                self._let_go(self._recalled.pop(sid))
-
     def _made(self, call_sid: str, epoch: str, number: int) -> Record:
-        topic = Topic(call_sid, epoch, self.wall, self._soon, self._log_bytes)
-        return Record(topic, LiveAudio(next(self._audio_numbers)), number, stored_first=self.stored_first)
+        return Record(self._topic(call_sid, epoch), LiveAudio(next(self._audio_numbers)), number, stored_first=self.stored_first)
+
+    def _topic(self, call_sid: str, epoch: str) -> Topic:
+        return Topic(call_sid, epoch, self.wall, self._soon, self._log_bytes)
 
     def publish(self, record: Record, event: D) -> D:
         """Give an event its place in the call's log; hand it to everyone, now or as soon as it is stored. Never waits.
@@ -360,7 +306,7 @@ class Registry:
     def allowed(self, grant: Grant) -> list[Record]:
         """Return the calls that a token allows, oldest first. Costs as much as there are such calls, not as there are calls."""
         if grant.everything:
-            return list(self._records.values())
+            return list(self)
         found = {record.call_sid: record for name in grant.calls for record in (self._records.get(name), *self.with_number(name)) if record}
         return sorted(found.values(), key=lambda record: record.number)
 
@@ -380,14 +326,17 @@ class Registry:
         return sum(record.topic.log.kept_bytes for record in self._kept())
 
     def _kept(self) -> Iterator[Record]:
-        return itertools.chain(self._records.values(), self._recalled.values())
+        return itertools.chain(self._records.values(), self._recalled)
 
     def live(self) -> list[str]:
         """Return the callSids of live calls, oldest first."""
-        return [sid for sid, record in self._records.items() if record.live]
+        return [record.call_sid for record in self if record.live]
 
     def __iter__(self) -> Iterator[Record]:
-        return iter(list(self._records.values()))
+        records = list(self._records.values())
+        if self._is_mixed:
+            records.sort(key=lambda record: record.number)
+        return iter(records)
 
     def __len__(self) -> int:
         return len(self._records)
@@ -395,7 +344,7 @@ class Registry:
     def erase(self, call_sid: str) -> None:
         """Forget a call at once, whoever reads it: they are told, and get nothing more of it. Only for calls that are over."""
         self.erasures += 1
-        record = self._forget(call_sid) if call_sid in self._records else self._recalled.pop(call_sid, None)
+        record = self._forget(call_sid) if call_sid in self._records else self._recalled.pop(call_sid)
         if record is None:
             return
         record.erased = True
@@ -427,15 +376,8 @@ class Registry:
         ]
         for sid in gone:
             self._let_go(self._forget(sid))
-        for sid, record in list(self._recalled.items()):
-            if self._is_replayed(record):
-                record.ended_at = now
-            elif record.ended_at <= now - RECALLED_SECONDS and not self._must_keep(record):
-                self._let_go(self._recalled.pop(sid))
+        self._recalled.expire(now)
         return len(gone)
-
-    def _is_replayed(self, record: Record) -> bool:
-        return any(not following.complete for following in record.topic.audience.followings)
 
     def _must_keep(self, record: Record) -> bool:
         return self.storage is not None and self.storage.lacks(record) and self.kept_bytes < UNSTORED_BYTES
@@ -448,13 +390,3 @@ class Registry:
         self._delivered = self._delivered[0] + durable, self._delivered[1] + interims
         if not len(audience):
             record.topic.log.clear()  # a subscriber's socket may hold on to its cursor for days
-
-
-def _past_of(record: Record) -> Past:
-    """Return what is known of a call that was this node's until now: nothing has to be read again."""
-    past = Past(())
-    past.outline, past.utterances, past.words_missing = record.outline, dict(record.utterances.numbers), record.words_missing
-    if (left_off := record.left_off) is not None:
-        past.reached_seconds, past.lost = left_off.call_ms / 1000, dict(left_off.lost)
-    record.ahead = record.outline
-    return past

@@ -11,6 +11,7 @@ from hub.events import (
     CallStarted,
     CallSummary,
     Completeness,
+    ConditionChanged,
     Durable,
     Final,
     RecordingErased,
@@ -122,13 +123,15 @@ class Outline:
 
 
 class ToldOutline(Outline):
-    """A call's outline as its owner, another node, has told it: its events are not here, so nothing can be applied."""
+    """A call's outline as its owner, another node, has told it: the events are not here, or not the oldest of them."""
 
-    __slots__ = ("_summary",)
+    __slots__ = ("_completeness", "_summary")
 
     def __init__(self, summary: CallSummary) -> None:
         super().__init__()
-        self._summary = summary
+        self._summary: CallSummary | None = summary
+        """What was told. None once events behind it were applied."""
+        self._completeness = summary.completeness
         self.speakers, self.utterances, self.recording = dict(summary.speakers), summary.utterances, summary.recording
         if summary.started_at is not None:
             self.started = self.newest = CallStarted(
@@ -150,15 +153,21 @@ class ToldOutline(Outline):
                 completeness=summary.completeness, audio={},
             )  # fmt: skip
 
+    def apply(self, event: Durable) -> None:
+        """See Outline."""
+        super().apply(event)
+        self._summary = None
+        if isinstance(event, ConditionChanged):
+            self._completeness = event.completeness
+
     @property
     def completeness(self) -> Completeness:
-        """See Outline."""
-        return self._summary.completeness
+        """See Outline. Between two events that say it, what is told is a little old."""
+        return self.ended.completeness if self.ended is not None else self._completeness
 
     def summary(self, call_sid: str, epoch: str, offset: int) -> CallSummary:
-        """See Outline. The position is the owner's."""
-        del call_sid, epoch, offset
-        return self._summary
+        """See Outline. Where nothing was applied, the position is the owner's."""
+        return self._summary or super().summary(call_sid, epoch, offset)
 
 
 def _spool(state: Literal["recording", "paused", "failed", "spooled"]) -> RecordingSummary:

@@ -5,8 +5,9 @@ import pytest
 from hub.calls.publisher import Publisher
 from hub.events import Durable, TranscriberName
 from hub.topics.past import Past
+from hub.topics.recalled import RECALLED_BYTES, RECALLED_CALLS, RECALLED_SECONDS
 from hub.topics.record import LeftOff, Record
-from hub.topics.registry import RECALLED_BYTES, RECALLED_CALLS, RECALLED_SECONDS, Registry
+from hub.topics.registry import Registry
 from tests.topics.audience import Clock, Peer
 from tests.topics.audience import Town as _Town
 
