@@ -121,6 +121,8 @@ class Cluster:
         """Tell the other nodes how the live calls of this one go on, until cancelled."""
         while True:
             await asyncio.sleep(REFRESH_SECONDS)
+            if self.membership.holds:
+                self.directory.forget_lost({node.id for node in self.membership.nodes}, time.monotonic())
             with suppress(BrokerError):
                 await self.keeper.refresh()
 

@@ -7,7 +7,7 @@ Knows rows and news. Does not know how the events of such a call are brought (`r
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Sequence
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 _rows: msgspec.json.Decoder[list[Row]] = msgspec.json.Decoder(list[Row])
 AGAIN_SECONDS = 0.25
 """How long after a failure a log is read again."""
+
+LOST_SECONDS = 60.0
+"""How long after its owner has gone a live call is still shown. Another node goes on with it within 15 s, or nobody does."""
 
 ITEMS_PER_TURN = 128
 """Rows or events that are taken in one turn of the event loop: about a millisecond."""
@@ -64,6 +67,8 @@ class Directory:
         """Called with the callSid of each call that is erased, on whichever node. It is set before any."""
         self._unannounced: asyncio.Queue[Record] = asyncio.Queue()
         """Calls of which those who follow the list may have missed events."""
+        self._gone: dict[str, float] = {}
+        """Since when owners of live calls are gone, by their id."""
         self._erased: set[str] = set()
         """Calls that were erased since all were learned: the rows may be older."""
 
@@ -86,6 +91,19 @@ class Directory:
                 self._unannounced.put_nowait(record)
             else:
                 record.announced = record.summary().offset
+
+    def forget_lost(self, living: Container[str], now: float) -> None:
+        """Forget live calls whose owners have been gone for so long that nobody goes on with them. Never waits.
+
+        `living`: ids of the nodes that live. `now`: monotonic seconds. It happens where the broker has lost its data while an owner died.
+        """
+        live = [record for record in self._registry if record.owner and record.live and record.owner not in living]
+        owners = {record.owner for record in live}
+        self._gone = {owner: self._gone.get(owner, now) for owner in owners}
+        for record in live:
+            if now - self._gone[record.owner] >= LOST_SECONDS:
+                log.warning("call=%s nobody goes on with it: node %s is gone", record.call_sid, record.owner)
+                self._registry.lose(record)
 
     async def announce_missed(self) -> None:
         """Tell those who follow the list what they missed while news were missed, until cancelled."""

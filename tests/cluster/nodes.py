@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -14,6 +15,7 @@ from hub.cluster.membership import Membership
 from hub.events import Dtmf, Final, Interim, Position, TranscriberName
 from hub.ops.counters import ClusterCounters
 from hub.topics.audience import Following
+from hub.topics.log import LOG_BYTES
 from hub.topics.outbox import Outbox, Rounds
 from hub.topics.record import Record
 from hub.topics.registry import Registry
@@ -35,10 +37,10 @@ async def until(fact: Callable[[], Any]) -> None:
 class NodeInTest:
     """A node that serves calls whose events a test publishes."""
 
-    def __init__(self, shared: MemoryCluster, group: asyncio.TaskGroup, name: str) -> None:
+    def __init__(self, shared: MemoryCluster, group: asyncio.TaskGroup, name: str, log_bytes: int = LOG_BYTES) -> None:
         loop = asyncio.get_running_loop()
         self.broker = MemoryBroker(shared, HASTY)
-        self.registry = Registry(keep_seconds=60.0, clock=loop.time, wall=lambda: 1_800_000_000.0, soon=loop.call_soon)
+        self.registry = Registry(keep_seconds=60.0, clock=loop.time, wall=time.time, soon=loop.call_soon, log_bytes=log_bytes)
         self.rounds = Rounds(loop.call_later, loop.time)
         self.counters = ClusterCounters(name)
         self.membership = Membership(self.broker, name, "secret", lambda node: node)
@@ -162,8 +164,8 @@ class Reader:
 
 
 @asynccontextmanager
-async def nodes(*names: str) -> AsyncIterator[tuple[MemoryCluster, list[NodeInTest]]]:
-    """Run nodes of one cluster."""
+async def nodes(*names: str, log_bytes: int = LOG_BYTES) -> AsyncIterator[tuple[MemoryCluster, list[NodeInTest]]]:
+    """Run nodes of one cluster. `log_bytes`: how much they keep of a call at most."""
     shared = MemoryCluster()
     async with asyncio.TaskGroup() as group, AsyncExitStack() as stack:
-        yield shared, [await stack.enter_async_context(NodeInTest(shared, group, name).running()) for name in names]
+        yield shared, [await stack.enter_async_context(NodeInTest(shared, group, name, log_bytes).running()) for name in names]

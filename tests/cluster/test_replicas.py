@@ -6,9 +6,11 @@ import pytest
 
 from hub.broker.bodies import Events, Revised, packed
 from hub.broker.broker import BrokerError
+from hub.cluster.directory import LOST_SECONDS
 from hub.errors import Moved
 from hub.events import Durable
 from hub.topics.record import Record
+from hub.transcribers.utterances import NotTranscribed
 from tests.cluster.nodes import nodes, until
 
 
@@ -274,3 +276,50 @@ async def test_who_reads_a_log_that_was_replaced_is_cut_off_and_comes_back() -> 
         back = await b.follow("CA1", reader.position)
         assert not back.whole
         assert back.record.topic.log.epoch == again.record.topic.log.epoch
+
+
+async def test_a_very_long_call_whose_oldest_events_are_gone_is_summed_up_as_by_its_owner() -> None:
+    async with nodes("a", "b", log_bytes=20_000) as (_, (a, b)):
+        call = a.call(**{"from": "+14155550123"})
+        call.publisher.report(NotTranscribed("inbound", 0.0, 5.0, "no stream"))
+        for number in range(300):
+            call.final("some words", f"u{number}")
+            if number % 100 == 98:
+                await a.cluster.keeper.settled()
+        await a.cluster.keeper.settled()
+        assert call.record.topic.log.first > 1
+        await until(lambda: (record := b.registry.known("CA1")) and record.summary().utterances == 300)
+        late = await b.follow("CA1")
+        assert not late.whole, "as at its owner"
+        call.final("more words", "u300")
+        await until(lambda: late.position.offset == call.record.topic.log.offset)
+        assert late.record.summary_json() == call.record.summary_json()
+        call.end()
+        await until(lambda: late.completed)
+        assert late.record.summary_json() == call.record.summary_json()
+
+
+async def test_calls_are_listed_in_the_order_in_which_they_began() -> None:
+    async with nodes("a", "b") as (_, (a, b)):
+        for number in range(6):
+            (a, b)[number % 2].call(f"CA{number}")
+            await asyncio.sleep(0.002)
+        for node in a, b:
+            await until(lambda node=node: len(node.registry) == 6)
+            assert node.registry.live() == [f"CA{number}" for number in range(6)]
+
+
+async def test_a_live_call_that_nobody_goes_on_with_is_forgotten() -> None:
+    async with nodes("a", "b") as (_, (a, b)):
+        a.call("CA1")
+        b.call("CA2")
+        await b.known("CA1")
+        reader = await b.follow("CA1")
+        living = {b.cluster.node_id}
+        b.cluster.directory.forget_lost(living, 0.0)
+        b.cluster.directory.forget_lost(living | {a.cluster.node_id}, LOST_SECONDS)
+        b.cluster.directory.forget_lost(living, LOST_SECONDS + 1)
+        assert b.registry.live() == ["CA1", "CA2"], "its owner was there in between"
+        b.cluster.directory.forget_lost(living, 2 * LOST_SECONDS + 1)
+        assert b.registry.live() == ["CA2"]
+        assert isinstance(reader.cut, Moved)
