@@ -17,7 +17,6 @@ import hub
 from hub import events
 from hub.app import application
 from hub.archive.archive import ArchiveError
-from hub.broker.broker import BrokerError
 from hub.calls.call import EndReason
 from hub.errors import WireError
 from hub.events import CallEvent, CallSummary, Durable, Message
@@ -77,7 +76,7 @@ def test_the_table_of_close_codes_has_every_code() -> None:
 
 
 def test_the_table_of_error_codes_has_every_code_that_a_socket_gets() -> None:
-    said: set[str] = {WireError.code, ArchiveError.code, BrokerError.code}
+    said: set[str] = {WireError.code, ArchiveError.code}
     for module in ("bringing", "client", "listening_in", "subscriptions"):
         for node in ast.walk(ast.parse((TOP / "hub" / "web" / "doors" / f"{module}.py").read_text())):
             if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in {"refuse", "_refuse"}:

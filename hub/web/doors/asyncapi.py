@@ -17,6 +17,7 @@ from hub.web.doors.protocol import MAX_MESSAGE_BYTES, Action
 CLOSE_CODES = {
     "1000": "the call that you asked for has ended",
     "1009": f"your message was longer than {MAX_MESSAGE_BYTES} bytes",
+    "1011": "the hub failed on your socket, or cannot read a call of another node now: reconnect with your position",
     "4408": "you were too slow: reconnect with your position",
     "4409": "the hub is stopping: reconnect with your position",
     "4501": "no token, or a wrong or expired one: do not reconnect with the same token",
