@@ -252,6 +252,7 @@ async def test_an_erased_call_is_gone_and_does_not_come_back(cluster: ClusterInT
     assert listener.news[-1].row.call_sid == CALL
     assert (await broker.snapshot()).rows == []
     assert await broker.log(CALL) is None
+    await broker.beat(node("a"))
     assert await broker.register([ended], [b"{}"]) == [False]
     assert isinstance((await broker.append([append(CALL, b"{}", first=2)]))[0], Fenced)
     assert await broker.log(CALL) is None

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from hub.broker.bodies import Events, call_topic, packed
-from hub.broker.broker import Broker, BrokerError, Claimed, HoldTimes, Kept, Logged, Misplaced
+from hub.broker.broker import Broker, BrokerError, Claimed, HoldTimes, Kept, Logged, Misplaced, Row
 from tests.broker.clusters import ServersInTest, opened
 from tests.broker.conftest import program_of
 from tests.broker.listening import CALL, Listener, append, claimed, happens, new_call, node, sent
@@ -138,38 +138,48 @@ async def test_news_that_were_missed_are_read_from_the_stream(hub: ServersInTest
     assert listener.misses <= 1
 
 
-async def test_news_that_nobody_was_told_of_are_found_by_the_next_beat(hub: ServersInTest, server: ServerInTest) -> None:
-    """A message that is lost on its way while the connection stays: the beat says that there is more."""
+@pytest.mark.parametrize("hint", ["beat", "message"])
+async def test_news_of_which_the_message_was_lost_are_read_after_all(hub: ServersInTest, server: ServerInTest, hint: str) -> None:
+    """The connection stays, and only a message is lost. The next beat says that there is more, and so does the next message."""
     listener = Listener()
     broker = await hub.broker(listener)
-    await broker.beat(node("a"))
-    row = await claimed(broker, CALL, "a")
-    await broker.snapshot()
+    row, number = await following(broker, listener)
     with server.client() as client:
-        client.execute_command("ACL", "SETUSER", "silent", "on", "nopass", "~*", "&*", "+@all")
-        # The same as a script of the hub does, but the message goes nowhere.
-        state, news = f"{{{hub.prefix}:reg}}:state", f"{{{hub.prefix}:reg}}:news"
-        (_, fields), *_ = client.xrevrange(news, count=1)
-        number = client.hincrby(state, "number", 1)
-        client.xadd(news, {b"r": fields[b"r"], b"e": b""}, id=f"0-{number}")
-    await broker.beat(node("a"))
+        # What a script of the hub does, but for the message.
+        (_, fields), *_ = client.xrevrange(f"{{{hub.prefix}:reg}}:news", count=1)
+        client.hincrby(f"{{{hub.prefix}:reg}}:state", "number", 1)
+        client.xadd(f"{{{hub.prefix}:reg}}:news", {b"r": fields[b"r"], b"e": b""}, id=f"0-{number + 1}")
+    if hint == "beat":
+        await broker.beat(node("a"))
+    else:
+        await broker.register([row], [b"{}"])
     await listener.until(lambda: listener.news)
-    assert (listener.news[0].number, listener.news[0].row) == (number, row)
+    assert (listener.news[0].number, listener.news[0].row) == (number + 1, row)
 
 
-async def test_news_that_the_stream_has_forgotten_are_missed(hub: ServersInTest, server: ServerInTest) -> None:
+@pytest.mark.parametrize("kept", [True, False])
+async def test_news_that_the_stream_has_forgotten_are_missed(hub: ServersInTest, server: ServerInTest, kept: bool) -> None:
     listener = Listener()
-    owner, reader = await hub.broker(), await hub.broker(listener)
-    row = await claimed(owner, CALL, "a")
-    await listener.until(lambda: listener.misses)
-    await reader.snapshot()
+    broker = await hub.broker(listener)
+    row, _ = await following(broker, listener)
+    misses = listener.misses
     with server.client() as client:
         client.delete(f"{{{hub.prefix}:reg}}:news")
         client.hincrby(f"{{{hub.prefix}:reg}}:state", "number", 3)
-    misses = listener.misses
-    await owner.register([row], [b"{}"])
+    if kept:
+        await broker.register([row], [b"{}"])
+    else:
+        await broker.beat(node("a"))
     await listener.until(lambda: listener.misses > misses)
     assert listener.news == []
+
+
+async def following(broker: Broker, listener: Listener) -> tuple[Row, int]:
+    """Bring a node to where it has all news. Returns the row of its call, and the number of the newest news."""
+    await broker.beat(node("a"))
+    row = await claimed(broker, CALL, "a")
+    await listener.until(lambda: listener.misses)
+    return row, (await broker.snapshot()).number
 
 
 async def test_a_server_that_stops_is_noticed_and_costs_no_living_node_its_calls(hub: ServersInTest, server: ServerInTest) -> None:
