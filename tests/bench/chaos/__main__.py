@@ -27,8 +27,8 @@ from pathlib import Path
 import uvloop
 
 from tests.bench.chaos.evidence import Evidence
-from tests.bench.chaos.measures import MEASURES
-from tests.bench.chaos.rounds import KINDS, Kind
+from tests.bench.chaos.measures import MEASURES, Measure
+from tests.bench.chaos.rounds import KINDS
 from tests.bench.chaos.run import prove
 
 
@@ -37,28 +37,29 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench.chaos", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--kind", choices=[*KINDS, *MEASURES], required=True)
-    parser.add_argument("--count", type=int, default=20)
+    parser.add_argument("--kind", choices=[*KINDS, *MEASURES], nargs="+", required=True, help="several: in an order of chance")
+    parser.add_argument("--count", type=int, default=20, help="of each kind")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--clusters", type=int, default=1)
     parser.add_argument("--nodes", type=int, help="of each cluster")
     parser.add_argument("--calls", type=int, help="of all clusters together")
     parser.add_argument("--subscribers", type=int, help="of each call")
-    parser.add_argument("--broker", choices=("memory", "aof", "none"))
+    parser.add_argument("--broker", choices=("memory", "aof", "both", "none"))
     parser.add_argument("--archive", help="address of an archive that all nodes share")
-    parser.add_argument("--cold", action="store_true", default=None, help="start every node by its command, imports included")
+    parser.add_argument("--cold", action="store_true", help="start every node by its command, imports included")
     parser.add_argument("--evidence", type=Path, help="where the evidence is written (default: a file in the folder for temporary files)")
     options = parser.parse_args()
-    kind = (KINDS | MEASURES)[options.kind]
-    chosen = {
-        name: value
-        for name in ("nodes", "calls", "subscribers", "broker", "archive", "cold")
-        if (value := getattr(options, name)) is not None
-    }
-    size, evidence = replace(kind.size, **chosen), Evidence(options.kind, options.seed, options.count, limits=kind.limits)
-    uvloop.run(prove(kind, evidence, size, options.clusters) if isinstance(kind, Kind) else kind.run(evidence, size))
+    kinds = [(KINDS | MEASURES)[kind] for kind in options.kind]
+    named = ("nodes", "calls", "subscribers", "broker", "archive")
+    size = replace(kinds[0].size, **{name: value for name in named if (value := getattr(options, name)) is not None})
+    limits = {name: limit for kind in kinds for name, limit in kind.limits.items()}
+    evidence = Evidence(" ".join(options.kind), options.seed, options.count, limits=limits)
+    if isinstance(kinds[0], Measure):
+        uvloop.run(kinds[0].run(evidence, size))
+    else:
+        uvloop.run(prove(options.kind, evidence, size, lanes=options.clusters, cold=options.cold))
     evidence.in_time()
-    path = options.evidence or Path(tempfile.gettempdir()) / f"chaos-{options.kind}-{options.seed}.json"
+    path = options.evidence or Path(tempfile.gettempdir()) / f"chaos-{'-'.join(options.kind)}-{options.seed}.json"
     evidence.write(path)
     print(f"{evidence}\nevidence: {path}")
     for example in evidence.examples:

@@ -13,9 +13,10 @@ from typing import Any
 import aiohttp
 
 from tests.bench.chaos.evidence import Evidence
+from tests.bench.chaos.forking import Forking, forking
 from tests.bench.chaos.nodes import ClusterNode, answers, made
 from tests.bench.chaos.phone import Carried, CodedCall, Line, rung
-from tests.bench.chaos.servers import ServerProcess, balancer, running, valkey
+from tests.bench.chaos.servers import ServerProcess, balancer, provider, running, valkey
 from tests.bench.chaos.watchers import Watched, Watcher
 from tests.bench.chaos.way import Way
 from tests.providers.fake_twilio import ACCOUNT, TOKEN, FakeTwilio, fake_twilio
@@ -42,14 +43,30 @@ class Size:
     subscribers: int = 9
     """Of each call. A third of them connects to a node of its own, the others to the balancer."""
     broker: str = "memory"
-    """`memory`: nothing is persistent. `aof`: what is a second old is. `none`: there is no broker."""
+    """`memory`: nothing is persistent. `aof`: what is a second old is. `both`: by turns of the clusters. `none`: there is no broker."""
     archive: str = ""
     """Address of the archive. Empty for none."""
-    cold: bool = False
-    """Whether every node is started by its command, imports included."""
     drain_seconds: float = 30.0
     crowded: bool = False
     """Whether all subscribers connect to the first node while it is up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all clusters of a run share."""
+
+    provider: str
+    """Address of the provider of coded calls."""
+    forking: Forking | None
+    """From where nodes are forked. None: each is started by its command, imports included."""
+
+
+@asynccontextmanager
+async def surrounded(*, cold: bool = False) -> AsyncIterator[Surroundings]:
+    """Run what clusters share. `cold`: nodes are started by their command."""
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(provider())
+        yield Surroundings(url, None if cold else await stack.enter_async_context(forking()))
 
 
 @dataclass
@@ -92,7 +109,7 @@ class Lane:
         """Take note of something that must not be."""
         self.evidence.fault(kind, what)
 
-    async def open(self, stack: AsyncExitStack, provider: str) -> None:
+    async def open(self, stack: AsyncExitStack, surroundings: Surroundings) -> None:
         """Start everything but calls and subscribers."""
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-")))
         self.session = await stack.enter_async_context(aiohttp.ClientSession())
@@ -106,9 +123,9 @@ class Lane:
         self._begin(self._ask())
         self.twilio: FakeTwilio = await stack.enter_async_context(fake_twilio())
         self.twilio.ports[HUB] = front.port
-        settings = self._settings(provider)
+        settings = self._settings(surroundings.provider)
         for node in self.nodes:
-            await node.prepare(self._group, settings, cold=self.size.cold)
+            node.prepare(self._group, settings, surroundings.forking)
             stack.callback(node.stop)
         async with asyncio.TaskGroup() as starting:
             for node in self.nodes:
@@ -246,14 +263,14 @@ class Lane:
 
 
 @asynccontextmanager
-async def lane(size: Size, seed: int, first: int, evidence: Evidence, provider: str) -> AsyncIterator[Lane]:
-    """Run a cluster with its calls. `first`: the number of its first call, different in each cluster of a run."""
+async def lane(size: Size, number: int, evidence: Evidence, surroundings: Surroundings) -> AsyncIterator[Lane]:
+    """Run a cluster with its calls. `number`: different in each cluster of a run."""
     async with asyncio.TaskGroup() as group, AsyncExitStack() as stack:
-        made = Lane(size, random.Random(seed), evidence, group)
+        made = Lane(size, random.Random(evidence.seed * 1000 + number), evidence, group)
         try:
-            await made.open(stack, provider)
-            for number in range(first, first + size.calls):
-                await made.ring(number)
+            await made.open(stack, surroundings)
+            for call in range(number * size.calls, (number + 1) * size.calls):
+                await made.ring(call)
             yield made
         finally:
             made.let_go()

@@ -13,10 +13,9 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from tests.bench.chaos.evidence import Evidence, Limit
-from tests.bench.chaos.lane import HUB, Lane, Size, lane
+from tests.bench.chaos.lane import HUB, Lane, Size, lane, surrounded
 from tests.bench.chaos.lean_socket import LeanSocket, Refused
 from tests.bench.chaos.nodes import ClusterNode
-from tests.bench.chaos.servers import provider
 from tests.bench.chaos.watchers import Told, age_of
 from tests.media import CONNECTED, start
 
@@ -34,7 +33,7 @@ async def remote_delivery(evidence: Evidence, size: Size) -> None:
 
     The events are pressed keys, which need no sound, so that nearly all that is measured is the way of an event.
     """
-    async with provider() as url, lane(replace(size, nodes=2, calls=0), evidence.seed, 0, evidence, url) as cluster:
+    async with surrounded() as around, lane(replace(size, nodes=2, calls=0), 0, evidence, around) as cluster:
         streams = [await _quiet_call(cluster, number, cluster.nodes[number % 2]) for number in range(size.calls)]
         ages: list[float] = []
         subscribers = []
@@ -130,7 +129,7 @@ async def two_processes(evidence: Evidence, size: Size) -> None:
 
 
 async def _cost(evidence: Evidence, size: Size) -> Cost:
-    async with provider() as url, lane(size, evidence.seed, 0, evidence, url) as cluster:
+    async with surrounded() as around, lane(size, 0, evidence, around) as cluster:
         await cluster.steady()
         cluster.watched.ages.clear()
         before, began = sum(node.cpu_seconds() for node in cluster.nodes), time.monotonic()

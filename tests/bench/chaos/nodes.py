@@ -2,16 +2,21 @@
 
 import asyncio
 import signal
+from contextlib import suppress
 
 import aiohttp
 
 from clients.commands.demo import free_port
+from tests.bench.chaos.forking import Forking
 from tests.bench.chaos.way import Way
-from tests.bench.hub_process import HubProcess, Hubs, hubs, spawned
+from tests.bench.hub_process import HubProcess, spawned
 from tests.bench.load import cpu_seconds
 
 ALARMS = ("Traceback", " ERROR ", " CRITICAL ")
 """What no line of a hub's log may contain."""
+
+STARTING_SECONDS = 60.0
+"""How long a node may take to listen."""
 
 
 class ClusterNode:
@@ -26,21 +31,21 @@ class ClusterNode:
         self.log: list[str] = []
         """What all earlier processes said."""
         self.settings: dict[str, str] = {}
-        self._forking: Hubs | None = None
+        self._forking: Forking | None = None
 
-    async def prepare(self, group: asyncio.TaskGroup, settings: dict[str, str], *, cold: bool) -> None:
-        """Make ready to start. `cold`: by its command each time, not forked from a process which has done the imports."""
+    def prepare(self, group: asyncio.TaskGroup, settings: dict[str, str], forking: Forking | None) -> None:
+        """Make ready to start. `forking`: from where it is forked. None: it is started by its command each time."""
         self._group = group
+        self._forking = forking
         self.settings = settings | {"HUB_PORT": str(self.port)} | ({"HUB_NODE": self.name} if "HUB_BROKER" in settings else {})
-        if not cold:
-            self._forking = await hubs(**self.settings)
-            group.create_task(self._forking.read())
 
     async def start(self, way: Way) -> None:
         """Start it; return when it listens."""
-        self.process = self._forking.start() if self._forking is not None else await spawned(self._group, **self.settings)
-        await self.process.listens.wait()
-        if self.process.gone.is_set():
+        self.process = self._forking.start(self.settings) if self._forking else await spawned(self._group, **self.settings)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STARTING_SECONDS):
+                await self.process.listens.wait()
+        if self.process.gone.is_set() or not self.process.listens.is_set():
             raise RuntimeError(f"node {self.name} does not start:\n" + "".join(self.process.said))
         way.up.add(self.name)
 
@@ -64,8 +69,6 @@ class ClusterNode:
 
     def stop(self) -> None:
         """Let nothing run there any more."""
-        if self._forking is not None:
-            self._forking.stop()
         self.process.signal(signal.SIGKILL)
 
 

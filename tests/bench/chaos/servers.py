@@ -93,7 +93,7 @@ backend nodes
     balance leastconn
     option httpchk GET /readyz
     http-response set-header X-Hub-Node %s
-    default-server inter 250ms fall 2 rise 1
+    default-server inter 500ms fastinter 200ms fall 2 rise 1
 {servers}
 """
 
@@ -110,7 +110,7 @@ CADDY = """
         lb_try_duration 3s
         lb_try_interval 50ms
         health_uri /readyz
-        health_interval 250ms
+        health_interval 500ms
         health_timeout 1s
         fail_duration 1s
         header_down X-Hub-Node {{http.reverse_proxy.upstream.hostport}}
