@@ -58,6 +58,8 @@ class Evidence:
     faults: Counter[str] = field(default_factory=Counter)
     examples: list[str] = field(default_factory=list)
     timeline: list[dict[str, Any]] = field(default_factory=list)
+    broken: dict[str, Any] = field(default_factory=dict)
+    """What came of calls with faults, by callSid: their streams and events."""
     log: list[str] = field(default_factory=list)
     """What the nodes said."""
     loads: list[float] = field(default_factory=list)

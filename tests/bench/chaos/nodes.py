@@ -58,6 +58,11 @@ class ClusterNode:
             await asyncio.sleep(0.001)
         self.look()
 
+    @property
+    def said(self) -> list[str]:
+        """What all processes said there."""
+        return self.log + self.process.said
+
     def look(self) -> None:
         """Look for alarms in what it said. Called once for each process."""
         self.log += [f"---- {self.name} ----\n", *self.process.said]

@@ -145,7 +145,7 @@ async def node_death(lane: Lane) -> None:
     await node.kill(lane.way)
     lane.evidence.happened("kill -9", node=node.name, calls=len(hit.calls), subscribers=len(lane.watchers))
     await lane.until(lambda: len(lane.watched.back) >= len(lane.watchers), "each subscriber has all")
-    for at, _ in lane.watched.back:
+    for at in lane.watched.back:
         lane.evidence.measured("subscribers whole again", at - hit.at)
     async with asyncio.TaskGroup() as group:
         group.create_task(_start_later(lane, node))

@@ -11,7 +11,6 @@ import msgspec
 from tests.bench.chaos.lean_socket import LeanSocket, Refused
 from tests.bench.chaos.phone import CodedCall
 from tests.bench.chaos.way import Way
-from tests.bench.witnesses import Seen
 
 AGAIN_SECONDS = (0.02, 0.2)
 """How soon a subscriber tries again to connect. People's programs wait longer: this is harder."""
@@ -51,15 +50,20 @@ class Age:
 class Watched:
     """What all subscribers of some calls saw."""
 
-    seen: Seen = field(default_factory=Seen)
+    logs: dict[str, dict[str, list[bytes]]] = field(default_factory=dict)
+    """By callSid and epoch, the durable events in the order of their offsets."""
+    faults: list[tuple[str, str, str]] = field(default_factory=list)
+    """The kind of each fault, the call's sid, and more in words."""
     ages: list[Age] = field(default_factory=list)
-    connections: int = 0
-    cut_off: int = 0
-    """Connections that a node which was not disturbed has closed."""
     newest: dict[str, float] = field(default_factory=dict)
     """By callSid, when the newest word was received, Unix seconds."""
-    back: list[tuple[float, str]] = field(default_factory=list)
-    """When a subscriber had all again that it had missed, Unix seconds, and on which node."""
+    back: list[float] = field(default_factory=list)
+    """When a subscriber had all again that it had missed, Unix seconds."""
+    connections: int = 0
+    received: int = 0
+    """Durable events."""
+    resumed: int = 0
+    """Positions that subscribers came back with."""
 
 
 class Watcher:
@@ -114,9 +118,8 @@ class Watcher:
     def _left(self) -> None:
         """Take note that the connection is gone."""
         if self.node not in self._way.disturbed and not self.done.is_set():
-            self._watched.cut_off += 1
             code = self._socket.close_code if self._socket is not None else None
-            self._watched.seen.fault("cut off", f"{self.call.sid} by {self.node}, which is well, with {code}")
+            self._fault("cut off", f"by {self.node}, which is well, with {code}")
         self.node = ""
         self.whole.clear()
 
@@ -124,7 +127,7 @@ class Watcher:
         request: dict[str, object] = {"action": "subscribe", "callSid": self.call.sid, "interims": self._interims}
         if self.position is not None:
             request["after"] = {"epoch": self.position[0], "offset": self.position[1]}
-            self._watched.seen.resumed += 1
+            self._watched.resumed += 1
         assert self._socket is not None
         self._socket.send(json.dumps(request).encode())
 
@@ -139,30 +142,31 @@ class Watcher:
             case "subscribed":
                 self._subscribed(event)
             case "error":
-                self._refused(event, payload)
+                self._refused(payload)
             case _:
                 self._event(event, payload)
 
+    def _fault(self, kind: str, what: str) -> None:
+        self._watched.faults.append((kind, self.call.sid, what))
+
     def _subscribed(self, event: Told) -> None:
-        seen = self._watched.seen
         if not event.whole:
-            seen.not_whole += 1
-            seen.fault("not whole", f"{self.call.sid} {self.position} on {self.node}, now {event.epoch} {event.offset}")
+            self._fault("not whole", f"{self.position} on {self.node}, now {event.epoch} {event.offset}")
             self.position = None
         elif (self.position or (event.epoch, 0)) != (event.epoch, event.offset):
-            seen.fault("torn", f"{self.call.sid} resumes at {event.epoch} {event.offset}, not at {self.position}")
+            self._fault("torn", f"resumes at {event.epoch} {event.offset} on {self.node}, not at {self.position}")
         self._due = event.newest
         self._caught_up(event.offset)
 
     def _caught_up(self, offset: int) -> None:
         if offset >= self._due and not self.whole.is_set():
             self.whole.set()
-            self._watched.back.append((time.time(), self.node))
+            self._watched.back.append(time.time())
 
-    def _refused(self, event: Told, payload: bytes) -> None:
+    def _refused(self, payload: bytes) -> None:
         """Ask again. What was seen must be known everywhere; a call that has just begun need not."""
         if self.position is not None or time.time() - self.call.began_at > EARLY_SECONDS:
-            self._watched.seen.fault("refused", f"{self.position} on {self.node}: {payload!r}")
+            self._fault("refused", f"{self.position} on {self.node}: {payload!r}")
         asyncio.get_running_loop().call_later(self._chance.uniform(*AGAIN_SECONDS), self._again, self._socket)
 
     def _again(self, socket: LeanSocket) -> None:
@@ -170,14 +174,13 @@ class Watcher:
             self._subscribe()
 
     def _event(self, event: Told, payload: bytes) -> None:
-        seen, position = self._watched.seen, self.position
-        epoch, offset = position or (event.epoch, 0)
+        epoch, offset = self.position or (event.epoch, 0)
         if event.epoch != epoch:
-            seen.fault("epoch changed", f"{self.call.sid} {epoch} became {event.epoch} in one subscription")
+            self._fault("epoch changed", f"{epoch} became {event.epoch} in one subscription, on {self.node}")
         elif event.offset > offset + 1:
-            seen.fault("holes", f"{self.call.sid} {offset}, then {event.offset}, on {self.node}")
+            self._fault("holes", f"{offset}, then {event.offset}, on {self.node}")
         elif event.offset <= offset:
-            seen.fault("repeats", f"{self.call.sid} {offset}, then {event.offset}, on {self.node}")
+            self._fault("repeats", f"{offset}, then {event.offset}, on {self.node}")
         else:
             self._see(event, payload)
         self.position = (event.epoch, event.offset)
@@ -190,20 +193,17 @@ class Watcher:
             self._ended(event)
 
     def _see(self, event: Told, payload: bytes) -> None:
-        seen, log = self._watched.seen, self._watched.seen.logs.setdefault((self.call.sid, event.epoch), [])
-        seen.received += 1
-        seen.epochs[self.call.sid] = event.epoch
-        if event.offset <= len(log):
-            if log[event.offset - 1] != payload:
-                seen.fault("altered", f"{self.call.sid} {event.offset} on {self.node}: {log[event.offset - 1]!r} became {payload!r}")
-        elif event.offset == len(log) + 1:
+        log = self._watched.logs.setdefault(self.call.sid, {}).setdefault(event.epoch, [])
+        self._watched.received += 1
+        if event.offset == len(log) + 1:
             log.append(payload)
+        elif event.offset <= len(log) and log[event.offset - 1] != payload:
+            self._fault("altered", f"{event.offset} on {self.node}: {log[event.offset - 1]!r} became {payload!r}")
 
     def _ended(self, event: Told) -> None:
         if not self.call.over.is_set():
-            self._watched.seen.fault("calls ended", f"{self.call.sid} lives, and ended: {event.reason}")
+            self._fault("calls ended", f"it lives, and ended: {event.reason}")
             return
-        self._watched.seen.ended.add(self.call.sid)
         self.done.set()
         if self._socket is not None:
             self._socket.close()
