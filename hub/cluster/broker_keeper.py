@@ -6,7 +6,8 @@ away for minutes, is given what it lacks, with the same offsets.
 
 **Behind.** What the broker does not take is told all the same, unless another store has it in time (`hub.topics.stores`). But a node whose
 lease may have ended waits for the broker's answer as long as the broker can be reached: another node may have gone on with the call
-meanwhile, as after a process was stopped and woke up.
+meanwhile. A process that was stopped and wakes up finds its connections silent, and cannot tell that from a broker that is away: it waits
+until it has asked anew, see `Wakefulness`.
 
 Knows records and the broker. Does not know what an event means.
 """
@@ -21,6 +22,7 @@ import msgspec
 from hub.broker.bodies import ROWS_TOPIC, Revised, call_topic, packed
 from hub.broker.broker import Append, Appended, Broker, BrokerError, Claimed, Fenced, Full, Kept, Misplaced, Row
 from hub.cluster.membership import Membership
+from hub.cluster.wakefulness import Wakefulness
 from hub.events import Durable
 from hub.ops.counters import ClusterCounters
 from hub.topics.record import Record
@@ -83,6 +85,7 @@ class BrokerKeeper:
         """When the oldest event that is not in the broker was published. Only meaningful while there is any."""
         self._timer: asyncio.TimerHandle | None = None
         self._news = asyncio.Event()
+        self._wakefulness = Wakefulness(self._loop.time)
         self._idle = asyncio.Event()
         self._idle.set()
         self._telling: list[tuple[Record, bytes | None]] = []
@@ -103,6 +106,9 @@ class BrokerKeeper:
             return
         if not self._dirty and not self._in_flight:
             self._since = self._loop.time()
+        if self._doubts() and self.behind:
+            self.behind = False
+            self._stores.wait_again()
         self._dirty[record] = None
         if self._timer is None and not self.behind:
             self._timer = self._loop.call_later(0.0 if self._failing else BOUND_SECONDS, self._look)
@@ -204,11 +210,15 @@ class BrokerKeeper:
         while True:
             await self._news.wait()
             self._news.clear()
+            self._doubts()
+            began = self._loop.time()
             try:
                 await self._send_all()
                 self._failing = False
             except BrokerError:  # the broker itself says what is wrong, once
                 self._failing = True
+                self._doubts()
+                self._wakefulness.asked(began)
                 if self._dirty:
                     self._look()
                 await asyncio.sleep(RETRY_SECONDS)
@@ -342,13 +352,21 @@ class BrokerKeeper:
 
     # what is told before it is stored
 
+    def tick(self) -> None:
+        """Take note that this process runs. Called much more often than once in two seconds."""
+        self._wakefulness.tick()
+
+    def _doubts(self) -> bool:
+        """Return whether other nodes may have gone on with the calls while this process did not run."""
+        return self._wakefulness.doubts()
+
     def _look(self) -> None:
         """Look whether something has waited for too long."""
         self._timer = None
         if self.behind or not (self._dirty or self._in_flight):
             return
         late = self._loop.time() - self._since
-        if self._failing or (late >= BOUND_SECONDS and self._membership.holds):
+        if not self._doubts() and (self._failing or (late >= BOUND_SECONDS and self._membership.holds)):
             self._fall_behind()
         else:
             self._timer = self._loop.call_later(max(BOUND_SECONDS - late, LOOK_SECONDS), self._look)
@@ -362,6 +380,7 @@ class BrokerKeeper:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._wakefulness.settled()
         if self.behind:
             self.behind = False
             self._stores.caught_up()

@@ -129,6 +129,7 @@ class Cluster:
     async def _observe_always(self) -> None:
         """Count what is, until cancelled. It waits for no answer of a broker: whether there is one is what it counts."""
         while True:
+            self.keeper.tick()
             self._observe()
             await asyncio.sleep(OBSERVE_SECONDS)
 

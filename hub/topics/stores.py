@@ -100,6 +100,10 @@ class Stores:
         for record in waiting:
             self._registry.release(record, record.topic.log.entered)
 
+    def wait_again(self) -> None:
+        """Tell nothing more that no store has, until a store says again that it is behind."""
+        self.behind = False
+
     def caught_up(self) -> None:
         """Take note that a store, which was behind, has everything."""
         if not self.behind:
