@@ -197,7 +197,7 @@ def running_cluster() -> Iterator[list[ServerInTest]]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="valkey-", ignore_cleanup_errors=True)))
         # By default a node talks to the others 10000 ports above its own, which may be none.
         buses = [str(free_port()) for _ in range(4)]
-        options = {"cluster_enabled": "yes", "cluster_node_timeout": "2000"}
+        options = {"cluster_enabled": "yes", "cluster_node_timeout": "3000"}
         servers = [_made(folder, f"bus-{bus}", cluster_port=bus, **options) for bus in buses]
         for each in servers:
             stack.callback(each.kill)

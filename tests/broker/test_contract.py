@@ -422,9 +422,9 @@ async def test_a_thousand_topics_are_listened_to(cluster: ClusterInTest) -> None
         broker.listen(topic)
     await listener.until(lambda: set(topics) <= set(listener.topics))
     for topic in topics[::100]:
-        assert await sent(broker, topic, topic.encode()) == 1
-    await listener.until(lambda: len(listener.messages) == 11)
-    assert [body.decode() for _, body in listener.messages] == topics[::100]
+        # A machine that stands still for seconds makes a broker connect anew, and subscribe to all of them again.
+        await happens(lambda topic=topic: sent(broker, topic, topic.encode()))
+    await listener.until(lambda: [body.decode() for _, body in listener.messages] == topics[::100])
 
 
 async def test_a_broker_is_closed_twice_and_hears_nothing_more(cluster: ClusterInTest) -> None:
