@@ -78,6 +78,8 @@ class Hit:
     """Unix seconds."""
     calls: list[CodedCall]
     """Those whose only streams it had."""
+    went_on_at: float | None = None
+    """When it went on, if it was only stopped. Unix seconds."""
 
 
 class Lane:
@@ -241,6 +243,14 @@ class Lane:
         self.ready.discard(node.name)
         return Hit(node, time.time(), calls)
 
+    def _went_on(self, call: CodedCall, hit: Hit) -> None:
+        """Take note that nobody has taken a call over whose node was stopped. So nothing of it may be lost, and nothing is a gap."""
+        self.evidence.counts["calls of a stopped node that went on there"] += 1
+        self.expected[call.sid][0] -= 1
+        self.expected[call.sid][1] -= 1
+        for each in call.carried:
+            each.hit = each.hit and each.ended is not None
+
     async def words_again(self, hit: Hit, since: str) -> None:
         """Measure when the calls of a node speak again, from the hit and from when Twilio was first asked. `since`: what the hit was."""
         loop = asyncio.get_running_loop()
@@ -256,6 +266,9 @@ class Lane:
                     self.evidence.measured(f"words again after the {since}", self.watched.newest[sid] - hit.at)
                     self.evidence.measured("words again after detection", self.watched.newest[sid] - min(asked))
                     self.evidence.measured(f"detected after the {since}", min(asked) - hit.at)
+                    del owed[sid]
+                elif not came and hit.went_on_at is not None and self.watched.newest.get(sid, 0) > hit.went_on_at:
+                    self._went_on(call, hit)
                     del owed[sid]
             await asyncio.sleep(LOOK_SECONDS)
         for sid in owed:

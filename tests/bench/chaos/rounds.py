@@ -16,6 +16,9 @@ AWAY_SECONDS = (0.2, 3.0)
 STOPPED_SECONDS = 20.0
 """How long a node or the broker is stopped by SIGSTOP."""
 
+HELD_UP_SECONDS = (1.0, 5.0)
+"""How long a node is held up: for less than a lease, so that nobody takes its calls over."""
+
 LEAVING_SECONDS = 120.0
 """How long a node may take to stop in order."""
 
@@ -88,7 +91,7 @@ async def _notice(lane: Lane, node: ClusterNode, began: float) -> None:
     lane.evidence.measured("stopped broker noticed", time.time() - began)
 
 
-async def _stop_node(lane: Lane, *, owner: bool) -> None:
+async def _stop_node(lane: Lane, *, owner: bool, seconds: float = STOPPED_SECONDS) -> None:
     """Stop a node. The others take over its calls, and nothing that it does when it goes on is accepted."""
     node = (max if owner else min)(lane.nodes, key=lambda each: len(lane.owned(each)))
     hit = lane.hit(node)
@@ -99,9 +102,15 @@ async def _stop_node(lane: Lane, *, owner: bool) -> None:
             watcher.leave()
     async with asyncio.TaskGroup() as group:
         group.create_task(lane.words_again(hit, "stop"))
-        await asyncio.sleep(STOPPED_SECONDS)
+        await asyncio.sleep(seconds)
         node.process.signal(signal.SIGCONT)
+        hit.went_on_at = time.time()
         lane.way.up.add(node.name)
+
+
+async def hold_up(lane: Lane) -> None:
+    """Stop the node that has most calls for less than a lease. It goes on where it was, and nothing is lost."""
+    await _stop_node(lane, owner=True, seconds=lane.chance.uniform(*HELD_UP_SECONDS))
 
 
 async def rolling(lane: Lane) -> None:
@@ -173,6 +182,7 @@ KINDS: dict[str, Kind] = {
     "broker-kill": Kind(broker_kill, limits=_NO_DELAY),
     "broker-kill-aof": Kind(broker_kill, Size(broker="aof"), _NO_DELAY),
     "stop": Kind(stop, limits={"stopped broker noticed": Limit("max", 3.0), "words again after detection": Limit("max", 5.0)}),
+    "hold-up": Kind(hold_up),
     "rolling": Kind(rolling),
     "node-death": Kind(node_death, Size(calls=20, subscribers=250, crowded=True), {"subscribers whole again": Limit("p99", 3.0), **_AGAIN}),
 }
