@@ -49,10 +49,10 @@ class _Relay:
 
     def receive(self, payload: bytes) -> None:
         """See Listener."""
-        if time.monotonic() < self.until:
-            self._audio.send(self._topic, payload[HEAD_BYTES:])
-        else:
+        if time.monotonic() >= self.until:
             self.leave()
+        elif not self._record.owner:  # else these are another node's blocks, for listeners here
+            self._audio.send(self._topic, payload[HEAD_BYTES:])
 
     def ended(self, reason: str) -> None:
         """See Listener."""
@@ -96,7 +96,7 @@ class RelayedAudio:
         """Take note that a call has another owner. Whoever listens here goes on listening. Never waits."""
         if (relay := self._relays.get(record)) is not None and record.owner:
             relay.leave()
-        if record.live_audio.listeners:
+        if self._has_listeners(record):
             self.listen(record)
             self._changed.set()
 
@@ -108,6 +108,10 @@ class RelayedAudio:
         if record.owner:
             record.live_audio.play_again(payload)
         return True
+
+    def _has_listeners(self, record: Record) -> bool:
+        """Return whether somebody listens to a call here."""
+        return len(record.live_audio.listeners) > (record in self._relays)
 
     # for listeners elsewhere
 
@@ -122,8 +126,9 @@ class RelayedAudio:
 
     async def _on_hear(self, _: str, body: msgspec.Raw) -> None:
         record = self._registry.known(msgspec.json.decode(body, type=str))
-        if record is None or record.owner or not record.live:
+        if record is None or not record.live:
             return
+        # The call may still be the asking node's, which is about to give it away: its listeners miss the less.
         relay = self._relays.get(record)
         if relay is None:
             relay = self._relays[record] = _Relay(self, record)
@@ -154,7 +159,7 @@ class RelayedAudio:
         while True:
             self._changed.clear()
             for topic, record in list(self._heard.items()):
-                if not record.owner or not record.live_audio.listeners:
+                if not record.owner or not self._has_listeners(record):
                     del self._heard[topic]
                     self._broker.unlisten(topic)
                     continue

@@ -7,13 +7,17 @@ block is encoded once for all listeners.
 import struct
 from typing import Protocol
 
+from hub.audio.g711 import BYTES_PER_MS
 from hub.audio.timeline import Block
 
 MAX_LISTENERS = 100
 """A block is handed to all of them in one go, which takes about a millisecond: no other call may wait longer for it."""
 
+REPEATED_MS = 30_000
+"""A block that was played longer ago than this is none that comes twice: call time has begun anew."""
+
 _HEAD = struct.Struct(">II")
-_NUMBER = struct.Struct(">I")
+_NUMBER = struct.Struct(">I")  # of either of the two
 
 HEAD_BYTES = _NUMBER.size
 """What stands before a block and is this hub's own: the number of the live audio."""
@@ -36,13 +40,15 @@ class Listener(Protocol):
 class LiveAudio:
     """What can be listened to of one call, while it lives."""
 
-    __slots__ = ("listeners", "number")
+    __slots__ = ("_reached_ms", "listeners", "number")
 
     def __init__(self, number: int) -> None:
         """`number` tells this call's audio from every other's on this hub, in 32 bits."""
         self.number = number
         self.listeners: dict[Listener, None] = {}
         """Who listens, in the order in which they came."""
+        self._reached_ms = 0
+        """Call time up to which it was played."""
 
     @property
     def full(self) -> bool:
@@ -51,14 +57,19 @@ class LiveAudio:
 
     def play(self, block: Block) -> None:
         """Hand a block to everyone who listens. Never waits."""
-        self._hand_out(_HEAD.pack(self.number, int(block.start_ms)) + block.stereo())
+        start_ms = int(block.start_ms)
+        self._hand_out(start_ms, _HEAD.pack(self.number, start_ms) + block.stereo())
 
     def play_again(self, payload: bytes) -> None:
         """Hand a block that another hub has played to everyone who listens. `payload`: all but its HEAD_BYTES. Never waits."""
         if self.listeners:
-            self._hand_out(_NUMBER.pack(self.number) + payload)
+            (start_ms,) = _NUMBER.unpack_from(payload)
+            self._hand_out(start_ms, _NUMBER.pack(self.number) + payload)
 
-    def _hand_out(self, payload: bytes) -> None:
+    def _hand_out(self, start_ms: int, payload: bytes) -> None:
+        if 0 < self._reached_ms - start_ms < REPEATED_MS:
+            return  # the call has moved to another node, which begins with what is played already
+        self._reached_ms = start_ms + (len(payload) - _HEAD.size) // (2 * BYTES_PER_MS)
         for listener in list(self.listeners):
             listener.receive(payload)
 

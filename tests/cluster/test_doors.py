@@ -77,6 +77,32 @@ async def test_a_position_holds_on_another_node(pair: Pair) -> None:
     assert [event["offset"] for event in events] == [2, 3]
 
 
+async def test_a_subscriber_that_takes_nothing_of_another_nodes_call_is_cut_off_and_comes_back_whole(pair: Pair) -> None:
+    call = ScriptedCall(pair.a.state)
+    await pair.known(call.call)
+    slow = await watched(pair.b, {"action": "subscribe", "callSid": call.call})
+    await received(slow, lambda message: message.get("type") == "call-started")
+    transport = slow._response.connection.transport
+    transport.pause_reading()
+    counters = pair.b.state.counters
+    for number in range(40):
+        for _ in range(20):
+            call.final("words " * 500)
+        await pair.known(call.call, lambda record, number=number: record.topic.log.offset == 1 + 20 * (number + 1))
+        if counters.closed[4408]:
+            break
+    await until(lambda: counters.closed[4408] == 1)
+    assert counters.lagged == 1
+    back = await watched(
+        pair.b, {"action": "subscribe", "callSid": call.call, "after": {"epoch": call.record.topic.log.epoch, "offset": 1}}
+    )
+    call.end()
+    subscribed, *events = map(json.loads, await received(back, is_end))
+    assert subscribed["whole"]
+    assert [event["offset"] for event in events] == list(range(2, call.offset + 1))
+    transport.resume_reading()
+
+
 async def test_the_list_of_live_calls_and_all_calls_are_those_of_every_node(pair: Pair) -> None:
     call = ScriptedCall(pair.a.state)
     await pair.known(call.call)

@@ -31,10 +31,13 @@ class Two:
 
 
 @asynccontextmanager
-async def two(on_block: Any = None) -> AsyncIterator[Two]:
+async def two(on_block: Any = None, **settings: Any) -> AsyncIterator[Two]:
     cluster = MemoryCluster()
     first, second = MemoryBroker(cluster, TIMES), MemoryBroker(cluster, TIMES)
-    async with house(joins=first, node="a", on_block=on_block) as a, house(joins=second, node="b", on_block=on_block) as b:
+    async with (
+        house(joins=first, node="a", on_block=on_block, **settings) as a,
+        house(joins=second, node="b", on_block=on_block, **settings) as b,
+    ):
         yield Two(a, b, first, second)
 
 

@@ -9,6 +9,8 @@ import pytest
 from hub.cluster import relayed_audio
 from tests.archive.postgres_server import PostgresServer
 from tests.cluster.pairs import pair_of_hubs, until
+from tests.cluster.phone_line import PhoneLine, speech
+from tests.cluster.test_hand_over import owns, two
 from tests.house import House
 from tests.media import CALL, stop
 from tests.recordings.shelf import in_directory
@@ -55,6 +57,34 @@ async def test_an_owner_stops_sending_once_nobody_listens_elsewhere(monkeypatch:
         while live_audio.listeners:
             await talk.go_on()
             await asyncio.sleep(0.01)
+
+
+async def test_a_call_that_moves_is_heard_on_by_listeners_on_both_nodes() -> None:
+    async with two(listen=True) as nodes, asyncio.timeout(30), asyncio.TaskGroup() as group:
+        line = PhoneLine({"inbound": speech("x" * 10 + "." * 6 + "x" * 64, 1), "outbound": speech("." * 80, 2)})
+        await line.stream(nodes.a, 1)
+        talking = group.create_task(line.talk())
+        await until(lambda: all(home.state.registry.known(CALL) for home in (nodes.a, nodes.b)))
+        listeners = [await listener(home) for home in (nodes.a, nodes.b)]
+        for each in listeners:
+            await each.listen()
+            await each.hear()
+        await line.stream(nodes.b, 2)
+        await until(lambda: owns(nodes.b))
+        moved_ms = line.at * 20
+        for each in listeners:
+            while await each.hear() < moved_ms:
+                pass
+            heard = [at_ms for _, at_ms, _ in each.heard]
+            assert heard == sorted(set(heard)), "nothing comes twice"
+            assert len({number for number, _, _ in each.heard}) == 1
+        talking.cancel()
+        for leg in line.legs:
+            await leg.send(stop(stream=leg.sid))
+        for each in listeners:
+            while (message := await each.any()) and not (isinstance(message, dict) and message["type"] == "unlistened"):
+                pass
+            assert message["reason"] == "the call is over"
 
 
 @pytest.fixture

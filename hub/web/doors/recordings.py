@@ -114,7 +114,8 @@ async def _playable(request: web.Request, record: Record) -> Playable:
         raise refusal(web.HTTPServiceUnavailable, error.code, str(error)) from error
     except OSError as error:
         raise refusal(web.HTTPServiceUnavailable, "recordings", f"the spool cannot be read: {error.strerror or error}") from error
-    if playable is None and record.owner and _is_spooled(record):
+    is_elsewhere = bool(record.owner) or (request.app[STATE].cluster is not None and record.recording is None)
+    if playable is None and is_elsewhere and _is_spooled(record):
         raise refusal(
             web.HTTPServiceUnavailable,
             "recordings",
