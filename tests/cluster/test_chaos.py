@@ -14,6 +14,7 @@ KINDS = ("owner-kill", "broker-kill", "stop", "rolling")
 SEED = 14
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)  # bound by the processor, and by what a busy machine leaves of it
 async def test_20_disturbances_of_each_kind_lose_nothing_that_anybody_saw() -> None:
     size = Size(calls=40, broker="both", drain_seconds=20)
