@@ -49,7 +49,7 @@ class Steadiness:
         self._newest = now
 
     def failed(self) -> None:
-        """Take note of a beat that failed."""
+        """Take note of a beat that failed, or of a broker that knows nothing of the beats so far."""
         self._since = None
 
     def is_steady(self, now: float) -> bool:

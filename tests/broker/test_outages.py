@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from hub.broker.bodies import Events, call_topic, packed
-from hub.broker.broker import Broker, BrokerError, Claimed, HoldTimes, Kept, Logged, Misplaced, Row
+from hub.broker.broker import Broker, BrokerError, Claimed, Held, HoldTimes, Kept, Logged, Misplaced, Row
 from tests.broker.clusters import ServersInTest, opened
 from tests.broker.conftest import program_of
 from tests.broker.listening import CALL, Listener, append, claimed, happens, new_call, node, sent
@@ -206,6 +206,25 @@ async def test_a_server_that_stops_is_noticed_and_costs_no_living_node_its_calls
     await sent(owner, TOPIC, b"again")
     await listener.until(lambda: (TOPIC, b"again") in listener.messages)
     await happens(lambda: answer(not watcher.trouble))
+
+
+async def test_a_server_that_forgets_between_two_beats_costs_no_living_node_its_calls(hub: ServersInTest, server: ServerInTest) -> None:
+    """It is back before the watcher has beaten again. The owner has told it its calls, and has not beaten either."""
+    times = HoldTimes(steady_seconds=0.5)
+    owner, watcher = await hub.broker(times=times), await hub.broker(times=times)
+    await owner.beat(node("a"))
+    row = await claimed(owner, CALL, "a")
+    await watcher.beat(node("b"))
+    await asyncio.sleep(0.6)  # its beats are steady now
+    await watcher.beat(node("b"))
+    server.restart()
+    for broker in (owner, watcher):
+        await works(lambda broker=broker: broker.snapshot())
+    await owner.register([row], [None])
+    assert await watcher.lost() == []
+    await watcher.beat(node("b"))
+    assert await watcher.lost() == []
+    assert await watcher.claim(CALL, "b", epoch="e", number=1) == Held(row)
 
 
 async def test_a_full_server_refuses_in_words_and_works_when_it_has_room(hub: ServersInTest, server: ServerInTest) -> None:

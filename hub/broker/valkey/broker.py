@@ -51,6 +51,8 @@ class ValkeyBroker:
         self._listening = Listening(self._server.link, self._server.keys, self)
         self._clock = ServerClock()
         self._steadiness = Steadiness(times.steady_seconds)
+        self._life = ""
+        """The broker's, as of the newest beat; see Snapshot."""
         self._joined = False
         """Whether this node has beaten, so that others know it."""
         self._about = ""
@@ -109,6 +111,9 @@ class ValkeyBroker:
             raise
         now = time.monotonic()
         self._joined = True
+        if beaten.life != self._life:  # it knows no lease yet of nodes that live
+            self._life = beaten.life
+            self._steadiness.failed()
         self._logs.writer = node.id
         self._clock.note(asked_at, now, beaten.at)
         self._steadiness.beaten(now)
@@ -245,6 +250,8 @@ class ValkeyBroker:
 
     def deaf(self, problem: str) -> None:
         """Take note that nothing is heard, or that something is again."""
+        if problem:  # the broker may have lost everything before the next beat
+            self._steadiness.failed()
         self._server.silent(problem)
 
     @property
