@@ -105,7 +105,7 @@ async def drain(state: State, seconds: float) -> None:
     await state.resting_sockets.wake_all()
     account, cluster = state.account, state.cluster
     leaving = Leaving(state.calls, cluster, account, state.limits.notice_seconds) if account is not None and cluster is not None else None
-    if leaving is None or not leaving.possible or not seconds:
+    if leaving is None or not seconds:
         if account is not None:
             account.listening.clear()
         await state.calls.drain(seconds)

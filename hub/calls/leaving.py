@@ -42,8 +42,8 @@ class Leaving:
         self._room = asyncio.Semaphore(MOVED_AT_ONCE)
 
     @property
-    def possible(self) -> bool:
-        """Whether there is another node that takes calls."""
+    def _is_possible(self) -> bool:
+        """Whether there is another node that takes calls. A broker that has just lost its data knows no other one for a second."""
         return bool(self._cluster.membership.others(staying=True))
 
     async def run(self) -> None:
@@ -67,8 +67,10 @@ class Leaving:
         patience = self._account.patience
         async with self._room:
             async for _ in Backoff(patience.first_wait_seconds, patience.longest_wait_seconds).until():
-                if self._calls.newest(call.record.call_sid) is not call or not call.streams or not self.possible:
+                if self._calls.newest(call.record.call_sid) is not call or not call.streams:
                     return
+                if not self._is_possible:
+                    continue
                 try:
                     if not call.departs.is_set():
                         await self._ask(call)

@@ -37,15 +37,19 @@ async def until(fact: Callable[[], Any]) -> Any:
     return found
 
 
+def settings_of(twilio: FakeTwilio) -> dict[str, Any]:
+    return {
+        "twilio_account": ACCOUNT, "twilio_token": TOKEN, "twilio_url": twilio.url, "public_url": PUBLIC, "limits": HURRIED,
+        "on_block": says, "drain_seconds": 15.0,
+    }  # fmt: skip
+
+
 @asynccontextmanager
 async def deployed() -> AsyncIterator[tuple[FakeTwilio, House, House, Callable[[], Any]]]:
     """Two nodes with Twilio; the third part stops the first of them, as SIGTERM does, and returns when it has stopped."""
     cluster = MemoryCluster()
     async with fake_twilio() as twilio, AsyncExitStack() as stack:
-        settings: Any = {
-            "twilio_account": ACCOUNT, "twilio_token": TOKEN, "twilio_url": twilio.url, "public_url": PUBLIC, "limits": HURRIED,
-            "on_block": says, "drain_seconds": 15.0,
-        }  # fmt: skip
+        settings = settings_of(twilio)
         staying = await stack.enter_async_context(house(joins=MemoryBroker(cluster, TIMES), node="b", **settings | {"drain_seconds": 0.0}))
         leaving = AsyncExitStack()
         stack.push_async_exit(leaving)
@@ -115,5 +119,28 @@ async def test_a_call_moves_when_its_node_stops_and_loses_nothing() -> None:
     assert {event["epoch"] for event in events} == {told[1]["epoch"]}
     seen = [event for event in told if "offset" in event and event["type"] != "subscribed"]
     assert seen == events[: len(seen)]
+    assert [event["type"] for event in events].count("call-ended") == 1
+    assert "gap" not in {event["type"] for event in events}
+
+
+async def test_a_call_moves_to_a_node_that_becomes_known_only_while_its_own_node_stops() -> None:
+    """As when the broker has just lost its data: for a second it knows no other node."""
+    cluster = MemoryCluster()
+    async with fake_twilio() as twilio, AsyncExitStack() as stack, asyncio.TaskGroup() as group:
+        leaving = AsyncExitStack()
+        going = await leaving.enter_async_context(house(joins=MemoryBroker(cluster, TIMES), node="a", **settings_of(twilio)))
+        twilio.ports["hub.example.com"] = going.port
+        phone_call = await rung(twilio, going)
+        stopping = group.create_task(leaving.aclose())
+        await until(lambda: going.state.cluster.membership.leaving)
+        settings = settings_of(twilio) | {"drain_seconds": 0.0}
+        staying = await stack.enter_async_context(house(joins=MemoryBroker(cluster, TIMES), node="b", **settings))
+        twilio.ports["hub.example.com"] = staying.port
+        await stopping
+        record = staying.state.registry.known(phone_call.sid)
+        assert record is not None
+        assert (record.owner, record.live) == ("", True)
+        await phone_call.hang_up()
+        events = await until(lambda: (events := events_of(staying, phone_call.sid)) and events[-1]["type"] == "call-ended" and events)
     assert [event["type"] for event in events].count("call-ended") == 1
     assert "gap" not in {event["type"] for event in events}
