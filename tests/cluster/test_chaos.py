@@ -17,8 +17,8 @@ SEED = 14
 @pytest.mark.long
 @pytest.mark.timeout(900)  # bound by the processor, and by what a busy machine leaves of it
 async def test_20_disturbances_of_each_kind_lose_nothing_that_anybody_saw() -> None:
-    size = Size(calls=40, broker="both", drain_seconds=20)
-    evidence = await prove(KINDS, Evidence("all", SEED, 20), size, lanes=20)
+    size = Size(calls=20, broker="both", drain_seconds=20)
+    evidence = await prove(KINDS, Evidence("all", SEED, 20), size, lanes=10)
     assert not evidence.faults.total(), "\n".join([str(evidence), *evidence.examples])
     assert [evidence.counts[kind] for kind in KINDS] == [20, 20, 20, 20]
     assert evidence.counts["words"] > 1000, evidence

@@ -8,8 +8,8 @@ has to be what each node and the archive have, byte by byte, and every word that
 
 The kinds: `undisturbed`, `owner-kill` (kill -9 of the node that has most calls), `broker-kill` (kill -9 of a broker without persistence),
 `broker-kill-aof` (of one with), `stop` (SIGSTOP for 20 s of the node with most calls, of another node, of the broker), `hold-up` (SIGSTOP
-for less than a lease), `rolling` (SIGTERM
-to one node after the other), and `node-death` (kill -9 of the node that has all of 5,000 subscribers).
+for less than a lease), `rolling` (SIGTERM to one node after the other), and `node-death` (kill -9 of the node that has all of 5,000
+subscribers).
 
 Two more are measurements, which take as many seconds as `--count` says: `remote-delivery` (from the owner's publishing to a subscriber of
 another node, 1,000 calls with three each) and `two-processes` (what calls cost one process, and each of two).

@@ -45,7 +45,8 @@ async def close(lane: Lane) -> None:
         least, most = lane.expected[call.sid]
         parts = [Part(each.first, each.last, hit=each.hit) for each in call.carried]
         before = len(verdict.faults)
-        judge(Truth(call.sid, call.script, parts, (least, most), lane.line.late_seconds), seen, verdict)
+        began_at = call.carried[0].began if call.carried else 0.0
+        judge(Truth(call.sid, call.script, parts, (least, most), began_at, lane.line.late_seconds), seen, verdict)
         if len(verdict.faults) > before:
             lane.evidence.broken[call.sid] = {
                 "streams": [
@@ -128,6 +129,7 @@ def _count(lane: Lane, verdict: Verdict) -> None:
         "calls": len(lane.calls), "subscribers": len(lane.watchers), "events": verdict.events, "received": watched.received,
         "words": verdict.words, "words lost in gaps": verdict.lost_in_gaps, "gaps": verdict.gaps, "connections": watched.connections,
         "positions that subscribers came back with": watched.resumed,
+        "calls that the machine was too slow for": verdict.slow_calls, "faults in their words": verdict.slow_faults,
         "streams": sum(len(call.carried) for call in lane.calls),
     })  # fmt: skip
 

@@ -27,7 +27,7 @@ HUB = "hub.example.com"
 LOOK_SECONDS = 0.02
 """How often a fact is looked for."""
 
-READY_SECONDS = 0.2
+READY_SECONDS = 0.5
 """How often the nodes are asked whether they are ready."""
 
 STEADY_SECONDS = 30.0

