@@ -319,7 +319,7 @@ async def test_a_live_call_that_nobody_goes_on_with_is_forgotten() -> None:
         b.cluster.directory.forget_lost(living, 0.0)
         b.cluster.directory.forget_lost(living | {a.cluster.node_id}, LOST_SECONDS)
         b.cluster.directory.forget_lost(living, LOST_SECONDS + 1)
-        assert b.registry.live() == ["CA1", "CA2"], "its owner was there in between"
+        assert sorted(b.registry.live()) == ["CA1", "CA2"], "its owner was there in between"
         b.cluster.directory.forget_lost(living, 2 * LOST_SECONDS + 1)
         assert b.registry.live() == ["CA2"]
         assert isinstance(reader.cut, Moved)
