@@ -19,7 +19,7 @@ from tests.scripted import ScriptedTranscriber
 
 PUBLIC, URL = "https://hub.example.com", "wss://hub.example.com/twilio"
 HURRIED = impatient(twilio=Patience(first_wait_seconds=0.05, longest_wait_seconds=0.2, come_seconds=1.0), notice_seconds=0.0)
-TIMES = HoldTimes(lease_seconds=2.0, steady_seconds=0.5)
+TIMES = HoldTimes(lease_seconds=8.0, steady_seconds=0.5)
 
 
 def says(script: ScriptedTranscriber, block: Any) -> None:
@@ -40,7 +40,7 @@ async def until(fact: Callable[[], Any]) -> Any:
 def settings_of(twilio: FakeTwilio) -> dict[str, Any]:
     return {
         "twilio_account": ACCOUNT, "twilio_token": TOKEN, "twilio_url": twilio.url, "public_url": PUBLIC, "limits": HURRIED,
-        "on_block": says, "drain_seconds": 15.0,
+        "on_block": says, "drain_seconds": 60.0,
     }  # fmt: skip
 
 
