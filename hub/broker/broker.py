@@ -150,13 +150,13 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Full:
+class AgentsFull:
     """So many calls are answered by agents, in the whole cluster, that no further one may be."""
 
     answering: int
 
 
-Claim: TypeAlias = Claimed | Held | Full
+Claim: TypeAlias = Claimed | Held | AgentsFull
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ class Append:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class Accepted:
     """The events are in the broker, and sent to all nodes that listen to the call."""
 
     offset: int
@@ -203,7 +203,7 @@ class Fenced:
     generation: int
 
 
-Appended: TypeAlias = Kept | Misplaced | Fenced
+Appended: TypeAlias = Accepted | Misplaced | Fenced
 
 
 @dataclass(frozen=True, slots=True)

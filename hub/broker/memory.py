@@ -14,16 +14,16 @@ from msgspec.structs import replace as replaced
 
 from hub.broker.bodies import Events, call_topic, packed
 from hub.broker.broker import (
+    Accepted,
+    AgentsFull,
     Append,
     Appended,
     BrokerError,
     Claim,
     Claimed,
     Fenced,
-    Full,
     Held,
     HoldTimes,
-    Kept,
     Logged,
     Misplaced,
     News,
@@ -38,7 +38,7 @@ NULL = msgspec.Raw(b"null")
 
 
 @dataclass(slots=True)
-class CallLog:
+class MemoryLog:
     """What the cluster keeps of one call's log, and who may write to it."""
 
     generation: int = 0
@@ -61,7 +61,7 @@ class CallLog:
         self.generation, self.owner = generation, owner
 
     def take(self, append: Append, writer: str) -> Appended:
-        """Append events, whole or not at all. `listeners` of Kept is not known here."""
+        """Append events, whole or not at all. `listeners` of Accepted is not known here."""
         if append.generation < self.generation or (append.generation == self.generation and self.owner not in ("", writer)):
             return Fenced(self.generation)
         newest = self.newest if append.epoch == self.epoch else 0
@@ -76,7 +76,7 @@ class CallLog:
         if append.oldest > self.first:
             del self.payloads[: append.oldest - self.first]
             self.first = append.oldest
-        return Kept(self.newest, 0)
+        return Accepted(self.newest, 0)
 
 
 class MemoryCluster:
@@ -96,7 +96,7 @@ class MemoryCluster:
         self.leases: dict[str, float] = {}
         """Until when, by node."""
         self.rows: dict[str, Row] = {}
-        self.logs: dict[str, CallLog] = {}
+        self.logs: dict[str, MemoryLog] = {}
         self.erased: set[str] = set()
         for each in self.brokers:
             each.miss()
@@ -116,11 +116,11 @@ class MemoryCluster:
         """Give every node that listens a message, and return how many those are."""
         return sum(each.deliver(topic, body) for each in tuple(self.brokers))
 
-    def log_of(self, call_sid: str) -> CallLog:
+    def log_of(self, call_sid: str) -> MemoryLog:
         """Return a call's log: an empty one if there is none."""
         log = self.logs.get(call_sid)
         if log is None or log.until <= self.clock():
-            log = self.logs[call_sid] = CallLog(until=float("inf"))
+            log = self.logs[call_sid] = MemoryLog(until=float("inf"))
         return log
 
     def forget_ended(self, keep_seconds: float) -> None:
@@ -225,7 +225,7 @@ class MemoryBroker:
         if row is not None and not may_claim(row, node_id, holds=self._holds(row.owner)):
             return Held(row)
         if agents_at_most is not None and (answering := self._answering(call_sid)) >= agents_at_most:
-            return Full(answering)
+            return AgentsFull(answering)
         if row is None:
             generation = cluster.log_of(call_sid).generation + 1
             mine = Row(call_sid=call_sid, owner=node_id, generation=generation, epoch=epoch, number=number, agent=agent)
@@ -283,7 +283,7 @@ class MemoryBroker:
             raise BrokerError(f"call {call_sid} is live: only a call that is over can be erased")
         cluster.rows.pop(call_sid, None)
         generation = max(cluster.log_of(call_sid).generation, row.generation if row is not None else 0) + 1
-        cluster.logs[call_sid] = CallLog(generation=generation, until=cluster.clock() + self._times.keep_seconds)
+        cluster.logs[call_sid] = MemoryLog(generation=generation, until=cluster.clock() + self._times.keep_seconds)
         cluster.erased.add(call_sid)
         cluster.tell(Row(call_sid=call_sid, owner="", generation=generation, epoch="", number=0), erased=True)
 
@@ -344,7 +344,7 @@ class MemoryBroker:
         cluster = self._cluster
         log = cluster.log_of(append.call_sid)
         taken = log.take(append, self._node_id)
-        if not isinstance(taken, Kept):
+        if not isinstance(taken, Accepted):
             return taken
         log.until = cluster.clock() + (self._times.keep_seconds if append.ended else self._times.live_seconds)
         if not append.payloads:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from hub.broker.broker import BrokerError, Claim, Claimed, Full, Held, Row
+from hub.broker.broker import AgentsFull, BrokerError, Claim, Claimed, Held, Row
 from hub.calls.bookmark import Entry
 from hub.calls.recall import Recall
 from hub.calls.takeover import left_off
@@ -132,7 +132,7 @@ class Arrivals:
                 self._registry.enter(record)
             raise
         match claim:
-            case Full(answering):
+            case AgentsFull(answering):
                 raise AgentsBusy(f"agents answer {answering} calls of the cluster already (HUB_AGENT_CALLS)")
             case Held(row):
                 return await self._held(cluster, row, by_agent=agents_at_most is not None)

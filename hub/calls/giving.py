@@ -158,7 +158,7 @@ class Giving:
                 events.StreamFailed(call_sid=record.call_sid, stream_sid=wanted.stream_sid, reason=reason)
             )
             return NodeRefused(f"this stream does not bring the {missing[0]} track, which comes by a stream to another node")
-        began_ms = call.call_ms - (self._registry.wall() - wanted.since) * 1000
+        began_ms = call.spoken_ms - (self._registry.wall() - wanted.since) * 1000
         departure = Departure(began_ms + SURE_MS, at_once=wanted.agent)
         call.depart(departure)
         try:
@@ -167,7 +167,7 @@ class Giving:
             if departure.stays:
                 return NodeRefused("this call goes on at this node")
             assert departure.cut_ms is not None
-            at = self._registry.clock() - (call.call_ms - departure.cut_ms) / 1000
+            at = self._registry.clock() - (call.spoken_ms - departure.cut_ms) / 1000
             left_off = LeftOff(departure.cut_ms, at, call.timeline.lost())
             given = await self._hand(record, to, left_off, departure.sample())
             departure.decide(moved=isinstance(given, HandedOver))

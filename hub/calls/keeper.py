@@ -63,7 +63,7 @@ class _Batch:
 
 
 class Keeper:
-    """Keeps all calls of the hub in the archive. Implements `hub.topics.stores.Store`."""
+    """Keeps all calls of the hub in the archive. Implements `hub.topics.stores.EventStore`."""
 
     def __init__(self, registry: Registry, stores: Stores, writer: Writer, access_log: AccessLog) -> None:
         """To be made in the event loop, and added to the `stores`. Rows of the `access_log` are stored in the same transactions."""
@@ -100,7 +100,7 @@ class Keeper:
         return len(self._dirty) + (len(self._batch.offsets) if self._batch is not None else 0)
 
     def store_soon(self, record: Record) -> None:
-        """See Store."""
+        """See EventStore."""
         if not self._dirty:
             self._dirty_since = self._loop.time()
         self._dirty[record] = None
@@ -109,12 +109,12 @@ class Keeper:
         self._begin_soon()
 
     def note(self, record: Record, note: bytes) -> None:
-        """See Store."""
+        """See EventStore."""
         self._notes[record] = note
         self.store_soon(record)
 
     def lacks(self, record: Record) -> bool:
-        """See Store."""
+        """See EventStore."""
         return record.unstored and not record.owner
 
     def audit_soon(self) -> None:

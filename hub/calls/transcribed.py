@@ -157,6 +157,11 @@ class TranscribedCall:
             return round(self.timeline.end_ms)
         return round(self.timeline.end_ms + (self.clock() - last) * 1000)
 
+    @property
+    def spoken_ms(self) -> float:
+        """Call time that is reached at the phones now: the newest audio may have come late, as it does to a busy machine."""
+        return self.call_ms + max((stream.late_ms for stream in self._streams), default=0.0)
+
     def give_way(self) -> None:
         """See Call. What is noted of the call is the other Call's from here."""
         if self.departure is not None:

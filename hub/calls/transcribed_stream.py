@@ -15,6 +15,9 @@ from hub.calls.publisher import Publisher, brought
 from hub.topics.record import Record
 from hub.twilio.media import StartBody
 
+MOST_LATE_MS = 60_000.0
+"""Audio that comes later than this is given up: see `Deadlines.quiet_seconds`."""
+
 
 class TalkingCall(Protocol):
     """What a stream needs of its call. No method waits."""
@@ -41,7 +44,19 @@ class TalkingCall(Protocol):
 class TranscribedStream:
     """One Twilio socket's part in a call. Implements `Stream`."""
 
-    __slots__ = ("account_sid", "audio_at", "base_ms", "call", "parameters", "peer", "repeated", "sid", "tracks")
+    __slots__ = (
+        "_behind",
+        "_least_behind",
+        "account_sid",
+        "audio_at",
+        "base_ms",
+        "call",
+        "parameters",
+        "peer",
+        "repeated",
+        "sid",
+        "tracks",
+    )
 
     def __init__(self, call: TalkingCall, start: StartBody, base_ms: int, peer: Peer) -> None:
         self.call = call
@@ -55,6 +70,10 @@ class TranscribedStream:
         """Call time at this stream's own zero."""
         self.audio_at = call.clock()
         """When the last frame came, on the call's clock."""
+        self._behind = 0.0
+        """How far the newest frame's own time is behind the call's clock, in seconds. Only differences mean something."""
+        self._least_behind = float("inf")
+        """The least that any frame was behind."""
         self.repeated = 0
         """Frames of tracks that a newer stream carries: taken from there, so not twice."""
 
@@ -65,6 +84,9 @@ class TranscribedStream:
         """
         call = self.call
         self.audio_at = call.clock()
+        self._behind = behind = self.audio_at - at_ms / 1000
+        if behind < self._least_behind:
+            self._least_behind = behind
         if call.sources.get(track) is not self:
             if track in call.sources:
                 self.repeated += 1
@@ -74,6 +96,12 @@ class TranscribedStream:
             call.forward()
             return call.streams == 1
         return False
+
+    @property
+    def late_ms(self) -> float:
+        """How much later than others the newest frame came. 0 for more than MOST_LATE_MS: then the stream's own clock has leapt."""
+        late_ms = (self._behind - self._least_behind) * 1000
+        return late_ms if 0 < late_ms < MOST_LATE_MS else 0.0
 
     def entry(self, started: events.CallStarted, tracks: list[Track], call_ms: float, at: float) -> Entry:
         """Return what another hub process would need to take the call up. `started`: see Record. `tracks`: those of the call."""

@@ -49,7 +49,7 @@ class Deaf:
 
 
 @dataclass(slots=True)
-class Peer:
+class OtherNode:
     """Another node, as it was seen for a little more than a second."""
 
     node: Node
@@ -84,13 +84,13 @@ class Peers:
 
     def __init__(self, settings: Config) -> None:
         self._settings = settings
-        self._found: dict[str, Peer] | None = None
+        self._found: dict[str, OtherNode] | None = None
         """The other nodes by their ids. None until the broker has been reached."""
 
     async def broker(self) -> str:
         """Use the broker as a node does: join, renew the lease, look at the others, leave."""
         delays: list[float] = []
-        found: dict[str, Peer] = {}
+        found: dict[str, OtherNode] = {}
         try:
             async with self._opened() as broker:
                 for _ in range(LOOKS):
@@ -153,11 +153,11 @@ class Peers:
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
 
-    def _note(self, found: dict[str, Peer], nodes: list[Node], now: float) -> None:
+    def _note(self, found: dict[str, OtherNode], nodes: list[Node], now: float) -> None:
         for node in nodes:
             if node.id == self._node.id or node.name.endswith("-check"):
                 continue
-            peer = found.setdefault(node.id, Peer(node, node.at - now, node.at))
+            peer = found.setdefault(node.id, OtherNode(node, node.at - now, node.at))
             peer.node, peer.skew_seconds = node, max(peer.skew_seconds, node.at - now)
 
 

@@ -20,7 +20,7 @@ from datetime import datetime
 import msgspec
 
 from hub.broker.bodies import ROWS_TOPIC, Revised, call_topic, packed
-from hub.broker.broker import Append, Appended, Broker, BrokerError, Claimed, Fenced, Full, Kept, Misplaced, Row
+from hub.broker.broker import Accepted, AgentsFull, Append, Appended, Broker, BrokerError, Claimed, Fenced, Misplaced, Row
 from hub.cluster.membership import Membership
 from hub.cluster.wakefulness import Wakefulness
 from hub.events import Durable
@@ -46,7 +46,7 @@ BATCH_BYTES = 1024 * 1024
 
 
 class BrokerKeeper:
-    """Keeps all calls of this node in the broker. Implements `hub.topics.stores.Store`."""
+    """Keeps all calls of this node in the broker. Implements `hub.topics.stores.EventStore`."""
 
     def __init__(
         self,
@@ -101,7 +101,7 @@ class BrokerKeeper:
     # what is published
 
     def store_soon(self, record: Record) -> None:
-        """See Store."""
+        """See EventStore."""
         if record.owner:
             return
         if not self._dirty and not self._in_flight:
@@ -116,7 +116,7 @@ class BrokerKeeper:
         self._news.set()
 
     def note(self, record: Record, note: bytes) -> None:
-        """See Store."""
+        """See EventStore."""
         self._notes[record] = note
         self.store_soon(record)
 
@@ -176,11 +176,11 @@ class BrokerKeeper:
 
     @property
     def unstored(self) -> int:
-        """See Store."""
+        """See EventStore."""
         return len(self._dirty) + len(self._in_flight)
 
     def lacks(self, record: Record) -> bool:
-        """See Store."""
+        """See EventStore."""
         return record in self._dirty or record in self._in_flight
 
     async def kept(self, record: Record) -> None:
@@ -286,7 +286,7 @@ class BrokerKeeper:
         if record.owner:  # it went to another node meanwhile
             return
         match answer:
-            case Kept(offset, listeners):
+            case Accepted(offset, listeners):
                 self._kept[record] = offset
                 if not listeners:
                     record.topic.audience.relay = None
@@ -310,7 +310,7 @@ class BrokerKeeper:
         """Make a call this node's that began while the broker could not be asked."""
         epoch = record.topic.log.epoch
         claim = await self._broker.claim(record.call_sid, self._membership.id, epoch=epoch, number=record.number)
-        assert not isinstance(claim, Full), "only an agent's call can find the cluster full"
+        assert not isinstance(claim, AgentsFull), "only an agent's call can find the cluster full"
         logged = await self._broker.log(record.call_sid) if claim.row.epoch != epoch else None
         if isinstance(claim, Claimed) and (logged is None or not logged.payloads):
             record.generation = claim.row.generation

@@ -25,7 +25,7 @@ BOUND_SECONDS = 0.05
 """How long an event waits to be stored before it is told."""
 
 
-class Store(Protocol):
+class EventStore(Protocol):
     """One place in which events outlive the process. No method waits or raises."""
 
     @property
@@ -53,11 +53,11 @@ class Stores:
         """`mark` tells the next process on this machine whether this one died while it was behind. None in a cluster: see Node.behind."""
         self._registry = registry
         self._mark = mark
-        self._stores: tuple[Store, ...] = ()
+        self._stores: tuple[EventStore, ...] = ()
         self.behind = False
         """Whether events are told that no store has."""
 
-    def add(self, store: Store) -> None:
+    def add(self, store: EventStore) -> None:
         """Keep all events there, too. Before the first call."""
         self._stores = (*self._stores, store)
         self._registry.storage = self

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from hub.broker.bodies import Events, call_topic, packed
-from hub.broker.broker import Broker, BrokerError, Claimed, Kept, Logged, Misplaced
+from hub.broker.broker import Accepted, Broker, BrokerError, Claimed, Logged, Misplaced
 from hub.broker.valkey.keys import Keys
 from hub.broker.valkey.signing import Signature
 from tests.broker.clusters import SECRET, ServersInTest, opened
@@ -76,7 +76,7 @@ async def test_two_clusters_on_one_server_do_not_see_each_other(hub: ServersInTe
     assert (await stranger.snapshot()).rows == []
     assert await stranger.log(CALL) is None
     assert isinstance(await stranger.claim(CALL, "b", epoch="e", number=1), Claimed)
-    assert await broker.append([append(CALL, b"3", first=3)]) == [Kept(3, 0)]
+    assert await broker.append([append(CALL, b"3", first=3)]) == [Accepted(3, 0)]
     assert stranger.refused == broker.refused == 0
     await stranger.close()
 
@@ -119,7 +119,7 @@ async def test_what_others_write_into_a_log_is_not_read_and_the_owner_sends_all_
     (answer,) = await broker.append([append(CALL, b"3", first=3)])
     if isinstance(answer, Misplaced):
         assert answer == Misplaced(0)
-        assert await broker.append([append(CALL, b"1", b"2", b"3", note=b"note")]) == [Kept(3, 0)]
+        assert await broker.append([append(CALL, b"1", b"2", b"3", note=b"note")]) == [Accepted(3, 0)]
     assert await broker.log(CALL) == Logged("e1", 1, 1, [b"1", b"2", b"3"], b"note")
     assert broker.refused
 
@@ -132,7 +132,7 @@ async def test_a_log_of_which_something_is_gone_is_sent_again(hub: ServersInTest
     with valkey.client() as client:
         client.delete(*{"head": [head], "log": [log], "both": [head, log]}[gone])
     assert await broker.append([append(CALL, b"3", first=3)]) == [Misplaced(0)]
-    assert await broker.append([append(CALL, b"1", b"2", b"3", note=b"note")]) == [Kept(3, 0)]
+    assert await broker.append([append(CALL, b"1", b"2", b"3", note=b"note")]) == [Accepted(3, 0)]
     assert await broker.log(CALL) == Logged("e1", 1, 1, [b"1", b"2", b"3"], b"note")
 
 
@@ -208,7 +208,7 @@ async def test_any_garbage_on_any_channel_or_key_breaks_nothing(hub: ServersInTe
 async def test_an_answer_that_is_lost_changes_nothing_twice(hub: ServersInTest) -> None:
     """An owner that does not know whether its events were taken sends them once more."""
     broker = await with_a_call(hub)
-    assert await broker.append([append(CALL, b"3", first=3)]) == [Kept(3, 0)]
+    assert await broker.append([append(CALL, b"3", first=3)]) == [Accepted(3, 0)]
     assert await broker.append([append(CALL, b"3", first=3)]) == [Misplaced(3)]
 
 

@@ -1,7 +1,7 @@
 """What every broker promises, on each kind, of calls' logs and of messages between nodes."""
 
 from hub.broker.bodies import Events, call_topic, unpacked
-from hub.broker.broker import Fenced, Kept, Logged, Misplaced
+from hub.broker.broker import Accepted, Fenced, Logged, Misplaced
 from tests.broker.clusters import ClusterInTest
 from tests.broker.listening import CALL, OTHER_CALL, Listener, append, claimed, happens, node, sent
 
@@ -12,8 +12,8 @@ async def test_events_are_read_back_behind_any_offset(cluster: ClusterInTest) ->
     first, second = await cluster.broker(), await cluster.broker()
     await claimed(first, CALL, "a")
     assert await second.log(CALL) is None
-    assert await first.append([append(CALL, b'{"n":1}', b'{"n":2}', note=b"note one")]) == [Kept(2, 0)]
-    assert await first.append([append(CALL, b'{"n":3}', first=3)]) == [Kept(3, 0)]
+    assert await first.append([append(CALL, b'{"n":1}', b'{"n":2}', note=b"note one")]) == [Accepted(2, 0)]
+    assert await first.append([append(CALL, b'{"n":3}', first=3)]) == [Accepted(3, 0)]
     assert await second.log(CALL) == Logged("e1", 1, 1, [b'{"n":1}', b'{"n":2}', b'{"n":3}'], b"note one")
     assert await second.log(CALL, 2) == Logged("e1", 1, 3, [b'{"n":3}'], b"note one")
     assert await second.log(CALL, 3) == Logged("e1", 1, 4, [], b"note one")
@@ -23,7 +23,7 @@ async def test_a_note_alone_is_kept(cluster: ClusterInTest) -> None:
     broker = await cluster.broker()
     await claimed(broker, CALL, "a")
     await broker.append([append(CALL, b"{}", note=b"one")])
-    assert await broker.append([append(CALL, first=2, note=b"two")]) == [Kept(1, 0)]
+    assert await broker.append([append(CALL, first=2, note=b"two")]) == [Accepted(1, 0)]
     assert await broker.append([append(CALL, first=3, note=b"three")]) == [Misplaced(1)]
     assert await broker.log(CALL, 1) == Logged("e1", 1, 2, [], b"two")
 
@@ -46,7 +46,7 @@ async def test_each_call_of_an_append_has_its_own_answer(cluster: ClusterInTest)
         await claimed(broker, call_sid, "a")
     await broker.hand_over("CA3", 1, "b")
     appends = [append("CA1", b"1"), append("CA2", b"9", first=9), append("CA3", b"1"), append("CA4", b"1")]
-    assert await broker.append(appends) == [Kept(1, 0), Misplaced(0), Fenced(2), Kept(1, 0)]
+    assert await broker.append(appends) == [Accepted(1, 0), Misplaced(0), Fenced(2), Accepted(1, 0)]
     assert await broker.append([]) == []
 
 
@@ -56,7 +56,7 @@ async def test_a_new_owner_goes_on_where_the_log_ends(cluster: ClusterInTest) ->
     await first.append([append(CALL, b"1", b"2")])
     await first.hand_over(CALL, 1, "b")
     await second.beat(node("b"))
-    assert await second.append([append(CALL, b"3", first=3, generation=2)]) == [Kept(3, 0)]
+    assert await second.append([append(CALL, b"3", first=3, generation=2)]) == [Accepted(3, 0)]
     assert await first.append([append(CALL, b"3", first=3)]) == [Fenced(2)]
     assert await second.log(CALL) == Logged("e1", 2, 1, [b"1", b"2", b"3"])
 
@@ -67,7 +67,7 @@ async def test_a_new_epoch_replaces_the_log(cluster: ClusterInTest) -> None:
     await broker.append([append(CALL, b"1", b"2", note=b"old")])
     assert await broker.append([append(CALL, b"3", first=3, epoch="e2")]) == [Misplaced(0)]
     assert await broker.log(CALL, 1) == Logged("e1", 1, 2, [b"2"], b"old")
-    assert await broker.append([append(CALL, b"one", epoch="e2")]) == [Kept(1, 0)]
+    assert await broker.append([append(CALL, b"one", epoch="e2")]) == [Accepted(1, 0)]
     assert await broker.log(CALL) == Logged("e2", 1, 1, [b"one"])
 
 
@@ -75,7 +75,7 @@ async def test_a_log_that_lost_more_than_its_owner_has_begins_where_the_owner_do
     broker = await cluster.broker()
     await claimed(broker, CALL, "a")
     assert await broker.append([append(CALL, b"9", first=9, oldest=8)]) == [Misplaced(0)]
-    assert await broker.append([append(CALL, b"8", b"9", first=8, oldest=8)]) == [Kept(9, 0)]
+    assert await broker.append([append(CALL, b"8", b"9", first=8, oldest=8)]) == [Accepted(9, 0)]
     assert await broker.log(CALL) == Logged("e1", 1, 8, [b"8", b"9"])
 
 
@@ -94,7 +94,7 @@ async def test_two_owners_of_one_generation_do_not_write_into_one_log(cluster: C
     await first.beat(node("a"))
     await claimed(second, CALL, "b", epoch="e1")
     assert await first.append([append(CALL, b"1")]) == [Fenced(1)]
-    assert await second.append([append(CALL, b"1")]) == [Kept(1, 0)]
+    assert await second.append([append(CALL, b"1")]) == [Accepted(1, 0)]
 
 
 # Messages
@@ -105,8 +105,8 @@ async def test_events_are_sent_to_the_nodes_that_listen(cluster: ClusterInTest) 
     owner, listening = await cluster.broker(deaf), await cluster.broker(listener)
     await listener.hears(listening, call_topic(CALL))
     await claimed(owner, CALL, "a")
-    assert await owner.append([append(CALL, b'{"n":1}', b'{"n":2}'), append(OTHER_CALL, b"{}")]) == [Kept(2, 1), Kept(1, 0)]
-    assert await owner.append([append(CALL, first=3, note=b"n")]) == [Kept(2, 0)]
+    assert await owner.append([append(CALL, b'{"n":1}', b'{"n":2}'), append(OTHER_CALL, b"{}")]) == [Accepted(2, 1), Accepted(1, 0)]
+    assert await owner.append([append(CALL, first=3, note=b"n")]) == [Accepted(2, 0)]
     await listener.until(lambda: listener.messages)
     ((topic, body),) = listener.messages
     assert (topic, unpacked(body)) == (call_topic(CALL), Events(1, 1, [b'{"n":1}', b'{"n":2}']))

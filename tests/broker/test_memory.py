@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from hub.broker.broker import BrokerError, Kept, Misplaced
+from hub.broker.broker import Accepted, BrokerError, Misplaced
 from hub.broker.memory import MemoryBroker, MemoryCluster
 from tests.broker.listening import CALL, Listener, append, claimed, node, sent
 
@@ -92,4 +92,4 @@ async def test_a_cluster_that_lost_everything_is_filled_again_by_its_owners(grou
     assert after.rows == []
     assert await broker.register([row], [None]) == [True]
     assert await broker.append([append(CALL, b"3", first=3)]) == [Misplaced(0)]
-    assert await broker.append([append(CALL, b"1", b"2", b"3")]) == [Kept(3, 0)]
+    assert await broker.append([append(CALL, b"1", b"2", b"3")]) == [Accepted(3, 0)]

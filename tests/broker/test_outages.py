@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from hub.broker.bodies import Events, call_topic, packed
-from hub.broker.broker import Broker, BrokerError, Claimed, Held, HoldTimes, Kept, Logged, Misplaced, Row
+from hub.broker.broker import Accepted, Broker, BrokerError, Claimed, Held, HoldTimes, Logged, Misplaced, Row
 from tests.broker.clusters import ServersInTest, opened
 from tests.broker.conftest import program_of
 from tests.broker.listening import CALL, Listener, append, claimed, happens, new_call, node, sent
@@ -63,7 +63,7 @@ async def fill(broker: Broker, payloads: list[bytes], **rest: Any) -> None:
         while True:
             (answer,) = await broker.append([append(CALL, *payloads[first - 1 :], first=first, **rest)])
             if not isinstance(answer, Misplaced):
-                return isinstance(answer, Kept)
+                return isinstance(answer, Accepted)
             if answer.offset >= len(payloads):
                 return True
             first = answer.offset + 1
@@ -113,7 +113,7 @@ async def test_a_server_with_an_append_only_file_has_everything_after_a_kill(gro
             after = await broker.snapshot()
             assert (after.life, after.rows) == (before.life, [row])
             assert await broker.log(CALL) == Logged("e1", 1, 1, [b"1", b"2"], b"note")
-            assert await broker.append([append(CALL, b"3", first=3)]) == [Kept(3, 0)]
+            assert await broker.append([append(CALL, b"3", first=3)]) == [Accepted(3, 0)]
             await broker.register([row], [b'{"next":1}'])
             await listener.until(lambda: listener.news)
             assert listener.news[-1].number == before.number + 1
@@ -242,7 +242,7 @@ async def test_a_full_server_refuses_in_words_and_works_when_it_has_room(hub: Se
     assert "is full" in broker.trouble  # reading does not say that it can be written again
     with server.client() as client:
         client.config_set("maxmemory", "0")
-    assert await broker.append([append(CALL, b"2", first=2)]) == [Kept(2, 0)]
+    assert await broker.append([append(CALL, b"2", first=2)]) == [Accepted(2, 0)]
     assert broker.trouble == ""
 
 
@@ -265,7 +265,7 @@ async def test_scripts_that_the_server_forgot_are_sent_again(hub: ServersInTest,
     for first in range(1, 4):
         with server.client() as client:
             client.script_flush()
-        assert await broker.append([append(CALL, b"x", first=first)]) == [Kept(first, 0)]
+        assert await broker.append([append(CALL, b"x", first=first)]) == [Accepted(first, 0)]
     assert broker.trouble == ""
 
 
@@ -280,7 +280,7 @@ async def test_a_broker_that_is_closed_leaves_nothing_open(server: ServerInTest,
             for _ in range(turns):
                 await asyncio.sleep(0)
     await happens(nothing_is_connected)
-    assert not [each for each in asyncio.all_tasks() if "Listening" in repr(each)]
+    assert not [each for each in asyncio.all_tasks() if "TopicListener" in repr(each)]
 
 
 async def test_a_broker_is_closed_while_its_server_does_not_answer(server: ServerInTest, group: asyncio.TaskGroup) -> None:
@@ -358,7 +358,7 @@ async def test_a_cluster_of_which_a_master_is_killed_goes_on_with_its_replica(
             await claimed(broker, call_sid, "a")
             broker.listen(call_topic(call_sid))
         await listener.until(lambda: len(set(listener.topics)) == len(calls))
-        assert await broker.append([append(each, b"1") for each in calls]) == [Kept(1, 1)] * len(calls)
+        assert await broker.append([append(each, b"1") for each in calls]) == [Accepted(1, 1)] * len(calls)
         await listener.until(lambda: len(listener.messages) == len(calls))
         masters[2].kill()
         error = await fails(lambda: broker.append([append(each, b"2", first=2) for each in calls]))
@@ -370,7 +370,7 @@ async def test_a_cluster_of_which_a_master_is_killed_goes_on_with_its_replica(
         async def filled() -> bool:
             events = [append(each, b"1", b"2") for each in calls] + [append(each, b"2", first=2) for each in calls]
             answers = [await broker.append([each]) for each in events]
-            return all(isinstance(answer, Kept | Misplaced) for (answer,) in answers)
+            return all(isinstance(answer, Accepted | Misplaced) for (answer,) in answers)
 
         await works(filled)
         for call_sid in calls:

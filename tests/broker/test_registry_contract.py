@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
-from hub.broker.broker import Broker, BrokerError, Claimed, Fenced, Full, Held, HoldTimes, Kept, Row
+from hub.broker.broker import Accepted, AgentsFull, Broker, BrokerError, Claimed, Fenced, Held, HoldTimes, Row
 from tests.broker.clusters import SHORT, ClusterInTest
 from tests.broker.listening import CALL, OTHER_CALL, Listener, append, claimed, happens, node
 
@@ -129,7 +129,7 @@ async def test_agents_answer_so_many_calls_in_the_whole_cluster(cluster: Cluster
     assert isinstance(await first.claim("CA1", "a", epoch="e", number=1, agents_at_most=2), Claimed)
     assert isinstance(await first.claim("CA2", "a", epoch="e", number=2), Claimed)  # transcribed: not counted
     assert isinstance(await second.claim("CA3", "b", epoch="e", number=3, agents_at_most=2), Claimed)
-    assert await second.claim("CA4", "b", epoch="e", number=4, agents_at_most=2) == Full(2)
+    assert await second.claim("CA4", "b", epoch="e", number=4, agents_at_most=2) == AgentsFull(2)
     assert isinstance(await second.claim("CA3", "b", epoch="e", number=3, agents_at_most=2), Claimed)  # it counts already
     row = await claimed(first, "CA1", "a")
     assert not row.agent  # the agent has passed the caller on
@@ -147,7 +147,7 @@ async def test_the_agents_limit_holds_when_all_claim_at_once(cluster: ClusterInT
             for call in range(5)
         ]
     assert sum(isinstance(each.result(), Claimed) for each in claims) == 5
-    assert {each.result() for each in claims if not isinstance(each.result(), Claimed)} == {Full(5)}
+    assert {each.result() for each in claims if not isinstance(each.result(), Claimed)} == {AgentsFull(5)}
 
 
 async def test_a_call_is_handed_over_once(cluster: ClusterInTest) -> None:
@@ -159,7 +159,7 @@ async def test_a_call_is_handed_over_once(cluster: ClusterInTest) -> None:
     assert await first.hand_over(CALL, 1, "b") == Claimed(moved, previous="a")
     assert await first.hand_over(CALL, 1, "c") == Held(moved)
     assert await first.append([append(CALL, b"{}")]) == [Fenced(2)]
-    assert isinstance((await second.append([append(CALL, b"{}", generation=2)]))[0], Kept)
+    assert isinstance((await second.append([append(CALL, b"{}", generation=2)]))[0], Accepted)
 
 
 async def test_a_call_that_the_broker_does_not_know_cannot_be_handed_over(cluster: ClusterInTest) -> None:

@@ -296,3 +296,22 @@ async def test_a_stream_that_stops_long_after_its_last_audio_has_lost_what_was_b
     assert ended is not None
     assert ended.completeness.untranscribed_seconds == missing
     assert ended.duration == 1.0 + missing
+
+
+async def test_audio_that_comes_late_does_not_set_back_the_time_that_is_reached_at_the_phones() -> None:
+    """A hand-over is timed by it: what the other node has heard meanwhile must not be taken for something said earlier."""
+    async with call_desk() as desk:
+        stream = desk.calls.join(start(), FakePeer())
+        for at_ms in range(0, 1000, 20):
+            desk.talk(stream, at_ms, at_ms + 20)
+            desk.clock.now += 0.02
+        call = desk.call()
+        assert abs(call.spoken_ms - 1000) <= 20
+        desk.clock.now += 15
+        desk.talk(stream, 1000, 1100)
+        assert call.call_ms <= 1100
+        assert abs(call.spoken_ms - 16_000) <= 100
+        desk.talk(stream, 1100, 16_000)
+        assert abs(call.spoken_ms - 16_000) <= 100
+        stream.stop()
+        await desk.idle()

@@ -13,7 +13,7 @@ from tests.calls.left_calls import COMPLETE
 
 
 class OtherStore:
-    """A store that the test answers for. Implements `Store`."""
+    """A store that the test answers for. Implements `EventStore`."""
 
     def __init__(self, desk: KeeperDesk) -> None:
         self._desk = desk

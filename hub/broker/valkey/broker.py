@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from hub.broker.broker import (
+    AgentsFull,
     Append,
     Appended,
     BrokerError,
     Claim,
     Claimed,
-    Full,
     Held,
     HoldTimes,
     Logged,
@@ -25,8 +25,8 @@ from hub.broker.ownership import Steadiness, claimed_row, is_moved, may_claim
 from hub.broker.valkey.address import BrokerAddress
 from hub.broker.valkey.clock import ServerClock
 from hub.broker.valkey.examination import examine
-from hub.broker.valkey.listening import Listening
-from hub.broker.valkey.logs import CallLogs
+from hub.broker.valkey.listening import TopicListener
+from hub.broker.valkey.logs import StreamLogs
 from hub.broker.valkey.news import NewsReading
 from hub.broker.valkey.rows import Rows, Seen
 from hub.broker.valkey.server import BrokerServer
@@ -47,8 +47,8 @@ class ValkeyBroker:
         self._server = BrokerServer(address)
         self._signature = Signature(secret)
         self._rows = Rows(self._server, self._signature, times)
-        self._logs = CallLogs(self._server, self._signature, times)
-        self._listening = Listening(self._server.link, self._server.keys, self)
+        self._logs = StreamLogs(self._server, self._signature, times)
+        self._listening = TopicListener(self._server.link, self._server.keys, self)
         self._clock = ServerClock()
         self._steadiness = Steadiness(times.steady_seconds)
         self._life = ""
@@ -146,7 +146,7 @@ class ValkeyBroker:
                 mine = claimed_row(row, node_id, agent=agent)
                 mine = replace(mine, generation=max(mine.generation, at_least))
             taken = await self._rows.take(seen, mine, told=is_moved(row, mine), agents_at_most=agents_at_most, steady=steady)
-            if isinstance(taken, Full):
+            if isinstance(taken, AgentsFull):
                 return taken
             if taken:
                 fenced_by = await self._logs.fence(call_sid, mine.generation, node_id)

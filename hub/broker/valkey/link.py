@@ -18,7 +18,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 
 from hub.broker.valkey.address import BrokerAddress, Topology
-from hub.broker.valkey.scripts import Script
+from hub.broker.valkey.scripts import LuaScript
 
 Command = tuple[Any, ...]
 
@@ -185,7 +185,7 @@ class ClusterLink:
             raise
 
 
-async def run_script(link: ServerLink, script: Script, calls: Iterable[tuple[Sequence[str], Sequence[Any]]]) -> list[Any]:
+async def run_script(link: ServerLink, script: LuaScript, calls: Iterable[tuple[Sequence[str], Sequence[Any]]]) -> list[Any]:
     """Run a script once for each call of it, with keys and arguments, in one round trip. A server that does not have the script is given
     it. An answer that is an error of the server is returned in its place."""
     commands = [("EVALSHA", script.sha, len(keys), *keys, *arguments) for keys, arguments in calls]

@@ -56,7 +56,7 @@ class ListeningError(Exception):
     """The connection is dead, or the server listens for us no more."""
 
 
-class Listening:
+class TopicListener:
     """What one node listens to."""
 
     def __init__(self, link: ServerLink, keys: Keys, hearing: Hearing) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hub.broker.bodies import Events, call_topic, packed
-from hub.broker.broker import Append, Appended, Fenced, HoldTimes, Kept, Logged, Misplaced
+from hub.broker.broker import Accepted, Append, Appended, Fenced, HoldTimes, Logged, Misplaced
 from hub.broker.valkey.failures import is_foreign
 from hub.broker.valkey.server import BrokerServer, Call
 from hub.broker.valkey.signing import Signature
@@ -19,7 +19,7 @@ CHUNK = 1000
 """So many events the script reads at once. A larger answer would keep the server from others for too long."""
 
 
-class CallLogs:
+class StreamLogs:
     """The logs of all calls."""
 
     def __init__(self, server: BrokerServer, signature: Signature, times: HoldTimes) -> None:
@@ -129,7 +129,7 @@ class CallLogs:
 def _appended(answer: Any) -> Appended:
     kind, number, listeners = answer
     if kind == KEPT:
-        return Kept(number, listeners)
+        return Accepted(number, listeners)
     return Misplaced(number) if kind == MISPLACED else Fenced(number)
 
 

@@ -11,10 +11,10 @@ from urllib.parse import quote
 
 import msgspec
 
-from hub.broker.broker import BrokerError, Full, HoldTimes, News, Node, Row, Snapshot
+from hub.broker.broker import AgentsFull, BrokerError, HoldTimes, News, Node, Row, Snapshot
 from hub.broker.valkey.failures import is_foreign
 from hub.broker.valkey.news import Chapter
-from hub.broker.valkey.scripts import Script
+from hub.broker.valkey.scripts import LuaScript
 from hub.broker.valkey.server import BrokerServer
 from hub.broker.valkey.signing import Signature
 
@@ -100,8 +100,8 @@ class Rows:
         raw, owner, holds = await self._run(self._server.scripts.look, call_sid, writes=False)
         return Seen(raw, self._row(raw) if raw else None, self._node(owner), holds=bool(holds))
 
-    async def take(self, seen: Seen, row: Row, *, told: bool, agents_at_most: int | None = None, steady: bool = True) -> bool | Full:
-        """Change a row if it is still as it was seen. Returns whether it was. Full: agents may not answer any more calls."""
+    async def take(self, seen: Seen, row: Row, *, told: bool, agents_at_most: int | None = None, steady: bool = True) -> bool | AgentsFull:
+        """Change a row if it is still as it was seen. Returns whether it was. AgentsFull: agents may not answer any more calls."""
         at_most = -1 if agents_at_most is None else agents_at_most
         return await self._take(row.call_sid, seen, self._stored(row), told, b"", at_most, steady, 0)
 
@@ -171,17 +171,17 @@ class Rows:
 
     async def _take(
         self, call_sid: str, seen: Seen, stored: bytes, told: bool, event: bytes, at_most: int, steady: bool, erased_ms: int
-    ) -> bool | Full:
+    ) -> bool | AgentsFull:
         kind, answering = await self._run(
             self._server.scripts.take, call_sid, seen.raw, stored, int(told), event, at_most, int(steady), erased_ms
         )
-        return Full(answering) if kind == FULL else kind == TAKEN
+        return AgentsFull(answering) if kind == FULL else kind == TAKEN
 
-    async def _run(self, script: Script, *arguments: Any, writes: bool = True) -> Any:
+    async def _run(self, script: LuaScript, *arguments: Any, writes: bool = True) -> Any:
         (answer,) = await self._run_all(script, [arguments], writes=writes)
         return answer
 
-    async def _run_all(self, script: Script, arguments: Sequence[Sequence[Any]], *, writes: bool = True) -> list[Any]:
+    async def _run_all(self, script: LuaScript, arguments: Sequence[Sequence[Any]], *, writes: bool = True) -> list[Any]:
         """Run a script on the registry, with each of several arguments. If somebody else wrote to its keys, what is theirs is removed, and
         all of it is done again."""
         calls = [(self._server.keys.registry, (secrets.token_hex(4), self._channel, *each)) for each in arguments]

@@ -14,15 +14,15 @@ reads the snapshot, as it would after a restart."""
 
 
 @dataclass(frozen=True, slots=True)
-class Script:
+class LuaScript:
     """A script, and the name by which a server that has it runs it."""
 
     source: str
     sha: str
 
 
-def _script(source: str) -> Script:
-    return Script(source, sha1(source.encode(), usedforsecurity=False).hexdigest())
+def _script(source: str) -> LuaScript:
+    return LuaScript(source, sha1(source.encode(), usedforsecurity=False).hexdigest())
 
 
 REGISTRY = """
@@ -252,7 +252,7 @@ class Scripts:
     def __init__(self, *, sharded: bool) -> None:
         publish = "SPUBLISH" if sharded else "PUBLISH"
 
-        def made(source: str) -> Script:
+        def made(source: str) -> LuaScript:
             return _script(source.replace("%(publish)s", publish))
 
         self.beat: Final = made(REGISTRY + BEAT)

@@ -13,7 +13,7 @@ from hub.broker.valkey.address import BrokerAddress
 from hub.broker.valkey.failures import FAILURES, is_foreign, problem_of
 from hub.broker.valkey.keys import Keys
 from hub.broker.valkey.link import ANSWER_SECONDS, Command, open_link, run_script
-from hub.broker.valkey.scripts import Script, Scripts
+from hub.broker.valkey.scripts import LuaScript, Scripts
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class BrokerServer:
         """Why the broker cannot be used now. Empty while it can."""
         return self.mute or self.deaf
 
-    async def run(self, script: Script, calls: Sequence[Call], *, writes: bool = True) -> list[Any]:
+    async def run(self, script: LuaScript, calls: Sequence[Call], *, writes: bool = True) -> list[Any]:
         """Run a script for each call of it. An answer that shows that somebody else wrote to our keys is returned as an error in its place.
 
         `writes`: whether it writes, so that its success says that the broker can be used. Raises: BrokerError for everything else.
