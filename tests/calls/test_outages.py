@@ -16,7 +16,7 @@ from clients.commands.demo import free_port
 from hub.archive.archive import StoredLog
 from hub.archive.mark import BehindMark, mark_of
 from hub.archive.opening import open_archive
-from tests.archive.postgres_server import PostgresServer, postgres_server, programs
+from tests.archive.postgres_server import PostgresServer, postgres_or_skip
 from tests.bench.hub_process import HubProcess, deepgram, spawned
 from tests.bench.witnesses import Seen, Witness
 from tests.providers.fake_twilio import ACCOUNT, TOKEN, FakeTwilio, PhoneCall, fake_twilio
@@ -110,10 +110,7 @@ async def stage(place: str) -> AsyncIterator[Stage]:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgresServer]:
-    found = programs()
-    if found is None:
-        pytest.skip("no PostgreSQL server is installed")
-    with postgres_server(found) as server:
+    with postgres_or_skip() as server:
         yield server
 
 
