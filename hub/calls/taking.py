@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 ABSENT_SECONDS = 15.0
 """How long a node must have been gone before its calls are looked for in the archive. A broker that starts empty knows no node at first."""
 
+UNSERVED_SECONDS = 3.0
+"""A call that has been claimed, and not taken after so long, is taken once more: the broker failed in between, or nobody waits for it."""
+
 TAKEN_AT_ONCE = 8
 """Calls that are read at the same time after a node has died."""
 
@@ -131,6 +134,7 @@ class Reaper:
                 try:
                     lost = await self._cluster.broker.lost()
                     lost += await self._ownerless()
+                    lost += self._cluster.directory.unserved(UNSERVED_SECONDS)
                 except (BrokerError, ArchiveError):
                     continue
                 for row in lost:

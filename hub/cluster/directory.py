@@ -69,6 +69,8 @@ class Directory:
         """Calls of which those who follow the list may have missed events."""
         self._gone: dict[str, float] = {}
         """Since when owners of live calls are gone, by their id."""
+        self._given: dict[str, tuple[Row, float]] = {}
+        """Live calls that the broker has made this node's, while the registry has them as another node's: by callSid, and since when."""
         self._erased: set[str] = set()
         """Calls that were erased since all were learned: the rows may be older."""
 
@@ -91,6 +93,12 @@ class Directory:
                 self._unannounced.put_nowait(record)
             else:
                 record.announced = record.summary().offset
+
+    def unserved(self, seconds: float) -> list[Row]:
+        """Return the calls that have been this node's for so long, and still nobody serves them: who was to take them has failed."""
+        now, given = self._registry.clock(), self._given
+        self._given = {sid: each for sid, each in given.items() if (record := self._registry.known(sid)) is not None and record.owner}
+        return [row for row, since in self._given.values() if now - since >= seconds]
 
     def forget_lost(self, living: Container[str], now: float) -> None:
         """Forget live calls whose owners have been gone for so long that nobody goes on with them. Never waits.
@@ -153,6 +161,8 @@ class Directory:
         """Make a call known as its row has it. Returns its record; None for one of which nothing is to be shown (yet, or any more)."""
         record = self._registry.known(row.call_sid)
         if row.owner == self._node_id:
+            if record is not None and record.owner and row.ended_at is None:
+                self._given.setdefault(row.call_sid, (row, self._registry.clock()))
             return record
         if record is not None and not record.owner:
             if row.generation <= record.generation:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hub.broker.broker import HoldTimes
+from hub.broker.broker import BrokerError, HoldTimes
 from hub.broker.memory import MemoryBroker, MemoryCluster
 from hub.topics.record import Record
 from tests.house import House, house
@@ -99,3 +99,25 @@ async def test_a_stream_that_waits_no_longer_for_the_broker_begins_the_call_that
     known = await until(lambda: record_of(other))
     assert known.topic.log.epoch == record.topic.log.epoch
     assert not stream.closed
+
+
+async def test_a_call_that_was_claimed_and_could_not_be_read_is_taken_once_more(
+    nodes: tuple[House, House, MemoryBroker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, other, broker = nodes
+    await home.call()
+    await until(lambda: record_of(other))
+    reads, refused = other.state.cluster.broker.log, []
+
+    async def fails_once(call_sid: str, after: int = 0) -> Any:
+        if not refused:
+            refused.append(call_sid)
+            raise BrokerError("the broker does not answer")
+        return await reads(call_sid, after)
+
+    monkeypatch.setattr(other.state.cluster.broker, "log", fails_once)
+    monkeypatch.setattr("hub.calls.taking.UNSERVED_SECONDS", 0.2)
+    broker.cut()
+    taken = await until(lambda: (record := record_of(other)) and not record.owner and record)
+    assert refused == [CALL]
+    assert taken.generation == 2
