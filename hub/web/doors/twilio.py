@@ -46,7 +46,7 @@ RARE_AT_ONCE, RARE_PER_SECOND = 200, 20
 
 
 LOOK_UP_SECONDS = 0.25
-"""How long a stream waits to learn whether the archive has its call already: some milliseconds are normal."""
+"""How long a stream waits to learn whose call it is, from the archive and the broker: some milliseconds are normal."""
 
 MOST_HELD = 500
 """Messages that are kept meanwhile: Twilio sends 100 a second, and brings a second at once after a hiccup."""
@@ -160,7 +160,7 @@ class MediaDoor:
             if looking.cancelled() or error is not None:
                 if arrivals.known_elsewhere(start.call_sid):
                     raise NotReached("this call is another node's, which does not answer in time")
-                self._log.warning("the archive does not say in time whether it has this call: it begins anew")
+                self._log.warning("whose call this is was not found in time: it begins anew")
             else:
                 arrivals.enter(looking.result())
             self._enter(start)
