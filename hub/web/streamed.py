@@ -96,13 +96,21 @@ async def stream(request: web.Request, record: Record, description: Description,
                     raise ConnectionResetError("the call was erased")
                 await sending.send(piece)
         await sending.end()
-    except ConnectionError:
-        # Should the peer still be there, it sees that this is not the end. Raised further, the error would hold on to all that the answer
-        # is made of: aiohttp keeps it in a circle that only the garbage collector finds.
+    except ConnectionError as error:
+        # Should the peer still be there, it sees that this is not the end. The error would hold on to all that the answer is made of:
+        # aiohttp keeps it in a circle that only the garbage collector finds. So it goes no further, and forgets where it came from.
+        _forget_frames(error)
         connection.drop()
     finally:
         state.streaming.discard(connection)
     return answer
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Let an error, and those behind it, hold on to no frame: its traceback leads to all local variables on the way."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
 
 
 class _Sending:
