@@ -140,6 +140,9 @@ class Claimed:
     """Id of the node that owned it before. Empty where no node knew the call, or it was this node's already."""
     behind: bool = False
     """Whether that node had told events that were stored nowhere; see Node.behind."""
+    cut_off: bool = False
+    """Whether a node could not reach the broker after that node had renewed its lease for the last time. Perhaps it could not either, and
+    told events that the broker lacks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,13 +277,14 @@ class Broker(Protocol):
     # who owns a call
 
     async def claim(
-        self, call_sid: str, node_id: str, *, epoch: str, number: int, heard: int = 0, agents_at_most: int | None = None
+        self, call_sid: str, node_id: str, *, epoch: str, number: int, heard: int = 0, gone: bool = False, agents_at_most: int | None = None
     ) -> Claim:
         """Make a call this node's: one that no node knows, that is its own already, or whose owner's lease has ended.
 
         A call that has ended becomes this node's in any case: whoever had it has finished with it. `epoch` and `number` are for a new row;
         a row that is there keeps its own. `heard`: the generation in which this node knows the call as another node's. A broker that does
-        not know it in that generation has lost it, and its owner tells it again soon: then BrokerError, and nothing changes.
+        not know it in that generation has lost it, and its owner tells it again soon: then BrokerError, and nothing changes. `gone`: that
+        owner is gone and tells nothing any more. Then the call becomes this node's, as soon as its beats are steady.
         `agents_at_most`: an agent is to answer the call, and so many may be answered in the cluster.
 
         The generation rises with each change of owner, and everyone is told news of it, as of a call that was unknown. From here on the

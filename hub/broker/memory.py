@@ -95,6 +95,10 @@ class MemoryCluster:
         self.nodes: dict[str, Node] = {}
         self.leases: dict[str, float] = {}
         """Until when, by node."""
+        self.beats: dict[str, float] = {}
+        """When each node last renewed its lease. A node that left is not in here."""
+        self.resumed_at = 0.0
+        """When a node last reached the cluster that could not before."""
         self.rows: dict[str, Row] = {}
         self.logs: dict[str, MemoryLog] = {}
         self.erased: set[str] = set()
@@ -202,8 +206,11 @@ class MemoryBroker:
             if node.id not in cluster.nodes and (other.secret, other.protocol) != (node.secret, node.protocol):
                 what = "another HUB_SECRET" if other.secret != node.secret else f"protocol {other.protocol} and not {node.protocol}"
                 raise BrokerError(f"node {other.name} of the same cluster has {what}")
+        if self._node_id == node.id and not self._steadiness.holds:
+            cluster.resumed_at = cluster.clock()
         self._node_id = node.id
         cluster.nodes[node.id] = node
+        cluster.beats[node.id] = cluster.clock()
         cluster.leases[node.id] = cluster.clock() + self._times.lease_seconds
         cluster.forget_ended(self._times.keep_seconds)
         self._steadiness.beaten(cluster.clock())
@@ -212,31 +219,35 @@ class MemoryBroker:
     async def leave(self, node_id: str) -> None:
         self._reached()
         self._cluster.leases.pop(node_id, None)
+        self._cluster.beats.pop(node_id, None)
 
     async def claim(
-        self, call_sid: str, node_id: str, *, epoch: str, number: int, heard: int = 0, agents_at_most: int | None = None
+        self, call_sid: str, node_id: str, *, epoch: str, number: int, heard: int = 0, gone: bool = False, agents_at_most: int | None = None
     ) -> Claim:
         self._reached()
         cluster, agent = self._cluster, agents_at_most is not None
         self._node_id = node_id
         row = cluster.rows.get(call_sid)
-        if heard > (row.generation if row is not None else 0):
+        has_lost = heard > (row.generation if row is not None else 0)
+        if has_lost and not (gone and self._steadiness.is_steady(cluster.clock())):
             raise BrokerError(f"the broker has lost call {call_sid}: its owner tells it again soon")
         if row is not None and not may_claim(row, node_id, holds=self._holds(row.owner)):
             return Held(row)
         if agents_at_most is not None and (answering := self._answering(call_sid)) >= agents_at_most:
             return AgentsFull(answering)
         if row is None:
-            generation = cluster.log_of(call_sid).generation + 1
+            generation = max(heard, cluster.log_of(call_sid).generation) + 1
             mine = Row(call_sid=call_sid, owner=node_id, generation=generation, epoch=epoch, number=number, agent=agent)
         else:
             mine = claimed_row(row, node_id, agent=agent)
+            mine = replaced(mine, generation=max(mine.generation, heard + 1 if has_lost else 1))
         cluster.erased.discard(call_sid)
         self._give(row, mine)
         if row is None or row.owner == node_id:
             return Claimed(mine)
         previous = cluster.nodes.get(row.owner)
-        return Claimed(mine, row.owner, previous is not None and previous.behind)
+        behind = previous is not None and previous.behind
+        return Claimed(mine, row.owner, behind, cut_off=cluster.beats.get(row.owner, float("inf")) < cluster.resumed_at)
 
     async def register(self, rows: Sequence[Row], events: Sequence[bytes | None]) -> list[bool]:
         self._reached()

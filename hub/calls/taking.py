@@ -1,7 +1,8 @@
 """Makes a call this node's whose owner is gone, with all its events: as the broker has them, or the archive, whichever has more.
 
 What a subscriber has seen is in one of the two, so the call keeps its epoch. The exception is an owner that had told events which were
-stored nowhere: then positions may mean other events, and the call gets a new epoch.
+stored nowhere, or may have: then positions may mean other events, and the call gets a new epoch. Without an archive that is so for an owner
+that died before it had reached a broker again that was away, or had lost its data. Of such a call nodes still have what they replicate.
 
 **Reaping.** Every node looks every second for calls whose owners are gone. The broker gives each of them to one node only.
 
@@ -11,6 +12,7 @@ Knows the cluster and the archive. Does not know how a stream is brought back (`
 import asyncio
 import logging
 import secrets
+import time
 from collections.abc import Callable
 
 import msgspec
@@ -22,6 +24,7 @@ from hub.calls.bookmark import Entry
 from hub.calls.recall import restamped, unix
 from hub.calls.takeover import LeftCall, TakeOver
 from hub.cluster.cluster import Cluster
+from hub.events import encode
 from hub.ops.counters import ClusterCounters
 from hub.topics.past import Past
 from hub.topics.registry import Registry
@@ -54,8 +57,11 @@ class Taking:
         logged = await self._cluster.broker.log(row.call_sid)
         stored = await self._stored(row)
         payloads, first, note = _longest(row, logged, stored)
-        epoch = row.epoch
-        if claimed.behind:
+        epoch, renews = row.epoch, claimed.behind or (claimed.cut_off and self.archive is None)
+        if first + len(payloads) - 1 < self._heard(row):
+            first, payloads = await self._cluster.replica_logs.longest(row.call_sid, epoch)
+            payloads, note, renews = payloads or self._outlined(row), b"", True
+        if renews:
             epoch = secrets.token_hex(6)
             payloads = [restamped(payload, epoch, offset) for offset, payload in enumerate(payloads, first)]
             log.warning("call=%s something may have been told that is not stored: the call goes on under a new epoch", row.call_sid)
@@ -69,6 +75,16 @@ class Taking:
         in_broker = logged.first + len(logged.payloads) - 1 if logged is not None and logged.epoch == epoch else 0
         self._cluster.keeper.adopted(record, in_broker)
         return LeftCall(record, Entry.read(note, past, unix(past.at)))
+
+    def _heard(self, row: Row) -> int:
+        """Return the offset of the newest event that this node has heard of."""
+        record = self._registry.known(row.call_sid)
+        return record.summary().offset if record is not None and record.topic.log.epoch == row.epoch else 0
+
+    def _outlined(self, row: Row) -> list[bytes]:
+        """Return the beginning of a call of which nothing else is left than what every node knows of it."""
+        record = self._registry.known(row.call_sid)
+        return [encode(record.outline.started)] if record is not None and record.outline.started is not None else []
 
     async def _newest(self, row: Row) -> Row:
         """Return the row in a generation that is newer than the archive's: a broker that has lost its data counts from 1 again."""
@@ -135,6 +151,7 @@ class Reaper:
                     lost = await self._cluster.broker.lost()
                     lost += await self._ownerless()
                     lost += self._cluster.directory.unserved(UNSERVED_SECONDS)
+                    lost += self._cluster.directory.orphans(time.monotonic())
                 except (BrokerError, ArchiveError):
                     continue
                 for row in lost:
@@ -164,7 +181,7 @@ class Reaper:
         try:
             async with room:
                 claim = await self._cluster.broker.claim(
-                    row.call_sid, self._cluster.node_id, epoch=row.epoch, number=row.number, heard=row.generation
+                    row.call_sid, self._cluster.node_id, epoch=row.epoch, number=row.number, heard=row.generation, gone=True
                 )
                 if not isinstance(claim, Claimed):
                     return

@@ -160,12 +160,14 @@ class BrokerKeeper:
         """
         for record in [record for record in self._kept if self._registry.known(record.call_sid) is not record and not self.lacks(record)]:
             self.forget(record)
+        if len(self._membership.nodes) < 2:
+            return
         changed = [
             record for record in self._kept if record.live and not record.owner and self._refreshed.get(record) != record.topic.log.offset
         ]
         for record in changed:
             self._refreshed[record] = record.topic.log.offset
-        if changed and len(self._membership.nodes) > 1:
+        if changed:
             await self._broker.send([(ROWS_TOPIC, msgspec.json.encode([self._row(record) for record in changed]))])
 
     def register_again(self) -> None:

@@ -12,6 +12,7 @@ from hub.cluster.broker_keeper import BrokerKeeper
 from hub.cluster.directory import Directory
 from hub.cluster.membership import Membership
 from hub.cluster.relayed_audio import RelayedAudio
+from hub.cluster.replica_logs import ReplicaLogs
 from hub.cluster.replicas import Replicas
 from hub.cluster.requests import Requests
 from hub.errors import ConfigError
@@ -48,6 +49,7 @@ class Cluster:
         self.membership = membership
         self.requests = Requests(broker, membership.id, group)
         self.keeper = BrokerKeeper(registry, stores, broker, membership, counters, self.fenced)
+        self.replica_logs = ReplicaLogs(registry, self.requests, membership)
         self.replicas = Replicas(registry, broker, self.requests, counters)
         self.directory = Directory(registry, broker, membership.id, self._taken, self.keeper.register_again)
         self.audio = RelayedAudio(registry, broker, self.requests)

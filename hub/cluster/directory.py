@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from hub.broker.broker import Broker, BrokerError, News, Row
+from hub.broker.broker import LEASE_SECONDS, Broker, BrokerError, News, Row
 from hub.events import CallSummary
 from hub.topics.record import Record
 from hub.topics.registry import Registry
@@ -23,6 +23,10 @@ log = logging.getLogger(__name__)
 _rows: msgspec.json.Decoder[list[Row]] = msgspec.json.Decoder(list[Row])
 AGAIN_SECONDS = 0.25
 """How long after a failure a log is read again."""
+
+ORPHANED_SECONDS = LEASE_SECONDS
+"""How long after its owner has gone a live call is taken over that the broker does not know: it has lost its data, and the owner died
+before it told the call again."""
 
 LOST_SECONDS = 60.0
 """How long after its owner has gone a live call is still shown. Another node goes on with it within 15 s, or nobody does."""
@@ -101,9 +105,9 @@ class Directory:
         return [row for row, since in self._given.values() if now - since >= seconds]
 
     def forget_lost(self, living: Container[str], now: float) -> None:
-        """Forget live calls whose owners have been gone for so long that nobody goes on with them. Never waits.
+        """Take note of live calls whose owners are gone. Those with which nobody has gone on for long are forgotten. Never waits.
 
-        `living`: ids of the nodes that live. `now`: monotonic seconds. It happens where the broker has lost its data while an owner died.
+        `living`: ids of the nodes that live. `now`: monotonic seconds.
         """
         live = [record for record in self._registry if record.owner and record.live and record.owner not in living]
         owners = {record.owner for record in live}
@@ -112,6 +116,26 @@ class Directory:
             if now - self._gone[record.owner] >= LOST_SECONDS:
                 log.warning("call=%s nobody goes on with it: node %s is gone", record.call_sid, record.owner)
                 self._registry.lose(record)
+
+    def orphans(self, now: float) -> list[Row]:
+        """Return live calls that a broker which knew them would have given away by now: so long have their owners been gone.
+
+        `now`: monotonic seconds.
+        """
+        gone = {owner for owner, since in self._gone.items() if now - since >= ORPHANED_SECONDS}
+        if not gone:
+            return []
+        return [
+            Row(
+                call_sid=record.call_sid,
+                owner=record.owner,
+                generation=record.generation,
+                epoch=record.topic.log.epoch,
+                number=record.number,
+            )
+            for record in self._registry
+            if record.owner in gone and record.live and record.summary().offset
+        ]
 
     async def announce_missed(self) -> None:
         """Tell those who follow the list what they missed while news were missed, until cancelled."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 
 from hub.broker.bodies import Events, call_topic, packed
 from hub.broker.broker import Accepted, Broker, BrokerError, Claimed, Held, HoldTimes, Logged, Misplaced, Row
@@ -117,6 +118,34 @@ async def test_a_server_with_an_append_only_file_has_everything_after_a_kill(gro
             await broker.register([row], [b'{"next":1}'])
             await listener.until(lambda: listener.news)
             assert listener.news[-1].number == before.number + 1
+
+
+@pytest.mark.parametrize("comes_back", [False, True])
+async def test_of_an_owner_that_does_not_come_back_after_an_outage_it_is_known(group: asyncio.TaskGroup, comes_back: bool) -> None:
+    """It may have told events meanwhile that the broker lacks."""
+    times = HoldTimes(lease_seconds=1.0, steady_seconds=0.0)
+    with running_server(program_of("valkey"), appendonly="yes", appendfsync="always") as server:
+        cluster = ServersInTest(group, server.url)
+        owner, watcher = await cluster.broker(times=times), await cluster.broker(times=times)
+        await owner.beat(node("a"))
+        row = await claimed(owner, CALL, "a")
+        await watcher.beat(node("b"))
+        server.kill()
+        await fails(lambda: watcher.beat(node("b")))
+        server.start()
+        await works(lambda: watcher.beat(node("b")))
+        if comes_back:
+            await works(lambda: owner.beat(node("a")))
+
+        async def is_claimed() -> Any:
+            await watcher.beat(node("b"))
+            claim = await watcher.claim(CALL, "b", epoch="e", number=1)
+            return claim if isinstance(claim, Claimed) else None
+
+        claim = await happens(is_claimed)
+        assert claim == Claimed(replace(row, owner="b", generation=2), previous="a", cut_off=not comes_back)
+        for each in cluster.opened:
+            await each.close()
 
 
 async def test_news_that_were_missed_are_read_from_the_stream(hub: ServersInTest, server: ServerInTest) -> None:

@@ -1,6 +1,7 @@
 """What every broker promises, on each kind, of nodes and their leases, of who owns a call, and of news."""
 
 import asyncio
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -91,6 +92,19 @@ async def test_the_call_of_a_node_that_is_gone_is_claimed_in_the_next_generation
     row = Row(call_sid=CALL, owner="b", generation=2, epoch="e1", number=7)
     assert await living.claim(CALL, "b", epoch="e2", number=8) == Claimed(row, previous="a", behind=True)
     assert await dying.append([append(CALL, b"{}")]) == [Fenced(2)]
+
+
+async def test_a_call_that_the_broker_has_lost_with_its_owner_is_claimed_in_the_generation_after_the_one_that_was_heard_of(
+    cluster: ClusterInTest,
+) -> None:
+    first, fresh = await cluster.broker(), await cluster.broker(times=HoldTimes(steady_seconds=3.0))
+    await first.beat(node("a"))
+    await fresh.beat(node("b"))
+    with pytest.raises(BrokerError):  # the owner may be about to tell it again
+        await fresh.claim(CALL, "b", epoch="e", number=7, heard=4, gone=True)
+    row = await claimed(first, CALL, "a", epoch="e", number=7, heard=4, gone=True)
+    assert row == Row(call_sid=CALL, owner="a", generation=5, epoch="e", number=7)
+    assert await first.append([replace(append(CALL, b"{}"), generation=4)]) == [Fenced(5)]
 
 
 async def test_a_node_that_has_left_gives_its_calls_up_at_once(cluster: ClusterInTest) -> None:

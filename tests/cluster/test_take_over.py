@@ -121,3 +121,76 @@ async def test_a_call_that_was_claimed_and_could_not_be_read_is_taken_once_more(
     taken = await until(lambda: (record := record_of(other)) and not record.owner and record)
     assert refused == [CALL]
     assert taken.generation == 2
+
+
+@pytest.fixture
+async def lost_by_broker(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[MemoryCluster, House, House, MemoryBroker]]:
+    """Two nodes of a cluster that soon believe that a node is gone."""
+    monkeypatch.setattr("hub.cluster.directory.ORPHANED_SECONDS", 0.5)
+    monkeypatch.setattr("hub.cluster.cluster.REFRESH_SECONDS", 0.1)
+    cluster = MemoryCluster()
+    first, second = MemoryBroker(cluster, TIMES), MemoryBroker(cluster, TIMES)
+    async with house(joins=first, node="a") as home, house(joins=second, node="b") as other:
+        yield cluster, home, other, first
+
+
+async def spoken(home: House, other: House) -> list[dict[str, Any]]:
+    """Have a call with two words of which both nodes know. Returns its events."""
+    await home.call()
+    await until(lambda: len(home.transcribers) == 1)
+    for number, word in enumerate(("one", "two")):
+        home.transcribers[0].final(word, end=1.0 + number)
+    await until(lambda: len(events_of(home)) == 3)
+    await until(lambda: (record := record_of(other)) and record.summary().utterances == 2)
+    return events_of(home)
+
+
+async def test_a_call_goes_on_whose_owner_died_before_it_had_told_a_broker_again_that_the_call_is_its_own(
+    lost_by_broker: tuple[MemoryCluster, House, House, MemoryBroker],
+) -> None:
+    cluster, home, other, broker = lost_by_broker
+    before = await spoken(home, other)
+    logs = cluster.logs
+    broker.cut()
+    cluster.lose()
+    cluster.logs = logs  # events are told again before whose the call is
+    taken = await until(lambda: (record := record_of(other)) and not record.owner and record)
+    assert taken.generation == 2
+    assert events_of(other)[:3] == before
+    assert (taken.topic.log.epoch, taken.live) == (before[0]["epoch"], True)
+
+
+async def test_a_call_that_only_a_replica_still_has_goes_on_under_a_new_epoch_with_all_its_words(
+    lost_by_broker: tuple[MemoryCluster, House, House, MemoryBroker],
+) -> None:
+    cluster, home, other, broker = lost_by_broker
+    before = await spoken(home, other)
+    subscriber = await other.open("/client")
+    await subscriber.send_json({"action": "subscribe", "callSid": CALL})
+    await until(lambda: (record := record_of(other)) and record.loaded)
+    broker.cut()
+    cluster.lose()
+    taken = await until(lambda: (record := record_of(other)) and not record.owner and record)
+    events = events_of(other)[:3]
+    assert taken.topic.log.epoch != before[0]["epoch"], "its owner's subscribers may have seen more"
+    assert [event | {"epoch": ""} for event in events] == [event | {"epoch": ""} for event in before]
+    await subscriber.close()
+
+
+async def test_a_call_of_which_nobody_has_the_events_goes_on_as_every_node_knows_it(
+    lost_by_broker: tuple[MemoryCluster, House, House, MemoryBroker],
+) -> None:
+    cluster, home, other, broker = lost_by_broker
+    before = await spoken(home, other)
+    broker.cut()
+    cluster.lose()
+    taken = await until(lambda: (record := record_of(other)) and not record.owner and record)
+    await other.call(stream="MZ" + "9" * 32)
+    await until(lambda: len(other.transcribers) == 1)
+    other.transcribers[0].final("after", end=20.0)
+    await until(lambda: events_of(other)[-1].get("text") == "after")
+    began, *rest = events_of(other)
+    assert (began["type"], began["at"], began["offset"]) == ("call-started", before[0]["at"], 1)
+    assert began["epoch"] == taken.topic.log.epoch != before[0]["epoch"]
+    assert [event["type"] for event in rest].count("gap") == 2
+    assert all(event["start"] == 0.0 for event in rest if event["type"] == "gap")

@@ -105,7 +105,8 @@ class ValkeyBroker:
     async def beat(self, node: Node) -> list[Node]:
         asked_at = time.monotonic()
         try:
-            beaten = await self._rows.beat(node, joining=not self._joined)
+            resumes = self._joined and not self._steadiness.holds
+            beaten = await self._rows.beat(node, joining=not self._joined, resumes=resumes)
         except BrokerError:
             self._steadiness.failed()
             raise
@@ -126,7 +127,7 @@ class ValkeyBroker:
     # who owns a call
 
     async def claim(
-        self, call_sid: str, node_id: str, *, epoch: str, number: int, heard: int = 0, agents_at_most: int | None = None
+        self, call_sid: str, node_id: str, *, epoch: str, number: int, heard: int = 0, gone: bool = False, agents_at_most: int | None = None
     ) -> Claim:
         self._logs.writer = node_id
         at_least, steady, agent = 1, self._is_steady, agents_at_most is not None
@@ -136,7 +137,9 @@ class ValkeyBroker:
             seen = await self._rows.look(call_sid)
             row = seen.row
             if heard > (row.generation if row is not None else 0):
-                raise BrokerError(f"the broker has lost call {call_sid}: its owner tells it again soon")
+                if not (gone and steady):
+                    raise BrokerError(f"the broker has lost call {call_sid}: its owner tells it again soon")
+                at_least = max(at_least, heard + 1)
             if row is not None and not may_claim(row, node_id, holds=seen.holds or not steady):
                 return Held(row)
             previous = previous or seen
@@ -269,4 +272,4 @@ def _claimed(mine: Row, previous: Seen) -> Claimed:
     row, owner = previous.row, previous.owner
     if row is None or row.owner == mine.owner:
         return Claimed(mine)
-    return Claimed(mine, row.owner, owner is not None and owner.behind)
+    return Claimed(mine, row.owner, owner is not None and owner.behind, previous.cut_off)

@@ -58,6 +58,8 @@ class Seen:
     owner: Node | None
     holds: bool
     """Whether the owner's lease holds."""
+    cut_off: bool = False
+    """See Claimed.cut_off."""
 
 
 class Rows:
@@ -71,8 +73,11 @@ class Rows:
 
     # nodes
 
-    async def beat(self, node: Node, *, joining: bool) -> Beaten:
-        """Renew a lease. `joining`: refuse to where living nodes have another secret or protocol. Raises: BrokerError."""
+    async def beat(self, node: Node, *, joining: bool, resumes: bool = False) -> Beaten:
+        """Renew a lease. `joining`: refuse to where living nodes have another secret or protocol. Raises: BrokerError.
+
+        `resumes`: this node could not reach the broker for a while.
+        """
         kind = f"{node.protocol} {node.secret}"
         signed = self._signature.sign(f"node {node.id}", msgspec.json.encode(node))
         answer = await self._run(
@@ -83,6 +88,7 @@ class Rows:
             round(self._times.keep_seconds * 1000),
             int(joining),
             kind,
+            int(resumes),
         )
         if not answer[0]:
             raise BrokerError(_misfit(node, answer[1]))
@@ -97,8 +103,9 @@ class Rows:
 
     async def look(self, call_sid: str) -> Seen:
         """Read a row."""
-        raw, owner, holds = await self._run(self._server.scripts.look, call_sid, writes=False)
-        return Seen(raw, self._row(raw) if raw else None, self._node(owner), holds=bool(holds))
+        lease_ms = round(self._times.lease_seconds * 1000)
+        raw, owner, holds, cut_off = await self._run(self._server.scripts.look, call_sid, lease_ms, writes=False)
+        return Seen(raw, self._row(raw) if raw else None, self._node(owner), holds=bool(holds), cut_off=bool(cut_off))
 
     async def take(self, seen: Seen, row: Row, *, told: bool, agents_at_most: int | None = None, steady: bool = True) -> bool | AgentsFull:
         """Change a row if it is still as it was seen. Returns whether it was. AgentsFull: agents may not answer any more calls."""

@@ -82,12 +82,14 @@ end
 
 BEAT = """
 local id, node, lease, keep, joining, kind = ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7], ARGV[8]
+local resumes = ARGV[9]
 local living = redis.call('ZRANGEBYSCORE', LEASES, '(' .. now, '+inf')
 if joining == '1' and #living > 0 then
   for _, other in ipairs(redis.call('HMGET', NODES, unpack(living))) do
     if other and string.match(other, '^(.-)\\n') ~= kind then return {0, other} end
   end
 end
+if resumes == '1' then redis.call('HSET', STATE, 'resumed', now) end
 redis.call('HSET', NODES, id, node)
 redis.call('ZADD', LEASES, now + lease, id)
 for _, gone in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', now - 3600000, 'LIMIT', 0, 100)) do
@@ -110,8 +112,11 @@ redis.call('ZADD', LEASES, 0, ARGV[3])
 LOOK = """
 local row = redis.call('HGET', ROWS, ARGV[3])
 local head = head_of(row)
-if not head then return {row or '', '', 0} end
-return {row, redis.call('HGET', NODES, head.owner) or '', holds(head.owner) and 1 or 0}
+if not head then return {row or '', '', 0, 0} end
+-- A node that left, or has never beaten, has 0 in the place of its lease.
+local ends = tonumber(redis.call('ZSCORE', LEASES, head.owner) or 0)
+local cut_off = ends > 0 and ends - tonumber(ARGV[4]) < tonumber(redis.call('HGET', STATE, 'resumed') or 0)
+return {row, redis.call('HGET', NODES, head.owner) or '', holds(head.owner) and 1 or 0, cut_off and 1 or 0}
 """
 
 TAKE = """
