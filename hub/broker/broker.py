@@ -141,8 +141,7 @@ class Claimed:
     behind: bool = False
     """Whether that node had told events that were stored nowhere; see Node.behind."""
     cut_off: bool = False
-    """Whether a node could not reach the broker after that node had renewed its lease for the last time. Perhaps it could not either, and
-    told events that the broker lacks."""
+    """Whether the broker was away after that node had renewed its lease last: it may have told events that the broker lacks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,8 +97,8 @@ class MemoryCluster:
         """Until when, by node."""
         self.beats: dict[str, float] = {}
         """When each node last renewed its lease. A node that left is not in here."""
-        self.resumed_at = 0.0
-        """When a node last reached the cluster that could not before."""
+        self.resumed_at = self.clock()
+        """When the cluster began anew, without its data."""
         self.rows: dict[str, Row] = {}
         self.logs: dict[str, MemoryLog] = {}
         self.erased: set[str] = set()
@@ -206,8 +206,6 @@ class MemoryBroker:
             if node.id not in cluster.nodes and (other.secret, other.protocol) != (node.secret, node.protocol):
                 what = "another HUB_SECRET" if other.secret != node.secret else f"protocol {other.protocol} and not {node.protocol}"
                 raise BrokerError(f"node {other.name} of the same cluster has {what}")
-        if self._node_id == node.id and not self._steadiness.holds:
-            cluster.resumed_at = cluster.clock()
         self._node_id = node.id
         cluster.nodes[node.id] = node
         cluster.beats[node.id] = cluster.clock()

@@ -52,11 +52,6 @@ class Steadiness:
         """Take note of a beat that failed, or of a broker that knows nothing of the beats so far."""
         self._since = None
 
-    @property
-    def holds(self) -> bool:
-        """Whether no beat has failed since the newest one that succeeded."""
-        return self._since is not None
-
     def is_steady(self, now: float) -> bool:
         """Return whether the leases of other nodes that have ended did so because those nodes are gone."""
         if self._since is None or now - self._newest > LONGEST_PAUSE_SECONDS:

@@ -386,6 +386,7 @@ class BrokerKeeper:
         if self.behind:
             self.behind = False
             self._stores.caught_up()
+            self._membership.beat_soon()
             log.info("the broker has everything")
         self._idle.set()
 

@@ -105,8 +105,7 @@ class ValkeyBroker:
     async def beat(self, node: Node) -> list[Node]:
         asked_at = time.monotonic()
         try:
-            resumes = self._joined and not self._steadiness.holds
-            beaten = await self._rows.beat(node, joining=not self._joined, resumes=resumes)
+            beaten = await self._rows.beat(node, joining=not self._joined)
         except BrokerError:
             self._steadiness.failed()
             raise

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import msgspec
 
 from hub.broker.broker import AgentsFull, BrokerError, HoldTimes, News, Node, Row, Snapshot
+from hub.broker.ownership import LONGEST_PAUSE_SECONDS
 from hub.broker.valkey.failures import is_foreign
 from hub.broker.valkey.news import Chapter
 from hub.broker.valkey.scripts import LuaScript
@@ -73,11 +74,8 @@ class Rows:
 
     # nodes
 
-    async def beat(self, node: Node, *, joining: bool, resumes: bool = False) -> Beaten:
-        """Renew a lease. `joining`: refuse to where living nodes have another secret or protocol. Raises: BrokerError.
-
-        `resumes`: this node could not reach the broker for a while.
-        """
+    async def beat(self, node: Node, *, joining: bool) -> Beaten:
+        """Renew a lease. `joining`: refuse to where living nodes have another secret or protocol. Raises: BrokerError."""
         kind = f"{node.protocol} {node.secret}"
         signed = self._signature.sign(f"node {node.id}", msgspec.json.encode(node))
         answer = await self._run(
@@ -88,7 +86,7 @@ class Rows:
             round(self._times.keep_seconds * 1000),
             int(joining),
             kind,
-            int(resumes),
+            round(LONGEST_PAUSE_SECONDS * 1000),
         )
         if not answer[0]:
             raise BrokerError(_misfit(node, answer[1]))

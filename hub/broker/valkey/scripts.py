@@ -82,14 +82,18 @@ end
 
 BEAT = """
 local id, node, lease, keep, joining, kind = ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7], ARGV[8]
-local resumes = ARGV[9]
+local pause = tonumber(ARGV[9])
 local living = redis.call('ZRANGEBYSCORE', LEASES, '(' .. now, '+inf')
 if joining == '1' and #living > 0 then
   for _, other in ipairs(redis.call('HMGET', NODES, unpack(living))) do
     if other and string.match(other, '^(.-)\\n') ~= kind then return {0, other} end
   end
 end
-if resumes == '1' then redis.call('HSET', STATE, 'resumed', now) end
+-- Was the server away? It is another process, or no node at all has reached it for some time.
+local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') or ''
+local before = redis.call('HMGET', STATE, 'run', 'beaten')
+if before[1] ~= run or now - (tonumber(before[2]) or now) > pause then redis.call('HSET', STATE, 'run', run, 'resumed', now) end
+redis.call('HSET', STATE, 'beaten', now)
 redis.call('HSET', NODES, id, node)
 redis.call('ZADD', LEASES, now + lease, id)
 for _, gone in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', now - 3600000, 'LIMIT', 0, 100)) do
@@ -192,7 +196,7 @@ for _, call in ipairs({
   {'HDEL', KEYS[1], 'a'}, {'ZADD', KEYS[1], 0, 'a'}, {'ZSCORE', KEYS[1], 'a'}, {'ZRANGEBYSCORE', KEYS[1], '-inf', '+inf'},
   {'ZRANGEBYLEX', KEYS[1], '-', '+'}, {'ZREMRANGEBYSCORE', KEYS[1], '-inf', '+inf'}, {'ZREM', KEYS[1], 'a'},
   {'XADD', KEYS[1], '0-1', 'e', ''}, {'XRANGE', KEYS[1], '-', '+'}, {'XTRIM', KEYS[1], 'MINID', '0-1'}, {'PEXPIRE', KEYS[1], 1000},
-  {'EXISTS', KEYS[1]}, {'TYPE', KEYS[1]}, {'DEL', KEYS[1]}, {'%(publish)s', ARGV[1], ''},
+  {'EXISTS', KEYS[1]}, {'TYPE', KEYS[1]}, {'INFO', 'server'}, {'DEL', KEYS[1]}, {'%(publish)s', ARGV[1], ''},
 }) do redis.call(unpack(call)) end
 """
 
