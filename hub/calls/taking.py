@@ -59,8 +59,10 @@ class Taking:
         payloads, first, note = _longest(row, logged, stored)
         epoch, renews = row.epoch, claimed.behind or (claimed.cut_off and self.archive is None)
         if first + len(payloads) - 1 < self._heard(row):
-            first, payloads = await self._cluster.replica_logs.longest(row.call_sid, epoch)
-            payloads, note, renews = payloads or self._outlined(row), b"", True
+            copied_from, copied = await self._cluster.replica_logs.longest(row.call_sid, epoch)
+            if copied_from + len(copied) > first + len(payloads):
+                payloads, first, note = copied, copied_from, b""
+            payloads, renews = payloads or self._outlined(row), True
         if renews:
             epoch = secrets.token_hex(6)
             payloads = [restamped(payload, epoch, offset) for offset, payload in enumerate(payloads, first)]
