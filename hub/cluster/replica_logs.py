@@ -40,8 +40,9 @@ class ReplicaLogs:
 
         A node that does not answer has nothing.
         """
-        asked = [self._ask(node.id, call_sid, epoch) for node in self._membership.others()]
-        copies = [self._here(call_sid, epoch), *await asyncio.gather(*asked)]
+        async with asyncio.TaskGroup() as group:
+            asked = [group.create_task(self._ask(node.id, call_sid, epoch)) for node in self._membership.others()]
+        copies = [self._here(call_sid, epoch), *(task.result() for task in asked)]
         longest = max(copies, key=lambda copy: copy.first + len(copy.payloads))
         return longest.first, [bytes(payload) for payload in longest.payloads]
 
