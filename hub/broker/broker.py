@@ -283,7 +283,8 @@ class Broker(Protocol):
         A call that has ended becomes this node's in any case: whoever had it has finished with it. `epoch` and `number` are for a new row;
         a row that is there keeps its own. `heard`: the generation in which this node knows the call as another node's. A broker that does
         not know it in that generation has lost it, and its owner tells it again soon: then BrokerError, and nothing changes. `gone`: that
-        owner is gone and tells nothing any more. Then the call becomes this node's, as soon as its beats are steady.
+        owner is gone and tells nothing any more. Then the call becomes this node's, as soon as its beats are steady; one that has ended
+        stays as it is, and the answer is Held.
         `agents_at_most`: an agent is to answer the call, and so many may be answered in the cluster.
 
         The generation rises with each change of owner, and everyone is told news of it, as of a call that was unknown. From here on the

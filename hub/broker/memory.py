@@ -229,7 +229,7 @@ class MemoryBroker:
         has_lost = heard > (row.generation if row is not None else 0)
         if has_lost and not (gone and self._steadiness.is_steady(cluster.clock())):
             raise BrokerError(f"the broker has lost call {call_sid}: its owner tells it again soon")
-        if row is not None and not may_claim(row, node_id, holds=self._holds(row.owner)):
+        if row is not None and not may_claim(row, node_id, holds=self._holds(row.owner), live_only=gone):
             return Held(row)
         if agents_at_most is not None and (answering := self._answering(call_sid)) >= agents_at_most:
             return AgentsFull(answering)

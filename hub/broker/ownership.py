@@ -11,9 +11,11 @@ LONGEST_PAUSE_SECONDS = 2.5
 """Beats that are further apart than this are not steady: in between, this node or the broker did not run."""
 
 
-def may_claim(row: Row, node_id: str, *, holds: bool) -> bool:
-    """Return whether a node may have a call. `holds`: whether the lease of the call's owner holds."""
-    return row.owner == node_id or row.ended_at is not None or not holds
+def may_claim(row: Row, node_id: str, *, holds: bool, live_only: bool = False) -> bool:
+    """Return whether a node may have a call. `holds`: whether the lease of the call's owner holds. `live_only`: not one that has ended."""
+    if row.ended_at is not None:
+        return not live_only
+    return row.owner == node_id or not holds
 
 
 def claimed_row(row: Row, node_id: str, *, agent: bool) -> Row:

@@ -101,7 +101,11 @@ class Directory:
     def unserved(self, seconds: float) -> list[Row]:
         """Return the calls that have been this node's for so long, and still nobody serves them: who was to take them has failed."""
         now, given = self._registry.clock(), self._given
-        self._given = {sid: each for sid, each in given.items() if (record := self._registry.known(sid)) is not None and record.owner}
+        self._given = {
+            sid: (row, since)
+            for sid, (row, since) in given.items()
+            if (record := self._registry.known(sid)) is not None and record.owner and record.generation < row.generation
+        }
         return [row for row, since in self._given.values() if now - since >= seconds]
 
     def forget_lost(self, living: Container[str], now: float) -> None:
@@ -185,7 +189,7 @@ class Directory:
         """Make a call known as its row has it. Returns its record; None for one of which nothing is to be shown (yet, or any more)."""
         record = self._registry.known(row.call_sid)
         if row.owner == self._node_id:
-            if record is not None and record.owner and row.ended_at is None:
+            if record is not None and record.owner and row.ended_at is None and row.generation > record.generation:
                 self._given.setdefault(row.call_sid, (row, self._registry.clock()))
             return record
         if record is not None and not record.owner:

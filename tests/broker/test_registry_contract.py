@@ -107,6 +107,18 @@ async def test_a_call_that_the_broker_has_lost_with_its_owner_is_claimed_in_the_
     assert await first.append([replace(append(CALL, b"{}"), generation=4)]) == [Fenced(5)]
 
 
+async def test_a_call_that_ended_is_not_gone_on_with_because_its_owner_is_gone(cluster: ClusterInTest) -> None:
+    first, second = await cluster.broker(), await cluster.broker()
+    await first.beat(node("a"))
+    await second.beat(node("b"))
+    row = await claimed(first, CALL, "a")
+    over = msgspec.structs.replace(row, ended_at=1.0)
+    await first.register([over], [None])
+    await first.leave("a")
+    assert await second.claim(CALL, "b", epoch="e", number=1, heard=1, gone=True) == Held(over)
+    assert isinstance(await second.claim(CALL, "b", epoch="e", number=1, heard=1), Claimed), "by a stream that comes"
+
+
 async def test_a_node_that_has_left_gives_its_calls_up_at_once(cluster: ClusterInTest) -> None:
     leaving, other = await cluster.broker(), await cluster.broker()
     await leaving.beat(node("a"))

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from hub.broker.bodies import Events, Revised, packed
-from hub.broker.broker import BrokerError
+from hub.broker.broker import BrokerError, News, Row
 from hub.cluster.directory import LOST_SECONDS
 from hub.errors import Moved
 from hub.events import Durable
@@ -307,6 +307,19 @@ async def test_calls_are_listed_in_the_order_in_which_they_began() -> None:
         for node in a, b:
             await until(lambda node=node: len(node.registry) == 6)
             assert node.registry.live() == [f"CA{number}" for number in range(6)]
+
+
+@pytest.mark.parametrize(("generation", "is_to_be_served"), [(1, False), (2, True)])
+async def test_a_call_is_to_be_served_here_only_if_it_became_this_nodes_after_it_was_anothers(
+    generation: int, is_to_be_served: bool
+) -> None:
+    """News of a claim may come after the call was handed on."""
+    async with nodes("a", "b") as (_, (a, b)):
+        a.call("CA1")
+        await b.known("CA1")
+        row = Row(call_sid="CA1", owner=b.cluster.node_id, generation=generation, epoch="e", number=1)
+        b.cluster.directory.told(News(number=1000, row=row))
+        assert b.cluster.directory.unserved(0.0) == ([row] if is_to_be_served else [])
 
 
 async def test_a_live_call_that_nobody_goes_on_with_is_forgotten() -> None:

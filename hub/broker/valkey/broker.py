@@ -139,7 +139,7 @@ class ValkeyBroker:
                 if not (gone and steady):
                     raise BrokerError(f"the broker has lost call {call_sid}: its owner tells it again soon")
                 at_least = max(at_least, heard + 1)
-            if row is not None and not may_claim(row, node_id, holds=seen.holds or not steady):
+            if row is not None and not may_claim(row, node_id, holds=seen.holds or not steady, live_only=gone):
                 return Held(row)
             previous = previous or seen
             if row is None:
