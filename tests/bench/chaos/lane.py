@@ -30,6 +30,9 @@ LOOK_SECONDS = 0.02
 READY_SECONDS = 0.5
 """How often the nodes are asked whether they are ready."""
 
+CROWDING = 250
+"""Subscribers that come in a second where they are thousands: nobody begins a day with all of them at once."""
+
 STEADY_SECONDS = 30.0
 """How long it may take until all is well again."""
 
@@ -158,6 +161,8 @@ class Lane:
             watcher = Watcher(call, self.way, self.watched, self.chance, home)
             self.watchers.append(watcher)
             self._begin(watcher.run())
+            if self.size.crowded:
+                await asyncio.sleep(1 / CROWDING)
 
     def let_go(self) -> None:
         """End what runs for as long as the lane."""

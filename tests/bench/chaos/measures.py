@@ -19,8 +19,8 @@ from tests.bench.chaos.nodes import ClusterNode
 from tests.bench.chaos.watchers import Told, age_of
 from tests.media import CONNECTED, start
 
-BEGINNING = 50
-"""Calls and subscribers that begin in a second."""
+BEGINNING = 150
+"""Calls that begin in a second, and get their subscribers. All has to be over before a call without sound is given up, after 60 s."""
 
 _decoder = msgspec.json.Decoder(Told)
 
@@ -52,6 +52,7 @@ async def remote_delivery(evidence: Evidence, size: Size) -> None:
         evidence.counts.update({"events": sent, "deliveries": len(ages), "CPU us per event": round(sum(used) / sent * 1e6)})
         for socket in (*streams, *subscribers):
             socket.abort()
+        _keep_logs(cluster)
 
 
 def _sid(number: int) -> str:
@@ -136,7 +137,15 @@ async def _cost(evidence: Evidence, size: Size) -> Cost:
         await asyncio.sleep(evidence.wanted)
         used, seconds = sum(node.cpu_seconds() for node in cluster.nodes) - before, time.monotonic() - began
         evidence.happened("measured", nodes=size.nodes, calls=size.calls, cpu=round(used, 2), seconds=round(seconds, 2))
+        _keep_logs(cluster)
         return Cost(used, size.calls * seconds, len(cluster.watched.ages))
+
+
+def _keep_logs(cluster: Lane) -> None:
+    """Put what the nodes said into the evidence."""
+    for node in cluster.nodes:
+        node.look()
+        cluster.evidence.log += node.log
 
 
 @dataclass(frozen=True, slots=True)
