@@ -74,7 +74,7 @@ from hub.web.server import Runner
 from hub.web.state import STATE, State
 from hub.web.tls import Certificate
 from hub.web.tls_site import TlsSite
-from hub.web.unproved import Unproved
+from hub.web.unproved import GRACE_SECONDS, Unproved
 
 log = logging.getLogger(__name__)
 
@@ -179,7 +179,8 @@ async def running(
             parts = (registry, calls, rounds, RestingSockets(loop), counters, load, routing, account)
             erasing = Erasure(registry, past.archive, past.access_log, time.time)
             erasing.recordings, erasing.cluster = recorder, node.cluster
-            state = State(config, *parts, room, Unproved(room.unproved), node.arrivals, past, erasing, limits, node.cluster, node.elsewhere)
+            unproved = Unproved(room.unproved, GRACE_SECONDS)
+            state = State(config, *parts, room, unproved, node.arrivals, past, erasing, limits, node.cluster, node.elsewhere)
             runner = Runner(application(state), limits, state.unproved, goodbye_seconds=GOODBYE_SECONDS, clock=time.monotonic)
             await runner.setup()
             chores = [

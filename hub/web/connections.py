@@ -16,6 +16,7 @@ from aiohttp.web_server import Server
 
 from hub.web.errors import error_body
 from hub.web.limits import Limits
+from hub.web.turns import LoopTurns
 from hub.web.unproved import Unproved
 
 RECEIVE_BUFFER_BYTES = 64 * 1024
@@ -55,7 +56,7 @@ class Connections:
 class Connection(RequestHandler):
     """One connection."""
 
-    __slots__ = ("_connections", "_taken_at", "_taken_bytes", "_timed_out", "address", "began_at", "written_bytes")
+    __slots__ = ("_connections", "_queued", "_taken_at", "_taken_bytes", "_timed_out", "address", "began_at", "written_bytes")
 
     def __init__(self, server: Server, connections: Connections, loop: asyncio.AbstractEventLoop, **options: Any) -> None:
         super().__init__(server, loop=loop, **options)
@@ -65,6 +66,8 @@ class Connection(RequestHandler):
         self.began_at = 0.0
         """When the newest request began, as far as the hub can know: for the first one, when the connection was made."""
         self._timed_out = False
+        self._queued: asyncio.Task[object] | None = None
+        """What serves the newest request, while it waits for its turn."""
         self.written_bytes = 0
         """What was written of answers that are sent in pieces. Other answers are written at once."""
         self._taken_bytes = 0
@@ -93,6 +96,16 @@ class Connection(RequestHandler):
         super().connection_lost(exc)
         if task is not None and not self._request_in_progress:
             task.cancel()  # it may wait for the rest of a body that nobody wanted, also when nobody is there to send it
+        if self._queued is not None:
+            self._queued.cancel()
+
+    async def in_turn(self, turns: LoopTurns) -> None:
+        """Return in a turn that is the request's own. If the peer goes first, the request is not served: it must not hold up the others."""
+        self._queued = asyncio.current_task()
+        try:
+            await turns.next()
+        finally:
+            self._queued = None
 
     def set_parser(self, *parser: Any, **more: Any) -> None:
         """Become a WebSocket: aiohttp calls this then."""

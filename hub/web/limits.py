@@ -70,7 +70,7 @@ class Room:
     """How a process's descriptors are shared out. What is left, at least a quarter, is for Twilio's streams and for their providers."""
 
     unproved: int
-    """Connections that have proved nothing yet."""
+    """Connections that have proved nothing yet. For a moment there may be twice as many."""
     subscribers: int
     """Sockets at /client that have shown a token, where one is wanted."""
     backlog: int
@@ -79,5 +79,5 @@ class Room:
     @classmethod
     def within(cls, descriptors: int, limits: Limits) -> "Room":
         """Share out so many descriptors."""
-        unproved = min(limits.unproved_connections, max(16, descriptors // 4))
+        unproved = min(limits.unproved_connections, max(16, descriptors // 8))
         return cls(unproved, subscribers=max(16, descriptors // 2), backlog=min(1024, max(16, descriptors // 8)))

@@ -9,11 +9,19 @@ subscriber by its token.
 It is one whose request has come and proved nothing, such as one whose body dribbles in, and of those the one that has waited longest. Only
 where there is none, it is one that has yet to send a request. Twilio's upgrade is proved as soon as it has come, so it is not among those.
 
+**Who is left in peace.** When a node dies, thousands of subscribers come to the others within a second, all by the balancer's address. They
+prove themselves as soon as the hub gets to their requests. So nobody who came a moment ago makes room, and a crowd may fill the room twice.
+
 Knows addresses and the order of arrival. Does not know what a peer is or how it proves itself.
 """
 
 import ipaddress
+import time
+from collections.abc import Callable
 from typing import Protocol
+
+GRACE_SECONDS = 0.25
+"""How long a newcomer is left in peace, unless the room is twice full."""
 
 
 class UnprovedPeer(Protocol):
@@ -30,12 +38,17 @@ class UnprovedPeer(Protocol):
 class Unproved:
     """The room. A peer is in it at most once."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, grace_seconds: float = 0.0, clock: Callable[[], float] = time.monotonic) -> None:
+        """`most`: how many peers may stay. `grace_seconds`: how long a newcomer is left in peace. `clock`: monotonic seconds."""
         self.most = most
+        self._grace_seconds = grace_seconds
+        self._clock = clock
         self.dropped = 0
         """How many peers had to make room."""
         self._addresses: dict[UnprovedPeer, str] = {}
         """Who is in the room, oldest first, and from which address."""
+        self._since: dict[UnprovedPeer, float] = {}
+        """Since when, on the clock."""
         self._held: dict[str, dict[UnprovedPeer, None]] = {}
         """The same by address."""
 
@@ -49,17 +62,31 @@ class Unproved:
         """Let a peer in, or move it to the end of the queue, and make room for it."""
         self.leave(peer)
         network = counted_as(address)
-        self._addresses[peer] = network
+        self._addresses[peer], self._since[peer] = network, self._clock()
         self._held.setdefault(network, {})[peer] = None
-        if len(self._addresses) > self.most:
-            largest = max(map(len, self._held.values()))
-            among = [each for each, network in self._addresses.items() if len(self._held[network]) == largest and each is not peer]
+        if len(self._addresses) > 2 * self.most:
+            self._make_room(peer, float("inf"))
+        elif len(self._addresses) > self.most and self._since[next(iter(self._addresses))] <= (
+            left := self._since[peer] - self._grace_seconds
+        ):
+            self._make_room(peer, left)
+
+    def _make_room(self, newcomer: UnprovedPeer, before: float) -> None:
+        """Drop one peer that came before this, of the address that holds the most."""
+        largest = max(map(len, self._held.values()))
+        among = [
+            each
+            for each, network in self._addresses.items()
+            if len(self._held[network]) == largest and each is not newcomer and self._since[each] <= before
+        ]
+        if among or before == float("inf"):
             self._drop(next((each for each in among if each.has_spoken), among[0] if among else next(iter(self._addresses))))
 
     def leave(self, peer: UnprovedPeer) -> None:
         """Take a peer out; safe to call twice."""
         network = self._addresses.pop(peer, None)
         if network is not None:
+            del self._since[peer]
             held = self._held[network]
             del held[peer]
             if not held:

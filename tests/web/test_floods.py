@@ -15,7 +15,7 @@ from hub.web.doors.protocol import Subscribe, Unsubscribe
 from hub.web.doors.subscriptions import CALLS_PER_TURN, Subscriptions
 from hub.web.sockets import HubSocket
 from hub.web.turns import MESSAGES, LoopTurns
-from tests.frames import PING, frame, knock
+from tests.frames import PING, frame, handshake, knock
 from tests.house import House, house, impatient
 from tests.media import CONNECTED, media, start
 from tests.publishing import FROM, ScriptedCall
@@ -233,3 +233,29 @@ async def test_a_call_that_begins_while_a_number_is_being_followed_is_followed_o
         assert {"CA-new", last.call_sid} <= mine._followings.keys()
         assert len(mine._followings) == MANY - MANY // 10 + 1
         mine.close()
+
+
+async def test_subscribers_who_all_come_at_once_from_one_address_are_all_let_in() -> None:
+    """Behind a proxy everyone has one address, and a node that dies sends all of its subscribers to the others."""
+    async with house() as home:
+        home.state.unproved.most = 200
+        async with asyncio.TaskGroup() as group:
+            coming = [group.create_task(home.open("/client")) for _ in range(300)]
+        for task in coming:
+            assert (await task.result().receive_json(timeout=30)) == []
+        assert home.state.unproved.dropped == 0
+
+
+async def test_who_goes_while_it_waits_for_its_turn_holds_nobody_up() -> None:
+    async with house(secret=SECRET) as home:
+        tasks = asyncio.all_tasks()
+        async with home.state.turns._queue:
+            gone = [await asyncio.open_connection("127.0.0.1", home.port) for _ in range(20)]
+            for _, writer in gone:
+                writer.write(handshake("/client"))
+            while len(asyncio.all_tasks() - tasks) < 20 or len(home.state.turns._queue._waiters or ()) < 20:
+                await asyncio.sleep(0.01)
+            for _, writer in gone:
+                writer.transport.abort()
+            while any(not waiter.done() for waiter in home.state.turns._queue._waiters or ()):
+                await asyncio.sleep(0.01)

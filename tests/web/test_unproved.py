@@ -68,6 +68,23 @@ def test_a_peer_that_has_proved_itself_is_never_dropped() -> None:
     assert not twilio.dropped
 
 
+def test_a_newcomer_is_left_in_peace_for_a_moment_unless_the_room_is_twice_full() -> None:
+    now = 0.0
+    room = Unproved(4, grace_seconds=1.0, clock=lambda: now)
+    first = enter(room, *"aaaaa")
+    assert not room.dropped
+    now = 0.5
+    second = enter(room, *"aaa")
+    assert (room.dropped, len(room)) == (0, 8)
+    enter(room, "b")
+    assert first[0].dropped
+    assert (room.dropped, len(room)) == (1, 8)
+    now = 1.0
+    enter(room, "c")
+    assert [caller.dropped for caller in first] == [True, True, False, False, False], "one place for each that comes"
+    assert not any(caller.dropped for caller in second)
+
+
 @given(st.lists(st.sampled_from("abcde"), max_size=200), st.integers(2, 9))
 def test_the_newest_is_always_let_in_and_the_room_never_overflows(addresses: list[str], most: int) -> None:
     room = Unproved(most)

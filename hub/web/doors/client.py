@@ -115,7 +115,6 @@ class Subscriber:
                 self._listening_in.close()
             if self._subscriptions is not None:
                 self._subscriptions.close()
-            self._give_room_back()
             self._outbox.close()
             if transport.get_write_buffer_size():
                 transport.abort()
@@ -150,7 +149,7 @@ class Subscriber:
         if self._expiry is not None:
             self._expiry.cancel()
             self._expiry = None
-        if not self._take_room():
+        if not self.take_room():
             self._refuse("too-many", crowded(self._state))
             self._end(wire.FORBIDDEN, "too many sockets")
             return
@@ -166,7 +165,7 @@ class Subscriber:
         self._subscriptions = Subscriptions(self._state, self._outbox, granted, lambda: self._end(1000, "call ended"))
         self._outbox.answer(msgspec.json.encode(self._subscriptions.live()))
 
-    def _take_room(self) -> bool:
+    def take_room(self) -> bool:
         """Count the socket as one that was let in, and no longer as one that has proved nothing. Return whether there is room for it."""
         if self._address is None:
             address = counted_as(self._connection.address)
@@ -178,7 +177,8 @@ class Subscriber:
             self._connection.prove()
         return True
 
-    def _give_room_back(self) -> None:
+    def give_room_back(self) -> None:
+        """Count the socket no longer."""
         if self._address is not None:
             self._state.addresses[self._address] -= 1
             if not self._state.addresses[self._address]:
@@ -346,12 +346,15 @@ async def client(request: web.Request) -> web.StreamResponse:
     check_origin(request)
     check_websocket(request)
     shown = _shown(state, carried(request))
-    await state.turns.next()  # it gets a list of calls, and a thousand viewers come back at once
-    if isinstance(shown, Grant) and not has_room(state, counted_as(connection_of(request).address)):
-        state.counters.refused["client address"] += 1
-        raise refusal(web.HTTPTooManyRequests, "too-many", crowded(state))
     subscriber = Subscriber(state, request, shown)
-    await subscriber.serve()
+    try:
+        # Before it waits, so that others who have proved nothing yet, and come by the same proxy, do not push it out.
+        if isinstance(shown, Grant) and not subscriber.take_room():
+            raise refusal(web.HTTPTooManyRequests, "too-many", crowded(state))
+        await connection_of(request).in_turn(state.turns)  # it gets a list of calls, and a thousand viewers come back at once
+        await subscriber.serve()
+    finally:
+        subscriber.give_room_back()
     return subscriber.socket
 
 

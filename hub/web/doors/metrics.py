@@ -18,6 +18,7 @@ from hub import __version__
 from hub.agents.webhooks import OutcomeKind
 from hub.audio.g711 import BYTES_PER_MS, TRACKS
 from hub.ops.counters import ClusterCounters, Durations, HandOverOutcome, ProviderCounters, TakeOverOutcome
+from hub.web.connections import connection_of
 from hub.web.state import STATE, State
 
 routes = web.RouteTableDef()
@@ -26,7 +27,7 @@ routes = web.RouteTableDef()
 @routes.get("/metrics")
 async def metrics(request: web.Request) -> web.Response:
     """Return all metrics in Prometheus' text format."""
-    await request.app[STATE].turns.next()
+    await connection_of(request).in_turn(request.app[STATE].turns)
     registry = CollectorRegistry(auto_describe=False)
     registry.register(HubCollector(request.app[STATE]))
     ProcessCollector(registry=registry)

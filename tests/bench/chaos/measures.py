@@ -159,5 +159,5 @@ class Measure:
 
 MEASURES: dict[str, Measure] = {
     "remote-delivery": Measure(remote_delivery, Size(calls=1000, subscribers=3), {"remote delivery": Limit("p99", 0.005)}),
-    "two-processes": Measure(two_processes, Size(calls=60, subscribers=3), {}),
+    "two-processes": Measure(two_processes, Size(calls=90, subscribers=3), {}),
 }

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -85,30 +86,8 @@ def valkey(folder: Path, *, persistent: bool) -> ServerProcess:
     return ServerProcess(port, command, folder / "valkey.log")
 
 
-HAPROXY = """
-defaults
-    mode http
-    timeout connect 1s
-    timeout client 60s
-    timeout server 60s
-    timeout tunnel 4h
-    timeout check 1s
-    option redispatch 1
-    retries 3
-    retry-on conn-failure empty-response
-
-frontend door
-    bind 127.0.0.1:{port}
-    maxconn 20000
-    default_backend nodes
-
-backend nodes
-    balance leastconn
-    option httpchk GET /readyz
-    http-response set-header X-Hub-Node %s
-    default-server inter 500ms fastinter 200ms fall 2 rise 1
-{servers}
-"""
+HAPROXY = Path(__file__).parents[3] / "hub" / "deploy" / "haproxy.cfg"
+"""The file that operators use, with the nodes of the run in it."""
 
 CADDY = """
 {{
@@ -140,8 +119,7 @@ def balancer(folder: Path, nodes: Mapping[str, int]) -> ServerProcess:
     port = port_below_others()
     if haproxy := shutil.which("haproxy"):
         config = folder / "haproxy.cfg"
-        servers = "\n".join(f"    server {name} 127.0.0.1:{each} check" for name, each in nodes.items())
-        config.write_text(HAPROXY.format(port=port, servers=servers))
+        config.write_text(_haproxy(port, nodes))
         return ServerProcess(port, [haproxy, "-db", "-q", "-f", str(config)], folder / "haproxy.log")
     caddy = shutil.which("caddy") or str(Path(sys.executable).with_name("caddy"))
     if not os.access(caddy, os.X_OK):
@@ -149,6 +127,13 @@ def balancer(folder: Path, nodes: Mapping[str, int]) -> ServerProcess:
     config = folder / "Caddyfile"
     config.write_text(CADDY.format(port=port, servers=" ".join(f"127.0.0.1:{each}" for each in nodes.values())))
     return ServerProcess(port, [caddy, "run", "--config", str(config), "--adapter", "caddyfile"], folder / "caddy.log")
+
+
+def _haproxy(port: int, nodes: Mapping[str, int]) -> str:
+    """Return the operators' file for these nodes. It says in its answers which node it has chosen."""
+    servers = "".join(f"    server {name} 127.0.0.1:{each}\n" for name, each in nodes.items())
+    text = HAPROXY.read_text().replace("bind :5000", f"bind 127.0.0.1:{port}")
+    return re.sub(r"(?:^    server .*\n)+", f"    http-response set-header X-Hub-Node %s\n{servers}", text, flags=re.MULTILINE)
 
 
 @asynccontextmanager
