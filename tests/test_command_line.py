@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.one_python
+
 COMMANDS = [("hub", "asyncapi"), ("hub", "--help"), ("hub", "check"), ("clients", "--help"), ("clients", "call", "--help")]
 
 

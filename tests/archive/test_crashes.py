@@ -19,6 +19,8 @@ import sys
 from hub.archive.opening import open_archive
 from tests.archive.made import change
 
+pytestmark = pytest.mark.one_python
+
 archive = open_archive(sys.argv[1])
 first = int(sys.argv[2])
 for batch in range(first, first + 100_000):

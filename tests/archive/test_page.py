@@ -12,6 +12,8 @@ from hub.events import CallSummary
 from hub.transcript.search import document
 from tests.archive.made import change, facts, number_at, seal_all, sids, write_ended
 
+pytestmark = pytest.mark.one_python
+
 ALL = CallFilter()
 
 NUMBERS = ["+14155550100", "+14155550101", "+14155550102", "client:ann", None]

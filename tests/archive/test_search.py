@@ -10,6 +10,8 @@ from hub.events import CallSummary
 from hub.transcript.search import CallSearch, Query
 from tests.archive.made import change, seal_all, sids, write_ended
 
+pytestmark = pytest.mark.one_python
+
 SAID = [
     "I want a refund for the order.", "Don't you REFUND caf\u00e9 bills?", "call 415 555 01 99 or (030) 12-34",
     "今日は良い天気ですね iPhone",

@@ -11,11 +11,12 @@ needs_server = pytest.mark.skipif(programs() is None, reason="no PostgreSQL serv
 
 
 @pytest.mark.timeout(600)  # it is bound by the processor, and takes as long as a busy machine takes
-@pytest.mark.parametrize("archive", ["sqlite", pytest.param("postgresql", marks=[needs_server, pytest.mark.one_python])])
-async def test_20_kills_lose_nothing_that_anybody_saw(archive: str) -> None:
-    tally = await prove(20, archive, SEED)
-    assert tally.kills.total() == 20
-    assert tally.resumed > 200, tally
-    assert tally.events > 200, tally
+@pytest.mark.one_python
+@pytest.mark.parametrize(("archive", "kills"), [("sqlite", 20), pytest.param("postgresql", 8, marks=needs_server)])
+async def test_kills_lose_nothing_that_anybody_saw(archive: str, kills: int) -> None:
+    tally = await prove(kills, archive, SEED)
+    assert tally.kills.total() == kills
+    assert tally.resumed > 10 * kills, tally
+    assert tally.events > 10 * kills, tally
     assert not tally.faults.total(), "\n".join([str(tally), *tally.examples])
     assert tally.behind or not tally.not_whole, tally

@@ -23,7 +23,7 @@ from tests.providers.fake_twilio import ACCOUNT, TOKEN, FakeTwilio, PhoneCall, f
 
 HUB = "hub.example.com"
 
-pytestmark = pytest.mark.timeout(120)  # a process is started for each, and outages last
+pytestmark = [pytest.mark.timeout(120), pytest.mark.one_python]  # a process is started for each, and outages last
 
 
 @dataclass

@@ -7,6 +7,8 @@ from tests.bench.drops import OUTAGE_SECONDS, SMALL_REPLAY_MS, judged, run_calls
 from tests.providers.script import said
 from tests.providers.vendors import DEEPGRAM, MIXED, SEPARATE, Vendor
 
+pytestmark = pytest.mark.one_python
+
 
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("vendor", [pytest.param(each, id=each.name) for each in (DEEPGRAM, SEPARATE, MIXED)])

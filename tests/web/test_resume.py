@@ -4,6 +4,8 @@ import pytest
 
 from tests.bench.resume import prove
 
+pytestmark = pytest.mark.one_python
+
 
 async def held(drops: int) -> None:
     tally = await prove(drops)

@@ -6,11 +6,15 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from clients.commands.demo import SCRIPTED, free_port, without_engine
 from clients.sample import SCRIPT
 from tests.packaging.hiding import without
 from tests.providers.fake_deepgram import FakeDeepgram
 from tests.test_serve import environment
+
+pytestmark = pytest.mark.one_python
 
 
 @asynccontextmanager
