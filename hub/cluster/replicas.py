@@ -261,6 +261,8 @@ class Replicas:
     def _failed(self, replica: Replica, problem: str) -> None:
         """Try again later what somebody waits for, or follows. Who asked for the call itself is told."""
         replica.fail(problem)
+        if self._replicas.get(call_topic(replica.record.call_sid)) is not replica:
+            return  # it was dropped while its log was read
         if replica.record.loaded or replica.then:
             replica.attempt = Attempt()
             asyncio.get_running_loop().call_later(AGAIN_SECONDS, self._due.put_nowait, replica)
@@ -270,6 +272,8 @@ class Replicas:
     def _read_out(self, replica: Replica) -> None:
         """Take note that a log was read. What came in meanwhile has it read once more."""
         replica.queued = False
+        if self._replicas.get(call_topic(replica.record.call_sid)) is not replica:
+            return  # it was dropped meanwhile
         if not self._is_current(replica):
             self._drop(call_topic(replica.record.call_sid))
             return

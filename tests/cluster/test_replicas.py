@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from hub.broker.bodies import Events, Revised, packed
-from hub.broker.broker import BrokerError, News, Row
+from hub.broker.broker import BrokerError, Logged, News, Row
 from hub.cluster.directory import LOST_SECONDS
 from hub.errors import Moved
 from hub.events import Durable
@@ -297,6 +297,35 @@ async def test_a_very_long_call_whose_oldest_events_are_gone_is_summed_up_as_by_
         call.end()
         await until(lambda: late.completed)
         assert late.record.summary_json() == call.record.summary_json()
+
+
+@pytest.mark.parametrize("fails", [True, False])
+async def test_a_replica_that_is_dropped_while_its_log_is_read_harms_nobody(fails: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with nodes("a", "b") as (_, (a, b)):
+        a.call("CA1")
+        a.call("CA2")
+        await b.known("CA1")
+        reads, may_answer, asked = b.broker.log, asyncio.Event(), asyncio.Event()
+
+        async def slow(call_sid: str, after: int = 0) -> Logged | None:
+            if call_sid == "CA1":
+                asked.set()
+                await may_answer.wait()
+                if fails:
+                    raise BrokerError("the broker does not answer")
+            return await reads(call_sid, after)
+
+        monkeypatch.setattr(b.broker, "log", slow)
+        record = b.registry.known("CA1")
+        assert record is not None
+        loading = asyncio.ensure_future(b.cluster.replicas.load(record))
+        await asked.wait()
+        b.registry.erase("CA1")
+        b.cluster.replicas.sweep()
+        may_answer.set()
+        with pytest.raises(BrokerError):
+            await loading
+        assert (await b.follow("CA2")).whole
 
 
 async def test_calls_are_listed_in_the_order_in_which_they_began() -> None:
