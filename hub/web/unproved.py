@@ -41,7 +41,7 @@ class Unproved:
     def __init__(self, most: int, grace_seconds: float = 0.0, clock: Callable[[], float] = time.monotonic) -> None:
         """`most`: how many peers may stay. `grace_seconds`: how long a newcomer is left in peace. `clock`: monotonic seconds."""
         self.most = most
-        self._grace_seconds = grace_seconds
+        self.grace_seconds = grace_seconds
         self._clock = clock
         self.dropped = 0
         """How many peers had to make room."""
@@ -67,7 +67,7 @@ class Unproved:
         if len(self._addresses) > 2 * self.most:
             self._make_room(peer, float("inf"))
         elif len(self._addresses) > self.most and self._since[next(iter(self._addresses))] <= (
-            left := self._since[peer] - self._grace_seconds
+            left := self._since[peer] - self.grace_seconds
         ):
             self._make_room(peer, left)
 

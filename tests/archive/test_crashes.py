@@ -14,12 +14,12 @@ from hub.archive.archive import Archive
 from hub.archive.opening import open_archive
 from tests.archive.made import texts_of
 
+pytestmark = pytest.mark.one_python
+
 WRITER = """
 import sys
 from hub.archive.opening import open_archive
 from tests.archive.made import change
-
-pytestmark = pytest.mark.one_python
 
 archive = open_archive(sys.argv[1])
 first = int(sys.argv[2])

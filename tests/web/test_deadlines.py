@@ -55,7 +55,7 @@ async def test_a_body_that_a_hub_with_signatures_cannot_take_is_not_waited_for()
 
 async def test_while_slow_requests_hold_the_room_twilio_and_viewers_get_in() -> None:
     async with house(twilio_token=TOKEN, public_url=PUBLIC) as home:
-        home.state.unproved.most = 20
+        home.state.unproved.most, home.state.unproved.grace_seconds = 20, 0.0
         headers = {"X-Twilio-Signature": sign("wss://hub.example.com/twilio")}
         async with asyncio.TaskGroup() as group:
             slow = [
@@ -101,7 +101,7 @@ async def test_a_tls_handshake_that_never_ends_is_given_up(tmp_path: Path) -> No
 async def test_handshakes_that_wait_make_place_for_a_viewer(tmp_path: Path) -> None:
     chain, key = make(tmp_path)
     async with house(tls_cert=chain, tls_key=key) as home, asyncio.TaskGroup() as group:
-        home.state.unproved.most = 10
+        home.state.unproved.most, home.state.unproved.grace_seconds = 10, 0.0
         silent = [group.create_task(answer_to(home.port, b"")) for _ in range(15)]
         while home.state.unproved.dropped < 5:
             await asyncio.sleep(0.01)

@@ -81,7 +81,7 @@ async def test_mute_sockets_behind_a_proxy_lock_no_viewer_out() -> None:
 
 async def test_the_oldest_mute_socket_makes_place_and_a_viewers_never_does() -> None:
     async with house(secret=SECRET) as home:
-        home.state.unproved.most = 10
+        home.state.unproved.most, home.state.unproved.grace_seconds = 10, 0.0
         viewer = await connect(home, token())
         assert await viewer.receive_json() == []
         mute = [await connect(home) for _ in range(30)]
