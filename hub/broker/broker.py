@@ -140,7 +140,7 @@ class Claimed:
     """Id of the node that owned it before. Empty where no node knew the call, or it was this node's already."""
     behind: bool = False
     """Whether that node had told events that were stored nowhere; see Node.behind."""
-    cut_off: bool = False
+    broker_was_away: bool = False
     """Whether the broker was away after that node had renewed its lease last: it may have told events that the broker lacks."""
 
 

@@ -245,7 +245,7 @@ class MemoryBroker:
             return Claimed(mine)
         previous = cluster.nodes.get(row.owner)
         behind = previous is not None and previous.behind
-        return Claimed(mine, row.owner, behind, cut_off=cluster.beats.get(row.owner, float("inf")) < cluster.resumed_at)
+        return Claimed(mine, row.owner, behind, broker_was_away=cluster.beats.get(row.owner, float("inf")) < cluster.resumed_at)
 
     async def register(self, rows: Sequence[Row], events: Sequence[bytes | None]) -> list[bool]:
         self._reached()

@@ -57,7 +57,7 @@ class Taking:
         logged = await self._cluster.broker.log(row.call_sid)
         stored = await self._stored(row)
         payloads, first, note = _longest(row, logged, stored)
-        epoch, renews = row.epoch, claimed.behind or (claimed.cut_off and self.archive is None)
+        epoch, renews = row.epoch, claimed.behind or (claimed.broker_was_away and self.archive is None)
         if first + len(payloads) - 1 < self._heard(row):
             copied_from, copied = await self._cluster.replica_logs.longest(row.call_sid, epoch)
             if copied_from + len(copied) > first + len(payloads):

@@ -312,13 +312,8 @@ class TranscribedCall:
         """See Call."""
         if self.superseded:
             return
-        ended = self.publisher.ended(
-            self._reason,
-            self._over_ms,
-            fared(self.timeline),
-            complete=self._complete,
-            lost=self.timeline.lost(),
-        )
+        lost = self.timeline.lost()
+        ended = self.publisher.ended(self._reason, self._over_ms, fared(self.timeline), complete=self._complete, lost=lost)
         if self._reason == "hub-stopping" and self._recovery.can_ask:  # the phone call itself goes on
             self._bookmark.leave(self.call_ms, self.timeline.end_ms if self._complete else None, self._wall())
         self._log.info("ended: %s, %.1f s, %s", self._reason, ended.duration, ended.completeness.summary)

@@ -167,7 +167,7 @@ class BrokerKeeper:
             return
         changed = [record for record in self._kept if record.live and self._refreshed.get(record) != record.topic.log.offset]
         for at in range(0, len(changed), ROWS_PER_TURN):
-            due = [record for record in changed[at : at + ROWS_PER_TURN] if not record.owner]
+            due = [record for record in changed[at : at + ROWS_PER_TURN] if record in self._kept and not record.owner]
             self._refreshed |= {record: record.topic.log.offset for record in due}
             await self._broker.send([(ROWS_TOPIC, msgspec.json.encode([self._row(record) for record in due]))])
 

@@ -64,23 +64,23 @@ class Unproved:
         network = counted_as(address)
         self._addresses[peer], self._since[peer] = network, self._clock()
         self._held.setdefault(network, {})[peer] = None
-        if len(self._addresses) > 2 * self.most:
-            self._make_room(peer, float("inf"))
-        elif len(self._addresses) > self.most and self._since[next(iter(self._addresses))] <= (
-            left := self._since[peer] - self.grace_seconds
-        ):
-            self._make_room(peer, left)
+        if len(self._addresses) > self.most:
+            self._make_room(peer)
 
-    def _make_room(self, newcomer: UnprovedPeer, before: float) -> None:
-        """Drop one peer that came before this, of the address that holds the most."""
+    def _make_room(self, newcomer: UnprovedPeer) -> None:
+        """Drop one peer of the address that holds the most, if there is one that has had its time."""
+        is_twice_full = len(self._addresses) > 2 * self.most
+        before = self._since[newcomer] - (0.0 if is_twice_full else self.grace_seconds)
+        if self._since[next(iter(self._addresses))] > before:
+            return  # the oldest has just come: a crowd need not be looked through for each that joins it
         largest = max(map(len, self._held.values()))
         among = [
             each
             for each, network in self._addresses.items()
             if len(self._held[network]) == largest and each is not newcomer and self._since[each] <= before
         ]
-        if among or before == float("inf"):
-            self._drop(next((each for each in among if each.has_spoken), among[0] if among else next(iter(self._addresses))))
+        if among:
+            self._drop(next((each for each in among if each.has_spoken), among[0]))
 
     def leave(self, peer: UnprovedPeer) -> None:
         """Take a peer out; safe to call twice."""

@@ -1,8 +1,7 @@
 """Servers that are killed, stopped, full, read-only or replaced: the hub is told quickly, in words, and all works again afterwards."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -10,11 +9,12 @@ import pytest_asyncio
 from msgspec.structs import replace
 
 from hub.broker.bodies import Events, call_topic, packed
-from hub.broker.broker import Accepted, Broker, BrokerError, Claimed, Held, HoldTimes, Logged, Misplaced, Row
+from hub.broker.broker import Accepted, Broker, Claimed, Held, HoldTimes, Logged, Row
 from tests.broker.clusters import ServersInTest, opened
 from tests.broker.conftest import program_of
-from tests.broker.listening import CALL, Listener, append, claimed, happens, new_call, node, sent
-from tests.broker.servers import SentinelsInTest, ServerInTest, is_whole, running_sentinels, running_server, wait_until
+from tests.broker.listening import CALL, Listener, append, claimed, happens, node, sent
+from tests.broker.persevering import fails, fill, works
+from tests.broker.servers import ServerInTest, running_server
 
 TOPIC = call_topic(CALL)
 
@@ -33,43 +33,6 @@ async def hub(server: ServerInTest, group: asyncio.TaskGroup) -> AsyncIterator[S
     yield made
     for each in made.opened:
         await each.close()
-
-
-async def fails(doing: Callable[[], Awaitable[Any]]) -> BrokerError:
-    """Do something that cannot be done now: it raises within seconds."""
-    began = time.monotonic()
-    with pytest.raises(BrokerError) as caught:
-        await doing()
-    assert time.monotonic() - began < 10.0  # 2 s, on a machine that does nothing else
-    return caught.value
-
-
-async def works(doing: Callable[[], Awaitable[Any]]) -> Any:
-    """Try something until it works."""
-
-    async def tried() -> Any:
-        try:
-            return await doing()
-        except BrokerError:
-            return None
-
-    return await happens(tried)
-
-
-async def fill(broker: Broker, payloads: list[bytes], **rest: Any) -> None:
-    """Do what an owner does: send what the broker lacks until it has all of it."""
-
-    async def filled() -> bool:
-        first = len(payloads)
-        while True:
-            (answer,) = await broker.append([append(CALL, *payloads[first - 1 :], first=first, **rest)])
-            if not isinstance(answer, Misplaced):
-                return isinstance(answer, Accepted)
-            if answer.offset >= len(payloads):
-                return True
-            first = answer.offset + 1
-
-    await works(filled)
 
 
 async def test_a_server_that_is_killed_and_forgets_is_filled_again_by_the_owner(hub: ServersInTest, server: ServerInTest) -> None:
@@ -143,7 +106,7 @@ async def test_of_an_owner_that_does_not_come_back_after_an_outage_it_is_known(g
             return claim if isinstance(claim, Claimed) else None
 
         claim = await happens(is_claimed)
-        assert claim == Claimed(replace(row, owner="b", generation=2), previous="a", cut_off=not comes_back)
+        assert claim == Claimed(replace(row, owner="b", generation=2), previous="a", broker_was_away=not comes_back)
         for each in cluster.opened:
             await each.close()
 
@@ -348,66 +311,6 @@ async def test_every_event_is_delivered_once_and_in_order_however_often_the_serv
 
     await works(caught_up)
     assert read == payloads
-
-
-async def test_sentinel_names_the_new_master(group: asyncio.TaskGroup) -> None:
-    program_of("valkey")
-    with running_sentinels() as servers:
-        await _fail_over(servers, group)
-
-
-async def _fail_over(servers: SentinelsInTest, group: asyncio.TaskGroup) -> None:
-    listener = Listener()
-    async with opened(servers.url, group, listener) as broker:
-        await broker.beat(node("a"))
-        await claimed(broker, CALL, "a")
-        await broker.append([append(CALL, b"1")])
-        await listener.hears(broker, TOPIC)
-        with servers.master.client() as client:
-            client.wait(1, 5000)
-        times = listener.topics.count(TOPIC)
-        servers.master.kill()
-        await fails(lambda: broker.append([append(CALL, b"2", first=2)]))
-        await works(lambda: broker.beat(node("a")))
-        await listener.until(lambda: listener.topics.count(TOPIC) > times)
-        await fill(broker, [b"1", b"2"])
-        assert await broker.log(CALL) == Logged("e1", 1, 1, [b"1", b"2"])
-        await listener.until(lambda: listener.messages)
-
-
-async def test_a_cluster_of_which_a_master_is_killed_goes_on_with_its_replica(
-    masters: list[ServerInTest], group: asyncio.TaskGroup
-) -> None:
-    listener = Listener()
-    calls = [new_call() for _ in range(24)]
-    hub = ServersInTest(group, f"valkey+cluster://127.0.0.1:{masters[0].port},127.0.0.1:{masters[1].port}")
-    broker = await hub.broker(listener)
-    try:
-        for call_sid in calls:
-            await claimed(broker, call_sid, "a")
-            broker.listen(call_topic(call_sid))
-        await listener.until(lambda: len(set(listener.topics)) == len(calls))
-        assert await broker.append([append(each, b"1") for each in calls]) == [Accepted(1, 1)] * len(calls)
-        await listener.until(lambda: len(listener.messages) == len(calls))
-        masters[2].kill()
-        error = await fails(lambda: broker.append([append(each, b"2", first=2) for each in calls]))
-        assert error.problem
-        listener.topics.clear()
-        await works(lambda: broker.beat(node("a")))
-        await listener.until(lambda: len(set(listener.topics)) == len(calls))
-
-        async def filled() -> bool:
-            events = [append(each, b"1", b"2") for each in calls] + [append(each, b"2", first=2) for each in calls]
-            answers = [await broker.append([each]) for each in events]
-            return all(isinstance(answer, Accepted | Misplaced) for (answer,) in answers)
-
-        await works(filled)
-        for call_sid in calls:
-            assert await broker.log(call_sid) == Logged("e1", 1, 1, [b"1", b"2"])
-    finally:
-        await broker.close()
-        masters[2].start()
-        wait_until(lambda: all(is_whole(each) for each in masters))
 
 
 async def answer(fact: bool) -> bool:

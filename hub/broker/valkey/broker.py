@@ -271,4 +271,4 @@ def _claimed(mine: Row, previous: Seen) -> Claimed:
     row, owner = previous.row, previous.owner
     if row is None or row.owner == mine.owner:
         return Claimed(mine)
-    return Claimed(mine, row.owner, owner is not None and owner.behind, previous.cut_off)
+    return Claimed(mine, row.owner, owner is not None and owner.behind, previous.broker_was_away)

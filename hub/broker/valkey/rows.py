@@ -59,8 +59,8 @@ class Seen:
     owner: Node | None
     holds: bool
     """Whether the owner's lease holds."""
-    cut_off: bool = False
-    """See Claimed.cut_off."""
+    broker_was_away: bool = False
+    """See Claimed.broker_was_away."""
 
 
 class Rows:
@@ -102,8 +102,8 @@ class Rows:
     async def look(self, call_sid: str) -> Seen:
         """Read a row."""
         lease_ms = round(self._times.lease_seconds * 1000)
-        raw, owner, holds, cut_off = await self._run(self._server.scripts.look, call_sid, lease_ms, writes=False)
-        return Seen(raw, self._row(raw) if raw else None, self._node(owner), holds=bool(holds), cut_off=bool(cut_off))
+        raw, owner, holds, broker_was_away = await self._run(self._server.scripts.look, call_sid, lease_ms, writes=False)
+        return Seen(raw, self._row(raw) if raw else None, self._node(owner), holds=bool(holds), broker_was_away=bool(broker_was_away))
 
     async def take(self, seen: Seen, row: Row, *, told: bool, agents_at_most: int | None = None, steady: bool = True) -> bool | AgentsFull:
         """Change a row if it is still as it was seen. Returns whether it was. AgentsFull: agents may not answer any more calls."""

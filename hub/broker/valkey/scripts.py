@@ -119,8 +119,8 @@ local head = head_of(row)
 if not head then return {row or '', '', 0, 0} end
 -- A node that left, or has never beaten, has 0 in the place of its lease.
 local ends = tonumber(redis.call('ZSCORE', LEASES, head.owner) or 0)
-local cut_off = ends > 0 and ends - tonumber(ARGV[4]) < tonumber(redis.call('HGET', STATE, 'resumed') or 0)
-return {row, redis.call('HGET', NODES, head.owner) or '', holds(head.owner) and 1 or 0, cut_off and 1 or 0}
+local broker_was_away = ends > 0 and ends - tonumber(ARGV[4]) < tonumber(redis.call('HGET', STATE, 'resumed') or 0)
+return {row, redis.call('HGET', NODES, head.owner) or '', holds(head.owner) and 1 or 0, broker_was_away and 1 or 0}
 """
 
 TAKE = """
