@@ -16,7 +16,8 @@ FROM, TO = "+14155550123", "+14155550100"
 class ScriptedCall:
     """One call in a running hub."""
 
-    def __init__(self, state: State, call: str = CALL, from_: str | None = FROM, to: str | None = TO, *, agent: str | None = None) -> None:
+    def __init__(self, state: State, call: str = CALL, from_: str | None = FROM, to: str | None = TO, **more: Any) -> None:
+        """`more`: further fields of its `call-started`."""
         self.state = state
         self.record: Record = state.registry.open(call)
         self.call = call
@@ -24,8 +25,7 @@ class ScriptedCall:
         self.publish(
             CallStarted(
                 call_sid=call, from_=from_, to=to, tracks=["inbound", "outbound"], speakers={"inbound": "caller", "outbound": "callee"},
-                parameters={}, stream_sid="MZ" + "1" * 32, transcriber=TranscriberName(provider="scripted", model="test"),
-                agent=agent,
+                stream_sid="MZ" + "1" * 32, transcriber=TranscriberName(provider="scripted", model="test"), **{"parameters": {}} | more,
             )
         )  # fmt: skip
 

@@ -79,6 +79,8 @@ class Facts:
     from_: str | None
     to: str | None
     agent: str | None
+    """The voice agent, or the person who answered."""
+    queue: str | None = None
     state: str
     """The state of its completeness: `complete`, `incomplete`, `not-transcribed`."""
     summary: bytes
@@ -160,8 +162,11 @@ class CallFilter:
     number: str | None = None
     """From or to this number."""
     agent: str | None = None
+    queue: str | None = None
     state: str | None = None
     live: bool | None = None
+    needs_attention: bool = False
+    """Only calls that need a person's attention. Those in the archive are over, and need none: comes with `live`."""
     words: tuple[str, ...] = ()
     """Words in the form of `hub.transcript.search`; each must begin a word of the call. A call that is live is not found by words, and one
     that has ended and is not sealed yet is always found: nobody has looked at its words."""

@@ -35,6 +35,7 @@ ROW = [
         "from_number",
         "to_number",
         "agent",
+        "queue",
         "state",
         "held",
         "summary",
@@ -71,6 +72,7 @@ def stored(row: Any) -> StoredCall:
         from_=row.from_number,
         to=row.to_number,
         agent=row.agent,
+        queue=row.queue,
         state=row.state,
         summary=row.summary,
     )
@@ -190,6 +192,8 @@ def _facts(wanted: CallFilter) -> Iterator[_Fact]:
         yield _Fact(frozenset({fact("number", number)}), tuple(column == number for column in columns), fits)
     if wanted.agent is not None:
         yield _equal(calls.c.agent, wanted.agent, fact("agent", wanted.agent))
+    if wanted.queue is not None:
+        yield _equal(calls.c.queue, wanted.queue, fact("queue", wanted.queue))
     if wanted.state is not None:
         yield _equal(calls.c.state, wanted.state, fact("state", wanted.state))
 

@@ -34,7 +34,9 @@ calls = Table(
     Column("ended_at", Double),
     Column("from_number", Text),
     Column("to_number", Text),
+    # The voice agent, or the person who answered.
     Column("agent", Text),
+    Column("queue", Text),
     Column("state", Text, nullable=False),
     Column("held", Boolean, nullable=False, server_default=false()),
     # Whether all its events are packed, and its words are in the index.
@@ -51,6 +53,7 @@ calls = Table(
 Index("calls_from", calls.c.from_number, calls.c.number)
 Index("calls_to", calls.c.to_number, calls.c.number)
 Index("calls_agent", calls.c.agent, calls.c.number)
+Index("calls_queue", calls.c.queue, calls.c.number)
 Index("calls_state", calls.c.state, calls.c.number)
 # The number stands here so that "the lowest number of those that ended later" is read from the index alone.
 Index("calls_ended", calls.c.ended_at, calls.c.number)

@@ -25,7 +25,7 @@ _FACT = "\ue000"
 UNBOUNDED = f"{_FACT}u"
 """The word of a call whose words do not all fit into the index: a candidate for any search."""
 
-Kind = Literal["agent", "call", "number", "state"]
+Kind = Literal["agent", "call", "number", "queue", "state"]
 
 
 def fact(kind: Kind, value: str) -> str:
@@ -39,6 +39,8 @@ def facts_of(call_sid: str, facts: Facts) -> set[str]:
     words.update(fact("number", number) for number in (facts.from_, facts.to) if number is not None)
     if facts.agent is not None:
         words.add(fact("agent", facts.agent))
+    if facts.queue is not None:
+        words.add(fact("queue", facts.queue))
     return words
 
 

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 Row: TypeAlias = dict[str, Any]
 
-_LISTED = ("epoch", "started_at", "ended_at", "from_number", "to_number", "agent", "state")
+_LISTED = ("epoch", "started_at", "ended_at", "from_number", "to_number", "agent", "queue", "state")
 """What a row says of a call for lists and searches. The summary and the note are apart."""
 
 ATTEMPTS = 3
@@ -218,6 +218,7 @@ def _row(change: Change, owner: str) -> Row:
         "its_from_number": storable_or_none(facts.from_),
         "its_to_number": storable_or_none(facts.to),
         "its_agent": storable_or_none(facts.agent),
+        "its_queue": storable_or_none(facts.queue),
         "its_state": facts.state,
         "its_summary": facts.summary,
         "its_note": change.note,

@@ -309,7 +309,8 @@ def facts_of(record: Record) -> Facts:
         ended_at=None if ended is None or record.goes_on else datetime.fromisoformat(ended.at).timestamp(),
         from_=from_,
         to=to,
-        agent=outline.agent,
+        agent=outline.answered_by,
+        queue=outline.queue,
         state=outline.completeness.state,
         summary=encode(summary),
     )

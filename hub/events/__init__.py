@@ -11,6 +11,8 @@ from typing import Any, TypeAlias, TypeVar, get_args
 import msgspec
 
 from hub.events.answers import (
+    AttentionKind,
+    AttentionReason,
     Authenticated,
     CallList,
     CallSummary,
@@ -68,6 +70,8 @@ __all__ = [
     "WHOLE_CALL",
     "AgentInterrupted",
     "AgentTrouble",
+    "AttentionKind",
+    "AttentionReason",
     "Authenticated",
     "CallEnded",
     "CallEvent",

@@ -1,6 +1,6 @@
 """What the hub answers to subscribers, and calls as lists show them."""
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from hub.audio.g711 import SAMPLE_RATE_HZ, Track
 from hub.events.parts import Completeness, Event, Part, TranscriberName
@@ -39,10 +39,28 @@ class RecordingSummary(Part, frozen=True, kw_only=True, omit_defaults=False):
     seconds: float | None
 
 
+AttentionKind: TypeAlias = Literal["not-transcribed", "provider-lost", "watchword", "one-sided", "tool-failed", "audio-lost"]
+"""Why a live call may need a person's attention. The most urgent first."""
+
+
+class AttentionReason(Part, frozen=True, kw_only=True, omit_defaults=False):
+    """Why a live call needs a person's attention.
+
+    `about`: the provider, the tool or the watchword; why nobody transcribes; `unheard` or `silent` of a side; the per cent of the audio
+    that was lost. `since`: when it began.
+    """
+
+    kind: AttentionKind
+    about: str
+    since: str
+
+
 class CallSummary(Part, frozen=True, kw_only=True, omit_defaults=False):
     """A call in a list. A field is null while it is not known. `duration`: seconds of call time. `completeness`: so far, or for good.
 
-    `agent`: the voice agent that answers the call, or answered it last; null where people speak on both tracks.
+    `agent`: the voice agent that answers the call, or answered it last; null where people speak on both tracks. `person` and `queue`: what
+    the stream's `<Parameter>`s `agent` and `queue` say. `attention`: why a live call needs a person's attention, the most urgent reason
+    first; empty if it needs none.
     """
 
     call_sid: str
@@ -54,11 +72,14 @@ class CallSummary(Part, frozen=True, kw_only=True, omit_defaults=False):
     direction: str | None
     speakers: dict[Track, str]
     agent: str | None = None
+    person: str | None = None
+    queue: str | None = None
     transcriber: TranscriberName | None
     utterances: int
     reason: str | None
     duration: float | None
     completeness: Completeness
+    attention: list[AttentionReason] = []
     recording: RecordingSummary | None = None
     epoch: str
     offset: int

@@ -23,13 +23,18 @@ from hub.events import (
     RecordingSummary,
     TranscriberName,
 )
+from hub.text.foreign_text import name
+from hub.transcript.attention import Attention
 from hub.transcript.completeness import Findings
+
+LABEL_CHARACTERS = 80
+"""More of the name of a queue or of a person would fit into no list."""
 
 
 class Outline:
     """One call's outline: `apply` each durable event, in order."""
 
-    __slots__ = ("ended", "findings", "newest", "paused", "recording", "speakers", "started", "utterances")
+    __slots__ = ("attention", "ended", "findings", "newest", "paused", "person", "queue", "recording", "speakers", "started", "utterances")
 
     def __init__(self) -> None:
         self.started: CallStarted | None = None
@@ -48,10 +53,17 @@ class Outline:
         """Whether the recording was paused and not resumed. It stays so where the call goes on after its end."""
         self.findings = Findings()
         """What is missing in the record."""
+        self.attention = Attention()
+        """Why the call needs a person's attention."""
+        self.person: str | None = None
+        """Who answers, as the newest stream whose `<Parameter>` `agent` names a person says. None where none does."""
+        self.queue: str | None = None
+        """The queue that the call came through, as the newest stream that names one says. None where none does."""
 
     def apply(self, event: Durable) -> None:
         """Take the next event of the log."""
         self.findings.apply(event)
+        self.attention.apply(event)
         match event:
             case Final(text=text):
                 self.utterances += bool(text)
@@ -59,6 +71,7 @@ class Outline:
                 known = self.started or event
                 self.started = msgspec.structs.replace(known, from_=event.from_, to=event.to, direction=event.direction)
                 self.newest, self.ended, self.speakers = event, None, event.speakers
+                self._label(event)
             case CallEnded():
                 self.ended = event
                 if self.recording is not None and self.recording.state != "stored":
@@ -78,6 +91,12 @@ class Outline:
             case _:
                 pass
 
+    def _label(self, event: CallStarted) -> None:
+        labels = {key.lower(): label for key, value in event.parameters.items() if (label := name(value)[:LABEL_CHARACTERS])}
+        self.queue = labels.get("queue", self.queue)
+        if event.agent is None:  # otherwise the parameter has chosen that agent
+            self.person = labels.get("agent", self.person)
+
     @property
     def live(self) -> bool:
         """Whether the call goes on, as far as the hub knows."""
@@ -92,6 +111,11 @@ class Outline:
     def agent(self) -> str | None:
         """The agent whose stream is the newest. None where people speak on both tracks."""
         return self.newest.agent if self.newest is not None else None
+
+    @property
+    def answered_by(self) -> str | None:
+        """The agent, or the person who answers. None where nobody is named."""
+        return self.agent or self.person
 
     @property
     def completeness(self) -> Completeness:
@@ -111,11 +135,14 @@ class Outline:
             direction=started.direction if started else None,
             speakers=dict(self.speakers),
             agent=self.agent,
+            person=self.person,
+            queue=self.queue,
             transcriber=started.transcriber if started else None,
             utterances=self.utterances,
             reason=ended.reason if ended else None,
             duration=ended.duration if ended else None,
             completeness=self.completeness,
+            attention=self.attention.reasons,
             recording=self.recording,
             epoch=epoch,
             offset=offset,
@@ -133,6 +160,7 @@ class ToldOutline(Outline):
         """What was told. None once events behind it were applied."""
         self._completeness = summary.completeness
         self.speakers, self.utterances, self.recording = dict(summary.speakers), summary.utterances, summary.recording
+        self.person, self.queue, self.attention = summary.person, summary.queue, Attention(summary.attention)
         if summary.started_at is not None:
             self.started = self.newest = CallStarted(
                 call_sid=summary.call_sid,

@@ -193,7 +193,17 @@ def _facts(summary: CallSummary) -> Iterator[str]:
     """Yield what is known of a call besides its words."""
     provider = summary.transcriber.provider if summary.transcriber is not None else None
     end_of_sid = summary.call_sid[-4:]  # lists show it
-    for fact in (summary.call_sid, end_of_sid, summary.from_, summary.to, *summary.speakers.values(), summary.agent, provider):
+    for fact in (
+        summary.call_sid,
+        end_of_sid,
+        summary.from_,
+        summary.to,
+        *summary.speakers.values(),
+        summary.agent,
+        summary.person,
+        summary.queue,
+        provider,
+    ):
         if fact:
             yield fact
 

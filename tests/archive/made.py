@@ -18,7 +18,7 @@ def number_at(moment: float, counter: int = 0) -> int:
 
 def facts(call_sid: str, started_at: float, **other: Any) -> Facts:
     """Return what a row says of a call. `other`: fields of Facts; a call without `ended_at` is live."""
-    given: dict[str, Any] = {"ended_at": None, "from_": None, "to": None, "agent": None, "state": "complete"}
+    given: dict[str, Any] = {"ended_at": None, "from_": None, "to": None, "agent": None, "queue": None, "state": "complete"}
     given |= {"number": number_at(started_at), "started_at": started_at, **other}
     if "summary" in given:
         return Facts(**given)
@@ -33,6 +33,7 @@ def facts(call_sid: str, started_at: float, **other: Any) -> Facts:
         speakers={"inbound": "caller", "outbound": "callee"},
         transcriber=TranscriberName(provider="deepgram", model="nova-3"),
         agent=given["agent"],
+        queue=given["queue"],
         utterances=0,
         reason=None,
         duration=None,

@@ -19,6 +19,7 @@ ALL = CallFilter()
 NUMBERS = ["+14155550100", "+14155550101", "+14155550102", "client:ann", None]
 AGENTS = ["sales", "billing", None]
 STATES = ["complete", "incomplete", "not-transcribed"]
+QUEUES = [None, "billing", "sales"]
 WORDS = ["refund", "refunded", "invoice", "broken", "thanks", "r2d2", "a"]
 
 
@@ -42,6 +43,7 @@ class Kept:
             and (wanted.until is None or its.started_at < wanted.until)
             and (wanted.number is None or wanted.number in (its.from_, its.to))
             and (wanted.agent is None or its.agent == wanted.agent)
+            and (wanted.queue is None or its.queue == wanted.queue)
             and (wanted.state is None or its.state == wanted.state)
             and (wanted.live is None or wanted.live == (its.ended_at is None))
             and (not wanted.words or self.may_have(wanted.words))
@@ -69,6 +71,7 @@ def kept(archive: Archive, count: int = 160) -> list[Kept]:
             from_=chance.choice(NUMBERS),
             to=chance.choice(NUMBERS),
             agent=chance.choice(AGENTS),
+            queue=chance.choice(QUEUES),
             state=chance.choice(STATES),
         )
         new = replace(change(sid, *chance.sample(WORDS, chance.randrange(4))), facts=told)
@@ -98,6 +101,7 @@ def question(chance: random.Random, calls: list[Kept]) -> CallFilter:
         "until": moment,
         "number": lambda: chance.choice([*filter(None, NUMBERS), "+1"]),
         "agent": lambda: chance.choice([*filter(None, AGENTS), "nobody"]),
+        "queue": lambda: chance.choice([*filter(None, QUEUES), "nobody"]),
         "state": lambda: chance.choice(STATES),
         "live": lambda: chance.random() < 0.5,
         "words": lambda: tuple(chance.choice(WORDS)[: chance.choice([1, 2, 3, 5, 9])] for _ in range(chance.choice([1, 2]))),

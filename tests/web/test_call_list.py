@@ -122,12 +122,12 @@ async def test_calls_are_asked_for_by_state_and_agent() -> None:
         ("from=2026-11-22&to=2026-11-21", "from must not be later than to"),
         ("number=anonymous", "number must be a phone number with its country code, such as +14155550100, or a SIP address"),
         ("number=4155550100", "number must be a phone number with its country code, such as +14155550100, or a SIP address"),
-        ("state=whole", "state must be one of complete, incomplete, not-transcribed and live"),
+        ("state=whole", "state must be one of complete, incomplete, not-transcribed, attention and live"),
         ("live=yes", "live must be true or false"),
         ("state=live&live=false", "state=live asks for live calls and live=false for calls that are over"),
         ("after=CA1", "after must be the next of the page before"),
         ("limit=-1", "limit must be a number from 1 to 1000"),
-        ("Q=refund", "'Q' is not a parameter of this address: it takes only q, from, to, number, agent, state, live, after, limit"),
+        ("Q=refund", "'Q' is not a parameter of this address: it takes only q, from, to, number, agent, queue, state, live, after, limit"),
         ("q=" + "x" * 201, "a search has at most 200 characters and 12 words"),
         ("q=a+b+c+d+e+f+g+h+i+j+k+l+m", "a search has at most 200 characters and 12 words"),
     ],
@@ -188,3 +188,24 @@ async def test_a_search_without_words_is_the_list(asked: str) -> None:
         ScriptedCall(home.state, "CA1")
         (call,) = (await home.json(f"/calls?q={quote(asked)}"))["calls"]
         assert "hits" not in call
+
+
+async def test_a_list_is_of_a_queue_or_of_whoever_answers_or_of_what_needs_attention() -> None:
+    async with house() as home:
+        first = ScriptedCall(home.state, "CA1", parameters={"agent": "Maya", "queue": "billing"})
+        ScriptedCall(home.state, "CA2", agent="sales", parameters={"agent": "sales", "queue": "orders"})
+        ScriptedCall(home.state, "CA3", parameters={"queue": "billing"})
+        assert await sids(home, "queue=billing") == ["CA3", "CA1"]
+        assert await sids(home, "queue=billing&agent=Maya") == ["CA1"]
+        assert await sids(home, "agent=sales") == ["CA2"]
+        assert await sids(home, "q=billing") == ["CA3", "CA1"]
+        assert await sids(home, "state=attention") == []
+        first.lost()
+        assert await sids(home, "state=attention") == ["CA1"]
+        told = await home.json("/calls/CA1")
+        assert (told["person"], told["queue"], told["agent"]) == ("Maya", "billing", None)
+        assert [(each["kind"], each["about"]) for each in told["attention"]] == [("provider-lost", "scripted")]
+        first.end()
+        assert await sids(home, "state=attention") == []
+        assert (await home.json("/calls/CA1"))["attention"] == []
+        assert "state=attention asks for live calls" in await refused(home, "state=attention&live=false")

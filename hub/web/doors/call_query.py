@@ -19,10 +19,13 @@ from hub.transcript.search import Query
 from hub.web.doors.paging import bad_query, read_after, read_limit, read_query
 from hub.web.errors import refusal
 
-PARAMETERS: Final = ("q", "from", "to", "number", "agent", "state", "live", "after", "limit")
+PARAMETERS: Final = ("q", "from", "to", "number", "agent", "queue", "state", "live", "after", "limit")
 
 STATES: Final = get_args(Completeness.__annotations__["state"])
 """What a call's completeness can be."""
+
+ATTENTION: Final = "attention"
+"""Asks for live calls that need a person's attention."""
 
 _LATEST: Final = 253402300799.0
 """The end of the year 9999 in Unix seconds: no call is later."""
@@ -49,7 +52,8 @@ class CallQuery:
         state, live = _state(query)
         searched = _searched(query.get("q"))
         wanted = CallFilter(
-            since=since, until=until, number=read_number(query), agent=query.get("agent") or None, state=state, live=live,
+            since=since, until=until, number=read_number(query), agent=query.get("agent") or None,
+            queue=query.get("queue") or None, state=state, live=live, needs_attention=query.get("state") == ATTENTION,
             words=searched.words if searched is not None else (),
         )  # fmt: skip
         return cls(wanted, searched, read_after(query), read_limit(query))
@@ -69,7 +73,9 @@ def fits(record: Record, wanted: CallFilter) -> bool:
     Whether the token allows the call is not looked at.
     """
     outline = record.outline
-    if wanted.live not in {None, outline.live} or wanted.agent not in {None, outline.agent}:
+    if wanted.live not in {None, outline.live} or wanted.agent not in {None, outline.answered_by}:
+        return False
+    if wanted.queue not in {None, outline.queue} or (wanted.needs_attention and not outline.attention.reasons):
         return False
     if wanted.number is not None and wanted.number not in outline.numbers:
         return False
@@ -114,13 +120,14 @@ def read_number(query: MultiMapping[str]) -> str | None:
 def _state(query: MultiMapping[str]) -> tuple[str | None, bool | None]:
     """Return the state of completeness, and whether calls must be live. Raises: HTTPBadRequest."""
     state, live = query.get("state"), query.get("live")
-    if state not in {None, "live", *STATES}:
-        raise bad_query(f"state must be one of {', '.join(STATES)} and live")
+    if state not in {None, "live", ATTENTION, *STATES}:
+        raise bad_query(f"state must be one of {', '.join(STATES)}, {ATTENTION} and live")
     if live not in {None, "true", "false"}:
         raise bad_query("live must be true or false")
-    if state == "live" and live == "false":
-        raise bad_query("state=live asks for live calls and live=false for calls that are over")
-    return None if state == "live" else state, True if state == "live" else None if live is None else live == "true"
+    of_live = state in {"live", ATTENTION}
+    if of_live and live == "false":
+        raise bad_query(f"state={state} asks for live calls and live=false for calls that are over")
+    return None if of_live else state, True if of_live else None if live is None else live == "true"
 
 
 def _searched(text: str | None) -> Query | None:

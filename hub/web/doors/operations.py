@@ -14,7 +14,7 @@ from hub.tokens import Right
 from hub.transcript.exports import FORMS, Transcript
 from hub.transcript.search import MAX_CHARACTERS, MAX_WORDS, Hit
 from hub.web.doors.audit import ACTIONS, AuditPage
-from hub.web.doors.call_query import STATES
+from hub.web.doors.call_query import ATTENTION, STATES
 from hub.web.doors.dashboard import PageSettings
 from hub.web.doors.erasure import ErasedCalls, Hold
 from hub.web.doors.paging import MOST, USUAL
@@ -88,8 +88,13 @@ LIST = (
     Parameter("from", "Calls that began at this moment or later.", MOMENT),
     Parameter("to", "Calls that began before this moment.", MOMENT),
     Parameter("number", "Calls from or to this number, in any spelling with its country code, or a SIP address."),
-    Parameter("agent", "Calls that this agent answered."),
-    Parameter("state", "Calls whose record is like this, or that are live.", {"enum": [*STATES, "live"]}),
+    Parameter("agent", "Calls that this voice agent answered, or the person of this name."),
+    Parameter("queue", "Calls that came through this queue."),
+    Parameter(
+        "state",
+        "Calls whose record is like this, or that are live, or that need a person's attention.",
+        {"enum": [*STATES, "live", ATTENTION]},
+    ),
     Parameter("live", "Calls that are live, or over.", {"enum": ["true", "false"]}),
     Parameter("after", "The `next` of the page before.", {"type": "string", "pattern": "^[0-9]{1,18}$"}),
     Parameter("limit", "Calls on a page.", {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL}),

@@ -1,0 +1,131 @@
+"""Which live calls need a person's attention, and why, in one vocabulary. A fold over the log; pure.
+
+Every list, page and terminal puts these calls on top, in the order of `KINDS`, and shows the sentence that is made here:
+
+    not transcribed: deepgram refused the key
+    deepgram lost, trying again
+    watchword: refund
+    only one side was heard
+    tool book_flight failed
+    20 % of the audio was lost
+
+A gap of the past needs nobody's attention: nobody can mend it. It stays in the record, see `hub.transcript.completeness`. A reason is gone as
+soon as what it says is over, and all are gone with the call. The dashboard's `attention.js` is the same fold, and
+`tests/transcript/attention_cases.json` holds both to the same answers.
+"""
+
+from hub.events import (
+    AttentionKind,
+    AttentionReason,
+    CallEnded,
+    CallStarted,
+    Completeness,
+    ConditionChanged,
+    Durable,
+    ToolReturned,
+    TranscriberLost,
+    TranscriberRestored,
+    TranscriberSwitched,
+)
+from hub.text.foreign_text import line
+
+KINDS: tuple[AttentionKind, ...] = ("not-transcribed", "provider-lost", "watchword", "one-sided", "tool-failed", "audio-lost")
+"""The kinds of reasons, the most urgent first."""
+
+_READ = frozenset({CallEnded, CallStarted, ConditionChanged, ToolReturned, TranscriberLost, TranscriberRestored, TranscriberSwitched})
+"""The events that matter here. Most events are words: they cost one look-up."""
+
+_FAILED = frozenset({"failed", "timeout"})
+
+_Key = tuple[AttentionKind, str]
+
+
+class Attention:
+    """Why one call needs attention: `apply` each durable event, in order."""
+
+    __slots__ = ("_reasons",)
+
+    def __init__(self, reasons: list[AttentionReason] | None = None) -> None:
+        """`reasons`: those of a call whose events so far are not here."""
+        self._reasons: dict[_Key, AttentionReason] = {(each.kind, _part(each)): each for each in reasons or ()}
+
+    @property
+    def reasons(self) -> list[AttentionReason]:
+        """The reasons, the most urgent first. Empty if the call needs nobody's attention."""
+        if not self._reasons:
+            return []
+        return sorted(self._reasons.values(), key=lambda each: KINDS.index(each.kind))
+
+    def apply(self, event: Durable) -> None:
+        """Take the next event of the log."""
+        if type(event) not in _READ:
+            return
+        match event:
+            case TranscriberLost(provider=provider, attempt=attempt):
+                if attempt:  # otherwise the record's own condition says that nobody transcribes
+                    self._add(AttentionReason(kind="provider-lost", about=provider, since=event.at))
+            case TranscriberRestored() | TranscriberSwitched():
+                self._drop("provider-lost")
+            case ToolReturned(tool=tool, outcome=outcome):
+                self._reasons.pop(("tool-failed", tool), None)
+                if outcome in _FAILED:
+                    self._add(AttentionReason(kind="tool-failed", about=tool, since=event.at))
+            case ConditionChanged(completeness=found):
+                self._condition(found, event.at)
+            case CallStarted():
+                self._drop("provider-lost")  # another stream of the call, and another connection to a provider
+            case CallEnded():
+                self._reasons.clear()
+            case _:
+                pass
+
+    def _condition(self, found: Completeness, at: str) -> None:
+        for kind, about in conditions(found):
+            if about is None:
+                self._drop(kind)
+            else:
+                self._add(AttentionReason(kind=kind, about=about, since=at))
+        if found.state == "not-transcribed":
+            self._drop("provider-lost")
+
+    def _add(self, reason: AttentionReason) -> None:
+        key = reason.kind, _part(reason)
+        known = self._reasons.get(key)
+        since = known.since if known is not None else reason.since  # it goes on: only how much of it there is may have changed
+        self._reasons[key] = AttentionReason(kind=reason.kind, about=line(reason.about), since=since)
+
+    def _drop(self, kind: AttentionKind) -> None:
+        for key in [key for key in self._reasons if key[0] == kind]:
+            del self._reasons[key]
+
+
+def conditions(found: Completeness) -> list[tuple[AttentionKind, str | None]]:
+    """Return what the condition of a live call's record says of each kind that it knows: what it is about, or None where all is well."""
+    sentences = found.summary.split("; ")
+    clause = next((each.removeprefix("not transcribed: ") for each in sentences if each.startswith("not transcribed: ")), None)
+    one_sided = None if found.unheard is None else "silent" if "one side is silent" in sentences else "unheard"
+    lost = next((each.split(" ", 1)[0] for each in sentences if each.endswith(" % of the audio was lost")), None)
+    return [("not-transcribed", clause), ("one-sided", one_sided), ("audio-lost", lost)]
+
+
+def reason_sentence(reason: AttentionReason) -> str:
+    """Return a reason in words."""
+    about = reason.about
+    match reason.kind:
+        case "not-transcribed":
+            return f"not transcribed: {about}"
+        case "provider-lost":
+            return f"{about} lost, trying again"
+        case "watchword":
+            return f"watchword: {about}"
+        case "one-sided":
+            return "one side is silent" if about == "silent" else "only one side was heard"
+        case "tool-failed":
+            return f"tool {about} failed"
+        case "audio-lost":
+            return f"{about} % of the audio was lost"
+
+
+def _part(reason: AttentionReason) -> str:
+    """Return what tells a reason from another one of its kind: a call may have several tools that failed, and one provider that is lost."""
+    return reason.about if reason.kind in {"tool-failed", "watchword"} else ""
