@@ -79,7 +79,7 @@ class CallSummary(Part, frozen=True, kw_only=True, omit_defaults=False):
     reason: str | None
     duration: float | None
     completeness: Completeness
-    attention: list[AttentionReason] = []
+    attention: tuple[AttentionReason, ...] = ()
     recording: RecordingSummary | None = None
     epoch: str
     offset: int

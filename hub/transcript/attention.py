@@ -9,10 +9,12 @@ Every list, page and terminal puts these calls on top, in the order of `KINDS`, 
     tool book_flight failed
     20 % of the audio was lost
 
-A gap of the past needs nobody's attention: nobody can mend it. It stays in the record, see `hub.transcript.completeness`. A reason is gone as
-soon as what it says is over, and all are gone with the call. The dashboard's `attention.js` is the same fold, and
+A gap of the past needs nobody's attention, because nobody can mend it. It stays in the record: see `hub.transcript.completeness`. A reason
+is gone as soon as what it says is over, and all are gone with the call. The dashboard's `attention.js` is the same fold.
 `tests/transcript/attention_cases.json` holds both to the same answers.
 """
+
+from collections.abc import Iterable
 
 from hub.events import (
     AttentionKind,
@@ -45,16 +47,16 @@ class Attention:
 
     __slots__ = ("_reasons",)
 
-    def __init__(self, reasons: list[AttentionReason] | None = None) -> None:
+    def __init__(self, reasons: Iterable[AttentionReason] = ()) -> None:
         """`reasons`: those of a call whose events so far are not here."""
-        self._reasons: dict[_Key, AttentionReason] = {(each.kind, _part(each)): each for each in reasons or ()}
+        self._reasons: dict[_Key, AttentionReason] = {(each.kind, _part(each)): each for each in reasons}
 
     @property
-    def reasons(self) -> list[AttentionReason]:
+    def reasons(self) -> tuple[AttentionReason, ...]:
         """The reasons, the most urgent first. Empty if the call needs nobody's attention."""
         if not self._reasons:
-            return []
-        return sorted(self._reasons.values(), key=lambda each: KINDS.index(each.kind))
+            return ()
+        return tuple(sorted(self._reasons.values(), key=lambda each: KINDS.index(each.kind)))
 
     def apply(self, event: Durable) -> None:
         """Take the next event of the log."""
