@@ -21,9 +21,14 @@ class Subscribed(Event, frozen=True, kw_only=True, tag="subscribed"):
 
 
 class Watching(Part, frozen=True, kw_only=True, tag_field="type", tag="watching"):
-    """Answer to `subscribe` by number. A `subscribed` follows for each call from or to it, now and later."""
+    """Answer to `subscribe` by number. A `subscribed` follows for each call from or to it, now and later.
 
-    number: str
+    Over HTTP, at `/events`, it is about all calls and has no `number`. `whole` is false there if something that was published after the
+    reader's position is in no call that follows.
+    """
+
+    number: str | None = None
+    whole: bool | None = None
     at: str = ""
 
 

@@ -38,6 +38,7 @@ class Following:
     __slots__ = (
         "_offset",
         "_revision",
+        "alone",
         "apart",
         "audience",
         "complete",
@@ -56,6 +57,8 @@ class Following:
         self.outbox = outbox
         self.interims = interims
         self.on_complete = on_complete
+        self.alone = False
+        """Whether this cursor stays its own, also while the subscriber is up to date."""
         self.apart = True
         """Whether this cursor is its own; False while the subscriber is up to date with all the others that are."""
         self._offset = offset
@@ -192,6 +195,7 @@ class Audience:
         after: Position | None = None,
         interims: bool = True,
         on_complete: Callable[[Following], None] | None = None,
+        alone: bool = False,
     ) -> tuple[Following, bool]:
         """Put a cursor behind a position, or before everything. Never awaits. What is due goes out with `outbox.news(following)`.
 
@@ -200,6 +204,7 @@ class Audience:
         """
         offset, whole = self.log.resolve(after)
         following = Following(self, outbox, offset, interims=interims, on_complete=on_complete)
+        following.alone = alone
         self._apart[following] = None
         return following, whole
 
@@ -326,7 +331,9 @@ class Audience:
                     yield
         self.current_offset, self.current_revision = new_offset, new_revision
         for following in apart:
-            if following.apart and not following.left and (following.offset, following.revision) == (new_offset, new_revision):
+            if following.alone or not following.apart or following.left:
+                continue
+            if (following.offset, following.revision) == (new_offset, new_revision):
                 following.apart = False
                 del self._apart[following]
                 self._current.setdefault((following.outbox.frame, following.interims), {})[following] = None

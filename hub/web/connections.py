@@ -56,11 +56,23 @@ class Connections:
 class Connection(RequestHandler):
     """One connection."""
 
-    __slots__ = ("_connections", "_queued", "_taken_at", "_taken_bytes", "_timed_out", "address", "began_at", "written_bytes")
+    __slots__ = (
+        "_connections",
+        "_on_lost",
+        "_queued",
+        "_taken_at",
+        "_taken_bytes",
+        "_timed_out",
+        "address",
+        "began_at",
+        "written_bytes",
+    )
 
     def __init__(self, server: Server, connections: Connections, loop: asyncio.AbstractEventLoop, **options: Any) -> None:
         super().__init__(server, loop=loop, **options)
         self._connections = connections
+        self._on_lost: Callable[[], None] | None = None
+        """Called when the connection of a stream is lost. None while it is none."""
         self.address = ""
         """The client's: of who has connected, or of who has called the proxy."""
         self.began_at = 0.0
@@ -94,6 +106,8 @@ class Connection(RequestHandler):
         self._connections.unproved.leave(self)
         task = self._task_handler
         super().connection_lost(exc)
+        if self._on_lost is not None:
+            self._on_lost()
         if task is not None and not self._request_in_progress:
             task.cancel()  # it may wait for the rest of a body that nobody wanted, also when nobody is there to send it
         if self._queued is not None:
@@ -111,6 +125,11 @@ class Connection(RequestHandler):
         """Become a WebSocket: aiohttp calls this then."""
         self._connections.speaking_http.pop(self, None)
         super().set_parser(*parser, **more)
+
+    def become_stream(self, on_lost: Callable[[], None]) -> None:
+        """Carry one answer without an end, which has deadlines of its own. `on_lost` is called when the connection is lost."""
+        self._connections.speaking_http.pop(self, None)
+        self._on_lost = on_lost
 
     def request_came(self, address: str) -> None:
         """The headers of a request are complete, and it is of this client."""

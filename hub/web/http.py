@@ -23,7 +23,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 TWILIOS = frozenset({"/twilio", "/agent", "/twiml", "/twiml/agent", "/twilio/status"})
 """Twilio's doors. They answer errors in plain text: Twilio's debugger shows the beginning of it to a person, and no program reads it."""
 
-READ_BY_PAGES = ("/calls", "/asyncapi.json", "/openapi.json")
+READ_BY_PAGES = ("/calls", "/events", "/asyncapi.json", "/openapi.json")
 """What pages of an allowed origin may read. Everything else belongs to the hub's own page, to Twilio, or to the operator."""
 
 GZIP_BYTES = 1024
@@ -84,7 +84,7 @@ def _options(request: web.Request, error: web.HTTPMethodNotAllowed) -> web.Respo
     answer = web.Response(status=204, headers={hdrs.ALLOW: methods})
     if allowed_origin(request) and request.path.startswith(READ_BY_PAGES):
         answer.headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = methods
-        answer.headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = "Authorization, If-None-Match"
+        answer.headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = "Authorization, If-None-Match, Last-Event-ID"
         answer.headers[hdrs.ACCESS_CONTROL_MAX_AGE] = str(PREFLIGHT_SECONDS)
         if "Access-Control-Request-Private-Network" in request.headers:  # from the internet to a hub in the reader's own network
             answer.headers["Access-Control-Allow-Private-Network"] = "true"

@@ -23,6 +23,8 @@ class Limits:
     """How long a subscriber may stay connected without a token, on a hub that requires one: enough to paste one by hand."""
     ping_seconds: float = 30.0
     """How often a subscriber is pinged. A half-open connection is noticed after one and a half of these."""
+    comment_seconds: float = 15.0
+    """How often a stream of events over HTTP says that it is alive: proxies cut what is silent for 30 or 60 s."""
     last_events_seconds: float = IDLE_SECONDS
     """How long a subscriber may take nothing of a call's last events before its socket is closed anyway. Same as for any lag."""
     messages_per_second: float = 100.0

@@ -52,6 +52,15 @@ class Interruption:
     reason: str
 
 
+def drop_unacknowledged(transport: asyncio.BaseTransport) -> None:
+    """Tell the kernel to drop a peer that acknowledges nothing for UNTAKEN_SECONDS."""
+    raw = transport.get_extra_info("socket")
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux, tcp(7)
+    if raw is not None and option is not None:
+        with suppress(OSError):  # the connection is already gone
+            raw.setsockopt(socket.IPPROTO_TCP, option, round(UNTAKEN_SECONDS * 1000))
+
+
 class HubSocket(web.WebSocketResponse):
     """A WebSocket whose `receive()` can be ended from synchronous code, so that no second task has to wait for a reason to close."""
 
@@ -65,11 +74,8 @@ class HubSocket(web.WebSocketResponse):
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter:
         """Open the socket, and tell the kernel to drop a peer that acknowledges nothing for UNTAKEN_SECONDS."""
         writer = await super().prepare(request)
-        raw = request.transport.get_extra_info("socket") if request.transport is not None else None
-        option = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux, tcp(7)
-        if raw is not None and option is not None:
-            with suppress(OSError):  # the connection is already gone
-                raw.setsockopt(socket.IPPROTO_TCP, option, round(UNTAKEN_SECONDS * 1000))
+        if request.transport is not None:
+            drop_unacknowledged(request.transport)
         return writer
 
     def answer_ping(self, payload: bytes) -> None:

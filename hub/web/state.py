@@ -1,8 +1,10 @@
 """The parts of a running hub that its doors share. Knows which parts there are; does not know how they work."""
 
 import asyncio
+import time
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from aiohttp import web
 
@@ -25,12 +27,18 @@ from hub.twilio.rest import TwilioAccount
 from hub.web.connections import Connection
 from hub.web.limits import Limits, Room
 from hub.web.resting_sockets import RestingSockets
-from hub.web.sockets import HubSocket
 from hub.web.turns import LoopTurns
 from hub.web.unproved import Unproved
 
 GZIPS_AT_ONCE = 2
 """Answers compressed at the same time, each in a thread. Further ones go out as they are: threads are few, and other work needs them."""
+
+
+class Interruptible(Protocol):
+    """A connection that stays open until one side has enough."""
+
+    def interrupt(self, code: int, reason: str) -> None:
+        """Close the connection soon, with a close code of `/client`. Never waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +78,10 @@ class State:
     """Held while the calls' words are searched: one search at a time, so that many cannot slow down what is live."""
     streaming: set[Connection] = field(default_factory=set)
     """Connections to which an answer is being sent while it is written."""
-    sockets: set[HubSocket] = field(default_factory=set)
-    """Every open WebSocket, so that a stopping hub can close all of them."""
+    sockets: set[Interruptible] = field(default_factory=set)
+    """Every open WebSocket and stream of events, so that a stopping hub can close all of them."""
+    began_at: float = field(default_factory=time.time)
+    """When the process began to serve, in Unix seconds."""
 
     @property
     def archive(self) -> ArchiveThreads | None:

@@ -199,15 +199,18 @@ def _frame_size(buffer: bytes) -> int | None:
     return size if len(buffer) >= size else None
 
 
-async def hub() -> None:
-    """Run a hub in which calls begin, are published into and end; on a line from stdin let all end, say how many there were, and wait."""
+async def hub(calls: int = CALLS) -> None:
+    """Run a hub in which calls begin, are published into and end; on a line from stdin let all end, say how many there were, and wait.
+
+    `calls`: how many live at any time.
+    """
     chance, begun = random.Random(4), 0
     async with running(Config(port=0, drain_seconds=0.0)) as (state, port):
         print(port, flush=True)
         asked = asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
         live: dict[ScriptedCall, int] = {}
         while live or not asked.done():
-            while len(live) < CALLS and not asked.done():
+            while len(live) < calls and not asked.done():
                 begun += 1
                 live[ScriptedCall(state, f"CA{begun:032}")] = chance.randint(*LENGTHS)
             for publisher, length in list(live.items()):
@@ -226,9 +229,16 @@ async def hub() -> None:
 
 
 @asynccontextmanager
-async def hub_process() -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
+async def hub_process(calls: int = CALLS) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.bench.resume", "--hub", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        sys.executable,
+        "-m",
+        "tests.bench.resume",
+        "--hub",
+        "--calls",
+        str(calls),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None
     try:
@@ -263,9 +273,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.resume", description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--drops", type=int, default=30_000)
     parser.add_argument("--hub", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--calls", type=int, default=CALLS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.hub:
-        uvloop.run(hub())
+        uvloop.run(hub(options.calls))
         return 0
     tally = uvloop.run(prove(options.drops))
     print(tally)

@@ -146,6 +146,9 @@ async def curl(line: str, shell: Shell) -> None:
     if "/recording" in line:
         await recorded(line, shell)
         return
+    if "/events" in line:
+        await streamed(line, shell)
+        return
     async with house(**({"secret": SECRET} if "TOKEN" in line else {})) as home:
         ScriptedCall(home.state).final("a refund for my order")
         said = await shell.run(here(line, home, "") + " -sSf")
@@ -156,6 +159,14 @@ async def curl(line: str, shell: Shell) -> None:
             assert said.endswith("[00:00.0] caller: a refund for my order\n")
         case _:
             assert CALL in said
+
+
+async def streamed(line: str, shell: Shell) -> None:
+    async with house(**({"secret": SECRET} if "TOKEN" in line else {})) as home:
+        call = ScriptedCall(home.state)
+        call.final("a refund for my order")
+        line = here(line, home, "").replace("3339322b3c12:2", f"{call.record.topic.log.epoch}:1")
+        await until_printed(await shell.start(line + " -sSf"), "id: ", '"text":"a refund for my order"')
 
 
 async def token(line: str, shell: Shell) -> None:

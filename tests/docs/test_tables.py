@@ -77,7 +77,7 @@ def test_the_table_of_close_codes_has_every_code() -> None:
 
 def test_the_table_of_error_codes_has_every_code_that_a_socket_gets() -> None:
     said: set[str] = {WireError.code, ArchiveError.code}
-    for module in ("bringing", "client", "listening_in", "subscriptions"):
+    for module in ("all_calls", "bringing", "client", "event_stream", "events", "listening_in", "subscriptions"):
         for node in ast.walk(ast.parse((TOP / "hub" / "web" / "doors" / f"{module}.py").read_text())):
             if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in {"refuse", "_refuse"}:
                 said |= {each.value for each in node.args[:1] if isinstance(each, ast.Constant)}

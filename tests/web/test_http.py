@@ -28,6 +28,8 @@ async def asked(home: House, method: str, path: str, **headers: str) -> tuple[in
         ("GET", "/calls/CA0/transcript.txt", 404, "not-found"),
         ("POST", "/calls", 405, "method"),
         ("PUT", f"/calls/{CALL}", 405, "method"),
+        ("GET", "/calls/CA0/events", 404, "not-found"),
+        ("POST", "/events", 405, "method"),
         ("GET", "/client", 426, "upgrade"),
         ("GET", "/calls?limit=0", 400, "bad-request"),
         ("GET", "/calls?limit=1001", 400, "bad-request"),
@@ -108,7 +110,7 @@ async def test_a_page_of_an_allowed_origin_may_read_calls() -> None:
         preflight = {"Origin": DESK, "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
         status, _, headers = await asked(home, "OPTIONS", "/calls", **preflight)
         assert (status, headers["access-control-allow-origin"]) == (204, DESK)
-        assert headers["access-control-allow-headers"] == "Authorization, If-None-Match"
+        assert headers["access-control-allow-headers"] == "Authorization, If-None-Match, Last-Event-ID"
         assert "GET" in headers["access-control-allow-methods"]
         for shown, expected in ((token(), 200), ("wrong", 401)):
             status, _, headers = await asked(home, "GET", "/calls", Origin=DESK, Authorization=f"Bearer {shown}")

@@ -70,6 +70,15 @@ def test_the_lists_parameters_are_those_that_it_reads() -> None:
     assert queried("/calls") == set(call_query.PARAMETERS)
 
 
+@pytest.mark.parametrize("path", ["/calls/{sid}/events", "/events"])
+async def test_the_parameters_of_a_stream_are_those_that_it_takes(path: str) -> None:
+    async with house() as home:
+        ScriptedCall(home.state)
+        async with home.session.get(home.url(f"{path.format(sid=CALL)}?nonsense=1")) as answer:
+            said = (await answer.json())["error"]["message"]
+        assert queried(path) == set(said.partition("takes only ")[2].split(", "))
+
+
 async def test_the_parameters_of_a_file_are_those_that_it_takes() -> None:
     async with house() as home:
         ScriptedCall(home.state)
@@ -88,6 +97,9 @@ ASKED = [
     ("/calls/{sid}/transcript.{kind}", f"/calls/{CALL}/transcript.json?after=2&until=3", 200),
     ("/calls/{sid}/transcript.{kind}", f"/calls/{CALL}/transcript.json?epoch=x", 410),
     ("/calls/{sid}/transcript.{kind}", f"/calls/{CALL}/transcript.doc", 404),
+    ("/calls/{sid}/events", f"/calls/{CALL}/events", 200),
+    ("/calls/{sid}/events", "/calls/CA0/events", 404),
+    ("/events", "/events?after=x", 400),
     ("/calls/{sid}/hold", f"/calls/{CALL}/hold", 403),
     ("/audit", "/audit", 403),
     ("/calls/{sid}/recording", f"/calls/{CALL}/recording", 404),

@@ -1,6 +1,6 @@
-"""Brings a call that a socket is about to follow: from the archive, or from the node that owns it, as far as the subscriber has it already.
+"""Brings a call that is about to be followed: from the archive, or from the node that owns it, as far as the subscriber has it already.
 
-Knows where calls can be. Does not know the socket.
+Knows where calls can be. Does not know the subscriber's connection.
 """
 
 import asyncio
@@ -41,6 +41,13 @@ async def bring(state: State, subscriptions: Subscriptions, call_sid: str, after
         if found is None or state.cluster is None:
             return True  # whoever follows it is told that there is none
     return await _from_its_owner(state, call_sid, after)
+
+
+async def reached(state: State, call_sid: str, after: Position | None) -> None:
+    """Return once a call whose events are here is here as far as a subscriber has it. Raises: BrokerError."""
+    record = state.registry.find(call_sid)
+    if state.cluster is not None and record is not None and record.owner and after is not None and after.offset > record.topic.log.offset:
+        await _from_its_owner(state, call_sid, after)
 
 
 async def _from_its_owner(state: State, call_sid: str, after: Position | None) -> bool:

@@ -5,7 +5,6 @@ Knows one subscriber's connection. What the subscriber follows is in `subscripti
 
 import asyncio
 import logging
-import socket as sockets
 import time
 from contextlib import suppress
 from typing import TypeAlias
@@ -24,17 +23,13 @@ from hub.web.connections import connection_of
 from hub.web.doors import protocol as wire
 from hub.web.doors.bringing import bring
 from hub.web.doors.listening_in import ListeningIn
+from hub.web.doors.subscriber_room import SubscriberRoom, bound_kernel, last_events_taken
 from hub.web.doors.subscriptions import Subscriptions
-from hub.web.errors import refusal
 from hub.web.frames import close_frame, text_frame
 from hub.web.sockets import HubSocket, Interruption, UnacknowledgedBytes
 from hub.web.state import STATE, State
-from hub.web.unproved import counted_as
 
 log = logging.getLogger(__name__)
-
-SEND_BUFFER_BYTES = 64 * 1024
-"""The kernel's send buffer for a subscriber. By default it grows to 4 MB, which hides a stalled subscriber for thousands of events."""
 
 ABORT_SECONDS = 1.0
 """How long a lagging subscriber has to read its close code before the connection is aborted. aiohttp's close() would wait for ever."""
@@ -42,24 +37,20 @@ ABORT_SECONDS = 1.0
 TOKEN_MESSAGES, TOKEN_CHARACTERS = 8, 100
 """To check a token takes as long as so many messages in a turn of the event loop, and one more for so many characters of a long one."""
 
-LOOK_SECONDS = 0.05
-"""How often the hub checks whether a subscriber has taken the last events of its call, before it closes the socket."""
-
 
 class Subscriber:
     """One socket at /client."""
 
     __slots__ = (
-        "_address",
         "_allowance",
         "_close_code",
-        "_connection",
         "_cost",
         "_expiry",
         "_listening_in",
         "_outbox",
         "_over",
         "_request",
+        "_room",
         "_shown",
         "_state",
         "_subscriptions",
@@ -67,13 +58,11 @@ class Subscriber:
         "socket",
     )
 
-    def __init__(self, state: State, request: web.Request, shown: "Shown") -> None:
+    def __init__(self, state: State, request: web.Request, shown: "Shown", room: SubscriberRoom) -> None:
         self._state = state
         self._request = request
-        self._connection = connection_of(request)
         self._shown = shown
-        self._address: str | None = None
-        """The address as which the socket is counted; None until it is let in."""
+        self._room = room
         self._subscriptions: Subscriptions | None = None
         """What the subscriber follows; None until it has shown a token, on a hub that wants one."""
         self._listening_in: ListeningIn | None = None
@@ -102,7 +91,7 @@ class Subscriber:
         self._state.sockets.add(self.socket)
         self._state.counters.subscribers += 1
         try:
-            self._limit_buffers()
+            bound_kernel(transport)
             self._greet()
             await self._receive_all()
         finally:
@@ -118,13 +107,6 @@ class Subscriber:
             self._outbox.close()
             if transport.get_write_buffer_size():
                 transport.abort()
-
-    def _limit_buffers(self) -> None:
-        """Limit what the kernel buffers for this peer."""
-        raw = self._transport.get_extra_info("socket")
-        if raw is not None:
-            with suppress(OSError):  # the connection is already gone
-                raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, SEND_BUFFER_BYTES)
 
     def _greet(self) -> None:
         """Admit the subscriber if its request shows a token or needs none; otherwise give it time to send one."""
@@ -149,8 +131,8 @@ class Subscriber:
         if self._expiry is not None:
             self._expiry.cancel()
             self._expiry = None
-        if not self.take_room():
-            self._refuse("too-many", crowded(self._state))
+        if not self._room.take():
+            self._refuse("too-many", self._room.crowded)
             self._end(wire.FORBIDDEN, "too many sockets")
             return
         if granted.expires_at is not None:
@@ -164,25 +146,6 @@ class Subscriber:
             return
         self._subscriptions = Subscriptions(self._state, self._outbox, granted, lambda: self._end(1000, "call ended"))
         self._outbox.answer(msgspec.json.encode(self._subscriptions.live()))
-
-    def take_room(self) -> bool:
-        """Count the socket as one that was let in, and no longer as one that has proved nothing. Return whether there is room for it."""
-        if self._address is None:
-            address = counted_as(self._connection.address)
-            if not has_room(self._state, address):
-                self._state.counters.refused["client address"] += 1
-                return False
-            self._state.addresses[address] += 1
-            self._address = address
-            self._connection.prove()
-        return True
-
-    def give_room_back(self) -> None:
-        """Count the socket no longer."""
-        if self._address is not None:
-            self._state.addresses[self._address] -= 1
-            if not self._state.addresses[self._address]:
-                del self._state.addresses[self._address]
 
     def _turn_away(self, reason: str) -> None:
         self._state.counters.refused["client token"] += 1
@@ -213,7 +176,7 @@ class Subscriber:
                 case WSMsgType.PONG:
                     self._allowed()
                 case WSMsgType.ERROR if isinstance(message.data, Interruption):
-                    await self._last_events_taken()
+                    await last_events_taken(self._outbox, self._transport, self._state.limits.last_events_seconds)
                     self._outbox.close()
                     # No drain: it never ends if the peer stalls, and close() waits for the peer's answer anyway.
                     await self.socket.close(code=message.data.code, message=message.data.reason.encode()[:123], drain=False)
@@ -224,15 +187,6 @@ class Subscriber:
                     return
                 case _:
                     return
-
-    async def _last_events_taken(self) -> None:
-        """Return when the peer has taken everything that was sent, or has taken nothing for `Limits.last_events_seconds`."""
-        patience_seconds = self._state.limits.last_events_seconds
-        left, since = self._outbox.unsent_bytes, time.monotonic()
-        while left and not self._transport.is_closing() and time.monotonic() - since < patience_seconds:
-            await asyncio.sleep(LOOK_SECONDS)
-            if (left_now := self._outbox.unsent_bytes) < left:
-                left, since = left_now, time.monotonic()
 
     def _allowed(self) -> bool:
         """Return whether to process a message: the socket stays open, and the peer's allowance is not used up. Count it; close if it is."""
@@ -346,15 +300,15 @@ async def client(request: web.Request) -> web.StreamResponse:
     check_origin(request)
     check_websocket(request)
     shown = _shown(state, carried(request))
-    subscriber = Subscriber(state, request, shown)
+    room = SubscriberRoom(state, connection_of(request))
+    subscriber = Subscriber(state, request, shown, room)
     try:
-        # Before it waits, so that others who have proved nothing yet, and come by the same proxy, do not push it out.
-        if isinstance(shown, Grant) and not subscriber.take_room():
-            raise refusal(web.HTTPTooManyRequests, "too-many", crowded(state))
+        if isinstance(shown, Grant):
+            room.claim()
         await connection_of(request).in_turn(state.turns)  # it gets a list of calls, and a thousand viewers come back at once
         await subscriber.serve()
     finally:
-        subscriber.give_room_back()
+        room.give_back()
     return subscriber.socket
 
 
@@ -365,15 +319,3 @@ def _shown(state: State, token: str | None) -> Shown:
         return grant(state, token)
     except TokenError as error:
         return error
-
-
-def has_room(state: State, address: str) -> bool:
-    """Return whether one more socket may be let in: from this address, and at all."""
-    return state.addresses[address] < state.config.sockets_per_address and state.addresses.total() < state.room.subscribers
-
-
-def crowded(state: State) -> str:
-    """Return why there is no room."""
-    if state.addresses.total() >= state.room.subscribers:
-        return f"{state.room.subscribers} sockets are open; the hub may have no more descriptors"
-    return f"{state.config.sockets_per_address} sockets are open from this address"

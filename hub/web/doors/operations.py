@@ -110,6 +110,19 @@ KIND = Parameter(
 KNOWN = Parameter("If-None-Match", "The `ETag` of a file that the client has.", place="header")
 TAG = ("ETag", "Changes whenever the file does. Weak where the answer is compressed.")
 
+INTERIMS = Parameter("interims", "Whether interims come, too.", {"enum": ["true", "false"], "default": "true"})
+BLOCKS = "text/event-stream"
+_IN_CALL = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}:[0-9]{1,15}$", "examples": ["3339322b3c12:14"]}
+_IN_ALL = {"type": "string", "examples": ["2026-11-26T12:00:00.000Z,3339322b3c12:14,7a6b3c2d1e0f:3"]}
+
+
+def _positions(schema: dict[str, Any]) -> tuple[Parameter, ...]:
+    return (
+        Parameter("Last-Event-ID", "The newest `id` that the reader has. A browser sends it by itself.", schema, place="header"),
+        Parameter("after", "The same, for who cannot set headers. The header counts if there are both.", schema),
+    )
+
+
 AUDITED = (
     Parameter("from", "What was done at this moment or later.", MOMENT),
     Parameter("to", "What was done before this moment.", MOMENT),
@@ -161,6 +174,17 @@ OPERATIONS: dict[str, Operation] = {
             ),
             304: Answer(description="The file is the one whose `ETag` the request had in `If-None-Match`.", media_types=(), headers=(TAG,)),
         },
+    ),
+    "GET /calls/{sid}/events": Operation(
+        tag="calls", proof="token", parameters=(SID, *_positions(_IN_CALL), INTERIMS),
+        answers={
+            200: Answer(description="Server-Sent Events: messages as at `/client`, to the end of the call.", media_types=(BLOCKS,)),
+            204: Answer(description="The call is over, and the reader has all of it.", media_types=()),
+        },
+    ),
+    "GET /events": Operation(
+        tag="calls", proof="token", parameters=(*_positions(_IN_ALL), INTERIMS),
+        answers={200: Answer(description="Server-Sent Events: messages as at `/client`, without an end.", media_types=(BLOCKS,))},
     ),
     "DELETE /calls/{sid}": Operation(
         tag="calls", proof="token", right="erase", parameters=(SID,),

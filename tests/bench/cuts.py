@@ -1,0 +1,177 @@
+"""Does `curl -N` miss or repeat a word? Server-Sent Events over connections that are cut, counted.
+
+    python -m tests.bench.cuts --cuts 1000
+
+Runs a hub in a process of its own in which calls begin, are published into and end. The real curl follows one call to its end, or all
+calls. It is killed at random moments and started again with the newest `id` that it has printed, as `Last-Event-ID`. What it had printed of
+a block that was not whole is thrown away. Each durable event has to be the next one of its call. Prints the counts; exits with 1 if there
+was any fault.
+"""
+
+import argparse
+import asyncio
+import random
+import shutil
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+import aiohttp
+import uvloop
+
+from tests.bench.resume import Recognized, decoder, hub_process, word
+
+CALLS = 3
+"""Live calls at any time: what they say is told in one stream, whose position names those of a whole minute."""
+
+LIFE_SECONDS = 0.12
+"""A connection lives at most so long. curl takes a tenth of that to start."""
+
+
+@dataclass
+class Tally:
+    """What was counted."""
+
+    cuts: int = 0
+    in_a_block: int = 0
+    """Of these, cuts within a block."""
+    durable: int = 0
+    interims: int = 0
+    ended: int = 0
+    """Calls that were followed to their end."""
+    seconds: float = 0.0
+    faults: Counter[str] = field(default_factory=Counter)
+
+    def __str__(self) -> str:
+        faults = ", ".join(f"{name} {count}" for name, count in sorted(self.faults.items())) or "none"
+        return (
+            f"{self.cuts:,} cuts in {self.seconds:.0f} s, {self.in_a_block:,} of them within a block; {self.durable:,} durable events and "
+            f"{self.interims:,} interims read, {self.ended:,} calls followed to their end; faults: {faults}"
+        )
+
+
+class CurlReader:
+    """Somebody who follows an address by curl, and comes back."""
+
+    def __init__(self, url: str, tally: Tally, chance: random.Random) -> None:
+        self._url = url
+        self._tally = tally
+        self._chance = chance
+        self._last_id = ""
+        self.offsets: dict[str, int] = {}
+        """How far the reader is in each call, by callSid."""
+        self.ended: set[str] = set()
+
+    async def connect(self, *, cut: bool) -> None:
+        """Connect once. `cut`: at a random moment it is over, unless the hub ends it before; otherwise the hub does."""
+        headers = ["-H", f"Last-Event-ID: {self._last_id}"] if self._last_id else []
+        curl = await asyncio.create_subprocess_exec("curl", "-sN", *headers, self._url, stdout=asyncio.subprocess.PIPE)
+        reading = asyncio.ensure_future(curl.communicate())
+        if cut:
+            done, _ = await asyncio.wait((reading,), timeout=self._chance.random() * LIFE_SECONDS)
+            if not done:
+                self._tally.cuts += 1
+                curl.kill()
+        printed, _ = await reading
+        *blocks, rest = printed.split(b"\n\n")
+        self._tally.in_a_block += bool(rest)
+        for block in blocks:
+            self._read(block)
+
+    async def until_all_ended(self) -> None:
+        """Follow until every call is over of which something was read."""
+        while self.offsets.keys() - self.ended:
+            await self.connect(cut=True)
+
+    def _read(self, block: bytes) -> None:
+        for line in block.split(b"\n"):
+            name, _, value = line.partition(b": ")
+            if name == b"id":
+                self._last_id = value.decode()
+            elif name == b"data":
+                self._take(decoder.decode(value))
+
+    def _take(self, event: Recognized) -> None:
+        faults, reached = self._tally.faults, self.offsets.get(event.call_sid, 0)
+        match event.type:
+            case "interim":
+                self._tally.interims += 1
+            case "watching":
+                faults["not whole"] += not event.whole
+            case "error":
+                faults[f"error: {event.text}"] += 1
+            case "subscribed":
+                faults["torn replays"] += not event.whole or event.offset != reached
+                self.offsets[event.call_sid] = reached
+            case _:
+                self._tally.durable += 1
+                faults["gaps"] += event.offset > reached + 1
+                faults["repeats"] += event.offset <= reached
+                faults["strange words"] += event.type == "final" and event.text != word(event.call_sid, event.offset)
+                self.offsets[event.call_sid] = event.offset
+                if event.type == "call-ended":
+                    self.ended.add(event.call_sid)
+                    self._tally.ended += 1
+
+
+async def follow_one_by_one(base: str, cuts: int, tally: Tally) -> None:
+    """Follow one call after the other, each to its end, until so many connections were cut."""
+    chance = random.Random(1)
+    async with aiohttp.ClientSession() as session:
+        while tally.cuts < cuts:
+            async with session.get(f"{base}/calls?live=true&limit=1") as answer:
+                (call,) = (await answer.json())["calls"]
+            reader = CurlReader(f"{base}/calls/{call['callSid']}/events", tally, chance)
+            while call["callSid"] not in reader.ended:
+                await reader.connect(cut=True)
+
+
+async def follow_all(base: str, cuts: int, tally: Tally) -> CurlReader:
+    """Follow all calls until so many connections were cut."""
+    reader = CurlReader(f"{base}/events", tally, random.Random(2))
+    while tally.cuts < cuts:
+        await reader.connect(cut=True)
+    return reader
+
+
+async def prove(cuts: int) -> tuple[Tally, Tally]:
+    """Cut so many connections of either kind. Return what was counted: of one call at a time, and of all calls."""
+    one, every, began = Tally(), Tally(), time.monotonic()
+    async with hub_process(CALLS) as (process, port):
+        assert process.stdin is not None
+        assert process.stdout is not None
+        base = f"http://127.0.0.1:{port}"
+        async with asyncio.TaskGroup() as group:
+            group.create_task(follow_one_by_one(base, cuts, one))
+            following = group.create_task(follow_all(base, cuts, every))
+        process.stdin.write(b"\n")
+        begun = int(await process.stdout.readline())
+        reader = following.result()
+        await reader.until_all_ended()
+        numbers = {int(call[2:]) for call in reader.offsets}
+        every.faults["calls missed"] += len(set(range(min(numbers), begun + 1)) - numbers)
+        process.stdin.write(b"\n")
+        await process.stdin.drain()
+        await process.wait()
+    one.seconds = every.seconds = time.monotonic() - began
+    return one, every
+
+
+def has_curl() -> bool:
+    """Return whether there is a curl on this machine."""
+    return shutil.which("curl") is not None
+
+
+def main() -> int:
+    """Run the command."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.cuts", description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("--cuts", type=int, default=1000)
+    tallies = uvloop.run(prove(parser.parse_args().cuts))
+    for name, tally in zip(("one call at a time", "all calls"), tallies, strict=True):
+        print(f"{name}: {tally}")
+    return 1 if any(tally.faults.total() for tally in tallies) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
