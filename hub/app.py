@@ -28,6 +28,7 @@ from hub.calls.retention import KeepTerms, Retention
 from hub.calls.routing import Routing
 from hub.calls.takeover import TakeOver
 from hub.calls.transcribed import TranscribedCall
+from hub.calls.watching import Watching, read_watchwords
 from hub.cluster.membership import new_node_id
 from hub.config import Config
 from hub.errors import ConfigError
@@ -147,6 +148,8 @@ async def running(
     node_id = new_node_id(config.node) if broker is not None else ""
     wall = broker.now if broker is not None else time.time
     registry = Registry(keep_seconds=config.keep_minutes * 60, clock=time.monotonic, wall=wall, soon=loop.call_soon)
+    watching = Watching(read_watchwords(config.watchwords), registry) if config.watchwords else None
+    registry.annotator = watching
     rounds = Rounds(loop.call_later, time.monotonic)
     room = Room.within(most_descriptors(), limits)
     listening: list[socket.socket] = []
@@ -195,6 +198,8 @@ async def running(
                 chores.append(group.create_task(Retention(past.archive, erasing, terms, time.time, time.monotonic).run()))
             if certificate is not None:
                 chores.append(group.create_task(certificate.renew()))
+            if watching is not None:
+                chores.append(group.create_task(watching.run(calls)))
             try:
                 take_over.begin(time.monotonic(), time.time())
                 chores.append(group.create_task(take_over.run()))

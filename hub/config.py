@@ -81,6 +81,7 @@ class Config:
     sockets_per_address: int = setting("HUB_SOCKETS_PER_ADDRESS", 10000, "most sockets at `/client` from one address")
     open: bool = setting("HUB_OPEN", False, "1: run without authentication on an address that others can reach")
     listen: bool = setting("HUB_LISTEN", False, "1: anyone allowed to watch a call can also hear it, live; off by default")
+    watchwords: str = setting("HUB_WATCHWORDS", "", "TOML file with what calls are watched for, in words and in time: it makes an `alert`")
     transcriber: str = setting(
         "HUB_TRANSCRIBER",
         "auto",

@@ -38,9 +38,6 @@ LABELS: dict[str, Track] = {"inboundTrackLabel": "inbound", "outboundTrackLabel"
 GAP_MS = 500
 """A pause between two streams that is shorter is their hand-over, not something to tell people about."""
 
-LAST_REVISION = 1_000_000
-"""Of a final whose utterance's interims were another node's, which nobody counted here."""
-
 SECRET_PARAMETERS = frozenset({TOKEN})
 """Parameters that subscribers must not see."""
 
@@ -143,7 +140,7 @@ class Publisher:
             last = self._utterances.last(track)
             if last is not None:
                 final = events.Final(
-                    call_sid=self.record.call_sid, utterance=last, revision=LAST_REVISION, track=track,
+                    call_sid=self.record.call_sid, utterance=last, revision=events.LAST_REVISION, track=track,
                     speaker=self._utterances.speakers[track], text="", start=0.0, end=0.0, words=[],
                 )  # fmt: skip
                 self.publish(final)

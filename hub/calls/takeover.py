@@ -73,8 +73,12 @@ class TakeOver:
     def _begin(self, call: LeftCall, clock: float, wall: float) -> None:
         record, entry = call.record, call.entry
         record.left_off = left_off(entry, clock, wall)
+        publisher = Publisher(record, self._registry)
+        if self._registry.annotator is not None:
+            for owed in self._registry.annotator.owed(record):
+                publisher.publish(owed)
         if not record.live:  # the hub was stopped, and the phone call went on
-            Publisher(record, self._registry).began(entry.stream_sid, entry.parameters, entry.tracks, entry.transcriber)
+            publisher.began(entry.stream_sid, entry.parameters, entry.tracks, entry.transcriber)
 
     async def go_on(self, call: LeftCall, clock: float, wall: float) -> bool:
         """Go on with one more call, that of a node that died. Returns whether its stream has come, once that is known.

@@ -10,7 +10,9 @@ from typing import Any, TypeAlias, TypeVar, get_args
 
 import msgspec
 
+from hub.events.alerts import Alert, AlertWithdrawn
 from hub.events.answers import (
+    AlertSummary,
     AttentionKind,
     AttentionReason,
     Authenticated,
@@ -44,6 +46,7 @@ from hub.events.happenings import (
     WordsDoubted,
 )
 from hub.events.parts import (
+    LAST_REVISION,
     SPEAKERS,
     Completeness,
     Durable,
@@ -66,10 +69,14 @@ from hub.events.recording import (
 
 __all__ = [
     "KNOWN_TYPES",
+    "LAST_REVISION",
     "SPEAKERS",
     "WHOLE_CALL",
     "AgentInterrupted",
     "AgentTrouble",
+    "Alert",
+    "AlertSummary",
+    "AlertWithdrawn",
     "AttentionKind",
     "AttentionReason",
     "Authenticated",
@@ -124,14 +131,14 @@ __all__ = [
 DurableEvent: TypeAlias = (
     CallStarted | Final | Gap | TranscriberLost | TranscriberRestored | TranscriberSwitched | WordsDoubted | StreamFailed | Dtmf
     | ToolCalled | ToolReturned | AgentInterrupted | AgentTrouble | ConditionChanged | RecordingStarted | RecordingPaused
-    | RecordingResumed | RecordingFailed | RecordingStored | RecordingErased | CallEnded
+    | RecordingResumed | RecordingFailed | RecordingStored | RecordingErased | Alert | AlertWithdrawn | CallEnded
 )  # fmt: skip
 CallEvent: TypeAlias = DurableEvent | Interim
 Message: TypeAlias = CallEvent | Subscribed | Watching | CallList | Unsubscribed | Listening | Unlistened | Authenticated | Pong | Refusal
 
 WHOLE_CALL = (
     CallStarted, TranscriberLost, TranscriberRestored, TranscriberSwitched, StreamFailed, ConditionChanged, RecordingStarted,
-    RecordingPaused, RecordingResumed, RecordingFailed, RecordingStored, RecordingErased, CallEnded,
+    RecordingPaused, RecordingResumed, RecordingFailed, RecordingStored, RecordingErased, Alert, AlertWithdrawn, CallEnded,
 )  # fmt: skip
 """Events that concern a call as a whole: those who follow the list of all calls receive them, too."""
 

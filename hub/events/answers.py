@@ -60,12 +60,24 @@ class AttentionReason(Part, frozen=True, kw_only=True, omit_defaults=False):
     since: str
 
 
+class AlertSummary(Part, frozen=True, kw_only=True, omit_defaults=False):
+    """The alerts of a call, without those that were wrong.
+
+    `count`: how many. `rule`, `summary` and `time` are those of the newest; `time` is in seconds of call time.
+    """
+
+    count: int
+    rule: str
+    summary: str
+    time: float
+
+
 class CallSummary(Part, frozen=True, kw_only=True, omit_defaults=False):
     """A call in a list. A field is null while it is not known. `duration`: seconds of call time. `completeness`: so far, or for good.
 
     `agent`: the voice agent that answers the call, or answered it last; null where people speak on both tracks. `person` and `queue`: what
     the stream's `<Parameter>`s `agent` and `queue` say. `attention`: why a live call needs a person's attention, the most urgent reason
-    first; empty if it needs none.
+    first; empty if it needs none. `alerts`: null where the watchwords found nothing.
     """
 
     call_sid: str
@@ -86,6 +98,7 @@ class CallSummary(Part, frozen=True, kw_only=True, omit_defaults=False):
     completeness: Completeness
     attention: tuple[AttentionReason, ...] = ()
     recording: RecordingSummary | None = None
+    alerts: AlertSummary | None = None
     epoch: str
     offset: int
 

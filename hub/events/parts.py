@@ -12,6 +12,10 @@ SPEAKERS: dict[Track, str] = {"inbound": "caller", "outbound": "callee"}
 """Labels of who speaks on each track, unless they are known better."""
 
 
+LAST_REVISION = 1_000_000
+"""Revision of a final that ends an utterance of a node that is gone: nobody here has counted its interims, and nobody knows its words."""
+
+
 def _camel(name: str) -> str:
     head, *rest = name.rstrip("_").split("_")
     return head + "".join(part.title() for part in rest)

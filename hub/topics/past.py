@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from hub.audio.g711 import BYTES_PER_MS, TRACKS, Track
 from hub.audio.lost import Share
 from hub.events import CallEnded, Durable, Final, Gap, decode_durable
+from hub.insight.watched import Watched
 from hub.transcript.outline import Outline
 
 
@@ -19,6 +20,8 @@ class Past:
         self.payloads = payloads
         self.first = first
         self.outline = Outline()
+        self.watched = Watched()
+        """What the rules of the watchwords have to know."""
         self.utterances: dict[Track, int] = dict.fromkeys(TRACKS, 0)
         """The highest number in the id of an utterance of each track."""
         self.words_missing = False
@@ -45,6 +48,7 @@ class Past:
     def read(self, event: Durable) -> None:
         """Take the next event. It is not added to `payloads`."""
         self.outline.apply(event)
+        self.watched.apply(event)
         self.at = event.at
         match event:
             case Final(track=track, utterance=utterance, end=end):

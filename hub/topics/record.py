@@ -8,6 +8,8 @@ from hub.audio.g711 import Track
 from hub.audio.lost import Share
 from hub.audio.timeline import Block
 from hub.events import CallEnded, CallStarted, CallSummary, Durable, Interim, encode
+from hub.insight.call_watch import CallWatch
+from hub.insight.watched import Watched
 from hub.recordings.recording import Recording
 from hub.topics.live_audio import LiveAudio
 from hub.topics.past import Past
@@ -61,6 +63,8 @@ class Record:
         "topic",
         "utterances",
         "waiting",
+        "watch",
+        "watched",
         "words_missing",
     )
 
@@ -103,6 +107,10 @@ class Record:
         """Whether the hub stops and the phone call does not, so that the next process is to go on with it."""
         self.utterances = Utterances(topic.call_sid)
         """The utterances that are open, and the numbering. A Call that gives way keeps this one, and its successor gets the next."""
+        self.watched = Watched()
+        """What the rules of the watchwords have to know of the call. Only kept up to date where there are rules."""
+        self.watch: CallWatch | None = None
+        """Looks for what the rules say. None where there are none, and while the call is another node's."""
         self.words_missing = False
         """Whether words may be missing in a part of the call that ended, or gave way to another one."""
         self.ended_at = 0.0
@@ -161,6 +169,7 @@ class Record:
         past.outline, past.utterances, past.words_missing = self.outline, dict(self.utterances.numbers), self.words_missing
         if self.left_off is not None:
             past.reached_seconds, past.lost = self.left_off.call_ms / 1000, dict(self.left_off.lost)
+        past.watched, self.watch = self.watched, None
         self.ahead = self.outline
         return past
 
@@ -169,6 +178,7 @@ class Record:
         self.utterances.go_on_after(past.utterances)
         self.utterances.name(past.outline.speakers)
         self.words_missing = past.words_missing
+        self.watched, self.watch = past.watched, None
 
     def pass_on(self, block: Block) -> None:
         """Let those who listen, and the recording, have a block of the call's audio. Never waits."""

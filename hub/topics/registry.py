@@ -14,6 +14,7 @@ from hub.audio.lost import Share
 from hub.errors import Moved
 from hub.events import WHOLE_CALL, CallStarted, CallSummary, D, Durable, Final, Interim, Refusal, encode, stamped
 from hub.tokens import Grant
+from hub.topics.annotator import Annotator
 from hub.topics.by_phone_number import ByPhoneNumber
 from hub.topics.call_numbers import CallNumbers
 from hub.topics.live_audio import LiveAudio
@@ -74,6 +75,8 @@ class Registry:
         """Whether events are to be stored before anybody sees them. It is set before any call is known."""
         self.storage: Storage | None = None
         """Where events are stored before anybody sees them. None without an archive. It is set before the first call."""
+        self.annotator: Annotator | None = None
+        """Adds to the calls of this node. None where nothing is to be added. It is set before the first call."""
         self._numbers = CallNumbers()
         self._audio_numbers = itertools.count(1)
         self._by_phone_number = ByPhoneNumber()
@@ -231,16 +234,20 @@ class Registry:
         else:
             record.waiting.append(event)
             self.storage.store_soon(record)
+        if self.annotator is not None:
+            for following in self.annotator.published(record, event):
+                self.publish(record, following)
         return event
 
     def revise(self, record: Record, interim: Interim) -> None:
         """Hand everyone the newest state of an utterance, behind all that was published before it. Never waits."""
         if record.held_back is not None:
             record.held_back.append(interim)
-        elif record.waiting:
-            record.waiting.append(interim)
-        else:
-            record.topic.audience.revise(interim)
+            return
+        (record.waiting.append if record.waiting else record.topic.audience.revise)(interim)
+        if self.annotator is not None:
+            for following in self.annotator.revised(record, interim):
+                self.publish(record, following)
 
     def release(self, record: Record, offset: int) -> None:
         """Hand everyone the events up to this offset, and the interims between them. Never waits."""

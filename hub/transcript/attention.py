@@ -17,6 +17,8 @@ is gone as soon as what it says is over, and all are gone with the call. The das
 from collections.abc import Iterable
 
 from hub.events import (
+    Alert,
+    AlertWithdrawn,
     AttentionKind,
     AttentionReason,
     CallEnded,
@@ -34,7 +36,19 @@ from hub.text.foreign_text import line
 KINDS: tuple[AttentionKind, ...] = ("not-transcribed", "provider-lost", "watchword", "one-sided", "tool-failed", "audio-lost")
 """The kinds of reasons, the most urgent first."""
 
-_READ = frozenset({CallEnded, CallStarted, ConditionChanged, ToolReturned, TranscriberLost, TranscriberRestored, TranscriberSwitched})
+_READ = frozenset(
+    {
+        Alert,
+        AlertWithdrawn,
+        CallEnded,
+        CallStarted,
+        ConditionChanged,
+        ToolReturned,
+        TranscriberLost,
+        TranscriberRestored,
+        TranscriberSwitched,
+    }
+)
 """The events that matter here. Most events are words: they cost one look-up."""
 
 _FAILED = frozenset({"failed", "timeout"})
@@ -63,6 +77,11 @@ class Attention:
         if type(event) not in _READ:
             return
         match event:
+            case Alert(rule=rule):
+                self._add(AttentionReason(kind="watchword", about=rule, since=event.at))
+            case AlertWithdrawn(rule=rule, left=left):
+                if not left:
+                    self._reasons.pop(("watchword", rule), None)
             case TranscriberLost(provider=provider, attempt=attempt):
                 if attempt:  # otherwise the record's own condition says that nobody transcribes
                     self._add(AttentionReason(kind="provider-lost", about=provider, since=event.at))

@@ -14,6 +14,7 @@ from hub.audio.g711 import Track
 from hub.events import (
     AgentInterrupted,
     AgentTrouble,
+    Alert,
     CallEnded,
     DurableEvent,
     Final,
@@ -133,7 +134,7 @@ class Lines:
 
     def _times(self, event: DurableEvent) -> tuple[float, float]:
         match event:
-            case Gap(start=start, end=end):
+            case Gap(start=start, end=end) | Alert(start=start, end=end):
                 return start, end
             case ToolCalled(time=time) | ToolReturned(time=time) | AgentInterrupted(time=time) | AgentTrouble(time=time):
                 return time, time

@@ -7,6 +7,8 @@ import msgspec
 from hub.audio.g711 import Track
 from hub.events import (
     SPEAKERS,
+    Alert,
+    AlertWithdrawn,
     CallEnded,
     CallStarted,
     CallSummary,
@@ -24,6 +26,7 @@ from hub.events import (
     TranscriberName,
 )
 from hub.text.foreign_text import name
+from hub.transcript.alerts import Alerts
 from hub.transcript.attention import Attention
 from hub.transcript.completeness import Findings
 
@@ -34,7 +37,9 @@ LABEL_CHARACTERS = 80
 class Outline:
     """One call's outline: `apply` each durable event, in order."""
 
-    __slots__ = ("attention", "ended", "findings", "newest", "paused", "person", "queue", "recording", "speakers", "started", "utterances")
+    __slots__ = (
+        "alerts", "attention", "ended", "findings", "newest", "paused", "person", "queue", "recording", "speakers", "started", "utterances",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.started: CallStarted | None = None
@@ -59,6 +64,8 @@ class Outline:
         """Who answers, as the newest stream whose `<Parameter>` `agent` names a person says. None where none does."""
         self.queue: str | None = None
         """The queue that the call came through, as the newest stream that names one says. None where none does."""
+        self.alerts = Alerts()
+        """What the watchwords found."""
 
     def apply(self, event: Durable) -> None:
         """Take the next event of the log."""
@@ -88,6 +95,8 @@ class Outline:
                 self.recording = RecordingSummary(state="stored", media_type=media_type, seconds=seconds)
             case RecordingErased():
                 self.recording = None
+            case Alert() | AlertWithdrawn():
+                self.alerts.apply(event)
             case _:
                 pass
 
@@ -144,6 +153,7 @@ class Outline:
             completeness=self.completeness,
             attention=self.attention.reasons,
             recording=self.recording,
+            alerts=self.alerts.summary,
             epoch=epoch,
             offset=offset,
         )
@@ -161,6 +171,7 @@ class ToldOutline(Outline):
         self._completeness = summary.completeness
         self.speakers, self.utterances, self.recording = dict(summary.speakers), summary.utterances, summary.recording
         self.person, self.queue, self.attention = summary.person, summary.queue, Attention(summary.attention)
+        self.alerts = Alerts(summary.alerts)
         if summary.started_at is not None:
             self.started = self.newest = CallStarted(
                 call_sid=summary.call_sid,

@@ -58,6 +58,13 @@ def sentence(event: events.Event, *, brief: bool = False) -> str | None:
             return f"the recording is gone: {isolated(event.reason)}"
         case events.AgentInterrupted():
             return f"the agent was interrupted after {event.heard:.1f} of {event.generated:.1f} s"
+        case events.Alert():
+            who = f"{isolated(event.speaker)}: " if event.speaker else ""
+            return f"alert {isolated(event.rule)}: {who}{isolated(event.summary)}"
+        case events.AlertWithdrawn(reason="over"):
+            return f"alert {isolated(event.rule)} is over: somebody speaks again"
+        case events.AlertWithdrawn():
+            return f"alert {isolated(event.rule)} is withdrawn: the final has other words"
         case events.AgentTrouble():
             return f"the agent's model {isolated(event.reason)}"
         case events.StreamFailed():

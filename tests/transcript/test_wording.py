@@ -46,6 +46,22 @@ STARTED: dict[str, Any] = {"tracks": ["inbound"], "speakers": {}, "parameters": 
         ),
         (events.RecordingErased(call_sid=CALL, reason="kept for 30 days"), "the recording is gone: kept for 30 days"),
         (events.AgentInterrupted(call_sid=CALL, time=1.0, heard=1.24, generated=3.5), "the agent was interrupted after 1.2 of 3.5 s"),
+        (
+            events.Alert(call_sid=CALL, rule="cancel", kind="phrase", summary="“close it”", speaker="Ada", start=1.0, end=2.0),
+            "alert cancel: Ada: “close it”",
+        ),
+        (
+            events.Alert(call_sid=CALL, rule="silent", kind="silence", summary="nobody speaks for 20 s", start=1.0, end=21.0),
+            "alert silent: nobody speaks for 20 s",
+        ),
+        (
+            events.AlertWithdrawn(call_sid=CALL, alert=7, rule="cancel", reason="wrong", left=0),
+            "alert cancel is withdrawn: the final has other words",
+        ),
+        (
+            events.AlertWithdrawn(call_sid=CALL, alert=7, rule="silent", reason="over", left=0),
+            "alert silent is over: somebody speaks again",
+        ),
     ],
 )
 def test_each_event_is_one_sentence(event: events.Event, says: str) -> None:

@@ -181,7 +181,7 @@ async def test_everything_that_a_hub_sends_is_as_the_document_says() -> None:
 
 
 async def told_of_a_recording() -> set[str]:
-    """What is said of a recording that is paused, fails, is stored and is erased."""
+    """What is said of a recording that is paused, fails, is stored and is erased, and of an alert that is withdrawn."""
     async with house() as home:
         call = ScriptedCall(home.state)
         reader = await home.open("/client")
@@ -191,6 +191,8 @@ async def told_of_a_recording() -> set[str]:
             events.RecordingPaused(call_sid=CALL, time=1.0),
             events.RecordingResumed(call_sid=CALL, time=2.0),
             events.RecordingFailed(call_sid=CALL, time=3.0, reason="No space left on device"),
+            events.Alert(call_sid=CALL, rule="cancel", kind="phrase", summary="s", track="inbound", utterance="u", start=1.0, end=2.0),
+            events.AlertWithdrawn(call_sid=CALL, alert=6, rule="cancel", reason="wrong", left=0, track="inbound", utterance="u"),
         ):
             call.publish(event)
         call.end()

@@ -124,6 +124,7 @@ def test_an_installed_hub_finds_its_pages_in_its_packages_and_its_metadata(monke
         "hub/README.md",
         "hub/web/README.md",
         "hub/agents/README.md",
+        "hub/insight/README.md",
         "hub/deploy/README.md",
         "hub/deploy/cluster.md",
         "hub/archive/README.md",

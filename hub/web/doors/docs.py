@@ -33,6 +33,7 @@ TITLES = {
     "clients/README.md": "Watch calls",
     "hub/web/README.md": "Build on it",
     "hub/agents/README.md": "Voice agents",
+    "hub/insight/README.md": "Watchwords",
     "hub/deploy/README.md": "Operate it",
     "hub/deploy/cluster.md": "Several nodes",
     "hub/archive/README.md": "Keep calls",
