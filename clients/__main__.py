@@ -1,4 +1,4 @@
-"""The command line: `transcript-client call`, `mic`, `search`, `tail`, `board`, `demo`.
+"""The command line: `transcript-client call`, `mic`, `search`, `tail`, `board`, `mcp`, `demo`.
 
 Knows the names of the subcommands. A subcommand is imported only when it is used, so that each works without the packages of the others.
 """
@@ -17,9 +17,13 @@ COMMANDS = {
     "search": "find calls by what was said, by number, time or agent",
     "tail": "follow a call in the terminal",
     "board": "watch all calls in the terminal: who, how long, last words",
+    "mcp": "let an assistant list, find, read and follow calls: an MCP server on stdin and stdout",
     "demo": "run a hub, a sample call and its transcript on this machine, without an account",
 }
 """Each subcommand and what it does. `clients.commands` has a module of the same name."""
+
+EXTRAS = {"mcp": "mcp"}
+"""The extra that a subcommand needs, where it is not `client`."""
 
 OWN_PACKAGES = ("", "clients", "hub")
 
@@ -42,7 +46,8 @@ def _main(arguments: list[str] | None) -> int:
                 missing = (error.name or "").partition(".")[0]
                 if missing in OWN_PACKAGES:
                     raise  # a mistake in this program, not a package that was not installed
-                sentence = f"{name} needs the extra `client`, as {missing} is not installed: pip install 'transcript-hub[client]'"
+                extra = EXTRAS.get(name, "client")
+                sentence = f"{name} needs the extra `{extra}`, as {missing} is not installed: pip install 'transcript-hub[{extra}]'"
                 print(f"transcript-client: {sentence}", file=sys.stderr)
                 return 1
             module.add_arguments(command)

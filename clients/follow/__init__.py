@@ -12,12 +12,13 @@ Knows the subscriber protocol: positions, close codes, reconnecting. Does not kn
 """
 
 from clients.follow.address import door_address, page_address
-from clients.follow.call_list import FoundUtterance, ListedCall, listed, read_listed
+from clients.follow.call_list import FoundUtterance, ListedCall, call_page, described, listed, read_listed
 from clients.follow.connection import HubConnection, Refused, Request
 from clients.follow.subscription import Followed, follow, newest, subscription
 from hub.events import Position
 
 __all__ = [
-    "Followed", "FoundUtterance", "HubConnection", "ListedCall", "Position", "Refused", "Request", "door_address", "follow", "listed",
+    "Followed", "FoundUtterance", "HubConnection", "ListedCall", "Position", "Refused", "Request", "call_page", "described", "door_address",
+    "follow", "listed",
     "newest", "page_address", "read_listed", "subscription",
 ]  # fmt: skip

@@ -1,11 +1,11 @@
 """The calls of a hub, newest first, as `GET /calls` lists and finds them: one page after the other, as far as the reader reads.
 
-Knows pages and what goes wrong with them. Does not know what a list is for.
+And what the hub says of one call. Knows pages and what goes wrong with them. Does not know what a list is for.
 """
 
 from collections.abc import AsyncGenerator, Mapping
 from typing import TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import aiohttp
 import msgspec
@@ -52,6 +52,7 @@ class _Page(msgspec.Struct, frozen=True):
 
 _decoder = msgspec.json.Decoder(_Page)
 _calls = msgspec.json.Decoder(ListedCall)
+_summaries = msgspec.json.Decoder(CallSummary)
 
 
 def read_listed(call: bytes) -> ListedCall:
@@ -64,16 +65,9 @@ async def listed(url: str, token: str | None, parameters: Mapping[str, str], lim
 
     `url` is the hub's address in any form. `parameters`: see `GET /calls`. Raises: Refused.
     """
-    if token is not None and not (token.isascii() and token.isprintable()):
-        raise Refused("token", "this is not a token: it contains characters that no token contains")
-    try:
-        address = page_address(url, "/calls")
-    except ValueError as error:
-        raise Refused("address", str(error)) from error
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    by_proxy = not loopback(urlsplit(address).hostname or "")
+    address = _address(url, token, "/calls")
     left, after = limit, ""
-    async with aiohttp.ClientSession(headers=headers, timeout=TIMEOUT, trust_env=by_proxy) as session:
+    async with _session(address, token) as session:
         while left > 0:
             asked = {**parameters, "limit": str(min(left, PAGE_CALLS)), **({"after": after} if after else {})}
             page = await _page(session, address, asked)
@@ -85,22 +79,67 @@ async def listed(url: str, token: str | None, parameters: Mapping[str, str], lim
             after = page.next
 
 
+async def call_page(url: str, token: str | None, parameters: Mapping[str, str]) -> tuple[list[bytes], str | None]:
+    """Return one page of the list, and what to ask for as `after` to get the next one; None at the end. Arguments as `listed` has them.
+
+    Raises: Refused.
+    """
+    address = _address(url, token, "/calls")
+    async with _session(address, token) as session:
+        page = await _page(session, address, parameters)
+        return [bytes(call) for call in page.calls], page.next
+
+
+async def described(url: str, token: str | None, call_sid: str) -> CallSummary:
+    """Return what the hub says of one call. Raises: Refused."""
+    address = _address(url, token, f"/calls/{quote(call_sid, safe='')}")
+    async with _session(address, token) as session:
+        status, body = await _asked(session, address, {})
+    if status != 200:
+        said = reason(status, body)
+        raise Refused("refused", f"{address} does not let us in: {said}" if said.startswith("HTTP ") else said)
+    try:
+        return _summaries.decode(body)
+    except ValueError as error:
+        raise Refused("address", f"{address} is not a call of a hub: the server sends something else") from error
+
+
+def _address(url: str, token: str | None, path: str) -> str:
+    if token is not None and not (token.isascii() and token.isprintable()):
+        raise Refused("token", "this is not a token: it contains characters that no token contains")
+    try:
+        return page_address(url, path)
+    except ValueError as error:
+        raise Refused("address", str(error)) from error
+
+
+def _session(address: str, token: str | None) -> aiohttp.ClientSession:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    by_proxy = not loopback(urlsplit(address).hostname or "")
+    return aiohttp.ClientSession(headers=headers, timeout=TIMEOUT, trust_env=by_proxy)
+
+
 async def _page(session: aiohttp.ClientSession, address: str, asked: Mapping[str, str]) -> _Page:
+    status, body = await _asked(session, address, asked)
+    if status in {301, 302, 307, 308, 404, 405}:
+        raise Refused("address", f"{address} is not a hub's list of calls: {reason(status, body)}")
+    if status != 200:
+        said = reason(status, body)
+        raise Refused("refused", f"{address} does not let us in: {said}" if said.startswith("HTTP ") else said)
+    try:
+        return _decoder.decode(body)
+    except ValueError as error:
+        raise Refused("address", f"{address} is not a hub's list of calls: the server sends something else") from error
+
+
+async def _asked(session: aiohttp.ClientSession, address: str, asked: Mapping[str, str]) -> tuple[int, bytes]:
+    """Return the status and the body of an answer. Raises: Refused where there is none."""
     try:
         async with session.get(address, params=asked, allow_redirects=False) as answer:
-            body = await answer.read()
+            return answer.status, await answer.read()
     except TimeoutError as error:
         raise Refused("unreachable", f"no hub answers at {address}: it takes too long") from error
     except aiohttp.ClientConnectorError as error:
         raise Refused("unreachable", f"no hub answers at {address}: {problem(error.os_error)}") from error
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise Refused("address", f"{address} cannot be asked: {error}") from error
-    if answer.status in {301, 302, 307, 308, 404, 405}:
-        raise Refused("address", f"{address} is not a hub's list of calls: {reason(answer.status, body)}")
-    if answer.status != 200:
-        said = reason(answer.status, body)
-        raise Refused("refused", f"{address} does not let us in: {said}" if said.startswith("HTTP ") else said)
-    try:
-        return _decoder.decode(body)
-    except ValueError as error:
-        raise Refused("address", f"{address} is not a hub's list of calls: the server sends something else") from error

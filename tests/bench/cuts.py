@@ -1,11 +1,11 @@
-"""Does `curl -N` miss or repeat a word? Server-Sent Events over connections that are cut, counted.
+"""Do `curl -N` and `follow_call` miss or repeat a word? Calls followed over connections that are cut, counted.
 
     python -m tests.bench.cuts --cuts 1000
 
 Runs a hub in a process of its own in which calls begin, are published into and end. The real curl follows one call to its end, or all
 calls. It is killed at random moments and started again with the newest `id` that it has printed, as `Last-Event-ID`. What it had printed of
-a block that was not whole is thrown away. Each durable event has to be the next one of its call. Prints the counts; exits with 1 if there
-was any fault.
+a block that was not whole is thrown away. An assistant follows by the tool of `transcript-client mcp`, through a proxy that cuts its
+connections. Each durable event has to be the next one of its call. Prints the counts; exits with 1 if there was any fault.
 """
 
 import argparse
@@ -15,11 +15,15 @@ import shutil
 import sys
 import time
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import aiohttp
 import uvloop
+from mcp import Client
 
+from clients.assistant.server import server_for
 from tests.bench.resume import Recognized, decoder, hub_process, word
 
 CALLS = 3
@@ -72,7 +76,8 @@ class CurlReader:
             done, _ = await asyncio.wait((reading,), timeout=self._chance.random() * LIFE_SECONDS)
             if not done:
                 self._tally.cuts += 1
-                curl.kill()
+                with suppress(ProcessLookupError):  # it has ended by itself in this moment
+                    curl.kill()
         printed, _ = await reading
         *blocks, rest = printed.split(b"\n\n")
         self._tally.in_a_block += bool(rest)
@@ -135,15 +140,72 @@ async def follow_all(base: str, cuts: int, tally: Tally) -> CurlReader:
     return reader
 
 
-async def prove(cuts: int) -> tuple[Tally, Tally]:
-    """Cut so many connections of either kind. Return what was counted: of one call at a time, and of all calls."""
-    one, every, began = Tally(), Tally(), time.monotonic()
+@asynccontextmanager
+async def cutting(port: int, tally: Tally, chance: random.Random) -> AsyncIterator[str]:
+    """Carry connections to a port of this machine, each for a while, and cut them then. Gives the address."""
+
+    async def pour(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await source.read(65536):
+                sink.write(data)
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", port)
+        pouring = [asyncio.ensure_future(pour(reader, back)), asyncio.ensure_future(pour(there, writer))]
+        done, left = await asyncio.wait(pouring, timeout=LIFE_SECONDS * 2 * chance.random(), return_when=asyncio.FIRST_COMPLETED)
+        tally.cuts += not done
+        for each in left:
+            each.cancel()
+        writer.transport.abort()
+        back.transport.abort()
+
+    async with await asyncio.start_server(carry, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def follow_by_tool(base: str, port: int, cuts: int, tally: Tally) -> None:
+    """Follow one call after the other by `follow_call`, each to its end, until so many connections were cut."""
+    async with (
+        cutting(port, tally, random.Random(3)) as cut,
+        Client(server_for(cut, None)) as client,
+        Client(server_for(base, None)) as whole,
+    ):
+        while tally.cuts < cuts:
+            listed = await whole.call_tool("list_calls", {"state": "live", "limit": 1})
+            assert listed.structured_content is not None
+            (call,) = listed.structured_content["calls"]
+            await _follow_by_tool(client, call["call_sid"], tally)
+
+
+async def _follow_by_tool(client: Client, call_sid: str, tally: Tally) -> None:
+    position, reached, live = None, 0, True
+    while live:
+        asked = {"call_sid": call_sid, "wait_seconds": 5, "limit": 5} | ({"after": position} if position else {})
+        answer = await client.call_tool("follow_call", asked)
+        part = answer.structured_content
+        if answer.is_error or part is None:  # its question whether the call is live was cut: it asks again, with the position that it has
+            continue
+        tally.faults["not whole"] += not part["whole"]
+        for line in part["lines"]:
+            tally.durable += 1
+            tally.faults["gaps"] += line["offset"] > reached + 1
+            tally.faults["repeats"] += line["offset"] <= reached
+            tally.faults["strange words"] += line["kind"] == "final" and line["text"] != word(call_sid, line["offset"])
+            reached = line["offset"]
+        position, live = part["position"], part["live"] or part["more"]
+    tally.ended += 1
+
+
+async def prove(cuts: int) -> tuple[Tally, Tally, Tally]:
+    """Cut so many connections of each kind. Return what was counted: of one call at a time, of all calls, and of the tool."""
+    one, every, tool, began = Tally(), Tally(), Tally(), time.monotonic()
     async with hub_process(CALLS) as (process, port):
         assert process.stdin is not None
         assert process.stdout is not None
         base = f"http://127.0.0.1:{port}"
         async with asyncio.TaskGroup() as group:
             group.create_task(follow_one_by_one(base, cuts, one))
+            group.create_task(follow_by_tool(base, port, cuts, tool))
             following = group.create_task(follow_all(base, cuts, every))
         process.stdin.write(b"\n")
         begun = int(await process.stdout.readline())
@@ -154,8 +216,8 @@ async def prove(cuts: int) -> tuple[Tally, Tally]:
         process.stdin.write(b"\n")
         await process.stdin.drain()
         await process.wait()
-    one.seconds = every.seconds = time.monotonic() - began
-    return one, every
+    one.seconds = every.seconds = tool.seconds = time.monotonic() - began
+    return one, every, tool
 
 
 def has_curl() -> bool:
@@ -168,7 +230,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.cuts", description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--cuts", type=int, default=1000)
     tallies = uvloop.run(prove(parser.parse_args().cuts))
-    for name, tally in zip(("one call at a time", "all calls"), tallies, strict=True):
+    for name, tally in zip(("one call at a time", "all calls", "follow_call"), tallies, strict=True):
         print(f"{name}: {tally}")
     return 1 if any(tally.faults.total() for tally in tallies) else 0
 

@@ -19,6 +19,7 @@ import msgspec
 import numpy as np
 import pytest
 import soundfile
+from mcp import Client, StdioServerParameters, stdio_client
 
 from hub import tokens
 from hub.archive.copies import back_up
@@ -275,6 +276,16 @@ async def search(line: str, shell: Shell) -> None:
         assert "caller: a refund" in found or FROM in found
 
 
+async def mcp(line: str, shell: Shell) -> None:
+    name, *arguments = shlex.split(line)
+    async with house() as home:
+        ScriptedCall(home.state)
+        command = StdioServerParameters(command=str(shell.folder / "bin" / name), args=shlex.split(here(shlex.join(arguments), home)))
+        command.env = environment(PYTHONPATH=str(TOP))
+        async with Client(stdio_client(command)) as client:
+            assert CALL in str((await client.call_tool("list_calls", {})).structured_content)
+
+
 async def call(line: str, shell: Shell) -> None:
     signed = {"twilio_token": AUTH_TOKEN, "public_url": PUBLIC} if "--sign" in line else {}
     async with house(**signed) as home:
@@ -342,6 +353,7 @@ KNOWN: dict[str, Callable[[str, Shell], Awaitable[None]]] = {
     "transcript-client tail": tail,
     "transcript-client board": board,
     "transcript-client search": search,
+    "transcript-client mcp": mcp,
     "transcript-client call": call,
     "transcript-client call --agent": agent,
     "transcript-client mic": mic,

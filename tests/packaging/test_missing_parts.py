@@ -25,6 +25,7 @@ EXTRAS = (
     "rich",
     "soundfile",
     "sounddevice",
+    "mcp",
     "obstore",
     "redis",
     "hiredis",

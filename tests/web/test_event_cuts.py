@@ -1,4 +1,4 @@
-"""`curl -N` misses and repeats nothing: a short run of the proof in `make test`, the whole of it in `make long`."""
+"""`curl -N` and `follow_call` miss and repeat nothing: a short run of the proof in `make test`, the whole of it in `make long`."""
 
 import pytest
 

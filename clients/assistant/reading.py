@@ -1,0 +1,172 @@
+"""A call read a part at a time, each from the position where the part before ended: nothing is missed, and nothing comes twice.
+
+A reader that comes rarely and holds no connection, as an assistant is. Knows positions. Does not know who reads.
+"""
+
+import asyncio
+import re
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from clients.follow import HubConnection, Refused, described, subscription
+from hub import events
+from hub.events import Position
+from hub.text.foreign_text import line
+from hub.transcript.wording import clock, sentence
+
+MOST_LINES = 200
+"""Lines of one part, unless fewer are asked for: some 10,000 tokens."""
+
+GATHER_SECONDS = 0.3
+"""What is published within this time of something new comes along with it: a final of each side, for example."""
+
+CONNECT_SECONDS = 15.0
+"""How long it may take until the hub has said what there is, besides what is waited for."""
+
+_POSITION = re.compile(r"([A-Za-z0-9_-]{1,64}):(\d{1,15})", re.ASCII)
+
+
+@dataclass
+class Line:
+    """Something that was said or that happened in a call.
+
+    `offset`: its number in the call's log. `kind`: the type of the event; `final` is what somebody said. `time`: when, from the start of
+    the call, where that is known. `speaker`: who said it, if it was said.
+    """
+
+    offset: int
+    kind: str
+    text: str
+    time: str | None = None
+    speaker: str | None = None
+
+
+@dataclass
+class CallPart:
+    """A part of a call.
+
+    `position`: give it as `after` to get what follows. `whole`: False if something between the position that was given and the first line
+    is lost. `live`: whether the call goes on. `more`: whether there is more already, so that it is worth to read on at once.
+    """
+
+    call_sid: str
+    position: str
+    whole: bool
+    live: bool
+    more: bool
+    lines: list[Line] = field(default_factory=list)
+
+
+def position_text(position: Position) -> str:
+    """Return a position as an assistant holds it."""
+    return f"{position.epoch}:{position.offset}"
+
+
+def read_position(text: str) -> Position:
+    """Return what `position_text` has written. Raises: Refused."""
+    found = _POSITION.fullmatch(text.strip())
+    if found is None:
+        raise Refused("position", "`after` must be the `position` of an earlier answer, such as 3339322b3c12:14")
+    return Position(found[1], int(found[2]))
+
+
+async def read_part(
+    url: str, token: str | None, call_sid: str, after: Position | None, *, wait_seconds: float = 0.0, most_lines: int = MOST_LINES
+) -> CallPart:
+    """Return what follows a position in a call, or the call from its start. Where nothing does, wait for something for so long.
+
+    A connection that breaks is made again. Raises: Refused.
+    """
+    summary = await described(url, token, call_sid)
+    reader = _Reader(call_sid, after, live=summary.live, wait_seconds=wait_seconds, most_lines=most_lines)
+    connection = HubConnection(url, token, lambda: [subscription(call_sid, reader.position, interims=False)], known=True)
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS) as patience, aclosing(connection.messages()) as messages:
+            async for message in messages:
+                reader.take(message)
+                if reader.is_done:
+                    break
+                if (until := reader.waits_until(loop.time())) is not None:
+                    patience.reschedule(until)
+    except TimeoutError:
+        if not reader.is_up_to_date:
+            raise Refused("unreachable", "the hub does not answer in time: try again, with the same position") from None
+    return reader.finished()
+
+
+class _Reader:
+    """Gathers one part."""
+
+    def __init__(self, call_sid: str, after: Position | None, *, live: bool, wait_seconds: float, most_lines: int) -> None:
+        self._part = CallPart(call_sid, "", whole=True, live=live, more=False)
+        self.position = after
+        self._wait_seconds = wait_seconds
+        self._most_lines = most_lines
+        self._newest = 0
+        """Offset of the newest event that there was when it was subscribed last."""
+        self._is_subscribed = False
+        self._until: float | None = None
+        """Until when it is waited for something new, on the event loop's clock. None while it is not."""
+        self._is_gathering = False
+        """Whether something new has come, and what comes right after it is taken along."""
+
+    @property
+    def is_up_to_date(self) -> bool:
+        """Whether everything that there was is here."""
+        return self._is_subscribed and self.position is not None and self.position.offset >= self._newest
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the part is full, or there is nothing to wait for."""
+        if len(self._part.lines) >= self._most_lines:
+            return True
+        has_replay = self._until is None and bool(self._part.lines)
+        return self.is_up_to_date and (has_replay or not self._wait_seconds or not self._part.live)
+
+    def waits_until(self, now: float) -> float | None:
+        """Return how long to wait for what comes next, on the event loop's clock. None: as long as before."""
+        if not self.is_up_to_date:
+            return None
+        if self._until is None:
+            self._until = now + self._wait_seconds
+            return self._until
+        if self._part.lines and not self._is_gathering:
+            self._is_gathering = True
+            return min(self._until, now + GATHER_SECONDS)
+        return None
+
+    def take(self, message: events.Message) -> None:
+        """Take the next message of the hub. Raises: Refused."""
+        match message:
+            case events.Refusal(code=code, message=said):
+                raise Refused(code, said)
+            case events.Subscribed(epoch=epoch, offset=offset, whole=whole, newest=newest):
+                self._part.whole = self._part.whole and whole
+                self.position, self._newest, self._is_subscribed = Position(epoch, offset), newest, True
+            case events.Durable():
+                self._add(message)
+
+    def _add(self, event: events.Durable) -> None:
+        if self.position is not None and event.epoch == self.position.epoch and event.offset <= self.position.offset:
+            return
+        self.position = Position(event.epoch, event.offset)
+        if isinstance(event, events.CallStarted | events.CallEnded):
+            self._part.live = isinstance(event, events.CallStarted)
+        if (made := _line(event)) is not None:
+            self._part.lines.append(made)
+
+    def finished(self) -> CallPart:
+        """Return the part."""
+        assert self.position is not None
+        self._part.position = position_text(self.position)
+        self._part.more = self.position.offset < self._newest
+        return self._part
+
+
+def _line(event: events.Durable) -> Line | None:
+    kind = str(event.__struct_config__.tag)
+    if isinstance(event, events.Final):
+        return Line(event.offset, kind, line(event.marked()), clock(event.start), line(event.speaker)) if event.text else None
+    said = sentence(event)
+    return Line(event.offset, kind, line(said)) if said is not None else None
