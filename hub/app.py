@@ -32,6 +32,7 @@ from hub.calls.watching import Watching, read_watchwords
 from hub.cluster.membership import new_node_id
 from hub.config import Config
 from hub.errors import ConfigError
+from hub.insight.redaction.settings import RedactionSettings, redactor
 from hub.ops.counters import Counters
 from hub.ops.descriptors import most_descriptors
 from hub.ops.load import Load
@@ -150,6 +151,7 @@ async def running(
     registry = Registry(keep_seconds=config.keep_minutes * 60, clock=time.monotonic, wall=wall, soon=loop.call_soon)
     watching = Watching(read_watchwords(config.watchwords), registry) if config.watchwords else None
     registry.annotator = watching
+    registry.redactor = redactor(config.of(RedactionSettings))
     rounds = Rounds(loop.call_later, time.monotonic)
     room = Room.within(most_descriptors(), limits)
     listening: list[socket.socket] = []

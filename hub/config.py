@@ -48,7 +48,7 @@ def setting(name: str, default: Any, meaning: str, *, secret: bool = False, requ
 
 
 class Section(Protocol):
-    """The settings of one provider: a frozen dataclass whose fields are all declared with `setting()`."""
+    """The settings of one provider, or of one part of the hub: a frozen dataclass whose fields are all declared with `setting()`."""
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
@@ -229,7 +229,7 @@ def missing(section: Section) -> str:
 
 
 def load(sections: Iterable[type[Section]], environment: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> Config:
-    """Read the settings: the environment first, then the .env file, then the defaults. `sections` are those of the providers.
+    """Read the settings: the environment first, then the .env file, then the defaults. `sections`: those of parts and providers.
 
     Raises: ConfigError, one sentence that names the setting, for a wrong value or an unknown `HUB_*` name.
     """

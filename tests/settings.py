@@ -4,15 +4,20 @@ from dataclasses import replace
 from typing import Any
 
 from hub.config import Config
+from hub.insight.redaction.settings import RedactionSettings
 from hub.vendors.providers import Providers
 from hub.vendors.registered import REGISTERED
 
 
 def configured(providers: Providers = REGISTERED, **named: Any) -> Config:
-    """Return a Config. The hub's own settings are named by field; a provider's by its name and field: `deepgram_key="k"`."""
+    """Return a Config. The hub's own settings are named by field; others by part and field: `deepgram_key="k"`, `redact_kinds="digits"`."""
     sections = []
-    for each in (*providers.speech.values(), *providers.voice_models.values()):
-        prefix = f"{each.name}_"
+    parts = [
+        ("redact", RedactionSettings),
+        *((each.name, each.settings) for each in (*providers.speech.values(), *providers.voice_models.values())),
+    ]
+    for part, settings in parts:
+        prefix = f"{part}_"
         if own := {name.removeprefix(prefix): named.pop(name) for name in list(named) if name.startswith(prefix)}:
-            sections.append(each.settings(**own))
+            sections.append(settings(**own))
     return replace(Config(**named), sections=tuple(sections))

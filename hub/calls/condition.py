@@ -57,7 +57,8 @@ class Condition:
         self._spoke[track] = max(self._spoke.get(track, 0.0), at_seconds)
 
     def look(self, block: Block) -> None:
-        """Take the next block of the call. Publishes what has changed. Never waits."""
+        """Take the next block of the call. Publishes what has changed, and words that were held back until now. Never waits."""
+        self._publisher.reached(block.end_ms)
         self._blocks += 1
         if self._blocks % LOOK_BLOCKS:
             return

@@ -8,7 +8,7 @@ Knows events and where they go. Does not know what they are made from, except tr
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias, assert_never
 
 import msgspec
@@ -17,7 +17,8 @@ from hub import events
 from hub.audio.g711 import TRACKS, Track, ms
 from hub.audio.lost import Share, percent
 from hub.audio.timeline import StereoTimeline
-from hub.events import SPEAKERS, D
+from hub.events import SPEAKERS, D, decode_durable
+from hub.insight.redaction.redaction import Redaction
 from hub.ops.logs import CallLog
 from hub.text.foreign_text import line, name
 from hub.text.phone_numbers import shown
@@ -41,6 +42,9 @@ GAP_MS = 500
 SECRET_PARAMETERS = frozenset({TOKEN})
 """Parameters that subscribers must not see."""
 
+REMEMBERED_EVENTS = 50
+"""So many of the newest events of a call are looked at for a number that may go on, where its earlier ones are another process's."""
+
 OnSettled: TypeAlias = Callable[[Track, float, bool], None]
 """Takes a track, the call time in ms up to which its words are final, and whether a final is published now."""
 
@@ -54,9 +58,20 @@ class Publisher:
         self._registry = registry
         self._on_settled = on_settled
         self._utterances = record.utterances
+        self._settled_later: dict[Track, float] = {}
+        """Call time in ms up to which the words of each track are final whose newest final is held back."""
+        if registry.redactor is not None and record.redaction is None:
+            log_ = record.topic.log
+            newest = log_.entered_after(max(log_.first - 1, log_.entered - REMEMBERED_EVENTS))
+            record.redaction = Redaction(registry.redactor, filter(None, map(decode_durable, newest)))
 
     def publish(self, event: D) -> D:
-        """Append an event to the call's log and have it handed to everyone. Returns it as subscribers receive it. Never waits."""
+        """Append an event to the call's log and have it handed to everyone. Returns it as subscribers receive it. Never waits.
+
+        What is secret in it is masked. A final goes another way: it comes from a report, and may be held back.
+        """
+        if self.record.redaction is not None:
+            event = self.record.redaction.event(event)
         return self._registry.publish(self.record, event)
 
     def revise(self, interim: events.Interim) -> None:
@@ -77,7 +92,7 @@ class Publisher:
         record, known, utterances = self.record, self.record.started, self._utterances
         if agent is None and record.agent is not None:  # whoever speaks there now is not the agent
             utterances.name({"outbound": SPEAKERS["outbound"]})
-        labels = {track: label for key, track in LABELS.items() if (label := name(parameters.get(key, "")))}
+        labels = {track: label for key, track in LABELS.items() if (label := name(self.open_parameters(parameters).get(key, "")))}
         utterances.name({**(speakers or {}), **labels})
         self.publish(
             events.CallStarted(
@@ -93,6 +108,10 @@ class Publisher:
                 agent=agent,
             )
         )
+
+    def open_parameters(self, parameters: dict[str, str]) -> dict[str, str]:
+        """Return a stream's <Parameter>s as they may be published and stored."""
+        return parameters if self.record.redaction is None else self.record.redaction.parameters(parameters)
 
     def identified(self, facts: CallFacts) -> None:
         """Publish who the call is from and to, as another `call-started` of the stream that is there."""
@@ -124,15 +143,50 @@ class Publisher:
     def _recognized(self, recognized: Recognized) -> None:
         utterances = self._utterances
         event = utterances.fold(recognized)
+        due = self._masked(event)
         if self._on_settled is not None and recognized.settled and not utterances.is_open(recognized.track):
-            self._on_settled(recognized.track, recognized.end * 1000, isinstance(event, events.Final))
-        match event:
-            case events.Interim():
+            self._settle(recognized.track, recognized.end * 1000, published=isinstance(event, events.Final))
+        self._publish_due(due)
+
+    def _masked(self, event: events.Interim | events.Final | None) -> Sequence[events.Interim | events.Final]:
+        """Return what is to be published now, without what is secret. Finals may be held back, and come later."""
+        if event is None:
+            return ()
+        redaction = self.record.redaction
+        if redaction is None:
+            return (event,)
+        return redaction.interim(event) if isinstance(event, events.Interim) else redaction.final(event)
+
+    def _publish_due(self, due: Iterable[events.Interim | events.Final]) -> None:
+        if self._settled_later:
+            self._settle_released()
+        for event in due:
+            if isinstance(event, events.Interim):
                 self.revise(event)
-            case events.Final():
-                self.publish(event)
-            case None:
-                pass
+            else:
+                self._registry.publish(self.record, event)
+
+    def _settle(self, track: Track, end_ms: float, *, published: bool) -> None:
+        """Have it noted up to where the words of a track are published. While a final is held back they are not."""
+        assert self._on_settled is not None
+        if self.record.redaction is not None and track in self.record.redaction.holds:
+            self._settled_later[track] = end_ms
+        else:
+            self._on_settled(track, end_ms, published)
+
+    def _settle_released(self) -> None:
+        redaction = self.record.redaction
+        assert redaction is not None
+        for track in [track for track in self._settled_later if track not in redaction.holds]:
+            end_ms = self._settled_later.pop(track)
+            if self._on_settled is not None:
+                self._on_settled(track, end_ms, True)
+
+    def reached(self, call_ms: float) -> None:
+        """Publish the finals that have been held back for long enough at this call time. Called once per block."""
+        redaction = self.record.redaction
+        if redaction is not None and (due := redaction.reached(call_ms / 1000)):
+            self._publish_due(due)
 
     def take_back(self, tracks: Iterable[Track]) -> None:
         """End the utterances that another node left open: it can finish them no more, and readers may still show their interims."""
@@ -149,8 +203,14 @@ class Publisher:
         """Publish the open utterances as finals, with the words known so far. Returns whether there were any."""
         finals = self._utterances.close()
         for final in finals:
-            self.publish(final)
+            self._publish_due(self._masked(final))
+        self._release()
         return bool(finals)
+
+    def _release(self) -> None:
+        """Publish the finals that are held back: nothing follows that could decide about them."""
+        if self.record.redaction is not None:
+            self._publish_due(self.record.redaction.over())
 
     def ended(
         self,
@@ -165,6 +225,7 @@ class Publisher:
 
         `complete`: no last words are missing. `lost`: how much audio was lost, of all parts of the call.
         """
+        self._release()
         lost = lost or {}
         self.record.words_missing = self.record.words_missing or not complete
         findings = self.record.ahead.findings

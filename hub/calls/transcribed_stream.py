@@ -110,7 +110,7 @@ class TranscribedStream:
             account_sid=self.account_sid,
             stream_sid=self.sid,
             tracks=tracks,
-            parameters=self.parameters | {name: value for name, value in numbers.items() if value},
+            parameters=self.call.publisher.open_parameters(self.parameters) | {name: value for name, value in numbers.items() if value},
             transcriber=started.transcriber,
             call_ms=call_ms,
             at=at,

@@ -10,6 +10,7 @@ from hub.audio.timeline import Block
 from hub.events import CallEnded, CallStarted, CallSummary, Durable, Interim, encode
 from hub.insight.call_watch import CallWatch
 from hub.insight.watched import Watched
+from hub.insight.redaction.redaction import Redaction
 from hub.recordings.recording import Recording
 from hub.topics.live_audio import LiveAudio
 from hub.topics.past import Past
@@ -58,6 +59,7 @@ class Record:
         "past",
         "recorded_ms",
         "recording",
+        "redaction",
         "row_due",
         "stored",
         "topic",
@@ -113,6 +115,8 @@ class Record:
         """Looks for what the rules say. None where there are none, and while the call is another node's."""
         self.words_missing = False
         """Whether words may be missing in a part of the call that ended, or gave way to another one."""
+        self.redaction: Redaction | None = None
+        """What masks the call's events. The first publisher of the call sets it. None where nothing is masked."""
         self.ended_at = 0.0
         """Registry clock time of the end. Only meaningful while the call is not live."""
         self.left_off: LeftOff | None = None

@@ -13,6 +13,7 @@ from hub.audio.g711 import Track
 from hub.audio.lost import Share
 from hub.errors import Moved
 from hub.events import WHOLE_CALL, CallStarted, CallSummary, D, Durable, Final, Interim, Refusal, encode, stamped
+from hub.insight.redaction.redactor import Redactor
 from hub.tokens import Grant
 from hub.topics.annotator import Annotator
 from hub.topics.by_phone_number import ByPhoneNumber
@@ -77,6 +78,8 @@ class Registry:
         """Where events are stored before anybody sees them. None without an archive. It is set before the first call."""
         self.annotator: Annotator | None = None
         """Adds to the calls of this node. None where nothing is to be added. It is set before the first call."""
+        self.redactor: Redactor | None = None
+        """What is masked in each call's events before anybody sees them. None if nothing is. It is set before the first call."""
         self._numbers = CallNumbers()
         self._audio_numbers = itertools.count(1)
         self._by_phone_number = ByPhoneNumber()

@@ -12,6 +12,7 @@ from hub import config as settings
 from hub.agents.roster import AgentDefaults
 from hub.config import Config, settings_of
 from hub.errors import ConfigError
+from hub.insight.redaction.settings import RedactionSettings
 from hub.vendors.speech_provider import SpeechProvider
 from hub.vendors.voice_model_provider import VoiceModelProvider
 
@@ -39,10 +40,10 @@ class Providers:
             raise ValueError(f"two providers, or two settings, are called {', '.join(sorted(twice))}")
 
     def _sections(self) -> list[Any]:
-        return list(dict.fromkeys(each.settings for each in self._all))
+        return [RedactionSettings, *dict.fromkeys(each.settings for each in self._all)]
 
     def load(self, environment: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> Config:
-        """Read the hub's settings and those of every provider; see `hub.config.load`. Raises: ConfigError."""
+        """Read the hub's settings, and those of its parts and of every provider; see `hub.config.load`. Raises: ConfigError."""
         config = settings.load(self._sections(), environment, dotenv)
         self._check(config)
         return config
@@ -89,7 +90,7 @@ class Providers:
         return replace(defaults, missing_setting=" or ".join(each.missing(config) for each in self.voice_models.values()))
 
     def setting_rows(self) -> list[str]:
-        """Return the table of settings in Markdown, a row each: the hub's own first, then each provider's."""
+        """Return the table of settings in Markdown, a row each: the hub's own first, then those of its parts and of each provider."""
         rows = ["| setting | default | meaning |", "|---|---|---|"]
         for each in (each for part in (Config, *self._sections()) for each in settings_of(part)):
             default = each.default if isinstance(each.default, str) else "" if each.default is False else f"{each.default:g}"

@@ -1,0 +1,255 @@
+"""Finds the numbers of a text: which figures belong together, and what kind of number they look like. Pure.
+
+A *number* is what somebody reads out in one go, though a reader sees many figures: `4111 1111, okay, then one one one one`. Knows the words
+around a number that say what it is: a price, a time, an order's number, a PIN. Does not know which numbers are to be masked.
+"""
+
+import itertools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple
+
+from hub.insight.redaction.figures import Figure, Token, count_weak, figures, is_filler, tokens
+from hub.insight.redaction.number_words import AND, words_of
+
+Topic = Literal["secret", "order", "number", ""]
+"""What the words before a number say that it is: something secret such as a PIN, the number of an order, any number, or nothing."""
+
+Plain = Literal["price", "time", "date", "round", "year", "list", ""]
+"""What a number is that is no secret by its form. Empty for any other. `round`: two million, 50,000. `list`: 5, 7 and 9."""
+
+_GAP: Final = re.compile(r"[^\w$€£¥%]{0,8}")
+"""What may stand between two parts of one number, beside words: blanks and signs."""
+
+MOST_FILLERS = 4
+"""So many words may stand between two parts of one number."""
+
+LIST_DIGITS = 6
+"""A list of more digits may as well be a number that is read out in groups."""
+
+TOPIC_TOKENS = 8
+"""So far before a number the words are looked at that say what it is."""
+
+_SECRETS: Final = words_of(
+    "pin pins cvv cvc cvv2 csc passcode password otp passphrase geheimzahl prüfnummer kennwort passwort tan clave contraseña cryptogramme"
+)
+_ORDERS: Final = words_of(
+    "order ticket invoice room extension flight gate page model item house "
+    "apartment chapter booking reference confirmation bestellung bestellnummer rechnung "
+    "zimmer pedido factura habitación commande facture chambre"
+)
+_NUMBERS: Final = words_of(
+    "card account number numbers digit digits code phone mobile cell telephone iban routing sort credit debit visa mastercard amex zip "
+    "postcode postal plz passport license licence policy social security karte kartennummer kontonummer konto nummer telefonnummer ziffern "
+    "tarjeta cuenta número numero teléfono carte compte numéro téléphone"
+)
+_ANNOUNCERS: Final[tuple[tuple[Topic, frozenset[str]], ...]] = (("secret", _SECRETS), ("order", _ORDERS), ("number", _NUMBERS))
+_TOPICS: Final = {word: topic for topic, words in _ANNOUNCERS for word in words}
+_SECRET_CODES: Final = frozenset({"security", "access", "verification", "secret", "time", "sms", "secure", "login"})
+"""Before `code`, these make it a secret."""
+
+_MONTH = (
+    r"(?:jan(?:uary|uar)?|feb(?:ruary|ruar)?|mar(?:ch)?|märz|apr(?:il)?|may|mai|june?|juni|july?|juli|aug(?:ust)?|sept?(?:ember)?"
+    r"|o[ck]t(?:ober)?|nov(?:ember)?|de[cz](?:ember)?)\.?"
+)
+_AMOUNT = r"(?:\d{1,3}(?:[,.' ]\d{3})+|\d{1,7})(?:[.,]\d{1,2})?"
+_UNIT = (
+    r"(?:dollars?|euros?|pounds?|cents?|bucks|quid|pence|percent|per cent|prozent|por ciento|pour cent|eur|usd|gbp|chf|franken|francs"
+    r"|libras?|dólares|dolares|kilometers?|kilometres?|km|miles|kg|kilos?|grams?|meters?|metres?)\b"
+)
+_PLAIN: Final = re.compile(
+    rf"(?P<price>[$€£¥] ?{_AMOUNT}(?:[ -]?(?:k|m|million|thousand)\b)?(?!\d)|(?<![\d.,]){_AMOUNT} ?(?:[$€£¥%]|{_UNIT}))"
+    r"|(?P<date>(?<!\d)(?:(?:19|20)\d\d-[01]\d-[0-3]\d|[0-3]?\d\. ?[01]?\d\. ?(?:19|20)\d\d|[0-3]?\d([/-])[0-3]?\d\3(?:19|20)\d\d)(?!\d)"
+    rf"|\b{_MONTH} [0-3]?\d(?:st|nd|rd|th)?(?:,? (?:19|20)\d\d)?(?!\d)|\b[0-3]?\d(?:\.|st|nd|rd|th)? (?:of )?{_MONTH}(?:,? (?:19|20)\d\d)?\b)"
+    r"|(?P<time>(?<![\d:.])(?:[01]?\d|2[0-3])(?:[:.][0-5]\d)(?::[0-5]\d)?(?![\d:.]\d)(?: ?(?:a\.?m\b\.?|p\.?m\b\.?|uhr\b|h\b))?"
+    r"|(?<![\d:.])(?:[01]?\d|2[0-3]) ?(?:a\.?m\b\.?|p\.?m\b\.?|o['\u2019]clock|uhr\b|heures\b)"
+    r"|(?<![\d.,:])\d{1,4}[.,]\d{1,2}(?![.,:]?\d))",
+    re.IGNORECASE,
+)
+_UNIT_WORD: Final = re.compile(_UNIT)
+_NUMBER_NOUNS: Final = frozenset({"number", "numbers", "no", "code", "id", "nummer", "número", "numero", "numéro"})
+_BEFORE_YEARS: Final = words_of("in since of year until till from by before after around im seit jahr bis en desde año hasta depuis année")
+_YEAR: Final = re.compile(r"(?:19|20)\d\d")
+
+_THOUSANDS: Final = re.compile(r"\d{1,3}(?:,\d{3})+(?![\d,])")
+
+
+@dataclass(frozen=True, slots=True)
+class SaidNumber:
+    """A number in a text, from `start` to `end`."""
+
+    start: int
+    end: int
+    figures: tuple[Figure, ...]
+    plain: Plain
+    topic: Topic
+    leads: bool
+    """Whether nothing but fillers stands before it, so that it may go on with a number of the utterance before."""
+    trails: bool
+    """Whether nothing but fillers stands behind it, so that it may go on in the next utterance."""
+    words_behind: int
+    """How many words stand behind it."""
+    words_before: int
+    """How many words stand before it."""
+
+    @property
+    def digits(self) -> str:
+        """Its digits."""
+        return "".join(figure.digits for figure in self.figures)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a text says in numbers."""
+
+    numbers: tuple[SaidNumber, ...]
+    topic: Topic
+    """What the newest word says that announces a number. Empty if there is none."""
+    words: int
+    """How many words it has that are neither fillers nor parts of a number."""
+
+
+_NOTHING: Final = Reading((), "", 0)
+
+
+def read(text: str, *, goes_on: bool = False, unfinished: bool = False) -> Reading:
+    """Return the numbers of a text.
+
+    `goes_on`: a number was said before it, so that `oh` alone is a digit. `unfinished`: more of the text follows, so that `oh` at its end
+    may be one.
+    """
+    if not text:
+        return _NOTHING
+    made = tokens(text)
+    count_weak(made, begins=goes_on, ends=goes_on or unfinished or _topic(made, len(made)) in {"secret", "number"})
+    found = figures(made)
+    parts = _parts(text, made, found) if found else []
+    numbers = tuple(_number(made, part, plain) for part, plain in parts)
+    inside = sum(figure.last - figure.first for figure in found)
+    words = len(made) - inside - sum(1 for token in made if is_filler(token) and not token.counts)
+    return Reading(numbers, _topic(made, len(made)), max(0, words))
+
+
+def _number(made: Sequence[Token], part: Sequence[Figure], plain: Plain) -> SaidNumber:
+    first, last = part[0].first, part[-1].last
+    before = sum(1 for token in made[:first] if not is_filler(token))
+    behind = sum(1 for token in made[last:] if not is_filler(token))
+    return SaidNumber(
+        made[first].start, made[last - 1].end, tuple(part), plain, _topic(made, first), leads=not before, trails=not behind,
+        words_before=before, words_behind=behind,
+    )  # fmt: skip
+
+
+def _topic(made: Sequence[Token], before: int) -> Topic:
+    for at in range(before - 1, max(-1, before - 1 - TOPIC_TOKENS), -1):
+        text = made[at].text.removesuffix("'s").removesuffix("\u2019s")
+        if at and text in _NUMBER_NOUNS:
+            owner = made[at - 1].text
+            if _TOPICS.get(owner) == "order":
+                return "order"
+            if text == "code" and owner in _SECRET_CODES:
+                return "secret"
+        if topic := _TOPICS.get(text, ""):
+            return topic
+    return ""
+
+
+class _Form(NamedTuple):
+    """Of which price, time or date a figure is a part."""
+
+    plain: Plain
+    start: int
+    """Where that begins in the text. -1 for a figure that is none of these."""
+    sign: bool = False
+    """Whether it is a price with a sign of a currency before it."""
+
+
+_NO_FORM: Final = _Form("", -1)
+
+
+def _parts(text: str, made: Sequence[Token], found: list[Figure]) -> list[tuple[list[Figure], Plain]]:
+    """Return the figures that make one number each, and what is plain by its form."""
+    matches = list(_PLAIN.finditer(text))
+    parts: list[tuple[list[Figure], _Form]] = []
+    for figure in found:
+        form = _form_of(text, made, figure, matches)
+        joined = _joined(text, made, (parts[-1][0][-1], parts[-1][1]), (figure, form)) if parts else None
+        if joined is None:
+            parts.append(([figure], form))
+        else:
+            part = parts[-1][0]
+            part.append(figure)
+            parts[-1] = part, joined
+    return [(part, form.plain or _look(text, made, part)) for part, form in parts]
+
+
+def _look(text: str, made: Sequence[Token], part: list[Figure]) -> Plain:
+    """Return what a number is by the look of its figures."""
+    if len(part) == 1 and part[0].round_:
+        return "round"
+    span = text[made[part[0].first].start : made[part[-1].last - 1].end]
+    if _THOUSANDS.fullmatch(span) and len("".join(each.digits for each in part).rstrip("0")) <= 4:
+        return "round"
+    if all(each.written and _YEAR.fullmatch(each.digits) for each in part):
+        first = part[0].first
+        return "year" if 1 < len(part) <= 3 or (len(part) == 1 and first and made[first - 1].text in _BEFORE_YEARS) else ""
+    if _is_list(text, made, part):
+        return "list"
+    return "time" if _is_said_time(part) else ""
+
+
+def _is_list(text: str, made: Sequence[Token], part: list[Figure]) -> bool:
+    """Return whether numbers are listed, as in `5, 7 and 9`: with commas, and an `and` before the last."""
+    if len(part) < 3 or sum(len(each.digits) for each in part) > LIST_DIGITS or made[part[-1].first - 1].text not in AND:
+        return False
+    return all("," in text[made[left.last - 1].end : made[right.first].start] for left, right in itertools.pairwise(part[:-1]))
+
+
+def _is_said_time(part: list[Figure]) -> bool:
+    """Return whether a number in words may be a time of the day: `nine thirty`, `ten oh five`."""
+    hour, *rest = part
+    if hour.written or not rest or len(hour.digits) > 2 or int(hour.digits) > 23 or any(each.written for each in rest):
+        return False
+    minutes = "".join(each.digits for each in rest)
+    return len(minutes) == 2 and len(rest) == (1 if minutes[0] != "0" else 2) and int(minutes) < 60
+
+
+def _form_of(text: str, made: Sequence[Token], figure: Figure, matches: list[re.Match[str]]) -> _Form:
+    start, end = made[figure.first].start, made[figure.last - 1].end
+    for match in matches:
+        if match.start() <= start and end <= match.end():
+            plain: Plain = "price" if match["price"] else "date" if match["date"] else "time"
+            return _Form(plain, match.start(), text[match.start()] in "$€£¥")
+    if not figure.written and figure.last < len(made) and _UNIT_WORD.fullmatch(made[figure.last].text):
+        return _Form("price", start)  # twelve hundred dollars
+    return _NO_FORM
+
+
+def _joined(text: str, made: Sequence[Token], before: tuple[Figure, _Form], after: tuple[Figure, _Form]) -> _Form | None:
+    """Return of what form the number is that two figures make. None if they belong to two numbers.
+
+    Prices, times and dates stay what they are beside each other: `at 3:30, 4:15 or 5:45`. Beside digits that are none of these they are
+    parts of one number: an engine writes `4:11 11111` for digits that it took for a time.
+    """
+    (left, left_form), (right, right_form) = before, after
+    if left_form.plain and left_form == right_form:
+        return left_form
+    between = made[left.last : right.first]
+    edges = [made[left.last - 1].end, *(edge for token in between for edge in (token.start, token.end)), made[right.first].start]
+    gaps = [text[edges[at] : edges[at + 1]] for at in range(0, len(edges), 2)]
+    if len(between) > MOST_FILLERS or not all(_GAP.fullmatch(gap) for gap in gaps):
+        return None
+    close = not between and gaps[0].isspace()
+    if left_form.plain and right_form.plain:
+        return _NO_FORM if close and left_form.plain == right_form.plain == "time" else None
+    if left_form.plain == "price" or left_form.plain == "date" or right_form.sign:
+        return None
+    if right_form.plain in {"price", "date"}:
+        return _NO_FORM if close else None
+    return _NO_FORM if all(_may_stand_inside(text, token) for token in between) else None
+
+
+def _may_stand_inside(text: str, token: Token) -> bool:
+    """Return whether a word may stand between two parts of one number: a filler, or a letter as those of a number plate."""
+    return is_filler(token) or (token.end - token.start == 1 and text[token.start].isupper())

@@ -1,0 +1,151 @@
+"""One call's redaction: takes the events that are to be published, and returns those that are, without what is secret. Sans-I/O.
+
+It stands in the publisher, so no reader, file, archive, search or other node ever has what was masked. The agent's model, its tools and
+Twilio get everything: they do not read the log.
+
+Knows events and seconds of call time. Does not know where events go.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
+from hub.audio.g711 import TRACKS, Track
+from hub.events import AgentTrouble, CallStarted, D, Dtmf, Durable, Final, Interim, ToolCalled, ToolReturned
+from hub.insight.redaction.masks import Mask, masked
+from hub.insight.redaction.numbers import Reading, Topic, read
+from hub.insight.redaction.redactor import NUMBER, Redactor
+from hub.insight.redaction.side import GOES_ON_SECONDS, Number, Side
+from hub.insight.redaction.values import redacted_json, redacted_value
+
+KEY = "•"
+"""Stands for a key with a digit. Which one it was nobody needs to read who does not know how many follow."""
+
+ASKED_SECONDS = 20.0
+"""How long after somebody spoke of a PIN or an order the next number is taken for it."""
+
+MOST_KNOWN = 64
+"""So many numbers of a call are remembered, so that a part of one is masked when somebody repeats it."""
+
+KNOWN_DIGITS = 3
+"""The least part of a remembered number that is masked when it is said alone: `ending in 111`."""
+
+ADDRESSED = frozenset({"from", "to", "direction"})
+"""Parameters that stay: by the numbers from and to, calls are found, allowed, kept and erased."""
+
+
+class Redaction:
+    """What one call has said that is secret, and what is held back of it."""
+
+    def __init__(self, redactor: Redactor, past: Iterable[Durable] = ()) -> None:
+        """`past`: the newest events of the call that an earlier process, or another node, has published, oldest first."""
+        self.redactor = redactor
+        self._known: deque[str] = deque(maxlen=MOST_KNOWN)
+        """Digits of the numbers that were masked."""
+        self._keys = ""
+        """Digits of the newest keys."""
+        self._topic: tuple[Topic, float] = ("", 0.0)
+        """What somebody has last announced, and when, in seconds of call time."""
+        self._sides: dict[Track, Side] = {track: Side(redactor, self._is_known, self._learn) for track in TRACKS}
+        self._now = 0.0
+        """Call time reached, in seconds."""
+        for event in past:
+            if isinstance(event, Final):
+                self._remember(event)
+
+    @property
+    def holds(self) -> frozenset[Track]:
+        """The sides of which a final is held back."""
+        return frozenset(track for track, side in self._sides.items() if side.held)
+
+    def dictates(self, track: Track) -> bool:
+        """Return whether a side is reading out a number now, as far as its words tell."""
+        return self._sides[track].dictating
+
+    def interim(self, interim: Interim) -> list[Interim | Final]:
+        """Return what is to be published now that an utterance has changed."""
+        return self._sides[interim.track].interim(interim, self._asked(interim.start))
+
+    def final(self, final: Final) -> list[Final]:
+        """Return what is to be published now that an utterance is over. A final that is held back comes later."""
+        out, reading = self._sides[final.track].final(final, self._asked(final.start), self._now)
+        if reading.topic:
+            self._topic = (reading.topic, final.end)
+        other: Track = "outbound" if final.track == "inbound" else "inbound"
+        self._sides[other].other_spoke(reading, final.text)
+        return out
+
+    def reached(self, seconds: float) -> list[Final]:
+        """Return the finals that are held back no longer at this call time."""
+        self._now = seconds
+        return [final for side in self._sides.values() for final in side.reached(seconds)]
+
+    def over(self) -> list[Final]:
+        """Return all finals that are held back: nothing follows that could decide about them."""
+        return [final for side in self._sides.values() for final in side.release_doubtful()]
+
+    def event(self, event: D) -> D:
+        """Return a durable event that is no final as it is to be published."""
+        match event:
+            case Dtmf():
+                return replace(event, digit=self._key(event.digit))
+            case ToolCalled():
+                return replace(event, arguments=redacted_value(event.arguments, self.plain))
+            case ToolReturned():
+                return replace(event, detail=redacted_json(event.detail, self.plain))
+            case CallStarted():
+                speakers = {track: self.plain(label) for track, label in event.speakers.items()}
+                return replace(event, parameters=self.parameters(event.parameters), speakers=speakers)
+            case AgentTrouble():
+                return replace(event, reason=self.plain(event.reason))
+            case _:
+                return event
+
+    def parameters(self, parameters: dict[str, str]) -> dict[str, str]:
+        """Return a stream's <Parameter>s without what is secret."""
+        return {self.plain(key): value if key in ADDRESSED else self.plain(value) for key, value in parameters.items()}
+
+    def plain(self, text: str) -> str:
+        """Return a text that nothing follows without what is secret in it."""
+        masks = self.redactor.others(text)
+        for number in read(text).numbers:
+            name = self.redactor.secret(number.digits, number, number.topic)
+            account = self.redactor.account(text, number)
+            if account is not None:
+                masks.append(account)
+            elif name or (not number.plain and self._is_known(number.digits)):
+                masks.append(Mask(number.start, number.end, name or NUMBER))
+        return masked(text, masks)
+
+    def _key(self, key: str) -> str:
+        if not self.redactor.numbers or not key.isdecimal():
+            return key
+        self._keys = (self._keys + key)[-32:]
+        return KEY
+
+    def _asked(self, seconds: float) -> Topic:
+        topic, at = self._topic
+        return topic if seconds - at <= ASKED_SECONDS else ""
+
+    def _learn(self, digits: str) -> None:
+        if digits not in self._known:
+            self._known.append(digits)
+
+    def _is_known(self, digits: str) -> bool:
+        if len(digits) < KNOWN_DIGITS or not self.redactor.numbers:
+            return False
+        begun = (side.number.digits for side in self._sides.values() if side.number is not None and side.number.label)
+        return any(digits in each for each in (*self._known, *begun, self._keys))
+
+    def _remember(self, final: Final) -> None:
+        """Take note of a final that is published already: a number at its end may go on."""
+        side, text = self._sides[final.track], final.text.rstrip(" .,!?…")
+        if text.endswith("]") and self.redactor.numbers:
+            side.number = Number("", final.end, NUMBER, doubtful=True, topic="number")
+        elif read(text) != Reading((), "", 0):
+            side.number = None
+        self._now = max(self._now, final.end)
+
+
+__all__ = ["GOES_ON_SECONDS", "KEY", "Redaction"]

@@ -1,0 +1,260 @@
+"""One side of a call: its utterances, with what is secret in them masked. Sans-I/O.
+
+**Never a partial number.** A final whose end is by all signs the beginning of a longer number is masked there. One whose end may be such
+a beginning is *held back* until the side's next words decide: more digits, and both parts are masked; other words, and it is published as
+it was said. HOLD_SECONDS later it is published in any case. Interims never show digits of which nobody knows yet whether more follow.
+
+Knows texts and seconds of call time. Does not know which side it is, nor a clock.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final as Constant
+
+from msgspec.structs import replace
+
+from hub.events import Final, Interim
+from hub.insight.redaction.addresses import email_begun
+from hub.insight.redaction.masks import HIDDEN, Mask, masked, masked_words
+from hub.insight.redaction.number_words import words_of
+from hub.insight.redaction.numbers import Reading, SaidNumber, Topic, read
+from hub.insight.redaction.redactor import NUMBER, Redactor
+
+HOLD_SECONDS = 4.0
+"""How long a final is held back whose end may be the beginning of a number. Between two groups of a card number people pause for less."""
+
+GOES_ON_SECONDS = 30.0
+"""How long after a part of a number the next digits of the same side are taken for the next part: long enough to turn a card over."""
+
+SURE_WORDS = 3
+"""An interim whose first so many words are none of a number will not turn out to begin with one."""
+
+SHOWN_DIGITS = 2
+"""An interim shows numbers of up to so many digits, if words follow. A longer one waits for the final: an engine still changes its mind."""
+
+SHOWN_BEHIND_WORDS = 2
+"""An interim shows a number once so many words stand behind it."""
+
+TURN_WORDS = 3
+"""So many words of the other side are more than an `mhm`."""
+
+ASKED_WORDS = 5
+"""A number with fewer words before it is what the other side asked for: `and your PIN?` - `it's one two three four`."""
+
+_GO_ON: Constant = words_of(
+    "digit digits number numbers next last rest remaining first card code account again repeat continue go ahead listening ready "
+    "nummer ziffer ziffern weiter letzten nächsten siguiente siguientes últimos número suivants derniers chiffres"
+)
+"""Words of the other side that ask for more of a number."""
+
+
+@dataclass(slots=True)
+class Number:
+    """A number that the side's next utterance may go on with."""
+
+    digits: str
+    """All of it so far."""
+    at: float
+    """When its newest part ended, in seconds of call time."""
+    label: str
+    """With which it is masked. Empty while it is not known to be secret."""
+    doubtful: bool
+    """Whether it is masked if nothing more of it comes."""
+    topic: Topic
+    other_spoke: bool = False
+    """Whether the other side has said something else since."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """A final that is held back, and what in it is masked."""
+
+    final: Final
+    masks: tuple[Mask, ...]
+    """Whatever its number turns out to be."""
+    end: Mask | None
+    """The number at its end, masked if it turns out to be secret. None if there is nothing but fillers in it."""
+
+
+class Side:
+    """One side of a call."""
+
+    def __init__(self, redactor: Redactor, known: Callable[[str], bool], learn: Callable[[str], None]) -> None:
+        """`known`: whether digits are a part of a number that was masked before. `learn` is called with those of each one."""
+        self._redactor = redactor
+        self._known = known
+        self._learn = learn
+        self.number: Number | None = None
+        """The number that the next utterance may go on with. None if the last words were no number."""
+        self.held: list[HeldBack] = []
+        """Finals that are held back, in order."""
+        self._held_at = 0.0
+        """Call time of the newest words that left it undecided."""
+        self.dictating = False
+        """Whether the newest words are a part of a number that is masked, or may be."""
+        self._shown = ("", "")
+        """Utterance and text of the last interim that was shown."""
+
+    def interim(self, interim: Interim, topic: Topic) -> list[Interim | Final]:
+        """Take an interim; return what is to be published now. `topic`: what the other side has asked for."""
+        reading = read(interim.text, goes_on=self.number is not None, unfinished=True)
+        out: list[Interim | Final] = []
+        judged = self._judged(reading, interim.text, interim.start, topic)
+        self.dictating = bool(reading.numbers and reading.numbers[-1].trails and not reading.numbers[-1].plain)
+        if self.held and self.number is not None:
+            first = reading.numbers[0] if reading.numbers else None
+            if first is not None and self._goes_on(first, interim.start):
+                if not judged[0]:
+                    self._held_at = max(self._held_at, interim.end)
+                    return []
+                out += self.release(judged[0])
+            elif (reading.words if first is None else first.words_before) < SURE_WORDS:
+                return []
+            else:
+                out += self.release("")
+        text = masked(interim.text, [*self._others(interim.text, hide=True), *self._interim_masks(reading, judged, interim.text)])
+        if (interim.utterance, text) != self._shown:
+            self._shown = (interim.utterance, text)
+            out.append(replace(interim, text=text))
+        return out
+
+    def final(self, final: Final, topic: Topic, now: float) -> tuple[list[Final], Reading]:
+        """Take a final; return those that are to be published now, and what its text says. `now`: seconds of call time."""
+        reading = read(final.text, goes_on=self.number is not None)
+        others = tuple(self._others(final.text, hide=False))
+        if not reading.numbers and not reading.words:  # a filler, or nothing
+            if self.held and final.text:
+                self.held.append(HeldBack(final, others, None))
+                return [], reading
+            return [_published(final, others)], reading
+        judged = self._judged(reading, final.text, final.start, topic)
+        masks = list(others)
+        for number, name in zip(reading.numbers, judged, strict=True):
+            if name:
+                masks.append(self._redactor.account(final.text, number) or Mask(number.start, number.end, name))
+                self._learn(self._digits(number, final.start))
+        after = self._open_number(reading, judged, final, topic)
+        out = self._decided(reading, judged, final.start, after)
+        self.number = after
+        self.dictating = after is not None
+        if after is None or after.label:
+            if after is not None and not judged[-1]:  # begun
+                masks.append(self._end(final.text, reading.numbers[-1]))
+            return [*out, _published(final, masks)], reading
+        self.held.append(HeldBack(final, tuple(masks), self._end(final.text, reading.numbers[-1])))
+        self._held_at = max(final.end, now)
+        return out, reading
+
+    def _end(self, text: str, number: SaidNumber) -> Mask:
+        start = self._redactor.account_letters(text, number)
+        return Mask(number.start if start is None else start, number.end, NUMBER)
+
+    def reached(self, now: float) -> list[Final]:
+        """Return the finals that have been held back for long enough. `now`: seconds of call time."""
+        if self.number is None or now - (self._held_at if self.held else self.number.at) < HOLD_SECONDS:
+            return []
+        self.dictating = False
+        return self.release_doubtful()
+
+    def release_doubtful(self) -> list[Final]:
+        """Return all finals that are held back. What looks like a part of a number is masked."""
+        return self.release(NUMBER if self.number is not None and self.number.doubtful else "")
+
+    def release(self, name: str) -> list[Final]:
+        """Return all finals that are held back. `name`: the label of the number at their ends. Empty if it is not secret."""
+        held, self.held = self.held, []
+        if held and self.number is not None:
+            self.number.label = name
+        return [_published(each.final, (*each.masks, each.end) if name and each.end else each.masks) for each in held]
+
+    def other_spoke(self, reading: Reading, text: str) -> None:
+        """The other side has said something."""
+        if self.number is not None and reading.words >= TURN_WORDS and _GO_ON.isdisjoint(text.lower().replace(",", " ").split()):
+            self.number.other_spoke = True
+
+    def _decided(self, reading: Reading, judged: list[str], start: float, after: Number | None) -> list[Final]:
+        """Return the finals that were held back, if what follows decides about them. `after`: the number at its end."""
+        if not self.held:
+            return []
+        first = reading.numbers[0] if reading.numbers else None
+        if first is None or not self._goes_on(first, start):
+            return self.release("")
+        if judged[0] or not first.trails or after is None:
+            return self.release(judged[0])
+        return self.release(after.label) if after.label else []
+
+    def _goes_on(self, number: SaidNumber, start: float) -> Number | None:
+        """Return the number of which this is the next part. None if it is a number of its own."""
+        before = self.number
+        if before is None or not number.leads or number.plain in {"price", "date", "round"} or start - before.at > GOES_ON_SECONDS:
+            return None
+        if before.other_spoke and not number.trails and len(number.digits) <= SHOWN_DIGITS and len(number.figures) == 1:
+            return None
+        return before
+
+    def _digits(self, number: SaidNumber, start: float) -> str:
+        before = self._goes_on(number, start)
+        return number.digits if before is None else before.digits + number.digits
+
+    def _judged(self, reading: Reading, text: str, start: float, topic: Topic) -> list[str]:
+        """Return the label of each number of a text. Empty for one that is not secret, or not yet."""
+        judged: list[str] = []
+        for number in reading.numbers:
+            before = self._goes_on(number, start)
+            digits = self._digits(number, start)
+            name = self._redactor.secret(digits, number, self._topic(number, before, topic))
+            if not name and (account := self._redactor.account(text, number)):
+                name = account.label
+            if not name and before is not None and before.label:
+                name = before.label
+            if not name and not number.plain and self._known(number.digits):
+                name = NUMBER
+            judged.append(name)
+        return judged
+
+    @staticmethod
+    def _topic(number: SaidNumber, before: Number | None, asked: Topic) -> Topic:
+        if number.topic:
+            return number.topic
+        if before is not None and before.topic:
+            return before.topic
+        return asked if number.words_before < ASKED_WORDS else ""
+
+    def _open_number(self, reading: Reading, judged: list[str], final: Final, topic: Topic) -> Number | None:
+        """Return the number at the end of a final, which the next utterance may go on with."""
+        if not reading.numbers or not reading.numbers[-1].trails:
+            return None
+        last, name = reading.numbers[-1], judged[-1]
+        digits, before = self._digits(last, final.start), self._goes_on(last, final.start)
+        if not name and not self._redactor.may_go_on(digits, last):
+            return None
+        about = self._topic(last, before, topic)
+        letters = self._redactor.account_letters(final.text, last) is not None
+        if not name and (letters or self._redactor.begun(digits, last, about)):
+            name = NUMBER
+        return Number(digits, final.end, name, letters or self._redactor.doubtful(digits, last, about), about)
+
+    def _interim_masks(self, reading: Reading, judged: list[str], text: str) -> list[Mask]:
+        masks: list[Mask] = []
+        for number, name in zip(reading.numbers, judged, strict=True):
+            if name:
+                masks.append(self._redactor.account(text, number) or Mask(number.start, number.end, name))
+            elif self._redactor.numbers and (
+                number.words_behind < SHOWN_BEHIND_WORDS or (len(number.digits) > SHOWN_DIGITS and not number.plain)
+            ):
+                masks.append(Mask(number.start, number.end, HIDDEN))
+        return masks
+
+    def _others(self, text: str, *, hide: bool) -> list[Mask]:
+        """Return what is masked in a text besides numbers, the beginning of an e-mail address included."""
+        found = self._redactor.others(text)
+        if "email" in self._redactor.kinds and (begun := email_begun(text)) is not None:
+            found.append(begun._replace(label=HIDDEN) if hide else begun)
+        return found
+
+
+def _published(final: Final, masks: "tuple[Mask, ...] | list[Mask]") -> Final:
+    """Return a final as readers get it."""
+    if not masks:
+        return final
+    return replace(final, text=masked(final.text, masks), words=masked_words(final.text, final.words, masks))
