@@ -91,7 +91,8 @@ class Desk:
     registry: Registry = None  # type: ignore[assignment]  # of an earlier part of the call; its own without one
 
     def __post_init__(self) -> None:
-        self.registry = self.registry or Registry(keep_seconds=60, clock=self.clock, wall=lambda: 0.0, soon=lambda _: None)
+        if self.registry is None:
+            self.registry = Registry(keep_seconds=60, clock=self.clock, wall=lambda: 0.0, soon=lambda _: None)
         self.at_ms = 0
         self.clock_reads = 0
         self.running: asyncio.Task[None]

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from hub.insight.redaction.number_words import (
+    AFTER_OH,
     AND,
     FILLERS,
     HOMOPHONES,
     INTERJECTIONS,
-    LINKS,
     NEVER_ALONE,
     NUMBER_WORDS,
     REPEATS,
@@ -129,9 +129,12 @@ def _count_last(made: list[Token], *, ends: bool) -> None:
 
 def _count_first(made: list[Token]) -> None:
     at = next((at for at, token in enumerate(made) if not is_filler(token)), len(made))
-    if at + 1 >= len(made) or made[at + 1].phrase or made[at + 1].text in LINKS or made[at + 1].text in NUMBER_WORDS:
-        for token in made[at : at + 1]:
-            token.word = NUMBER_WORDS.get(token.text)
+    if at == len(made):
+        return
+    follower = made[at + 1] if at + 1 < len(made) else None
+    digit = follower is None or follower.phrase or follower.text in AFTER_OH or follower.text in NUMBER_WORDS
+    if digit or made[at].text not in INTERJECTIONS:
+        made[at].word = NUMBER_WORDS.get(made[at].text)
 
 
 def figures(made: Sequence[Token]) -> list[Figure]:

@@ -81,8 +81,8 @@ FILLERS: Final = words_of(
 ) | frozenset(REPEATS)
 """Words that may stand between two parts of one number, as in `four one one one, okay, then two two`."""
 
-LINKS: Final = words_of("and uh um und dann äh y et puis euh dash")
-"""Fillers that lead from one digit to the next. After `oh`, others do not: `oh yes`."""
+AFTER_OH: Final = words_of("and uh um und dann äh y et puis euh dash that's thats thank thanks")
+"""Words before which `oh` is a digit where a number was said before: `oh, that's it`. Before others it is not: `oh yes`."""
 
 AND: Final = frozenset({"and", "und", "y", "e", "et"})
 """Words inside of a number: `a hundred and five`, `cuarenta y uno`, `vingt et un`."""

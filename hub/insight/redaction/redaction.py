@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from hub.audio.g711 import TRACKS, Track
 from hub.events import AgentTrouble, CallStarted, D, Dtmf, Durable, Final, Interim, ToolCalled, ToolReturned
-from hub.insight.redaction.masks import Mask, masked
+from hub.insight.redaction.masks import Mask, masked, masked_words
 from hub.insight.redaction.numbers import Reading, Topic, read
 from hub.insight.redaction.redactor import NUMBER, Redactor
 from hub.insight.redaction.side import GOES_ON_SECONDS, Number, Side
@@ -86,8 +86,11 @@ class Redaction:
         return [final for side in self._sides.values() for final in side.release_doubtful()]
 
     def event(self, event: D) -> D:
-        """Return a durable event that is no final as it is to be published."""
+        """Return a durable event as it is to be published. A final that comes from a transcriber goes through `final` instead."""
         match event:
+            case Final():
+                masks = self._masks(event.text)
+                return replace(event, text=masked(event.text, masks), words=masked_words(event.text, event.words, masks))
             case Dtmf():
                 return replace(event, digit=self._key(event.digit))
             case ToolCalled():
@@ -108,6 +111,9 @@ class Redaction:
 
     def plain(self, text: str) -> str:
         """Return a text that nothing follows without what is secret in it."""
+        return masked(text, self._masks(text))
+
+    def _masks(self, text: str) -> list[Mask]:
         masks = self.redactor.others(text)
         for number in read(text).numbers:
             name = self.redactor.secret(number.digits, number, number.topic)
@@ -116,7 +122,7 @@ class Redaction:
                 masks.append(account)
             elif name or (not number.plain and self._is_known(number.digits)):
                 masks.append(Mask(number.start, number.end, name or NUMBER))
-        return masked(text, masks)
+        return masks
 
     def _key(self, key: str) -> str:
         if not self.redactor.numbers or not key.isdecimal():
