@@ -164,6 +164,7 @@ class Publisher:
             if isinstance(event, events.Interim):
                 self.revise(event)
             else:
+                self.record.mute(event)
                 self._registry.publish(self.record, event)
 
     def _settle(self, track: Track, end_ms: float, *, published: bool) -> None:

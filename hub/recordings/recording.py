@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from hub.audio.g711 import BYTES_PER_MS, TRACKS, silence
+from hub.audio.g711 import BYTES_PER_MS, TRACKS, Track, silence
 from hub.audio.timeline import Block
 
 MOST_WAITING = 300
@@ -32,6 +32,14 @@ class Silenced(NamedTuple):
     end_ms: float
 
 
+class Muted(NamedTuple):
+    """A stretch of one side's sound that is taken out of a recording after it was written, in ms of call time: a number was said there."""
+
+    track: Track
+    start_ms: float
+    end_ms: float
+
+
 class SoundLost(NamedTuple):
     """Sound of a recording could not be written, from and to these moments of call time."""
 
@@ -44,7 +52,7 @@ class SoundLost(NamedTuple):
 class Recording:
     """One live call's recording. The event loop calls the methods."""
 
-    __slots__ = ("_hurry", "_silenced", "_tell", "call_sid", "end_ms", "lost_to_ms", "path", "problem", "waiting")
+    __slots__ = ("_hurry", "_silenced", "_tell", "call_sid", "end_ms", "lost_to_ms", "muted", "path", "problem", "waiting")
 
     def __init__(self, call_sid: str, path: Path, tell: Callable[[SoundLost], None], hurry: Callable[[], None] | None = None) -> None:
         """`tell` is called for a block that is lost because the disk is too slow, `hurry` if the thread is to come at once."""
@@ -55,6 +63,8 @@ class Recording:
         """Of the file in the spool. It is there once a block was written."""
         self.waiting: deque[Block] = deque()
         """Blocks for the spool's thread, oldest first. It takes them from the left."""
+        self.muted: deque[Muted] = deque()
+        """What the spool's thread is to take out once it is written."""
         self.end_ms: float | None = None
         """Call time at which the recording ends. None while it goes on."""
         self.problem: str | None = None
@@ -72,6 +82,10 @@ class Recording:
             self.waiting.append(block if not self._silenced else self._without(block))
             if len(self.waiting) == HURRY_BLOCKS and self._hurry is not None:
                 self._hurry()
+
+    def mute(self, track: Track, start_ms: float, end_ms: float) -> None:
+        """Take a stretch of one side's sound out, also where it is written already. Never waits."""
+        self.muted.append(Muted(track, start_ms, end_ms))
 
     @property
     def paused(self) -> bool:

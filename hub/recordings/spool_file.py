@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from hub.audio.g711 import silence
+from hub.audio.g711 import TRACKS, Track, silence
 from hub.recordings.wav import FRAME_BYTES, HEADER_BYTES, WavSpan, header
 
 FILL_BYTES = 1024 * 1024
@@ -58,6 +58,18 @@ class SpoolFile:
             self._put(self.end, _SILENCE[:size])
             most_bytes -= size
         return self.end >= frame
+
+    def mute(self, track: Track, first: int, last: int) -> None:
+        """Write silence over one track, from frame `first` to before `last`, as far as they are in the file."""
+        first, last = max(first, self.start), min(last, self.end)
+        if first >= last:
+            return
+        position = HEADER_BYTES + (first - self.start) * FRAME_BYTES
+        self._file.seek(position)
+        stereo = bytearray(self._file.read((last - first) * FRAME_BYTES))
+        place = TRACKS.index(track)
+        stereo[place::FRAME_BYTES] = silence(len(stereo[place::FRAME_BYTES]))
+        self._write_all(position, bytes(stereo))
 
     def write_header(self) -> None:
         """Bring the lengths in the header up to date."""

@@ -103,6 +103,8 @@ class SpoolThread:
             wrote, done = self._write(recording)
         except _NotWritten as lost:
             self._tell(SoundLost(recording, lost.start_ms, lost.end_ms, lost.reason))
+        if recording.muted:
+            self._mute(recording)
         if over and done:
             self._close(recording)
         elif wrote and recording.problem is not None:
@@ -126,6 +128,18 @@ class SpoolThread:
             except OSError as error:
                 raise _NotWritten(run[0].start_ms, run[-1].end_ms, error.strerror or str(error)) from error
         return wrote, self._fill_to_end(recording)
+
+    def _mute(self, recording: Recording) -> None:
+        """Take out of the file what is to be muted, as far as it is written. The rest has its turn when it is."""
+        file = self._open[recording]
+        for _ in range(len(recording.muted) if file is not None else 0):
+            muted = recording.muted.popleft()
+            with suppress(OSError):  # the disk is away: the next round tries again
+                assert file is not None
+                file.mute(muted.track, frame_at(muted.start_ms), frame_at(muted.end_ms))
+                if frame_at(muted.end_ms) <= file.end:
+                    continue
+            recording.muted.append(muted)
 
     def _fill_to_end(self, recording: Recording) -> bool:
         """Write the silence behind the last block of a recording that is over. Return whether all of it is written."""

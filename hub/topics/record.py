@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from hub.audio.g711 import Track
 from hub.audio.lost import Share
 from hub.audio.timeline import Block
-from hub.events import CallEnded, CallStarted, CallSummary, Durable, Interim, encode
+from hub.events import CallEnded, CallStarted, CallSummary, Durable, Final, Interim, encode
 from hub.insight.call_watch import CallWatch
-from hub.insight.watched import Watched
 from hub.insight.redaction.redaction import Redaction
+from hub.insight.watched import Watched
 from hub.recordings.recording import Recording
 from hub.topics.live_audio import LiveAudio
 from hub.topics.past import Past
@@ -187,9 +187,15 @@ class Record:
     def pass_on(self, block: Block) -> None:
         """Let those who listen, and the recording, have a block of the call's audio. Never waits."""
         if self.live_audio.listeners:
-            self.live_audio.play(block)
+            self.live_audio.play(block if self.redaction is None else self.redaction.audible(block))
         if self.recording is not None:
             self.recording.take(block)
+
+    def mute(self, final: Final) -> None:
+        """Take out of the recording what is masked in a final. Never waits."""
+        if self.recording is not None and self.redaction is not None:
+            for start, end in self.redaction.masked_seconds(final):
+                self.recording.mute(final.track, start * 1000, end * 1000)
 
     def give_way(self, left_off: LeftOff) -> None:
         """Let another Call go on with this record.

@@ -23,6 +23,15 @@ def label(kind: str) -> str:
     return f"[{kind}]"
 
 
+LABELS: Final = frozenset(map(label, ("card", "email", "iban", "number", "phone", "redacted")))
+"""All that can stand in a text for something that is masked."""
+
+
+def is_label(text: str) -> bool:
+    """Return whether a word stands for something that is masked."""
+    return text in LABELS
+
+
 def merged(masks: Iterable[Mask]) -> list[Mask]:
     """Return masks in order, those that overlap as one. The label of the longer one stays."""
     made: list[Mask] = []

@@ -11,9 +11,10 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from hub.audio.g711 import TRACKS, Track
+from hub.audio.g711 import TRACKS, Track, silence
+from hub.audio.timeline import Block
 from hub.events import AgentTrouble, CallStarted, D, Dtmf, Durable, Final, Interim, ToolCalled, ToolReturned
-from hub.insight.redaction.masks import Mask, masked, masked_words
+from hub.insight.redaction.masks import LABELS, Mask, is_label, masked, masked_words
 from hub.insight.redaction.numbers import Reading, Topic, read
 from hub.insight.redaction.redactor import NUMBER, Redactor
 from hub.insight.redaction.side import GOES_ON_SECONDS, Number, Side
@@ -30,6 +31,9 @@ MOST_KNOWN = 64
 
 KNOWN_DIGITS = 3
 """The least part of a remembered number that is masked when it is said alone: `ending in 111`."""
+
+MARGIN_SECONDS = 0.2
+"""How much more sound is taken out on both sides of a number: providers' times of words are right to a tenth of a second or two."""
 
 ADDRESSED = frozenset({"from", "to", "direction"})
 """Parameters that stay: by the numbers from and to, calls are found, allowed, kept and erased."""
@@ -59,9 +63,25 @@ class Redaction:
         """The sides of which a final is held back."""
         return frozenset(track for track, side in self._sides.items() if side.held)
 
-    def dictates(self, track: Track) -> bool:
-        """Return whether a side is reading out a number now, as far as its words tell."""
-        return self._sides[track].dictating
+    def audible(self, block: Block) -> Block:
+        """Return a block for those who listen: silent on each side that is reading out a number now, as far as its words tell.
+
+        Words come later than sound, so the first second of a number has been heard by then.
+        """
+        for track, side in self._sides.items():
+            if side.dictating:
+                block = replace(block, **{track: silence(len(block.inbound))})
+        return block
+
+    def masked_seconds(self, final: Final) -> list[tuple[float, float]]:
+        """Return from when to when something was said that is masked in a final, in seconds of call time.
+
+        Where the provider gives no times of words it is the whole utterance.
+        """
+        spans = [(word.start - MARGIN_SECONDS, word.end + MARGIN_SECONDS) for word in final.words if is_label(word.text)]
+        if not spans and any(name in final.text for name in LABELS):
+            spans = [(final.start - MARGIN_SECONDS, final.end + MARGIN_SECONDS)]
+        return [(max(0.0, start), end) for start, end in spans]
 
     def interim(self, interim: Interim) -> list[Interim | Final]:
         """Return what is to be published now that an utterance has changed."""

@@ -100,7 +100,8 @@ class Side:
         reading = read(interim.text, goes_on=self.number is not None, unfinished=True)
         out: list[Interim | Final] = []
         judged = self._judged(reading, interim.text, interim.start, topic)
-        self.dictating = bool(reading.numbers and reading.numbers[-1].trails and not reading.numbers[-1].plain)
+        last = reading.numbers[-1] if reading.numbers else None
+        self.dictating = last is not None and last.trails and (bool(judged[-1]) or self._redactor.begun(last.digits, last, topic))
         if self.held and self.number is not None:
             first = reading.numbers[0] if reading.numbers else None
             if first is not None and self._goes_on(first, interim.start):
@@ -136,7 +137,7 @@ class Side:
         after = self._open_number(reading, judged, final, topic)
         out = self._decided(reading, judged, final.start, after)
         self.number = after
-        self.dictating = after is not None
+        self.dictating = after is not None and bool(after.label)
         if after is None or after.label:
             if after is not None and not judged[-1]:  # begun
                 masks.append(self._end(final.text, reading.numbers[-1]))
