@@ -5,14 +5,18 @@ Knows what to keep of each call, and what to ask the hub for. Does not know how 
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from clients.follow import Position, Request, subscription
 from hub import events
+from hub.transcript.attention import Attention, urgency, why
 
-KEEP_SECONDS = 30.0
-"""How long an ended call stays on the board, dimmed: long enough to see how it ended."""
+KEEP_SECONDS = 3600.0
+"""How long an ended call stays on the board: as long as a hub keeps it in memory unless it is told otherwise."""
+
+LATELY_SECONDS = 30.0
+"""The last words of calls that ended so lately are requested when the board connects: they may be missing."""
 
 RECENT_EVENTS = 20
 """How many events of a running call are replayed: enough for its last words and for a transcriber that is lost."""
@@ -26,7 +30,16 @@ class Row:
     """What the board knows of one call."""
 
     call_sid: str
-    numbers: str = ""
+    from_: str | None = None
+    to: str | None = None
+    direction: str | None = None
+    agent: str | None = None
+    """The voice agent that answers, or the person whom the stream's parameters name. None if nobody is named."""
+    queue: str | None = None
+    attention: Attention = field(default_factory=Attention)
+    """Why the call needs a person's attention."""
+    listed: int = 0
+    """Offset up to which `attention` is what the hub's list said."""
     began: float | None = None
     """Unix seconds on the hub's clock; None while unknown."""
     live: bool = True
@@ -51,9 +64,20 @@ class Row:
     """Where to resume; None before the first event."""
 
     @property
+    def numbers(self) -> str:
+        """Who calls whom. Empty for a call without numbers."""
+        return f"{self.from_ or '?'} → {self.to or '?'}" if self.from_ or self.to else ""
+
+    @property
+    def is_outbound(self) -> bool:
+        """Whether our side has called. Twilio has several words for it."""
+        return self.direction is not None and self.direction.startswith("outbound")
+
+    @property
     def name(self) -> str:
-        """Who calls whom, or the callSid of a call without numbers."""
-        return self.numbers or self.call_sid
+        """The far party's number, or the callSid of a call without numbers."""
+        number = (self.to or self.from_) if self.is_outbound else (self.from_ or self.to)
+        return number or f"{self.call_sid[:6]}…{self.call_sid[-4:]}"
 
     @property
     def missing(self) -> str:
@@ -67,10 +91,13 @@ class Row:
 
     @property
     def urgency(self) -> int:
-        """How much the call needs attention: 2 nobody transcribes it, 1 something is missing in its record, 0 all is well."""
-        if not self.live:
-            return 0
-        return 2 if self.untranscribed or self.trouble.startswith("lost") else 1 if self.missing else 0
+        """How much the call needs attention; see `hub.transcript.attention`. 0 if it needs nobody's."""
+        return urgency(self.attention.reasons) if self.live else 0
+
+    @property
+    def why(self) -> str:
+        """Why the call stands out, in the hub's words. Empty if all is well."""
+        return why(self.attention.reasons if self.live else (), self.completeness)
 
 
 class Board:
@@ -126,7 +153,9 @@ class Board:
             row = self.rows[call.call_sid] = known.get(call.call_sid) or Row(call.call_sid)
             if row.position is not None and row.position.epoch != call.epoch:
                 row.position = None
-            row.numbers = _numbers(call.from_, call.to)
+            row.from_, row.to, row.direction = call.from_, call.to, call.direction
+            row.agent, row.queue = call.agent or call.person, call.queue
+            row.attention, row.listed = Attention(call.attention), call.offset
             row.began = _moment(call.started_at) if call.started_at else None
             row.live, row.ended, row.duration, row.reason = call.live, ended, call.duration, call.reason or ""
             row.completeness = call.completeness
@@ -134,7 +163,9 @@ class Board:
                 row.transcriber = call.transcriber.provider
             row.position = row.position or Position(call.epoch, max(0, call.offset - RECENT_EVENTS))
             row.followed = False
-        for row in [row for row in self.rows.values() if row.live or row.said is None][-MOST_FOLLOWED:]:
+        lately = self.now() - LATELY_SECONDS
+        wanted = [row for row in self.rows.values() if row.live or (row.said is None and (row.ended or 0.0) > lately)]
+        for row in wanted[-MOST_FOLLOWED:]:
             yield self._follow(row)
 
     def _follow(self, row: Row) -> Request:
@@ -144,13 +175,17 @@ class Board:
     def _change(self, event: events.Durable) -> Iterator[Request]:
         row = self._row(event.call_sid)
         row.position = Position(event.epoch, event.offset)
+        if event.offset > row.listed:  # a replay brings what the list has said already
+            row.attention.apply(event)
         match event:
             case events.ConditionChanged(completeness=completeness):
                 row.completeness = completeness
             case events.CallStarted():
                 if not row.live and row.untranscribed:
                     row.completeness = None  # another transcriber begins
-                row.numbers = row.numbers or _numbers(event.from_, event.to)
+                row.from_, row.to = row.from_ or event.from_, row.to or event.to
+                row.direction = row.direction or event.direction
+                self._label(row, event)
                 row.began = row.began or _moment(event.at)
                 row.transcriber, row.trouble = event.transcriber.provider, ""
                 row.live, row.ended, row.duration, row.reason = True, None, None, ""
@@ -169,12 +204,13 @@ class Board:
             case events.TranscriberSwitched(provider=provider, reason=reason):
                 row.transcriber, row.trouble = provider, f"took over: {reason}"
 
+    def _label(self, row: Row, event: events.CallStarted) -> None:
+        labels = {key.lower(): value for key, value in event.parameters.items() if value}
+        row.agent = event.agent or labels.get("agent") or row.agent
+        row.queue = labels.get("queue") or row.queue
+
     def _row(self, call_sid: str) -> Row:
         return self.rows.setdefault(call_sid, Row(call_sid))
-
-
-def _numbers(from_: str | None, to: str | None) -> str:
-    return f"{from_ or '?'} → {to or '?'}" if from_ or to else ""
 
 
 def _moment(at: str) -> float:

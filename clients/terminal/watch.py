@@ -12,6 +12,8 @@ from rich.live import Live
 
 from clients.follow import HubConnection, Refused, Request
 from clients.terminal.board import Board, Row
+from clients.terminal.browsing import Browsing
+from clients.terminal.keyboard import Keyboard, keyboard
 from clients.terminal.table import BoardView
 from hub import events
 from hub.text.foreign_text import line as one_line
@@ -24,6 +26,9 @@ scripts and some emojis are. A row that is wider than we think would otherwise p
 REFRESH_SECONDS = 0.2
 """The time between two drawings. Nobody reads faster."""
 
+KEY_SECONDS = 0.05
+"""How often keys are looked for: what follows a key within a tenth of a second feels immediate."""
+
 LIST: Request = {"action": "subscribe", "calls": "all"}
 
 
@@ -35,13 +40,15 @@ async def show_board(url: str, token: str | None = None) -> None:
     if not console.is_terminal:
         await _receive(board, connection, _print)
         return
-    view = BoardView(board, connection, console)
     try:
-        with _unwrapped(console), Live(console=console, auto_refresh=False, get_renderable=view.page, screen=True) as live:
-            async with asyncio.TaskGroup() as group:
-                drawing = group.create_task(_draw(live))
-                await _receive(board, connection)
-                drawing.cancel()
+        with _unwrapped(console), keyboard() as keys:
+            browsing = Browsing() if keys.there else None
+            view = BoardView(board, connection, console, browsing)
+            with Live(console=console, auto_refresh=False, get_renderable=view.page, screen=True) as live:
+                async with asyncio.TaskGroup() as group:
+                    receiving = group.create_task(_receive(board, connection))
+                    await _draw(live, keys, browsing)
+                    receiving.cancel()
     except* Refused as refusals:
         raise refusals.exceptions[0] from None
 
@@ -59,11 +66,20 @@ def _unwrapped(console: Console) -> Iterator[None]:
         console.file.flush()
 
 
-async def _draw(live: Live) -> None:
+async def _draw(live: Live, keys: Keyboard, browsing: Browsing | None) -> None:
+    """Draw until the reader leaves."""
     # Not in rich's own thread, which would read rows while they change.
-    while True:
-        live.refresh()
-        await asyncio.sleep(REFRESH_SECONDS)
+    waited = REFRESH_SECONDS
+    while browsing is None or not browsing.left:
+        pressed = keys.pressed() if browsing is not None else []
+        for key in pressed:
+            assert browsing is not None
+            browsing.press(key)
+        if pressed or waited >= REFRESH_SECONDS:
+            live.refresh()
+            waited = 0.0
+        await asyncio.sleep(KEY_SECONDS)
+        waited += KEY_SECONDS
 
 
 async def _receive(board: Board, connection: HubConnection, each: Callable[[Board, events.Message], None] | None = None) -> None:

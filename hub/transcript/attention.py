@@ -14,7 +14,7 @@ is gone as soon as what it says is over, and all are gone with the call. The das
 `tests/transcript/attention_cases.json` holds both to the same answers.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from hub.events import (
     Alert,
@@ -145,6 +145,17 @@ def reason_sentence(reason: AttentionReason) -> str:
             return f"tool {about} failed"
         case "audio-lost":
             return f"{about} % of the audio was lost"
+
+
+def urgency(reasons: Sequence[AttentionReason]) -> int:
+    """Return how urgent a live call is: 0 for one that needs nobody, then the more the more urgent its first reason is."""
+    return len(KINDS) - KINDS.index(reasons[0].kind) + 1 if reasons else 0
+
+
+def why(reasons: Iterable[AttentionReason], completeness: Completeness | None) -> str:
+    """Return why a call stands out in a list: why it needs attention, and what else is missing in its record. Empty if all is well."""
+    short = completeness.summary.split("; ") if completeness is not None and completeness.state != "complete" else []
+    return "; ".join(dict.fromkeys([*map(reason_sentence, reasons), *short]))
 
 
 def _part(reason: AttentionReason) -> str:
