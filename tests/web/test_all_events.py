@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hub.events import RecordingStored
-from hub.web.doors import all_calls
+from hub.web.doors import all_calls, bringing
 from tests.cluster.pairs import pair_of_hubs, until
 from tests.house import House, house
 from tests.media import CALL
@@ -218,3 +218,35 @@ async def test_a_position_holds_on_another_node() -> None:
         async with streamed(pair.b, f"/calls/{CALL}/events", f"{call.record.topic.log.epoch}:{call.offset - 1}") as one:
             assert brief(await one.until("final")) == [("subscribed", CALL, 4), ("final", CALL, 5)]
         await until(lambda: not pair.b.state.counters.subscribers and not pair.a.state.counters.subscribers)
+
+
+async def test_a_position_that_is_newer_than_what_is_here_is_waited_for() -> None:
+    async with pair_of_hubs() as pair:
+        call = ScriptedCall(pair.a.state)
+        record = await pair.known(CALL)
+        async with streamed(pair.b, f"/calls/{CALL}/events"), streamed(pair.a, "/events") as stream:
+            await until(lambda: record.loaded and record.topic.log.offset == 1)
+            deliver, pair.broker_of_b.deliver = pair.broker_of_b.deliver, lambda topic, body: True  # type: ignore[method-assign]
+            call.final("only elsewhere")
+            await stream.until("final")
+            await pair.cluster_of_a.keeper.settled()
+            assert record.topic.log.offset == 1
+            async with streamed(pair.b, "/events", stream.last_id) as again:
+                pair.broker_of_b.deliver = deliver  # type: ignore[method-assign]
+                call.final("and again")
+                blocks = await again.until("final")
+        assert blocks[0].data["whole"]
+        assert brief(blocks[1:]) == [("subscribed", CALL, 2), ("final", CALL, 3)]
+
+
+async def test_a_node_whose_broker_is_away_ends_the_stream_of_one_that_has_to_be_read_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bringing, "PATIENCE_SECONDS", 0.1)
+    async with pair_of_hubs() as pair:
+        ScriptedCall(pair.a.state)
+        await pair.known(CALL)
+        pair.broker_of_b.cut("the broker cannot be reached")
+        async with streamed(pair.b, "/events") as stream:
+            assert [block.data["type"] for block in await stream.rest()] == ["watching"]
+        pair.broker_of_b.mend()
+        async with streamed(pair.b, "/events") as stream:
+            assert brief(await stream.until("call-started"))[-1] == ("call-started", CALL, 1)

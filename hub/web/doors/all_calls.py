@@ -18,6 +18,7 @@ from hub.topics.outbox import Frame
 from hub.topics.record import Record
 from hub.web.doors import protocol as wire
 from hub.web.doors.archived_since import ArchivedSince
+from hub.web.doors.bringing import reached
 from hub.web.doors.event_stream import EventStream
 from hub.web.doors.positions import MARGIN_SECONDS, MOST_BYTES, AllCallsPosition
 from hub.web.doors.subscriptions import CALLS_PER_TURN
@@ -85,7 +86,7 @@ class AllCalls:
     async def run(self) -> web.StreamResponse:
         """Send the calls until one side has enough."""
         async with asyncio.TaskGroup() as group:
-            joining = group.create_task(self._join_all())
+            joining = group.create_task(self._join_or_end())
             answer = await self._stream.run()
             joining.cancel()
         return answer
@@ -97,28 +98,30 @@ class AllCalls:
             following.audience.leave(following)
         self._followings.clear()
 
+    async def _join_or_end(self) -> None:
+        """Follow the calls that were known when the reader came. Where one cannot be read now, end the stream: the reader comes back."""
+        try:
+            await self._join_all()
+        except ArchiveError as error:
+            self._stream.refuse(error.code, str(error), wire.FAILED)
+        except BrokerError:
+            self._stream.end(wire.FAILED)
+
     async def _join_all(self) -> None:
         """Follow the calls that were known when the reader came."""
         for at, record in enumerate(self._known, 1):
-            await self._taken()
-            if self._registry.known(record.call_sid) is record:
-                self._join(record)
+            await self._join(record)
             if at % CALLS_PER_TURN == 0:
                 await self._state.turns.next()
         self._known = []
         for call_sid in self._archived.call_sids:
-            try:
-                found = await self._state.recall.find(self._grant, call_sid)
-            except (ArchiveError, BrokerError) as error:
-                self._stream.refuse(error.code, str(error), wire.FAILED)
-                return
-            if isinstance(found, Record) and found.loaded:
-                self._join(found)
-            await self._taken()  # so that one call after the other is in memory, and not all of them
+            found = await self._state.recall.find(self._grant, call_sid)
+            if isinstance(found, Record):
+                await self._join(found)
         self._is_joining = False
 
     async def _taken(self) -> None:
-        """Return once the reader has taken what it was sent."""
+        """Return once the reader has taken what it was sent so far."""
         while self._stream.outbox.behind:  # noqa: ASYNC110  an outbox tells nobody
             await asyncio.sleep(LOOK_SECONDS)
 
@@ -127,10 +130,17 @@ class AllCalls:
         if not self._follows(record) and self._allows(record):
             self._bring(record)
 
-    def _join(self, record: Record) -> None:
-        """Follow a call from where the reader is. One of another node is brought first, if the reader lacks something of it."""
-        if not self._follows(record) and (record.loaded or self._lacks(record)):
-            self._bring(record)
+    async def _join(self, record: Record) -> None:
+        """Follow a call from where the reader is. One of another node is brought so far first. Raises: BrokerError."""
+        if self._follows(record) or not (record.loaded or self._lacks(record)):
+            return
+        await self._taken()  # so that answers do not pile up, and one call after the other is in memory
+        epoch = record.topic.log.epoch
+        offset = self._position.offset(epoch)
+        await reached(self._state, record.call_sid, Position(epoch, offset) if offset is not None else None)
+        found = self._registry.find(record.call_sid)
+        if found is not None:
+            self._follow_here(found)
 
     def _bring(self, record: Record) -> None:
         if record.call_sid not in self._coming:
@@ -140,6 +150,12 @@ class AllCalls:
     def _came(self, record: Record) -> None:
         """The events of a call are here. At once, if it is this node's."""
         self._coming.discard(record.call_sid)
+        offset = self._position.offset(record.topic.log.epoch)
+        if offset is None or offset <= record.topic.log.offset:  # otherwise it is still to be joined
+            self._follow_here(record)
+
+    def _follow_here(self, record: Record) -> None:
+        """Follow a call whose events are here, unless it is followed."""
         if record.loaded and not self._stream.outbox.closed and not self._follows(record) and self._allows(record):
             self._follow(record)
 

@@ -44,9 +44,11 @@ async def bring(state: State, subscriptions: Subscriptions, call_sid: str, after
 
 
 async def reached(state: State, call_sid: str, after: Position | None) -> None:
-    """Return once a call whose events are here is here as far as a subscriber has it. Raises: BrokerError."""
+    """Return once a call is here as far as a subscriber has it. Raises: BrokerError for one of another node that cannot be read now."""
     record = state.registry.find(call_sid)
-    if state.cluster is not None and record is not None and record.owner and after is not None and after.offset > record.topic.log.offset:
+    if state.cluster is None or record is None or not record.owner:
+        return
+    if not record.loaded or (after is not None and after.offset > record.topic.log.offset):
         await _from_its_owner(state, call_sid, after)
 
 
