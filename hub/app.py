@@ -31,6 +31,8 @@ from hub.calls.transcribed import TranscribedCall
 from hub.calls.watching import Watching, read_watchwords
 from hub.cluster.membership import new_node_id
 from hub.config import Config
+from hub.delivery.delivery import Delivery
+from hub.delivery.webhook import load as load_webhooks
 from hub.errors import ConfigError
 from hub.insight.redaction.settings import RedactionSettings, redactor
 from hub.ops.counters import Counters
@@ -136,6 +138,7 @@ async def running(
     without them the settings decide. Raises: ConfigError if the hub cannot listen there, or cannot transcribe as the settings say.
     """
     config = providers.resolved(config)
+    webhooks = load_webhooks(config)
     loop = asyncio.get_running_loop()
     counters = Counters()
     load = Load(counters.lag_seconds)
@@ -160,10 +163,11 @@ async def running(
         async with (
             kept(config.archive, registry, config.keep_minutes * 60, node_id) as past,
             recording(config, registry, past.recall, past.archive) as recorder,
-            Webhooks() as webhooks,
+            Webhooks() as tool_webhooks,
             asyncio.TaskGroup() as group,
             AsyncExitStack() as leaving,
         ):
+            delivery = Delivery(webhooks, past.archive, wall, counters.webhooks) if past.archive is not None and webhooks else None
             stores = past.stores or (Stores(registry) if broker is not None else None)
             take_over = TakeOver(registry, account, past.left, deadlines.grace_seconds)
             call_context = CallContext(registry, time.monotonic, account, stores, deadlines)
@@ -175,7 +179,7 @@ async def running(
             calls = Calls(registry, group, counters, transcribed, take_over, admission)
             calls.recorder = recorder
             agent_context = AgentContext(
-                webhooks=webhooks, account=account, counters=counters, clock=time.monotonic, wall=time.time,
+                webhooks=tool_webhooks, account=account, counters=counters, clock=time.monotonic, wall=time.time,
                 reachable=bool(config.public_url),
             )  # fmt: skip
             routing = answering(config, providers, calls, registry, agent_context)
@@ -198,6 +202,8 @@ async def running(
             if past.archive is not None:
                 terms = KeepTerms(Terms.of(config.keep_days), Terms.of(config.keep_recording_days))
                 chores.append(group.create_task(Retention(past.archive, erasing, terms, time.time, time.monotonic).run()))
+            if delivery is not None:
+                chores.append(group.create_task(delivery.run()))
             if certificate is not None:
                 chores.append(group.create_task(certificate.renew()))
             if watching is not None:

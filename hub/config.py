@@ -130,6 +130,7 @@ class Config:
     aws_session: str = setting("AWS_SESSION_TOKEN", "", "with credentials that expire: their token", secret=True)
     aws_region: str = setting("AWS_REGION", "", "the region of the bucket")
     aws_endpoint: str = setting("AWS_ENDPOINT_URL", "", "address of a store that is not Amazon's, such as `https://minio.example.com`")
+    webhooks: str = setting("HUB_WEBHOOKS", "", "TOML file of the programs that are sent what happens in calls; needs `HUB_ARCHIVE`")
     twilio_account: str = setting(
         "TWILIO_ACCOUNT_SID",
         "",

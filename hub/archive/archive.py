@@ -19,6 +19,7 @@ from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
+from hub.archive.undelivered import Undelivered
 from hub.errors import HubError
 
 Action: TypeAlias = Literal[
@@ -262,6 +263,10 @@ _offset = msgspec.json.Decoder(_Offset)
 
 class Archive(Protocol):
     """What the hub keeps of its calls. Every method blocks, and raises ArchiveError."""
+
+    @property
+    def undelivered(self) -> Undelivered:
+        """What programs outside are still to be sent of the calls."""
 
     def write(self, changes: Sequence[Change], accesses: Sequence[Access] = ()) -> None:
         """Store all of this in one transaction. What is stored already stays as it is. Raises: NotStored, too.

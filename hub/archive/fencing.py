@@ -23,6 +23,7 @@ from hub.archive.archive import Change, NotStored, StoredLog
 from hub.archive.database import Database
 from hub.archive.logs import events_of, log_of
 from hub.archive.page import row_of, stored
+from hub.archive.sql_undelivered import replaced_from
 from hub.archive.tables import calls, events, packs
 
 
@@ -84,6 +85,7 @@ def _adopt(connection: Connection, row: Row[Any], change: Change, node: str) -> 
     if row.packed >= first:
         _unpack(connection, row)
     _delete(connection, row, events.c.offset >= first)
+    replaced_from(connection, row.number, first)
 
 
 def _unpack(connection: Connection, row: Row[Any]) -> None:

@@ -5,7 +5,7 @@ Knows rows and packs. Does not know what an event says.
 
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from hub.archive.archive import ArchiveError, StoredCall, StoredEvent, StoredLog
 from hub.archive.packed import unpack, unpack_spoken
@@ -55,3 +55,31 @@ def events_of(connection: Connection, number: int, epoch: str, call_sid: str) ->
         except ValueError as error:
             raise ArchiveError(f"{call_sid}: {error}") from error
     yield from unpacked(connection, number, epoch)
+
+
+def events_after(connection: Connection, call: StoredCall, after: int, limit: int) -> Iterator[StoredEvent]:
+    """Yield a call's events behind an offset, no more than so many. Raises: ArchiveError where a pack is damaged."""
+    number, epoch = call.facts.number, call.epoch
+    mine = (packs.c.number == number) & (packs.c.epoch == epoch)
+    holding = select(func.max(packs.c.first)).where(mine, packs.c.first <= after + 1).scalar_subquery()
+    read = select(packs.c.first, packs.c.packed).where(mine, packs.c.first >= func.coalesce(holding, 0)).order_by(packs.c.first)
+    for first, packed in connection.execute(read):
+        try:
+            for event in unpack(first, packed):
+                if event.offset > after and limit > 0:
+                    yield event
+                    limit -= 1
+        except ValueError as error:
+            raise ArchiveError(f"{call.call_sid}: {error}") from error
+        if limit <= 0:
+            return
+    newer = (events.c.number == number) & (events.c.epoch == epoch) & (events.c.offset > after)
+    rows = select(events.c.offset, events.c.payload).where(newer).order_by(events.c.offset).limit(limit)
+    for offset, payload in connection.execute(rows):
+        yield StoredEvent(offset, payload)
+
+
+def newest_offset(number: int) -> ColumnElement[int]:
+    """Return, as a part of a statement, the offset of the newest event of a call's log. 0 where it has none."""
+    unpacked_ones = select(func.max(events.c.offset)).where(events.c.number == number, events.c.epoch == calls.c.epoch).scalar_subquery()
+    return func.coalesce(unpacked_ones, calls.c.packed)

@@ -27,9 +27,10 @@ from hub.archive.archive import (
 )
 from hub.archive.database import Database
 from hub.archive.due import due_calls, due_recordings
-from hub.archive.logs import log_of, spoken_in
+from hub.archive.logs import events_of, log_of, spoken_in
 from hub.archive.page import page, row_of, rows_where, stored
 from hub.archive.sealing import seal
+from hub.archive.sql_undelivered import SqlUndelivered, renumbered
 from hub.archive.tables import accesses, calls, events, packs, recordings, tombstones
 from hub.archive.words import storable
 from hub.archive.writing import Writing, audit_row
@@ -47,7 +48,8 @@ class SqlArchive:
     def __init__(self, database: Database) -> None:
         """`database` is open."""
         self._database = database
-        self._writing = Writing(database)
+        self.undelivered = SqlUndelivered(database)
+        self._writing = Writing(database, self.undelivered)
         # Both have the same interface, and each compiles for its own database only.
         self._insert: Any = sqlite.insert if database.engine.dialect.name == "sqlite" else postgresql.insert
 
@@ -59,15 +61,18 @@ class SqlArchive:
         """Put another log in place of a call's."""
         mine = calls.c.call_sid == storable(call_sid)
         with self._database.writing() as connection:
-            number = connection.scalar(select(calls.c.number).where(mine))
-            if number is None:
+            found = connection.execute(select(calls.c.number, calls.c.epoch).where(mine)).first()
+            if found is None:
                 return
+            number = found.number
+            before = [event.offset for event in events_of(connection, number, found.epoch, call_sid)]
             for table in (events, packs):
                 connection.execute(delete(table).where(table.c.number == number))
             rows = [{"number": number, "epoch": epoch, "offset": at, "payload": payload} for at, payload in enumerate(payloads, 1)]
             if rows:
                 connection.execute(insert(events), rows)
             connection.execute(update(calls).where(mine).values(epoch=epoch, packed=0, sealed=False))
+            renumbered(connection, number, epoch, before)
 
     def take(self, call_sid: str, generation: int) -> StoredLog | None:
         """Make a call this node's, and return it with its events."""

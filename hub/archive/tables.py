@@ -125,6 +125,42 @@ accesses = Table(
     Column("digest", Text, nullable=False),
 )
 
+# What each webhook is still to be sent of a call: see `hub.archive.undelivered`.
+webhook_queues = Table(
+    "webhook_queues",
+    metadata,
+    Column("webhook", Text, primary_key=True),
+    Column("number", Big, ForeignKey("calls.number", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("epoch", Text, nullable=False),
+    # Events up to this offset are delivered or set aside. Those up to `news` are not.
+    Column("done", Big, nullable=False),
+    Column("news", Big, nullable=False),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("failing_since", Double),
+    Column("next_at", Double, nullable=False, server_default="0"),
+    Column("problem", Text, nullable=False, server_default=""),
+)
+
+Index("webhook_queues_next", webhook_queues.c.webhook, webhook_queues.c.next_at)
+# So that an erased call finds its rows.
+Index("webhook_queues_number", webhook_queues.c.number)
+
+# Events that were not delivered: where they stand in the log, not what they say.
+webhook_letters = Table(
+    "webhook_letters",
+    metadata,
+    Column("webhook", Text, primary_key=True),
+    Column("number", Big, ForeignKey("calls.number", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("offset", Big, primary_key=True, autoincrement=False),
+    Column("type", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("again", Boolean, nullable=False, server_default=false()),
+)
+
+Index("webhook_letters_number", webhook_letters.c.number)
+
 # One row: which version a hub must know at least to use these tables. See `hub.archive.migrations`.
 compatible_versions = Table("compatible_versions", metadata, Column("oldest", Text, primary_key=True))
 

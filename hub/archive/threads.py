@@ -1,7 +1,8 @@
 """The archive in threads of its own, so that the event loop never waits for a disk or a server.
 
-One thread writes what is new, two read, and one does what takes long: packing calls that ended, erasing, rebuilding a file. The threads are
-daemons: a database that does not answer any more cannot keep the process from ending.
+One thread writes what is new, two read, and one does what takes long: packing calls that ended, erasing, rebuilding a file. Where there are
+webhooks, one more looks after their outbox. The threads are daemons: a database that does not answer any more cannot keep the process from
+ending.
 
 Knows threads. Does not know what they do.
 """
@@ -41,6 +42,8 @@ class ArchiveThreads:
             _Workers("archive-read", READERS),
             _Workers("archive-upkeep", 1),
         )
+        self._undelivered: _Workers | None = None
+        """None until somebody asks for the webhooks' outbox."""
 
     @classmethod
     async def opened(cls, open_archive: Callable[[], Archive]) -> "ArchiveThreads":
@@ -69,9 +72,15 @@ class ArchiveThreads:
         """Call a method of the archive that may take long, after all that was handed over before. Raises what it raises."""
         return await asyncio.wrap_future(self._upkeep.run(function, *args, **kwargs))
 
+    async def undelivered(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a method of the webhooks' outbox, or what reads a call for it, and return what it returns. Raises what it raises."""
+        if self._undelivered is None:
+            self._undelivered = _Workers("archive-undelivered", 1)
+        return await asyncio.wrap_future(self._undelivered.run(function, *args, **kwargs))
+
     async def close(self, within_seconds: float = CLOSING_SECONDS) -> None:
         """Do what was handed over, then close the archive. What takes longer is left behind, and the log says so."""
-        ended = [each.stop() for each in (self._writer, self._readers, self._upkeep)]
+        ended = [each.stop() for each in (self._writer, self._readers, self._upkeep, self._undelivered) if each is not None]
         if await _finished([future for futures in ended for future in futures], within_seconds):
             closing = _Workers("archive-close", 1)
             closed = closing.run(self.archive.close)

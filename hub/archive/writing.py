@@ -22,7 +22,9 @@ from hub.archive.archive import Access, AuditRow, Change, NotStored
 from hub.archive.chain import linked
 from hub.archive.database import Conflict, Database, Refused
 from hub.archive.fencing import admitted
+from hub.archive.sql_undelivered import SqlUndelivered, entering
 from hub.archive.tables import accesses, calls, events, tombstones
+from hub.archive.undelivered import news_of
 from hub.archive.words import storable, storable_or_none
 
 log = logging.getLogger(__name__)
@@ -42,13 +44,16 @@ class _SetAside:
 
     unknown: set[str] = field(default_factory=set)
     fenced: dict[str, int] = field(default_factory=dict)
+    news: set[str] = field(default_factory=set)
+    """The webhooks that want some of what is stored."""
 
 
 class Writing:
     """Writes into one database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, undelivered: SqlUndelivered) -> None:
         self._database = database
+        self._undelivered = undelivered
         self._sql = _Statements(database)
 
     def write(self, changes: Sequence[Change], accesses: Sequence[Access] = ()) -> None:
@@ -61,6 +66,8 @@ class Writing:
                     raise
             else:
                 break
+        if left.news:
+            self._undelivered.on_news(left.news)
         if left.unknown or left.fenced:
             raise NotStored(left.unknown, left.fenced)
 
@@ -105,6 +112,22 @@ class Writing:
         late = [{"call": change.call_sid} for change in changes if change.facts is None or change.facts.ended_at is not None]
         if late:
             _run(connection, self._sql.unseal, late)
+        if self._undelivered.wanted:
+            self._enter(connection, changes, left)
+
+    def _enter(self, connection: Connection, changes: Sequence[Change], left: _SetAside) -> None:
+        """Put into the webhooks' outbox what they want of these changes."""
+        found = [(change, each) for change in changes for each in news_of(self._undelivered.wanted, change.events)]
+        if found:
+            rows: list[Row] = [
+                {
+                    "call": change.call_sid, "its_webhook": each.webhook, "its_epoch": change.epoch,
+                    "its_first": each.first, "its_last": each.last,
+                }
+                for change, each in found
+            ]  # fmt: skip
+            _run(connection, self._sql.enter, rows)
+            left.news.update(each.webhook for _, each in found)
 
     def _tell(self, connection: Connection, rows: list[Row]) -> None:
         """Write rows of calls, the newest state of each last."""
@@ -191,6 +214,7 @@ class _Statements:
         unpacked = or_(calls.c.epoch != epoch, calls.c.packed < offset)
         event = select(calls.c.number, epoch, offset, payload).where(mine, unpacked)
         self.append = text_of(insert(events).from_select(list(events.c), event).on_conflict_do_nothing())
+        self.enter = text_of(entering(insert))
         self.account = text_of(insert(accesses).values({each.name: bindparam(f"its_{each.name}", type_=each.type) for each in accesses.c}))
 
 

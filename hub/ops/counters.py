@@ -51,6 +51,7 @@ class Counters:
         "streams",
         "streams_closed",
         "subscribers",
+        "webhooks",
     )
 
     def __init__(self) -> None:
@@ -85,6 +86,8 @@ class Counters:
         """How late the event loop ran what was due."""
         self.cluster: ClusterCounters | None = None
         """What concerns the other nodes and the broker. None on a hub that is its own cluster."""
+        self.webhooks: dict[str, WebhookCounters] = {}
+        """By the webhook's name."""
 
 
 class ClusterCounters:
@@ -136,6 +139,26 @@ class ClusterCounters:
         """Of these, how many are reading from the broker's log now what they have missed."""
         self.catch_ups = 0
         """Times that a replica read from the broker's log what it had missed."""
+
+
+class WebhookCounters:
+    """What one webhook was sent, and what it is still to be sent."""
+
+    __slots__ = ("calls", "dead", "delivered", "failed", "failing_since", "set_aside")
+
+    def __init__(self) -> None:
+        self.delivered = 0
+        """Messages that the receiver took."""
+        self.failed = 0
+        """Attempts that failed."""
+        self.set_aside = 0
+        """Messages that became dead letters."""
+        self.calls = 0
+        """Calls of which something is to be sent, a short while ago. 0 where another node of the cluster delivers."""
+        self.dead = 0
+        """Dead letters there are, a short while ago. 0 where another node of the cluster delivers."""
+        self.failing_since: float | None = None
+        """Unix seconds of the oldest failure without a success after it. None where there is none."""
 
 
 class Durations:

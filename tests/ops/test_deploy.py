@@ -19,7 +19,7 @@ from redis.retry import Retry
 from clients.commands.demo import free_port
 from hub.app import GOODBYE_SECONDS
 from hub.config import Config, settings_of
-from hub.ops.counters import ClusterCounters
+from hub.ops.counters import ClusterCounters, WebhookCounters
 from hub.transcribers.limits import DEFAULT_LIMITS
 from tests.docs.pages import blocks, codes, table, the_block
 from tests.house import real_house
@@ -33,7 +33,7 @@ DOCKERFILE = (TOP / "Dockerfile").read_text()
 PROMQL = {
     "sum", "max", "min", "count", "abs", "by", "on", "group_left", "rate", "increase", "changes", "min_over_time", "max_over_time",
     "histogram_quantile", "le", "unless", "offset", "or",
-    "job", "door", "instance", "provider", "reason", "record", "track", "code", "kind", "outcome", "node", "version",
+    "job", "door", "instance", "provider", "reason", "record", "track", "code", "kind", "outcome", "node", "version", "webhook",
 }  # fmt: skip
 
 
@@ -61,6 +61,7 @@ async def exported(*, cluster: bool = True) -> dict[str, set[str]]:
     async with FakeDeepgram() as fake, real_house(deepgram_key="k", deepgram_url=fake.url, secret="s" * 32) as home:
         if cluster:
             home.state.counters.cluster = ClusterCounters("a")
+        home.state.counters.webhooks["crm"] = WebhookCounters()
         subscriber = await home.open("/client", Authorization="Bearer none")
         async for _ in subscriber:
             pass

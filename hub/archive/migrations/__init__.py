@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-NEWEST = "0004"
+NEWEST = "0005"
 """The version that this hub reads and writes."""
 
-OLDER = ("0001", "0002", "0003")
+OLDER = ("0001", "0002", "0003", "0004")
 """The versions that are brought to the newest."""
 
 VERSION_TABLE = "archive_version"

@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from hub import __version__
 from hub.agents.webhooks import OutcomeKind
 from hub.audio.g711 import BYTES_PER_MS, TRACKS
-from hub.ops.counters import ClusterCounters, Durations, HandOverOutcome, ProviderCounters, TakeOverOutcome
+from hub.ops.counters import ClusterCounters, Durations, HandOverOutcome, ProviderCounters, TakeOverOutcome, WebhookCounters
 from hub.web.connections import connection_of
 from hub.web.state import STATE, State
 
@@ -60,6 +60,8 @@ class HubCollector(Collector):
         yield lag
         busy = self._state.load.busy
         yield GaugeMetricFamily("hub_loop_busy_ratio", "Share of the last two seconds in which the event loop computed", value=busy)
+        if self._state.counters.webhooks:
+            yield from _webhooks(self._state.counters.webhooks, self._state.registry.wall())
         if self._state.counters.cluster is not None:
             yield from _cluster(self._state.counters.cluster)
 
@@ -159,6 +161,20 @@ def _cluster(cluster: ClusterCounters) -> Iterator[Metric]:
     yield GaugeMetricFamily("hub_replicas", "Calls of other nodes that are read here", value=cluster.replicas)
     yield GaugeMetricFamily("hub_replicas_catching_up", "Of these, those that read what they missed", value=cluster.catching_up)
     yield CounterMetricFamily("hub_replica_catch_ups", "Times that a replica read what it had missed", value=cluster.catch_ups)
+
+
+def _webhooks(webhooks: Mapping[str, WebhookCounters], now: float) -> Iterator[Metric]:
+    messages = CounterMetricFamily("hub_webhook_messages", "Messages to webhooks, by what came of each", labels=["webhook", "outcome"])
+    waiting = GaugeMetricFamily("hub_webhook_calls_waiting", "Calls of which something is still to be sent", labels=["webhook"])
+    dead = GaugeMetricFamily("hub_webhook_dead_letters", "Messages that were given up after a day", labels=["webhook"])
+    failing = GaugeMetricFamily("hub_webhook_failing_seconds", "For how long a message has been tried in vain", labels=["webhook"])
+    for name, counters in webhooks.items():
+        for outcome, count in (("delivered", counters.delivered), ("failed", counters.failed), ("given-up", counters.set_aside)):
+            messages.add_metric([name, outcome], count)
+        waiting.add_metric([name], counters.calls)
+        dead.add_metric([name], counters.dead)
+        failing.add_metric([name], 0.0 if counters.failing_since is None else max(0.0, now - counters.failing_since))
+    yield from (messages, waiting, dead, failing)
 
 
 def _providers(providers: Mapping[str, ProviderCounters]) -> Iterator[Metric]:
