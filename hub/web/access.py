@@ -80,11 +80,11 @@ def _own_origin(request: web.Request) -> bool:
     return origin is not None and origin in own and _is_ours(request)
 
 
-def check_websocket(request: web.Request) -> None:
-    """Refuse a request that does not ask for a WebSocket. Raises: HTTPUpgradeRequired."""
+def check_websocket(request: web.Request, instead: str = "") -> None:
+    """Refuse a request that does not ask for a WebSocket. `instead`: where else to go. Raises: HTTPUpgradeRequired."""
     if request.headers.get(hdrs.UPGRADE, "").lower() != "websocket":
         headers = {"Upgrade": "websocket", "Connection": "Upgrade"}
-        raise refusal(web.HTTPUpgradeRequired, "upgrade", "this address is for WebSockets", headers)
+        raise refusal(web.HTTPUpgradeRequired, "upgrade", f"this address is for WebSockets{instead}", headers)
 
 
 def check_host(request: web.Request) -> None:

@@ -5,6 +5,7 @@ import pytest
 from hub.events import Position
 from hub.topics.audience import SLICE, Following
 from hub.topics.outbox import FREE_BYTES
+from hub.web.frames import text_frame
 from tests.topics.audience import Peer, Socket, Town
 
 
@@ -165,3 +166,29 @@ def test_an_audience_that_all_left_holds_nobody(town: Town) -> None:
         town.topic.audience.leave(following)
     town.key()
     assert (len(town.topic.audience), town.topic.audience._current) == (0, {})
+
+
+def test_who_follows_alone_has_each_message_framed_right_before_it_is_written(town: Town) -> None:
+    """What a frame says, such as a position over all calls, would otherwise be ahead of what the subscriber has got."""
+    framed: list[bytes] = []
+
+    def frame(payload: bytes) -> bytes:
+        framed.append(payload)
+        return text_frame(payload)
+
+    peer = town.peer()
+    peer.outbox.frame = frame
+    town.topic.audience.follow(peer.outbox, alone=True)
+    for key in "123":
+        town.key(key)
+        assert len(framed) == len(peer.offsets()) == int(key)
+    peer.socket.stalled = True
+    peer.socket.write(b"\x8a\x00" * FREE_BYTES)
+    for key in "456":
+        town.key(key)
+    assert len(framed) == 3
+    assert peer.outbox.behind
+    peer.socket.stalled = False
+    peer.socket.buffered = b""
+    town.clock.advance(1)
+    assert len(framed) == len(peer.offsets()) == 6

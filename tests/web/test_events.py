@@ -95,18 +95,15 @@ async def test_a_peer_of_http_1_0_gets_it_without_chunks(path: str) -> None:
         writer.transport.abort()
 
 
-@pytest.mark.parametrize("path", [PATH, "/events"])
-@pytest.mark.parametrize("known", ["x", "12", "e:-1", "e:1,", "2026-11-26T12:00:00.000Z,e", "2026-13-26", ",e:1", "9" * 30 + ":1"])
-async def test_what_is_no_position_is_refused(path: str, known: str) -> None:
+async def test_what_is_no_position_is_refused() -> None:
+    strange = ["x", "12", "e:-1", "e:1,", "2026-11-26T12:00:00.000Z,e", "2026-13-26", ",e:1", "9" * 70 + ":1"]
     async with house() as home:
         ScriptedCall(home.state)
-        for headers, query in (({"Last-Event-ID": known}, {}), ({}, {"after": known})):
-            async with home.session.get(home.url(path), headers=headers, params=query) as answer:
-                if answer.status == 200:  # any word and a number are a position in a log that is gone
-                    assert (path, known) == (PATH, "9" * 30 + ":1")
-                    continue
-                assert (answer.status, (await answer.json())["error"]["code"]) == (400, "bad-request")
-                assert "position" in (await answer.json())["error"]["message"]
+        for path, known in ((path, known) for path in (PATH, "/events") for known in strange):
+            for headers, query in (({"Last-Event-ID": known}, {}), ({}, {"after": known})):
+                async with home.session.get(home.url(path), headers=headers, params=query) as answer:
+                    assert (answer.status, (await answer.json())["error"]["code"]) == (400, "bad-request"), known
+                    assert "position" in (await answer.json())["error"]["message"]
 
 
 @pytest.mark.parametrize("query", [{"interims": "no"}, {"since": "1"}])

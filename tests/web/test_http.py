@@ -52,6 +52,17 @@ async def test_an_error_has_one_form_whatever_is_wrong(method: str, path: str, s
         assert "aiohttp" not in headers["server"]
 
 
+async def test_who_comes_to_the_socket_without_a_websocket_is_told_where_else_to_go() -> None:
+    async with house() as home:
+        for method in ("GET", "POST", "HEAD"):
+            status, body, headers = await asked(home, method, "/client")
+            if method == "GET":
+                assert (status, headers["upgrade"]) == (426, "websocket")
+                assert "/calls/{callSid}/events" in body["error"]["message"]
+            else:
+                assert (status, headers["allow"]) == (405, "GET")
+
+
 async def test_a_missing_token_has_that_form_too() -> None:
     async with house(secret=SECRET) as home:
         status, body, headers = await asked(home, "GET", "/calls")

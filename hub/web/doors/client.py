@@ -298,7 +298,7 @@ async def client(request: web.Request) -> web.StreamResponse:
     """
     state = request.app[STATE]
     check_origin(request)
-    check_websocket(request)
+    check_websocket(request, "; over HTTP, /calls/{callSid}/events and /events send the same")
     shown = _shown(state, carried(request))
     room = SubscriberRoom(state, connection_of(request))
     subscriber = Subscriber(state, request, shown, room)
