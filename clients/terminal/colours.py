@@ -11,9 +11,11 @@ ALARMS = {"complete": "dim", "incomplete": "yellow", "not-transcribed": "bold re
 
 
 def style(event: events.Event) -> str:
-    """Return how the sentence of an event looks: what is missing in the record stands out."""
+    """Return how the sentence of an event looks: what is missing in the record stands out, and so does an alert."""
     match event:
         case events.ConditionChanged(completeness=found) | events.CallEnded(completeness=found):
             return ALARMS[found.state]
+        case events.Alert():
+            return ALARMS["incomplete"]
         case _:
             return ALARMS["complete"]

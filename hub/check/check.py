@@ -16,6 +16,7 @@ import aiohttp
 
 from hub import agents, app
 from hub.agents import Agent
+from hub.calls.watching import read_watchwords
 from hub.check.peers import Peers
 from hub.check.public import ANSWER_SECONDS, Broken, Public, Skipped, session
 from hub.config import Config
@@ -85,6 +86,8 @@ async def probe(settings: Config, providers: Providers) -> AsyncIterator[Finding
         answering, wrong = _agents(settings, providers)
         if answering:
             yield await _found("agent socket", public.upgrade(twiml.AGENT_DOOR))
+    if settings.watchwords:
+        yield _watchwords(settings)
     if settings.broker:
         peers = Peers(settings)
         yield await _found("broker", peers.broker())
@@ -142,8 +145,8 @@ async def _port(settings: Config, stack: AsyncExitStack, providers: Providers) -
         return f"a hub listens on {where}"
     try:
         # Without archive and broker: this hub must not go on with the calls of the hub that is to be started. Transcribers and agents have
-        # probes of their own. So an agents file that is wrong is left out here, because everything else can be tested without it.
-        quiet = replace(settings, archive="", recordings="", broker="", drain_seconds=0.0)
+        # probes of their own, and so have the files of rules and agents: if one is wrong, everything else can be tested without it.
+        quiet = replace(settings, archive="", recordings="", broker="", watchwords="", drain_seconds=0.0)
         if _agents(settings, providers)[1]:
             models = tuple(each.settings for each in providers.voice_models.values())
             quiet = replace(quiet, agents="", sections=tuple(each for each in settings.sections if not isinstance(each, models)))
@@ -183,6 +186,14 @@ async def _account(settings: Config) -> str:
     finally:
         await account.close()
     return f"Twilio's REST API accepts {shown}"
+
+
+def _watchwords(settings: Config) -> Finding:
+    try:
+        count = len(read_watchwords(settings.watchwords).rules)
+    except ConfigError as error:
+        return Finding("watchwords", "FAIL", str(error))
+    return Finding("watchwords", "ok", f"{settings.watchwords} has {count} rule{'' if count == 1 else 's'}")
 
 
 async def _recordings(settings: Config) -> str:

@@ -112,6 +112,8 @@ class Automaton:
         self._links = 0
         self._starts: dict[int, list[int]] = {}
         """Number of a word -> the positions at which a phrase begins with it."""
+        self._starts_of: dict[tuple[int, int], list[int]] = {}
+        """The same for each rule and number."""
         self._ends: set[int] = set()
         """Positions at which a phrase ends."""
         self._states: dict[frozenset[int], _State] = {}
@@ -125,16 +127,20 @@ class Automaton:
         for position in first:
             if self._said[position] != ANY:
                 self._starts.setdefault(self._said[position], []).append(position)
+                self._starts_of.setdefault((rule, self._said[position]), []).append(position)
         for position in last:
             if self._said[position] != ANY:
                 self._ends.add(position)
 
     def find(self, words: Sequence[str]) -> dict[int, tuple[int, int]]:
         """Return the rules of which a phrase is in a text: for each, the first and the last word of the one that ends first."""
-        symbols, state = self._words, self._start
+        symbols = list(map(self._words.__getitem__, words))
+        if not any(symbols):  # nearly always
+            return {}
+        state = self._start
         found: dict[int, int] | None = None
-        for at, word in enumerate(words):
-            state = state[symbols[word]]
+        for at, symbol in enumerate(symbols):
+            state = state[symbol]
             if state.found:
                 found = found or {}
                 for rule in state.found:
@@ -182,8 +188,7 @@ class Automaton:
         earliest = max(0, end + 1 - LONGEST)
         numbers = [self._words.numbers[self._words[word]] for word in words[earliest : end + 1]]
         for begin in range(len(numbers) - 1, -1, -1):
-            starts = (position for number in numbers[begin] for position in self._starts.get(number, ()))
-            reached = frozenset(position for position in starts if self._owner[position] == rule)
+            reached = frozenset(position for number in numbers[begin] for position in self._starts_of.get((rule, number), ()))
             for following in numbers[begin + 1 :]:
                 if not reached:
                     break

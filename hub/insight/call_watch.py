@@ -58,7 +58,8 @@ class CallWatch:
         """Take the next event of the log. Return what is to be published now; it comes back here like any other event."""
         self.watched.apply(event)
         if isinstance(event, Final):
-            self._held.pop(event.utterance, None)
+            if self._held:
+                self._held.pop(event.utterance, None)
             return self.due()
         if isinstance(event, CallStarted):
             self._choose()
@@ -66,14 +67,19 @@ class CallWatch:
 
     def due(self) -> list[Durable]:
         """Return what the log lacks: alerts of its last final, and withdrawals. Empty if all was told."""
-        due: list[Durable] = [self._withdrawn(alert, "over") for alert in self.watched.silences_over()]
-        if (final := self.watched.last) is not None:
-            due += self._phrases(final)
-            due += self._shares(final)
+        watched, due = self.watched, list[Durable]()
+        if watched.silences:
+            due += [self._withdrawn(alert, "over") for alert in watched.silences_over()]
+        if (final := watched.last) is not None:
+            found = self._find(final)
+            if found or watched.told:
+                due += self._phrases(final, found)
+            if self._watchwords.shares:
+                due += self._shares(final)
         return due
 
-    def _phrases(self, final: Final) -> Iterator[Durable]:
-        told, found = self.watched.told, self._find(final)
+    def _phrases(self, final: Final, found: dict[int, Found]) -> Iterator[Durable]:
+        told = self.watched.told
         names = {self._rule(at).name for at in found}
         for name, alert in told.items():
             if name not in names and name in self._watchwords.known:
@@ -96,11 +102,14 @@ class CallWatch:
     def revise(self, interim: Interim, now: float) -> list[Durable]:
         """Take the newest state of an open utterance. Return what is to be published now. `now`: seconds on a clock of the caller's."""
         self.watched.spoke(interim.track, interim.end)
-        over = [self._withdrawn(alert, "over") for alert in self.watched.silences_over()] if self.watched.silences else []
+        over: list[Durable] = []
+        if self.watched.silences:
+            over += [self._withdrawn(alert, "over") for alert in self.watched.silences_over()]
         found = self._find(interim)
         if not found:
-            self._held.pop(interim.utterance, None)
-            return list(over)
+            if self._held:
+                self._held.pop(interim.utterance, None)
+            return over
         before = self._held.get(interim.utterance, {})
         told = self.watched.open.get(interim.utterance, {})
         held = {

@@ -69,15 +69,15 @@ class Watched:
 
     def apply(self, event: Durable) -> None:
         """Take the next event of the log."""
+        if isinstance(event, Final):  # most are
+            self._said(event)
+            return
         match event:
             case Alert():
                 self._told(event)
                 return
             case AlertWithdrawn():
                 self._withdrawn(event)
-                return
-            case Final():
-                self._said(event)
                 return
             case CallStarted():
                 self.started, self.live, self.deaf = event, True, False
@@ -138,7 +138,7 @@ class Watched:
             self.open.get(event.utterance, {}).pop(event.rule, None)
 
     def _said(self, final: Final) -> None:
-        told = self.open.pop(final.utterance, {})
+        told = self.open.pop(final.utterance, None) or {}
         if final.revision == LAST_REVISION:  # what the interims said can be neither confirmed nor denied any more
             self.last, self.told = None, {}
             return

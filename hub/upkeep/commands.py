@@ -1,4 +1,4 @@
-"""What people type, and what they read: `audit`, `hold`, `erase`, `backup` and `restore`.
+"""What people type, and what they read: `audit`, `hold`, `erase`, `backup`, `restore` and `watchwords`.
 
 Knows arguments, questions and exit codes: 0 where everything was done, 1 where something was not, 2 where it could not be begun.
 """
@@ -25,13 +25,14 @@ from hub.archive.opening import open_archive
 from hub.config import Config
 from hub.errors import ConfigError
 from hub.text.phone_numbers import EXAMPLE, identity
+from hub.upkeep import watchwords
 from hub.upkeep.keeping import Keeping, UpkeepError
 from hub.upkeep.running import RunningHub
 from hub.upkeep.stopped import StoppedHub
 
 _ROW = "{:<20} {:<24} {:<8} {:<35} {}"
 
-COMMANDS = ("audit", "hold", "erase", "backup", "restore")
+COMMANDS = ("audit", "hold", "erase", "backup", "restore", "watchwords")
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -54,6 +55,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     backup.add_argument("file", type=Path, metavar="FILE", help="a file that is not there yet")
     restore = commands.add_parser("restore", help="put a backup in the place of the archive, while no hub runs")
     restore.add_argument("file", type=Path, metavar="FILE", help="what `backup` has made")
+    watchwords.add(commands, _moment)
     restore.add_argument("--replace", action="store_true", help="move the archive that is there away")
 
 
@@ -62,6 +64,8 @@ def run(settings: Config, options: argparse.Namespace) -> int:
     try:
         if options.command in {"backup", "restore"}:
             return _copy(settings, options)
+        if options.command == "watchwords":
+            return watchwords.run(settings, options, subject())
         return asyncio.run(_keep(settings, options))
     except (ArchiveError, CopyError, UpkeepError) as error:
         print(f"transcript-hub: {error}", file=sys.stderr)

@@ -422,3 +422,12 @@ async def test_34_a_bucket_that_does_not_know_the_key(setup: Setup) -> None:
         code, lines = await setup.check(archive=str(setup.folder / "calls.db"), **in_bucket(server, setup.folder))
     assert code == 1
     assert "the bucket recordings does not know the key in AWS_ACCESS_KEY_ID" in lines["recordings"]
+
+
+async def test_32_a_file_of_watchwords_that_is_wrong(setup: Setup) -> None:
+    path = setup.folder / "watchwords.toml"
+    path.write_text('[rules.x]\nphrases = ["(a"]\n')
+    await setup.fails("watchwords", "line 2: the rule 'x' has the phrase '(a', which has a ( that is not closed", watchwords=str(path))
+    path.write_text('[rules.x]\nphrases = ["a"]\n')
+    _, lines = await setup.check(watchwords=str(path))
+    assert lines["watchwords"].endswith(f"{path} has 1 rule")

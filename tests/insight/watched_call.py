@@ -52,8 +52,8 @@ class WatchedCall:
         known = {"revision": 2, "words": words} | self._said(text, utterance, start, end)
         self.publish(Final(call_sid=SID, **(known | more)))
 
-    def end(self) -> None:
-        self.publish(CallEnded(call_sid=SID, reason="completed", duration=60.0, completeness=COMPLETE, audio={}))
+    def end(self, duration: float = 60.0) -> None:
+        self.publish(CallEnded(call_sid=SID, reason="completed", duration=duration, completeness=COMPLETE, audio={}))
 
     def look(self, *, after: float = 0.0, call_seconds: float = 0.0) -> None:
         self.now += after
