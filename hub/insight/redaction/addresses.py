@@ -56,7 +56,10 @@ def email_begun(text: str) -> Mask | None:
         return None
     last = next((at for at in range(end - 1, max(-1, end - 4), -1) if words[at] in _AT), end)
     first = _local(words, last)
-    spoken = any(word in _SEPARATORS and word not in {".", "-"} for word in words[first:last])
+    spoken = any(
+        words[at] in _SEPARATORS - {".", "-"} and not _is_number(words[at - 1]) and not (at + 1 < last and _is_number(words[at + 1]))
+        for at in range(first + 1, last)
+    )
     return Mask(atoms[first].start(), atoms[end - 1].end(), EMAIL) if spoken and first < end else None
 
 

@@ -56,7 +56,8 @@ _MONTH = (
 _AMOUNT = r"(?:\d{1,3}(?:[,.' ]\d{3})+|\d{1,7})(?:[.,]\d{1,2})?"
 _UNIT = (
     r"(?:dollars?|euros?|pounds?|cents?|bucks|quid|pence|percent|per cent|prozent|por ciento|pour cent|eur|usd|gbp|chf|franken|francs"
-    r"|libras?|dólares|dolares|kilometers?|kilometres?|km|miles|kg|kilos?|grams?|meters?|metres?)\b"
+    r"|libras?|dólares|dolares|kilometers?|kilometres?|km|miles|kg|kilos?|grams?|meters?|metres?"
+    r"|millions?|billions?|thousand|millionen|milliarden|tausend|millones|mille|milliards)\b"
 )
 _PLAIN: Final = re.compile(
     rf"(?P<price>[$€£¥] ?{_AMOUNT}(?:[ -]?(?:k|m|million|thousand)\b)?(?!\d)|(?<![\d.,]){_AMOUNT} ?(?:[$€£¥%]|{_UNIT}))"
@@ -94,6 +95,10 @@ class SaidNumber:
     words_before: int
     """How many words stand before it."""
 
+    def words_after(self, before: "SaidNumber") -> int:
+        """Return how many words stand between a number before it and this one."""
+        return self.words_before - before.words_before - sum(figure.last - figure.first for figure in before.figures)
+
     @property
     def digits(self) -> str:
         """Its digits."""
@@ -101,7 +106,7 @@ class SaidNumber:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class SaidNumbers:
     """What a text says in numbers."""
 
     numbers: tuple[SaidNumber, ...]
@@ -111,10 +116,10 @@ class Reading:
     """How many words it has that are neither fillers nor parts of a number."""
 
 
-_NOTHING: Final = Reading((), "", 0)
+_NOTHING: Final = SaidNumbers((), "", 0)
 
 
-def read(text: str, *, goes_on: bool = False, unfinished: bool = False) -> Reading:
+def read(text: str, *, goes_on: bool = False, unfinished: bool = False) -> SaidNumbers:
     """Return the numbers of a text.
 
     `goes_on`: a number was said before it, so that `oh` alone is a digit. `unfinished`: more of the text follows, so that `oh` at its end
@@ -129,7 +134,7 @@ def read(text: str, *, goes_on: bool = False, unfinished: bool = False) -> Readi
     numbers = tuple(_number(made, part, plain) for part, plain in parts)
     inside = sum(figure.last - figure.first for figure in found)
     words = len(made) - inside - sum(1 for token in made if is_filler(token) and not token.counts)
-    return Reading(numbers, _topic(made, len(made)), max(0, words))
+    return SaidNumbers(numbers, _topic(made, len(made)), max(0, words))
 
 
 def _number(made: Sequence[Token], part: Sequence[Figure], plain: Plain) -> SaidNumber:
@@ -208,12 +213,12 @@ def _is_list(text: str, made: Sequence[Token], part: list[Figure]) -> bool:
 
 
 def _is_said_time(part: list[Figure]) -> bool:
-    """Return whether a number in words may be a time of the day: `nine thirty`, `ten oh five`."""
+    """Return whether a number in words may be a time, a price or a year: `nine thirty`, `ten oh five`, `four ninety-nine`."""
     hour, *rest = part
     if hour.written or not rest or len(hour.digits) > 2 or int(hour.digits) > 23 or any(each.written for each in rest):
         return False
     minutes = "".join(each.digits for each in rest)
-    return len(minutes) == 2 and len(rest) == (1 if minutes[0] != "0" else 2) and int(minutes) < 60
+    return len(minutes) == 2 and len(rest) == (1 if minutes[0] != "0" else 2) and int(minutes) > 0
 
 
 def _form_of(text: str, made: Sequence[Token], figure: Figure, matches: list[re.Match[str]]) -> _Form:

@@ -15,7 +15,7 @@ from hub.audio.g711 import TRACKS, Track, silence
 from hub.audio.timeline import Block
 from hub.events import AgentTrouble, CallStarted, D, Dtmf, Durable, Final, Interim, ToolCalled, ToolReturned
 from hub.insight.redaction.masks import LABELS, Mask, is_label, masked, masked_words
-from hub.insight.redaction.numbers import Reading, Topic, read
+from hub.insight.redaction.numbers import SaidNumbers, Topic, read
 from hub.insight.redaction.redactor import NUMBER, Redactor
 from hub.insight.redaction.side import GOES_ON_SECONDS, Number, Side
 from hub.insight.redaction.values import redacted_json, redacted_value
@@ -169,7 +169,7 @@ class Redaction:
         side, text = self._sides[final.track], final.text.rstrip(" .,!?…")
         if text.endswith("]") and self.redactor.numbers:
             side.number = Number("", final.end, NUMBER, doubtful=True, topic="number")
-        elif read(text) != Reading((), "", 0):
+        elif read(text) != SaidNumbers((), "", 0):
             side.number = None
         self._now = max(self._now, final.end)
 

@@ -27,6 +27,9 @@ LONG_DIGITS = 5
 SECRET_DIGITS = 3
 """A PIN or a card's check number may be as short as that. The words before it say what it is."""
 
+FEW_WORDS = 3
+"""So many words around the digits of a number that is read out do not end it."""
+
 ORDER_DIGITS = 5
 """The number of an order, a room or a ticket stays up to this length, if the words before it say what it is."""
 
@@ -115,10 +118,16 @@ class Redactor:
         return not self.kinds.isdisjoint({"digits", "iban"}) or len(digits) < CARD_DIGITS.stop - 1
 
     def begun(self, digits: str, number: SaidNumber, topic: Topic) -> bool:
-        """Return whether a number at the end of an utterance is read out in parts, by all signs, so that more will follow."""
-        if is_plain(number, topic) or topic == "order" or len(digits) < SECRET_DIGITS:
+        """Return whether a number is read out in parts, by all signs, so that more will follow at the end of the utterance, or soon."""
+        if not self.numbers or is_plain(number, topic) or topic == "order" or len(digits) < SECRET_DIGITS:
             return False
         return len(number.figures) > 1 or topic in {"secret", "number"}
+
+    def broken_off(self, digits: str, number: SaidNumber, topic: Topic) -> bool:
+        """Return whether a number is read out in parts, though its side says something else behind it: `four one one one, I think`."""
+        if "digits" not in self.kinds or not 0 < number.words_behind <= FEW_WORDS or not self.begun(digits, number, topic):
+            return False
+        return topic in {"secret", "number"} or len(number.figures) > 2 or len(digits) > SECRET_DIGITS
 
     def doubtful(self, digits: str, number: SaidNumber, topic: Topic) -> bool:
         """Return whether a number at the end of an utterance is masked if its side says nothing more for a while."""

@@ -17,8 +17,8 @@ from hub.events import Final, Interim
 from hub.insight.redaction.addresses import email_begun
 from hub.insight.redaction.masks import HIDDEN, Mask, masked, masked_words
 from hub.insight.redaction.number_words import words_of
-from hub.insight.redaction.numbers import Reading, SaidNumber, Topic, read
-from hub.insight.redaction.redactor import NUMBER, Redactor
+from hub.insight.redaction.numbers import SaidNumber, SaidNumbers, Topic, read
+from hub.insight.redaction.redactor import FEW_WORDS, NUMBER, Redactor
 
 HOLD_SECONDS = 4.0
 """How long a final is held back whose end may be the beginning of a number. Between two groups of a card number people pause for less."""
@@ -40,6 +40,9 @@ TURN_WORDS = 3
 
 ASKED_WORDS = 5
 """A number with fewer words before it is what the other side asked for: `and your PIN?` - `it's one two three four`."""
+
+LINK_WORDS = 8
+"""So many words between the parts of a number that is read out do not make them two."""
 
 _GO_ON: Constant = words_of(
     "digit digits number numbers next last rest remaining first card code account again repeat continue go ahead listening ready "
@@ -119,7 +122,7 @@ class Side:
             out.append(replace(interim, text=text))
         return out
 
-    def final(self, final: Final, topic: Topic, now: float) -> tuple[list[Final], Reading]:
+    def final(self, final: Final, topic: Topic, now: float) -> tuple[list[Final], SaidNumbers]:
         """Take a final; return those that are to be published now, and what its text says. `now`: seconds of call time."""
         reading = read(final.text, goes_on=self.number is not None)
         others = tuple(self._others(final.text, hide=False))
@@ -168,12 +171,12 @@ class Side:
             self.number.label = name
         return [_published(each.final, (*each.masks, each.end) if name and each.end else each.masks) for each in held]
 
-    def other_spoke(self, reading: Reading, text: str) -> None:
+    def other_spoke(self, reading: SaidNumbers, text: str) -> None:
         """The other side has said something."""
         if self.number is not None and reading.words >= TURN_WORDS and _GO_ON.isdisjoint(text.lower().replace(",", " ").split()):
             self.number.other_spoke = True
 
-    def _decided(self, reading: Reading, judged: list[str], start: float, after: Number | None) -> list[Final]:
+    def _decided(self, reading: SaidNumbers, judged: list[str], start: float, after: Number | None) -> list[Final]:
         """Return the finals that were held back, if what follows decides about them. `after`: the number at its end."""
         if not self.held:
             return []
@@ -187,8 +190,11 @@ class Side:
     def _goes_on(self, number: SaidNumber, start: float) -> Number | None:
         """Return the number of which this is the next part. None if it is a number of its own."""
         before = self.number
-        if before is None or not number.leads or number.plain in {"price", "date", "round"} or start - before.at > GOES_ON_SECONDS:
+        if before is None or number.plain in {"price", "date", "round"} or start - before.at > GOES_ON_SECONDS:
             return None
+        if not number.leads:
+            resumed = before.label and number.words_before <= FEW_WORDS and self._redactor.begun(number.digits, number, before.topic)
+            return before if resumed and number.topic != "order" else None
         if before.other_spoke and not number.trails and len(number.digits) <= SHOWN_DIGITS and len(number.figures) == 1:
             return None
         return before
@@ -197,21 +203,37 @@ class Side:
         before = self._goes_on(number, start)
         return number.digits if before is None else before.digits + number.digits
 
-    def _judged(self, reading: Reading, text: str, start: float, topic: Topic) -> list[str]:
+    def _judged(self, reading: SaidNumbers, text: str, start: float, topic: Topic) -> list[str]:
         """Return the label of each number of a text. Empty for one that is not secret, or not yet."""
-        judged: list[str] = []
-        for number in reading.numbers:
-            before = self._goes_on(number, start)
-            digits = self._digits(number, start)
-            name = self._redactor.secret(digits, number, self._topic(number, before, topic))
-            if not name and (account := self._redactor.account(text, number)):
-                name = account.label
-            if not name and before is not None and before.label:
-                name = before.label
-            if not name and not number.plain and self._known(number.digits):
-                name = NUMBER
-            judged.append(name)
+        topics = [self._topic(number, self._goes_on(number, start), topic) for number in reading.numbers]
+        judged = [
+            self._name(number, self._goes_on(number, start), about, text) for number, about in zip(reading.numbers, topics, strict=True)
+        ]
+        for right in range(1, len(judged)):
+            self._link(reading.numbers, judged, topics, right)
         return judged
+
+    def _name(self, number: SaidNumber, before: Number | None, topic: Topic, text: str) -> str:
+        digits = number.digits if before is None else before.digits + number.digits
+        if name := self._redactor.secret(digits, number, topic):
+            return name
+        if account := self._redactor.account(text, number):
+            return account.label
+        if before is not None and before.label:
+            return before.label
+        if not number.plain and self._known(number.digits):
+            return NUMBER
+        return NUMBER if self._redactor.broken_off(digits, number, topic) else ""
+
+    def _link(self, numbers: tuple[SaidNumber, ...], judged: list[str], topics: list[Topic], right: int) -> None:
+        """Mask two numbers that are parts of one, with words between: `it starts with 4111, and then it says 1111`."""
+        one, other = numbers[right - 1], numbers[right]
+        if other.words_after(one) > LINK_WORDS or (judged[right - 1] and judged[right]):
+            return
+        begun = [judged[at] or self._redactor.begun(numbers[at].digits, numbers[at], topics[at]) for at in (right - 1, right)]
+        if all(begun) and (name := judged[right - 1] or judged[right] or self._redactor.secret(one.digits + other.digits, other, "number")):
+            judged[right - 1] = judged[right - 1] or name
+            judged[right] = judged[right] or name
 
     @staticmethod
     def _topic(number: SaidNumber, before: Number | None, asked: Topic) -> Topic:
@@ -221,11 +243,13 @@ class Side:
             return before.topic
         return asked if number.words_before < ASKED_WORDS else ""
 
-    def _open_number(self, reading: Reading, judged: list[str], final: Final, topic: Topic) -> Number | None:
+    def _open_number(self, reading: SaidNumbers, judged: list[str], final: Final, topic: Topic) -> Number | None:
         """Return the number at the end of a final, which the next utterance may go on with."""
-        if not reading.numbers or not reading.numbers[-1].trails:
+        if not reading.numbers:
             return None
         last, name = reading.numbers[-1], judged[-1]
+        if not last.trails and not (name and last.words_behind <= FEW_WORDS):
+            return None
         digits, before = self._digits(last, final.start), self._goes_on(last, final.start)
         if not name and not self._redactor.may_go_on(digits, last):
             return None
@@ -235,7 +259,7 @@ class Side:
             name = NUMBER
         return Number(digits, final.end, name, letters or self._redactor.doubtful(digits, last, about), about)
 
-    def _interim_masks(self, reading: Reading, judged: list[str], text: str) -> list[Mask]:
+    def _interim_masks(self, reading: SaidNumbers, judged: list[str], text: str) -> list[Mask]:
         masks: list[Mask] = []
         for number, name in zip(reading.numbers, judged, strict=True):
             if name:

@@ -85,7 +85,15 @@ def test_after_an_answer_of_the_other_side_a_small_number_is_a_number_of_its_own
 
 def test_after_a_question_for_the_next_digits_they_are_a_part_of_the_number() -> None:
     heard = said("4111 1111 1111", ("outbound", "And what are the last four digits?"), "It's 11 and 11, I think.")
-    assert heard.texts[-1] == "It's [number], I think."
+    assert heard.texts[-1] == "It's [card], I think."
+
+
+def test_words_between_the_parts_of_a_number_do_not_make_it_two() -> None:
+    assert said("My card starts with 4111 and then it says 1111 or so, I believe.").texts == [
+        "My card starts with [number] and then it says [number] or so, I believe."
+    ]
+    assert said("four one one one I think", "and it goes on 1111").texts == ["[number] I think", "and it goes on [number]"]
+    assert said("There are 250 people in 120 rooms here.").texts == ["There are 250 people in 120 rooms here."]
 
 
 def test_what_the_other_side_repeats_of_a_number_is_masked() -> None:
