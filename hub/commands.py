@@ -18,6 +18,7 @@ from hub import __version__, agents, app, config, tokens
 from hub.calls.routing import AGENT_PARAMETER
 from hub.check import check
 from hub.errors import ConfigError, TokenError
+from hub.insight.redaction.settings import RedactionSettings, redactor
 from hub.ops import descriptors, logs
 from hub.twilio import twiml
 from hub.upkeep import commands as upkeep
@@ -88,7 +89,7 @@ def main(arguments: list[str] | None) -> int:
             return print_bin(settings, options)
         if options.command in upkeep.COMMANDS:
             return upkeep.run(settings, options)
-        logs.set_up(settings.log, settings.log_form, settings.secrets)
+        logs.set_up(settings.log, settings.log_form, settings.secrets, words=redactor(settings.of(RedactionSettings)) is None)
         return run(serve(settings, Script.read(options.script) if options.script is not None else None))
     except ConfigError as error:
         print(f"transcript-hub: {error}", file=sys.stderr)

@@ -32,6 +32,8 @@ TALKATIVE = (
 )
 """Loggers of libraries that log whole requests at INFO, phone numbers included. They are limited to WARNING."""
 
+QUOTING = ("hub.vendors", "websockets")
+"""Loggers that quote providers' messages at DEBUG, and with them what was said."""
 
 BOUNDED = "hub.web."
 """The loggers of the doors: what they warn of, anybody can cause."""
@@ -49,8 +51,11 @@ class CallLog(logging.LoggerAdapter[logging.Logger]):
         return msg, kwargs
 
 
-def set_up(level: str, form: Literal["text", "json"], secrets: Collection[str] = ()) -> None:
-    """Write this process's log to stderr, from `level` on, in this form. `secrets` appear in no line, also not in those of libraries."""
+def set_up(level: str, form: Literal["text", "json"], secrets: Collection[str] = (), *, words: bool = True) -> None:
+    """Write this process's log to stderr, from `level` on, in this form. `secrets` appear in no line, also not in those of libraries.
+
+    `words`: at `debug`, lines may quote what was said. Not where numbers are kept out of all that is published.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter((Json if form == "json" else Text)(secrets))
     handler.addFilter(Refusals())
@@ -58,6 +63,9 @@ def set_up(level: str, form: Literal["text", "json"], secrets: Collection[str] =
     logging.captureWarnings(True)
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
+    if not words:
+        for name in QUOTING:
+            logging.getLogger(name).setLevel(max(logging.INFO, logging.getLogger().level))
 
 
 class Refusals(logging.Filter):

@@ -113,6 +113,22 @@ def test_a_library_that_logs_whole_requests_is_limited_to_warnings() -> None:
         root.handlers[:], root.level = handlers, level
 
 
+def test_where_numbers_are_masked_no_line_quotes_what_a_provider_sent() -> None:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        logs.set_up("debug", "text", words=False)
+        assert logging.getLogger("hub.anything").isEnabledFor(logging.DEBUG)
+        for name in ("hub.vendors.openai.session", "websockets.client"):
+            assert not logging.getLogger(name).isEnabledFor(logging.DEBUG)
+            assert logging.getLogger(name).isEnabledFor(logging.INFO)
+    finally:
+        logging.captureWarnings(False)
+        root.handlers[:], root.level = handlers, level
+        for name in logs.QUOTING:
+            logging.getLogger(name).setLevel(logging.NOTSET)
+
+
 def test_every_secret_of_the_settings_is_known() -> None:
     config = configured(secret="one", deepgram_key="two", assemblyai_key="three", twilio_token="old, new")
     assert {"one", "two", "three", "old", "new"} <= set(config.secrets)

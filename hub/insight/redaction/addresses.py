@@ -18,6 +18,11 @@ _SEPARATORS: Final = _DOTS | words_of("_ - + underscore dash hyphen minus plus b
 _HOSTS: Final = words_of("gmail googlemail yahoo hotmail outlook icloud aol gmx proton protonmail live msn")
 """Names of providers that people say without the end of their domain."""
 
+_SAID: Final = re.compile(rf"\b(?:{'|'.join(sorted(_AT))})\b")
+"""Without one of these, no address is said."""
+
+_SPOKEN_SEPARATOR: Final = re.compile(rf"_|\+|\b(?:{'|'.join(sorted(word for word in _SEPARATORS if word.isalpha()))})\b")
+
 IBAN_LENGTHS: Final = {
     each[:2]: int(each[3:])
     for each in words_of(
@@ -35,6 +40,8 @@ _IBAN: Final = re.compile(r"\b([A-Z]{2})\d{2}(?:[ -]?(?=[A-Z0-9]{0,33}\d|[A-Z]{4
 def emails(text: str) -> list[Mask]:
     """Return the e-mail addresses of a text: `a.b@example.com`, `a dot b at example dot com`, and what is a part of one by its `@`."""
     found = [Mask(match.start(), match.end(), EMAIL) for match in _WRITTEN.finditer(text)] if "@" in text else []
+    if _SAID.search(text.lower()) is None:
+        return found
     atoms = list(_ATOM.finditer(text))
     words = [atom[0].lower() for atom in atoms]
     for at, word in enumerate(words):
@@ -47,6 +54,8 @@ def emails(text: str) -> list[Mask]:
 
 def email_begun(text: str) -> Mask | None:
     """Return the end of a text that may be the beginning of an e-mail address: `john dot smith`, `john underscore smith at gmail`."""
+    if _SPOKEN_SEPARATOR.search(text.lower()) is None:
+        return None
     atoms = list(_ATOM.finditer(text))
     words = [atom[0].lower() for atom in atoms]
     end = len(words)

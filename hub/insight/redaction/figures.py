@@ -31,8 +31,14 @@ _PHRASE: Final = (
 )
 """What people say between the parts of a number while they look for the next one. It counts as one filler."""
 
-_TOKEN: Final = re.compile(rf"(?P<phrase>{_PHRASE})|\d+(?:st|nd|rd|th)\b|[^\W\d_]+(?:['\u2019][^\W\d_]+)?|\d+", re.IGNORECASE)
+_WORD: Final = r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?"
+_TOKEN: Final = re.compile(rf"(?P<phrase>{_PHRASE})|\d+(?:st|nd|rd|th)\b|{_WORD}|\d+", re.IGNORECASE)
 """A run of letters or of digits. An ordinal, as `4th`, is a word."""
+
+_WORDS: Final = re.compile(rf"{_WORD}|\d")
+
+PHRASES_COUNT = 8
+"""A text with fewer words may be nothing but a phrase between two parts of a number."""
 
 SHORT_WORDS = 3
 """An utterance that has so many words before a weak one at its end may be the first digit of a number: `c'est le un`."""
@@ -78,6 +84,17 @@ class Figure:
     """Whether it is written in digits."""
     round_: bool = False
     """Whether it is said with thousands or millions and has four digits at most that are not zeros at its end: `two million`."""
+
+
+def words_without_digits(text: str) -> list[str] | None:
+    """Return the words of a text in small letters. None if one of them may stand for digits, or if it is so short that phrases count.
+
+    Most of what people say has no number in it. This is a twentieth of the work that `tokens` makes.
+    """
+    words = _WORDS.findall(text.lower())
+    if len(words) < PHRASES_COUNT or not NUMBER_WORDS.keys().isdisjoint(words) or any(map(str.isdecimal, words)):
+        return None
+    return words
 
 
 def tokens(text: str) -> list[Token]:

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
-from hub.insight.redaction.figures import Figure, Token, count_weak, figures, is_filler, tokens
-from hub.insight.redaction.number_words import AND, words_of
+from hub.insight.redaction.figures import Figure, Token, count_weak, figures, is_filler, tokens, words_without_digits
+from hub.insight.redaction.number_words import AND, FILLERS, words_of
 
 Topic = Literal["secret", "order", "number", ""]
 """What the words before a number say that it is: something secret such as a PIN, the number of an order, any number, or nothing."""
@@ -45,7 +45,7 @@ _NUMBERS: Final = words_of(
     "tarjeta cuenta número numero teléfono carte compte numéro téléphone"
 )
 _ANNOUNCERS: Final[tuple[tuple[Topic, frozenset[str]], ...]] = (("secret", _SECRETS), ("order", _ORDERS), ("number", _NUMBERS))
-_TOPICS: Final = {word: topic for topic, words in _ANNOUNCERS for word in words}
+_TOPICS: Final = {f"{word}{ending}": topic for topic, words in _ANNOUNCERS for word in words for ending in ("", "'s", "\u2019s")}
 _SECRET_CODES: Final = frozenset({"security", "access", "verification", "secret", "time", "sms", "secure", "login"})
 """Before `code`, these make it a secret."""
 
@@ -127,31 +127,38 @@ def read(text: str, *, goes_on: bool = False, unfinished: bool = False) -> SaidN
     """
     if not text:
         return _NOTHING
+    if (plain := words_without_digits(text)) is not None:
+        return SaidNumbers((), _topic(plain, len(plain)), sum(word not in FILLERS for word in plain))
     made = tokens(text)
-    count_weak(made, begins=goes_on, ends=goes_on or unfinished or _topic(made, len(made)) in {"secret", "number"})
+    said = [token.text for token in made]
+    count_weak(made, begins=goes_on, ends=goes_on or unfinished or _topic(said, len(said)) in {"secret", "number"})
     found = figures(made)
     parts = _parts(text, made, found) if found else []
-    numbers = tuple(_number(made, part, plain) for part, plain in parts)
+    numbers = tuple(_number(made, said, part, plain) for part, plain in parts)
     inside = sum(figure.last - figure.first for figure in found)
     words = len(made) - inside - sum(1 for token in made if is_filler(token) and not token.counts)
-    return SaidNumbers(numbers, _topic(made, len(made)), max(0, words))
+    return SaidNumbers(numbers, _topic(said, len(said)), max(0, words))
 
 
-def _number(made: Sequence[Token], part: Sequence[Figure], plain: Plain) -> SaidNumber:
+def _number(made: Sequence[Token], said: Sequence[str], part: Sequence[Figure], plain: Plain) -> SaidNumber:
     first, last = part[0].first, part[-1].last
     before = sum(1 for token in made[:first] if not is_filler(token))
     behind = sum(1 for token in made[last:] if not is_filler(token))
     return SaidNumber(
-        made[first].start, made[last - 1].end, tuple(part), plain, _topic(made, first), leads=not before, trails=not behind,
+        made[first].start, made[last - 1].end, tuple(part), plain, _topic(said, first), leads=not before, trails=not behind,
         words_before=before, words_behind=behind,
     )  # fmt: skip
 
 
-def _topic(made: Sequence[Token], before: int) -> Topic:
-    for at in range(before - 1, max(-1, before - 1 - TOPIC_TOKENS), -1):
-        text = made[at].text.removesuffix("'s").removesuffix("\u2019s")
+def _topic(said: Sequence[str], before: int) -> Topic:
+    """Return what the words before this place say that a number is. `said`: in small letters."""
+    first = max(0, before - TOPIC_TOKENS)
+    if _TOPICS.keys().isdisjoint(said[first:before]) and _NUMBER_NOUNS.isdisjoint(said[first:before]):
+        return ""
+    for at in range(before - 1, first - 1, -1):
+        text = said[at]
         if at and text in _NUMBER_NOUNS:
-            owner = made[at - 1].text
+            owner = said[at - 1]
             if _TOPICS.get(owner) == "order":
                 return "order"
             if text == "code" and owner in _SECRET_CODES:

@@ -119,7 +119,7 @@ class Side:
         text = masked(interim.text, [*self._others(interim.text, hide=True), *self._interim_masks(reading, judged, interim.text)])
         if (interim.utterance, text) != self._shown:
             self._shown = (interim.utterance, text)
-            out.append(replace(interim, text=text))
+            out.append(replace(interim, text=text) if text != interim.text else interim)
         return out
 
     def final(self, final: Final, topic: Topic, now: float) -> tuple[list[Final], SaidNumbers]:
