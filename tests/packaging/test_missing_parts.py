@@ -27,6 +27,7 @@ EXTRAS = (
     "sounddevice",
     "mcp",
     "obstore",
+    "re2",
     "redis",
     "hiredis",
 )
@@ -145,6 +146,16 @@ async def test_an_agent_that_needs_the_extra_says_so_in_a_sentence(tmp_path: Pat
     assert code == 2
     assert says in wrong
     assert "pip install 'transcript-hub[agents]'" in wrong
+    assert len(wrong.splitlines()) == 1
+
+
+async def test_patterns_that_need_the_extra_say_so_in_a_sentence(tmp_path: Path) -> None:
+    patterns = tmp_path / "patterns.txt"
+    patterns.write_text("bluebird")
+    settings = {"DEEPGRAM_API_KEY": "k", "HUB_REDACT_PATTERNS": str(patterns), "HUB_PORT": "0"}
+    code, _, wrong = await command("hub", "serve", **without("re2"), **settings)
+    assert code == 2
+    assert "pip install 'transcript-hub[redaction]'" in wrong
     assert len(wrong.splitlines()) == 1
 
 

@@ -89,7 +89,7 @@ class Figure:
 def words_without_digits(text: str) -> list[str] | None:
     """Return the words of a text in small letters. None if one of them may stand for digits, or if it is so short that phrases count.
 
-    Most of what people say has no number in it. This is a twentieth of the work that `tokens` makes.
+    Most of what people say has no number in it, and this is much less work than `tokens`.
     """
     words = _WORDS.findall(text.lower())
     if len(words) < PHRASES_COUNT or not NUMBER_WORDS.keys().isdisjoint(words) or any(map(str.isdecimal, words)):

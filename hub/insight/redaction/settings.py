@@ -50,7 +50,7 @@ def _patterns(path: Path) -> list[Pattern]:
     try:
         import re2
     except ImportError as error:
-        raise ConfigError("HUB_REDACT_PATTERNS", "needs RE2: install the extra redaction (transcript-hub[redaction])") from error
+        raise ConfigError("HUB_REDACT_PATTERNS", "needs the extra `redaction`: pip install 'transcript-hub[redaction]'") from error
     options = re2.Options()
     options.log_errors = False
     options.case_sensitive = False

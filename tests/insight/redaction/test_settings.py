@@ -1,5 +1,6 @@
 """What the settings of redaction may say, and what is wrong with others."""
 
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hub.insight.redaction.settings import RedactionSettings, redactor
 from hub.vendors.registered import REGISTERED
 from tests.insight.redaction.spoken import said
 
-pytest.importorskip("re2")
+NEEDS_RE2 = pytest.mark.skipif(importlib.util.find_spec("re2") is None, reason="the extra redaction is not installed")
 
 
 def patterns(folder: Path, *lines: str) -> RedactionSettings:
@@ -34,12 +35,14 @@ def test_an_unknown_kind_is_refused_in_a_sentence() -> None:
         REGISTERED.load({"HUB_REDACT": "card", "HUB_TRANSCRIBER": "deepgram", "DEEPGRAM_API_KEY": "k"}, None)
 
 
+@NEEDS_RE2
 def test_patterns_are_read_from_a_file_and_mask_what_they_match(tmp_path: Path) -> None:
     made = redactor(patterns(tmp_path, "# words that nobody needs", "", "project (blue|red)bird", r"\bsn-[0-9]{4}\b"))
     assert made is not None
     assert said("It's Project Bluebird, SN-1234, yes", redactor=made).texts == ["It's [redacted], [redacted], yes"]
 
 
+@NEEDS_RE2
 @pytest.mark.parametrize(
     ("line", "says"),
     [
@@ -54,16 +57,19 @@ def test_a_wrong_pattern_is_refused_with_its_line(tmp_path: Path, line: str, say
         redactor(patterns(tmp_path, "fine", line))
 
 
+@NEEDS_RE2
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         redactor(RedactionSettings(patterns=str(tmp_path / "none")))
 
 
+@NEEDS_RE2
 def test_too_many_patterns_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="100 are the most"):
         redactor(patterns(tmp_path, *(f"word{number}" for number in range(101))))
 
 
+@NEEDS_RE2
 def test_a_hostile_pattern_ends_at_once(tmp_path: Path) -> None:
     """Python's own `re` would need longer than the world is old: this test would not end."""
     made = redactor(patterns(tmp_path, r"(a+)+$b", r"(x+x+)+y"))
