@@ -67,7 +67,8 @@ class CallWatch:
 
     def due(self) -> list[Durable]:
         """Return what the log lacks: alerts of its last final, and withdrawals. Empty if all was told."""
-        watched, due = self.watched, list[Durable]()
+        watched = self.watched
+        due: list[Durable] = []
         if watched.silences:
             due += [self._withdrawn(alert, "over") for alert in watched.silences_over()]
         if (final := watched.last) is not None:

@@ -96,7 +96,8 @@ class Watchwords:
         """Return the rules of which a phrase is in a text, whatever call it is of: where it stands, in words of which spelling."""
         compared = spelled(text)
         if "'" not in compared:
-            return {rule: (wanted, *span) for rule, span in self._automaton.find(compared.split()).items()}
+            spans = self._automaton.find(compared.split())
+            return {rule: (wanted, *span) for rule, span in spans.items()} if spans else {}
         # `don't` is looked for as `dont`, and the `avion` of `l'avion` by itself.
         found = {rule: (tokens, *span) for rule, span in self._automaton.find(compared.replace("'", " ").split()).items()}
         found.update({rule: (wanted, *span) for rule, span in self._automaton.find(compared.replace("'", "").split()).items()})

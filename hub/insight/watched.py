@@ -97,7 +97,8 @@ class Watched:
         """Take note that a side has spoken up to this call time."""
         if until_seconds > self.spoken_until[track]:
             self.spoken_until[track] = until_seconds
-        self.unheard(track, until_seconds)
+        if until_seconds > self.heard_until[track]:
+            self.heard_until[track] = until_seconds
 
     def unheard(self, track: Track, until_seconds: float) -> None:
         """Take note that up to this call time nobody can say whether a side was silent."""
