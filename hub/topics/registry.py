@@ -5,7 +5,7 @@ import itertools
 import secrets
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 from msgspec.structs import replace
 
@@ -23,6 +23,7 @@ from hub.topics.log import LOG_BYTES
 from hub.topics.past import Past
 from hub.topics.recalled import RecalledCalls
 from hub.topics.record import LeftOff, Record
+from hub.topics.storage import Storage
 from hub.topics.topic import Topic
 from hub.transcript.outline import ToldOutline
 
@@ -34,16 +35,6 @@ ELSEWHERE = "another node"
 
 Watch: TypeAlias = Callable[[Record, Durable, bytes], None]
 Gone: TypeAlias = Callable[[Record, bytes], None]
-
-
-class Storage(Protocol):
-    """Where events are kept for longer than the process lives."""
-
-    def store_soon(self, record: Record) -> None:
-        """Store the record's events that are not stored yet, and then release them. Never waits, never raises."""
-
-    def lacks(self, record: Record) -> bool:
-        """Return whether an event of the record is not stored everywhere yet."""
 
 
 class Registry:

@@ -17,13 +17,19 @@ TESTED = {
     "python": "test_examples.py runs them",
     "js": "test_examples.py runs them with Node.js",
     "json": "test_examples.py compares them with what is sent",
-    "toml": "tests/agents/test_roster.py loads it",
+    "toml": "the test of its page loads it, see TOML",
     "xml": "tests/twilio/test_twiml.py compares them with what is printed",
     "ini": "tests/ops/test_deploy.py verifies it",
     "html": "test_examples.py opens its address",
     "session": "test_session.py records it again",
 }
 """By a block's language, who tests it. Those tests go through all blocks of the language, so that one more block cannot slip by."""
+
+TOML = {
+    "hub/agents/README.md": "tests/agents/test_roster.py",
+    "hub/insight/README.md": "tests/calls/test_watching.py",
+}
+"""By page, who loads its TOML."""
 
 
 def test_there_are_blocks_of_every_language_that_a_test_claims() -> None:
@@ -37,6 +43,12 @@ def test_a_block_is_tested_or_says_why_not(block: Block) -> None:
     else:
         assert not block.remark, f"{block.remark!r} is no remark that a test knows"
         assert block.language in TESTED
+
+
+def test_each_file_of_toml_on_a_page_is_loaded_by_a_test() -> None:
+    assert sorted(block.page for block in blocks("toml")) == sorted(TOML)
+    for page, test in TOML.items():
+        assert f'the_block("toml", "{page}")' in (TOP / test).read_text()
 
 
 def test_a_block_that_no_test_knows_would_fail() -> None:

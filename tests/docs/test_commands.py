@@ -276,6 +276,14 @@ async def search(line: str, shell: Shell) -> None:
         assert "caller: a refund" in found or FROM in found
 
 
+async def watchwords(line: str, shell: Shell) -> None:
+    async with keeping(shell.folder) as home:
+        await ended(home, CALL, "please cancel my account")
+        (shell.folder / "watchwords.toml").write_text('[rules.cancel]\nphrases = ["cancel my account"]\n')
+        shell.variables |= {"HUB_ARCHIVE": str(shell.folder / "calls.db")}
+        assert "1 alert in 1 of 1 calls" in await shell.run(re.sub(r"\d{4}-\d\d-\d\d", "2000-01-01", line))
+
+
 async def mcp(line: str, shell: Shell) -> None:
     name, *arguments = shlex.split(line)
     async with house() as home:
@@ -348,6 +356,7 @@ KNOWN: dict[str, Callable[[str, Shell], Awaitable[None]]] = {
     **dict.fromkeys(("transcript-hub audit", "transcript-hub backup", "transcript-hub erase", "transcript-hub hold"), keep),
     "transcript-hub restore": restore,
     "transcript-hub twiml": twiml,
+    "transcript-hub watchwords": watchwords,
     "transcript-hub check": check,
     "transcript-hub serve": serve,
     "transcript-client tail": tail,
