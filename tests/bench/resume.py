@@ -26,6 +26,8 @@ import uvloop
 
 from hub.app import running
 from hub.config import Config
+from hub.web.doors import all_calls
+from hub.web.doors.positions import MARGIN_SECONDS
 from tests.frames import CLOSE, frame, handshake
 from tests.publishing import ScriptedCall
 
@@ -229,7 +231,7 @@ async def hub(calls: int = CALLS) -> None:
 
 
 @asynccontextmanager
-async def hub_process(calls: int = CALLS) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
+async def hub_process(calls: int = CALLS, margin_seconds: float = MARGIN_SECONDS) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -237,6 +239,8 @@ async def hub_process(calls: int = CALLS) -> AsyncIterator[tuple[asyncio.subproc
         "--hub",
         "--calls",
         str(calls),
+        "--margin",
+        str(margin_seconds),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
@@ -274,8 +278,10 @@ def main() -> int:
     parser.add_argument("--drops", type=int, default=30_000)
     parser.add_argument("--hub", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--calls", type=int, default=CALLS, help=argparse.SUPPRESS)
+    parser.add_argument("--margin", type=float, default=MARGIN_SECONDS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.hub:
+        all_calls.MARGIN_SECONDS = options.margin
         uvloop.run(hub(options.calls))
         return 0
     tally = uvloop.run(prove(options.drops))

@@ -1,5 +1,7 @@
 """`GET /events`: all calls in one stream, and what a position over all of them holds."""
 
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,9 @@ async def test_what_began_and_ended_meanwhile_is_told_and_what_was_told_is_not()
     async with house() as home:
         call, over = ScriptedCall(home.state), ScriptedCall(home.state, THIRD)
         over.end()
+        ended_at = home.state.registry.wall()
+        while home.state.registry.wall() <= ended_at + 2 * all_calls.JUST_BEFORE_SECONDS:
+            pass
         async with streamed(home, "/events") as stream:
             await stream.until("call-started")
         call.final("away")
@@ -99,6 +104,33 @@ async def test_a_call_that_said_nothing_for_a_while_leaves_the_position_and_its_
             blocks = brief([*await again.until("final"), *await again.until("recording-stored")])
         assert [each for each in blocks if each[1] == OTHER] == [("subscribed", OTHER, 1), ("final", OTHER, 2)]
         assert [each for each in blocks if each[1] == THIRD] == [("subscribed", THIRD, 2), ("recording-stored", THIRD, 3)]
+
+
+async def test_a_call_that_is_over_stays_in_the_position_of_who_comes_back_until_the_moment_is_as_late() -> None:
+    async with house() as home:
+        began, registry = time.time(), home.state.registry
+
+        async def read(after: str, seconds: float) -> tuple[list[tuple[str, str, int | None]], str]:
+            """Come back so many seconds after the start, let the call that goes on say something, and go when that came."""
+            registry.wall = lambda: began + seconds
+            async with streamed(home, "/events", after) as stream:
+                await stream.until("subscribed")
+                call.final("words")
+                return brief(await stream.until("final")), stream.last_id
+
+        call, over = ScriptedCall(home.state), ScriptedCall(home.state, OTHER)
+        over.end()
+        async with streamed(home, f"/events?after={datetime.fromtimestamp(began - 60, UTC):%Y-%m-%dT%H:%M:%S}Z") as stream:
+            await stream.until("call-ended")
+        position = stream.last_id
+        for seconds in (5, 30, 50):
+            told, position = await read(position, seconds)
+            assert {call_sid for _, call_sid, _ in told} == {CALL}, "what was read of the other one comes again"
+            assert over.record.topic.log.epoch in position
+        told, position = await read(position, 70)
+        assert over.record.topic.log.epoch not in position, "it is named for ever"
+        told, position = await read(position, 80)
+        assert {call_sid for _, call_sid, _ in told} == {CALL}
 
 
 async def test_what_comes_after_the_end_of_a_call_is_told() -> None:

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from hub.archive.archive import ArchiveError
 from hub.broker.broker import BrokerError
-from hub.events import Durable, Position, Subscribed, Watching, encode
+from hub.events import Durable, Position, Subscribed, Watching, encode, stamped
 from hub.tokens import Grant
 from hub.topics.audience import Following
 from hub.topics.log import Log
@@ -30,6 +30,9 @@ LOOK_SECONDS = 0.05
 
 JUST_BEFORE_SECONDS = 0.002
 """A call may begin in the millisecond in which a reader comes."""
+
+LATE_SECONDS = 600.0
+"""Events that come after the end of a call, when its recording is stored for example, come within this time of it, as good as always."""
 
 
 class AllCalls:
@@ -73,9 +76,10 @@ class AllCalls:
                     self._position.reach(record.topic.log.epoch, 0, now)
         else:
             self._position = after
-            gone = after.epochs - {record.topic.log.epoch for record in known} - archived.epochs
+            gone = after.epochs - {record.topic.log.epoch for record in known} - archived.epochs.keys()
             for epoch in gone:
                 after.drop(epoch)
+            after.settle(self._done(known))
             whole = whole and not gone
         if len(self._position.text()) > MOST_BYTES:
             self._crowded()
@@ -187,6 +191,25 @@ class AllCalls:
             )  # fmt: skip
             self._stream.outbox.answer(encode(answer))
         self._stream.outbox.news(following)
+
+    def _done(self, known: list[Record]) -> dict[str, str]:
+        """Return the calls that are over and of which the reader has all, by epoch, and when their newest events were published (`at`)."""
+        done = dict(self._archived.epochs)
+        for record in known:
+            done.pop(record.topic.log.epoch, None)
+            if (at := self._done_at(record)) is not None:
+                done[record.topic.log.epoch] = at
+        return done
+
+    def _done_at(self, record: Record) -> str | None:
+        log, offset = record.topic.log, record.summary().offset
+        if record.live or self._position.offset(log.epoch) != offset:
+            return None
+        if record.loaded and log.first <= offset:
+            (payload,) = log.between(offset - 1, offset)
+            return stamp_of(payload).at
+        ended_at = record.summary().ended_at
+        return ended_at if ended_at is not None and ended_at < stamped(self._registry.wall() - LATE_SECONDS) else None
 
     def _follows(self, record: Record) -> bool:
         """Return whether this very call is followed, not an earlier one of the same callSid."""

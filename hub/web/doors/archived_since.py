@@ -6,6 +6,7 @@ Knows rows. Does not know how their events reach the reader.
 from dataclasses import dataclass, field
 
 from hub.archive.archive import CallFilter
+from hub.events import stamped
 from hub.tokens import Grant
 from hub.web.doors.positions import MARGIN_SECONDS, AllCallsPosition
 from hub.web.state import State
@@ -20,8 +21,8 @@ class ArchivedSince:
 
     call_sids: list[str] = field(default_factory=list)
     """In the order in which the calls began."""
-    epochs: frozenset[str] = frozenset()
-    """Of all calls that were looked at."""
+    epochs: dict[str, str] = field(default_factory=dict)
+    """Of all calls that were looked at, and when each ended, as events carry it (`at`)."""
     whole: bool = True
     """Whether nothing is missing: in memory and in the archive is everything that was published after the position."""
 
@@ -48,5 +49,7 @@ async def archived_since(state: State, grant: Grant, after: AllCallsPosition | N
         and (after.offset(row.epoch) is not None or (row.facts.ended_at or 0.0) > after.moment)
     ]
     return ArchivedSince(
-        [row.call_sid for row in due], frozenset(row.epoch for row in rows), len(rows) <= MOST_CALLS and after.moment >= seen_since
+        [row.call_sid for row in due],
+        {row.epoch: stamped(row.facts.ended_at or now) for row in rows},
+        len(rows) <= MOST_CALLS and after.moment >= seen_since,
     )

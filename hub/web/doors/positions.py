@@ -38,12 +38,18 @@ def read_position(text: str) -> Position:
     return Position(found[1], int(found[2]))
 
 
+def _unix_seconds(moment: str) -> float:
+    """Return a moment in ISO 8601, in UTC unless it names a zone, as Unix seconds. Raises: ValueError, OverflowError."""
+    found = datetime.fromisoformat(moment)
+    return (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp() + ROUNDING_SECONDS
+
+
 class _Reached(NamedTuple):
     """How far the reader is in one call."""
 
     offset: int
     at: float
-    """When that was reached, in Unix seconds."""
+    """When that was reached at the latest, in Unix seconds."""
     text: str
     """As it travels."""
 
@@ -51,12 +57,15 @@ class _Reached(NamedTuple):
 class AllCallsPosition:
     """How far a reader of all calls has come. It moves as the reader receives events."""
 
-    def __init__(self, moment: float, offsets: Mapping[str, int] = MappingProxyType({})) -> None:
-        """`moment`: Unix seconds. `offsets`: by epoch, what the reader has of the calls of which it got something since then."""
+    def __init__(self, moment: float, offsets: Mapping[str, int] = MappingProxyType({}), reached_at: float = 0.0) -> None:
+        """`moment`: Unix seconds. `offsets`: by epoch, what the reader has of the calls of which it got something since then.
+
+        `reached_at`: Unix seconds when the newest of these offsets can have been reached. A call is named until the moment is as late.
+        """
         self.moment = moment
         self._moment = stamped(moment)
         """The same as events carry it."""
-        self._calls: dict[str, _Reached] = {epoch: _Reached(offset, moment, f",{epoch}:{offset}") for epoch, offset in offsets.items()}
+        self._calls: dict[str, _Reached] = {epoch: _Reached(offset, reached_at, f",{epoch}:{offset}") for epoch, offset in offsets.items()}
         """By epoch. What was reached last is at the end."""
 
     @classmethod
@@ -64,14 +73,24 @@ class AllCallsPosition:
         """Return what `text()` has said, or a bare moment in ISO 8601. `now`: Unix seconds; no moment is later. Raises: ValueError."""
         moment, *calls = text.split(",")
         try:
-            found = datetime.fromisoformat(moment.replace(" ", "+") if "T" in moment else moment)
-            seconds = (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp()
+            seconds = _unix_seconds(moment.replace(" ", "+") if "T" in moment else moment)
         except (ValueError, OverflowError) as error:
             raise ValueError(
                 "a position in all calls begins with a moment, such as 2026-11-26T12:00:00.000Z, and goes on with ,epoch:offset"
             ) from error
         positions = [read_position(each) for each in calls]
-        return cls(min(max(seconds + ROUNDING_SECONDS, 0.0), now), {each.epoch: each.offset for each in positions})
+        return cls(min(max(seconds, 0.0), now), {each.epoch: each.offset for each in positions}, now)
+
+    def settle(self, published: Mapping[str, str]) -> None:
+        """Take note when the newest event that the reader has of a call was published, by epoch, as events carry it (`at`).
+
+        So calls that are over are named no longer than that, also for a reader whose connections are short.
+        """
+        found = [
+            (epoch, each._replace(at=min(each.at, _unix_seconds(published[epoch]))) if epoch in published else each)
+            for epoch, each in self._calls.items()
+        ]
+        self._calls = dict(sorted(found, key=lambda each: each[1].at))
 
     def offset(self, epoch: str) -> int | None:
         """Return how far the reader is in a call. None where the moment says it."""
