@@ -5,6 +5,7 @@ eleven`, `1,250.00`. Knows words and digits. Does not know which figures make on
 """
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -12,36 +13,56 @@ from typing import Final
 from hub.insight.redaction.number_words import (
     AFTER_OH,
     AND,
+    ARTICLES,
+    BEFORE_UNITS,
     FILLERS,
     HOMOPHONES,
     INTERJECTIONS,
     NEVER_ALONE,
     NUMBER_WORDS,
+    PLURALS,
     REPEATS,
     SIXTY,
+    TEN,
     VINGTS,
     NumberWord,
+    is_long_german,
+    meaning,
 )
 
 _PHRASE: Final = (
-    r"\b(?:hold on|hang on|bear with me|followed by|and then(?: it['\u2019]s)?"
+    r"\b(?:hold on|hang on|bear with me|followed by|and then(?: it['\u2019]s)?|i (?:think|guess|believe|mean)|you (?:know|see)"
+    r"|got it|it goes|let['\u2019]?s see|what (?:is|was) it|ich (?:glaube|meine|schau mal)|warte(?:n sie)?(?: mal)?|zum schluss"
+    r"|je crois|attend(?:s|ez)|(?:yo )?creo(?: que)?|a ver|esper[ae]"
     r"|let me (?:just )?(?:see|check|look|think|get it|find it)|(?:just )?(?:a|one) (?:second|sec|moment|minute)"
     r"|the (?:next|last|other|rest)(?: (?:one|two|three|four|five|six|digits?|ones|part))*(?: (?:is|are))?"
     r"|(?:einen? )?moment(?: bitte)?|einen augenblick|(?:und )?die (?:nächsten|letzten)(?: (?:vier|drei))?|un momento|un instant)\b"
 )
 """What people say between the parts of a number while they look for the next one. It counts as one filler."""
 
-_WORD: Final = r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?"
+_LETTERS: Final = r"[^\W\d_](?:[^\W\d_]|[\u0300-\u036f])*"
+_WORD: Final = rf"{_LETTERS}(?:['\u2019]{_LETTERS})?"
 _TOKEN: Final = re.compile(rf"(?P<phrase>{_PHRASE})|\d+(?:st|nd|rd|th)\b|{_WORD}|\d+", re.IGNORECASE)
 """A run of letters or of digits. An ordinal, as `4th`, is a word."""
 
 _WORDS: Final = re.compile(rf"{_WORD}|\d")
+
+_PLAIN_DIGITS: Final = {
+    code: str(unicodedata.digit(chr(code)))
+    for code in (*range(0xB2, 0xBA), *range(0x2070, 0x208A), *range(0x2460, 0x2793), 0x24EA, 0x24FF)
+    if unicodedata.digit(chr(code), None) is not None
+}
+"""Raised, lowered and circled digits, which are no digits to a regular expression. One character each, so that all places stay."""
 
 PHRASES_COUNT = 8
 """A text with fewer words may be nothing but a phrase between two parts of a number."""
 
 SHORT_WORDS = 3
 """An utterance that has so many words before a weak one at its end may be the first digit of a number: `c'est le un`."""
+
+
+MULTIPLIED_DIGITS = 3
+"""So many digits may stand before a `thousand`."""
 
 
 @dataclass(slots=True, eq=False)
@@ -91,40 +112,55 @@ def words_without_digits(text: str) -> list[str] | None:
 
     Most of what people say has no number in it, and this is much less work than `tokens`.
     """
-    words = _WORDS.findall(text.lower())
+    lowered = text.lower()
+    if not lowered.isascii():
+        lowered = unicodedata.normalize("NFC", lowered.translate(_PLAIN_DIGITS))
+    words = _WORDS.findall(lowered)
     if len(words) < PHRASES_COUNT or not NUMBER_WORDS.keys().isdisjoint(words) or any(map(str.isdecimal, words)):
         return None
-    return words
+    return None if is_long_german(lowered) else words
 
 
 def tokens(text: str) -> list[Token]:
     """Return the words and runs of digits of a text. Of the number words among them, those count that are nothing else."""
+    if not text.isascii():
+        text = text.translate(_PLAIN_DIGITS)
     made = [Token(found.start(), found.end(), found[0].lower(), found["phrase"] is not None) for found in _TOKEN.finditer(text)]
     for token in made:
-        word = NUMBER_WORDS.get(token.text)
+        if not token.text.isascii():
+            token.text = unicodedata.normalize("NFC", token.text)
+        word = meaning(token.text)
         if word is not None and not word.weak:
             token.word = word
     return made
 
 
-def count_weak(made: list[Token], *, begins: bool, ends: bool) -> None:
+def count_weak(made: list[Token], *, begins: bool, ends: bool, unfinished: bool = False) -> None:
     """Let those weak words count that are digits here.
 
     They are beside a number, also by way of fillers and of another weak word. `ends`: at the end, because the text says that a number is
-    coming: `my number is oh`. `begins`: at the beginning, because a number was said before: `oh, and then`.
+    coming: `my number is oh`. `begins`: at the beginning, because a number was said before: `oh, and then`. `unfinished`: more of the text
+    follows.
     """
     weak = [at for at, token in enumerate(made) if token.word is None and (token.text in NUMBER_WORDS or token.text in HOMOPHONES)]
     if weak:
         _count_last(made, ends=ends)
+        if unfinished:
+            _count_last(made[:-1], ends=ends)  # an engine still changes its mind about the last word
     if weak and begins:
-        _count_first(made)
+        _count_first(made, unsure=unfinished and len(made) <= SHORT_WORDS)
     for at in (*weak, *reversed(weak)):
         token = made[at]
         if token.text in HOMOPHONES:
-            if 0 < at < len(made) - 1 and made[at - 1].one_digit and made[at + 1].one_digit:
+            if 0 < at < len(made) - 1 and made[at - 1].one_digit and made[at + 1].one_digit and (begins or _is_among_digits(made, at)):
                 token.word = NumberWord(HOMOPHONES[token.text], "unit", weak=True)
         elif _neighbour_counts(made, at, -1) or _neighbour_counts(made, at, 1):
             token.word = NUMBER_WORDS[token.text]
+
+
+def _is_among_digits(made: list[Token], at: int) -> bool:
+    """Return whether one more digit stands beside those on both sides of a word: `four one to one`, but not `nine to five`."""
+    return (at > 1 and made[at - 2].one_digit) or (at + 2 < len(made) and made[at + 2].one_digit)
 
 
 def _neighbour_counts(made: list[Token], at: int, step: int) -> bool:
@@ -137,21 +173,21 @@ def _neighbour_counts(made: list[Token], at: int, step: int) -> bool:
 
 def _count_last(made: list[Token], *, ends: bool) -> None:
     at = len(made) - 1
-    while at >= 0 and is_filler(made[at]):
+    while at >= 0 and (is_filler(made[at]) or (ends and made[at].text in HOMOPHONES)):
         at -= 1
     if at < 0 or made[at].text in NEVER_ALONE or (not ends and (at > SHORT_WORDS or made[at].text in INTERJECTIONS)):
         return
-    made[at].word = NUMBER_WORDS.get(made[at].text)
+    made[at].word = meaning(made[at].text)
 
 
-def _count_first(made: list[Token]) -> None:
+def _count_first(made: list[Token], *, unsure: bool) -> None:
     at = next((at for at, token in enumerate(made) if not is_filler(token)), len(made))
     if at == len(made):
         return
     follower = made[at + 1] if at + 1 < len(made) else None
     digit = follower is None or follower.phrase or follower.text in AFTER_OH or follower.text in NUMBER_WORDS
-    if digit or made[at].text not in INTERJECTIONS:
-        made[at].word = NUMBER_WORDS.get(made[at].text)
+    if digit or unsure or made[at].text not in INTERJECTIONS:
+        made[at].word = meaning(made[at].text)
 
 
 def figures(made: Sequence[Token]) -> list[Figure]:
@@ -168,18 +204,40 @@ def figures(made: Sequence[Token]) -> list[Figure]:
 
 def _figure(made: Sequence[Token], at: int) -> Figure | None:
     token = made[at]
-    if token.digits:
+    if token.digits and not _is_multiplied(made, at):
         return Figure(at, at + 1, _ascii(token.text), written=True)
     times = REPEATS.get(token.text)
-    if times is not None and at + 1 < len(made) and made[at + 1].counts:
-        follower = made[at + 1]
-        if follower.one_digit:
-            digit = _ascii(follower.text) if follower.digits else str(follower.word.value if follower.word else 0)
-            return Figure(at, at + 2, digit * times, written=False)
-        return None
+    if times is not None:
+        return _repeated(made, at, times)
     if token.word is None:
         return None
-    return _said(made, at)
+    return _counted(made, at) or _said(made, at)
+
+
+def _is_multiplied(made: Sequence[Token], at: int) -> bool:
+    """Return whether digits are said with a word behind them that multiplies them: `5 hundred and eleven`. They are a word then."""
+    token, word = made[at], _word(made, at + 1)
+    if word is None or word.size not in {"hundred", "scale"} or len(token.text) > MULTIPLIED_DIGITS:
+        return False
+    token.word = NumberWord(int(token.text), "unit" if len(token.text) == 1 else "whole")
+    return True
+
+
+def _repeated(made: Sequence[Token], at: int, times: int) -> Figure | None:
+    """Return a digit that is said to come several times: `double five`, `dreimal die sieben`."""
+    place = at + 2 if at + 1 < len(made) and made[at + 1].text in ARTICLES else at + 1
+    if place == len(made) or not made[place].one_digit:
+        return None
+    digit = made[place]
+    return Figure(at, place + 1, (_ascii(digit.text) if digit.digits else str(_word_value(digit))) * times, written=False)
+
+
+def _counted(made: Sequence[Token], at: int) -> Figure | None:
+    """Return a digit that is counted: `three ones`."""
+    times, digit = made[at], made[at + 1] if at + 1 < len(made) else None
+    if digit is None or digit.text not in PLURALS or times.text in PLURALS or not times.one_digit:
+        return None
+    return Figure(at, at + 2, str(_word_value(digit)) * _word_value(times), written=False)
 
 
 def _said(made: Sequence[Token], at: int) -> Figure:
@@ -225,13 +283,17 @@ def _below_hundred(made: Sequence[Token], at: int) -> tuple[int, int]:
     word = _word(made, at)
     assert word is not None
     value, end = word.value, at + 1
+    unit = _word(made, end)
+    if made[at].text == TEN and unit is not None and unit.size == "unit" and unit.value > 6:
+        return value + unit.value, end + 1
     if word.value == 4 and end < len(made) and made[end].text in VINGTS:
         return _counted_on(made, 80, end + 1)
     if made[at].text == SIXTY:
         return _counted_on(made, 60, end)
     if word.size == "tens":
-        rest = end + 1 if _joins_after_and(made, end) and made[end].text != "and" else end
-        following = _word(made, rest)
+        joined = _joins_after_and(made, end) and made[end].text != "and"
+        rest = end + 1 if joined else end
+        following = _word(made, rest) if joined or made[at].text in BEFORE_UNITS else None
         if following is not None and following.size == "unit" and following.value:
             return value + following.value, rest + 1
     return value, end
@@ -268,4 +330,4 @@ def _ascii(digits: str) -> str:
 
 def is_filler(token: Token) -> bool:
     """Return whether a word may stand between two parts of one number."""
-    return token.phrase or token.text in FILLERS
+    return token.phrase or token.text in FILLERS or not token.text.strip("x")  # 4111 xxxx xxxx 1111

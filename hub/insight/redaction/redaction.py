@@ -6,7 +6,6 @@ Twilio get everything: they do not read the log.
 Knows events and seconds of call time. Does not know where events go.
 """
 
-from collections import deque
 from collections.abc import Iterable
 
 from msgspec.structs import replace
@@ -14,6 +13,7 @@ from msgspec.structs import replace
 from hub.audio.g711 import TRACKS, Track, silence
 from hub.audio.timeline import Block
 from hub.events import AgentTrouble, CallStarted, D, Dtmf, Durable, Final, Interim, ToolCalled, ToolReturned
+from hub.insight.redaction.known_numbers import MaskedNumbers
 from hub.insight.redaction.masks import LABELS, Mask, is_label, masked, masked_words
 from hub.insight.redaction.numbers import SaidNumbers, Topic, read
 from hub.insight.redaction.redactor import NUMBER, Redactor
@@ -25,12 +25,6 @@ KEY = "•"
 
 ASKED_SECONDS = 20.0
 """How long after somebody spoke of a PIN or an order the next number is taken for it."""
-
-MOST_KNOWN = 64
-"""So many numbers of a call are remembered, so that a part of one is masked when somebody repeats it."""
-
-KNOWN_DIGITS = 3
-"""The least part of a remembered number that is masked when it is said alone: `ending in 111`."""
 
 MARGIN_SECONDS = 0.2
 """How much more sound is taken out on both sides of a number: providers' times of words are right to a tenth of a second or two."""
@@ -45,13 +39,12 @@ class Redaction:
     def __init__(self, redactor: Redactor, past: Iterable[Durable] = ()) -> None:
         """`past`: the newest events of the call that an earlier process, or another node, has published, oldest first."""
         self.redactor = redactor
-        self._known: deque[str] = deque(maxlen=MOST_KNOWN)
-        """Digits of the numbers that were masked."""
-        self._keys = ""
-        """Digits of the newest keys."""
+        self._known = MaskedNumbers()
         self._topic: tuple[Topic, float] = ("", 0.0)
         """What somebody has last announced, and when, in seconds of call time."""
-        self._sides: dict[Track, Side] = {track: Side(redactor, self._is_known, self._learn) for track in TRACKS}
+        self._sides: dict[Track, Side] = {track: Side(redactor, self._known) for track in TRACKS}
+        inbound, outbound = self._sides.values()
+        inbound.other, outbound.other = outbound, inbound
         self._now = 0.0
         """Call time reached, in seconds."""
         for event in past:
@@ -93,17 +86,21 @@ class Redaction:
         if reading.topic:
             self._topic = (reading.topic, final.end)
         other: Track = "outbound" if final.track == "inbound" else "inbound"
-        self._sides[other].other_spoke(reading, final.text)
+        self._sides[other].other_spoke(reading, final)
         return out
 
     def reached(self, seconds: float) -> list[Final]:
         """Return the finals that are held back no longer at this call time."""
         self._now = seconds
-        return [final for side in self._sides.values() for final in side.reached(seconds)]
+        return [final for side in self._in_turn() if not side.waits for final in side.reached(seconds)]
 
     def over(self) -> list[Final]:
         """Return all finals that are held back: nothing follows that could decide about them."""
-        return [final for side in self._sides.values() for final in side.release_doubtful()]
+        return [final for side in self._in_turn() for final in side.release_doubtful()]
+
+    def _in_turn(self) -> list[Side]:
+        """Return both sides, first the one that decides about the other."""
+        return sorted(self._sides.values(), key=lambda side: side.waits)
 
     def event(self, event: D) -> D:
         """Return a durable event as it is to be published. A final that comes from a transcriber goes through `final` instead."""
@@ -140,29 +137,19 @@ class Redaction:
             account = self.redactor.account(text, number)
             if account is not None:
                 masks.append(account)
-            elif name or (not number.plain and self._is_known(number.digits)):
+            elif name or (self.redactor.numbers and not number.plain and self._known.has(number.digits)):
                 masks.append(Mask(number.start, number.end, name or NUMBER))
         return masks
 
     def _key(self, key: str) -> str:
         if not self.redactor.numbers or not key.isdecimal():
             return key
-        self._keys = (self._keys + key)[-32:]
+        self._known.press(key)
         return KEY
 
     def _asked(self, seconds: float) -> Topic:
         topic, at = self._topic
         return topic if seconds - at <= ASKED_SECONDS else ""
-
-    def _learn(self, digits: str) -> None:
-        if digits not in self._known:
-            self._known.append(digits)
-
-    def _is_known(self, digits: str) -> bool:
-        if len(digits) < KNOWN_DIGITS or not self.redactor.numbers:
-            return False
-        begun = (side.number.digits for side in self._sides.values() if side.number is not None and side.number.label)
-        return any(digits in each for each in (*self._known, *begun, self._keys))
 
     def _remember(self, final: Final) -> None:
         """Take note of a final that is published already: a number at its end may go on."""

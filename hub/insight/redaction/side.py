@@ -7,9 +7,9 @@ it was said. HOLD_SECONDS later it is published in any case. Interims never show
 Knows texts and seconds of call time. Does not know which side it is, nor a clock.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final as Constant
+from typing import Protocol
 
 from msgspec.structs import replace
 
@@ -26,14 +26,14 @@ HOLD_SECONDS = 4.0
 GOES_ON_SECONDS = 30.0
 """How long after a part of a number the next digits of the same side are taken for the next part: long enough to turn a card over."""
 
-SURE_WORDS = 3
+SURE_WORDS = 4
 """An interim whose first so many words are none of a number will not turn out to begin with one."""
 
 SHOWN_DIGITS = 2
 """An interim shows numbers of up to so many digits, if words follow. A longer one waits for the final: an engine still changes its mind."""
 
-SHOWN_BEHIND_WORDS = 2
-"""An interim shows a number once so many words stand behind it."""
+SHOWN_BEHIND_WORDS = 3
+"""An interim shows a number once so many words stand behind it: two may become `let me see`."""
 
 TURN_WORDS = 3
 """So many words of the other side are more than an `mhm`."""
@@ -49,6 +49,19 @@ _GO_ON: Constant = words_of(
     "nummer ziffer ziffern weiter letzten nächsten siguiente siguientes últimos número suivants derniers chiffres"
 )
 """Words of the other side that ask for more of a number."""
+
+
+class KnownNumbers(Protocol):
+    """The numbers of a call that were masked, of both sides."""
+
+    def learn(self, digits: str, at: float) -> None:
+        """Take note of a number that is masked. `at`: when it ended, in seconds of call time."""
+
+    def has(self, digits: str) -> bool:
+        """Return whether digits are a part of one, and not so few that this may be chance."""
+
+    def repeats(self, digits: str, at: float) -> bool:
+        """Return whether digits that somebody says alone at this call time are a part of the number that is being read out."""
 
 
 @dataclass(slots=True)
@@ -77,16 +90,18 @@ class HeldBack:
     """Whatever its number turns out to be."""
     end: Mask | None
     """The number at its end, masked if it turns out to be secret. None if there is nothing but fillers in it."""
+    alone: str
+    """The digits of that number if it says nothing else."""
 
 
 class Side:
     """One side of a call."""
 
-    def __init__(self, redactor: Redactor, known: Callable[[str], bool], learn: Callable[[str], None]) -> None:
-        """`known`: whether digits are a part of a number that was masked before. `learn` is called with those of each one."""
+    def __init__(self, redactor: Redactor, known: KnownNumbers) -> None:
         self._redactor = redactor
         self._known = known
-        self._learn = learn
+        self.other: Side | None = None
+        """The other side of the call, once it is known."""
         self.number: Number | None = None
         """The number that the next utterance may go on with. None if the last words were no number."""
         self.held: list[HeldBack] = []
@@ -100,7 +115,7 @@ class Side:
 
     def interim(self, interim: Interim, topic: Topic) -> list[Interim | Final]:
         """Take an interim; return what is to be published now. `topic`: what the other side has asked for."""
-        reading = read(interim.text, goes_on=self.number is not None, unfinished=True)
+        reading = read(interim.text, goes_on=self._follows_number, unfinished=True)
         out: list[Interim | Final] = []
         judged = self._judged(reading, interim.text, interim.start, topic)
         last = reading.numbers[-1] if reading.numbers else None
@@ -124,11 +139,12 @@ class Side:
 
     def final(self, final: Final, topic: Topic, now: float) -> tuple[list[Final], SaidNumbers]:
         """Take a final; return those that are to be published now, and what its text says. `now`: seconds of call time."""
-        reading = read(final.text, goes_on=self.number is not None)
+        reading = read(final.text, goes_on=self._follows_number)
         others = tuple(self._others(final.text, hide=False))
         if not reading.numbers and not reading.words:  # a filler, or nothing
             if self.held and final.text:
-                self.held.append(HeldBack(final, others, None))
+                self.held.append(HeldBack(final, others, None, ""))
+                self._held_at = max(self._held_at, final.end)
                 return [], reading
             return [_published(final, others)], reading
         judged = self._judged(reading, final.text, final.start, topic)
@@ -136,7 +152,7 @@ class Side:
         for number, name in zip(reading.numbers, judged, strict=True):
             if name:
                 masks.append(self._redactor.account(final.text, number) or Mask(number.start, number.end, name))
-                self._learn(self._digits(number, final.start))
+                self._known.learn(self._digits(number, final.start), final.end)
         after = self._open_number(reading, judged, final, topic)
         out = self._decided(reading, judged, final.start, after)
         self.number = after
@@ -144,10 +160,17 @@ class Side:
         if after is None or after.label:
             if after is not None and not judged[-1]:  # begun
                 masks.append(self._end(final.text, reading.numbers[-1]))
+                self._known.learn(after.digits, final.end)
             return [*out, _published(final, masks)], reading
-        self.held.append(HeldBack(final, tuple(masks), self._end(final.text, reading.numbers[-1])))
+        last = reading.numbers[-1]
+        self.held.append(HeldBack(final, tuple(masks), self._end(final.text, last), last.digits if last.alone else ""))
         self._held_at = max(final.end, now)
         return out, reading
+
+    @property
+    def _follows_number(self) -> bool:
+        """Whether one of both sides has last said a number."""
+        return self.number is not None or (self.other is not None and self.other.number is not None)
 
     def _end(self, text: str, number: SaidNumber) -> Mask:
         start = self._redactor.account_letters(text, number)
@@ -160,6 +183,17 @@ class Side:
         self.dictating = False
         return self.release_doubtful()
 
+    @property
+    def waits(self) -> bool:
+        """Whether what is held back here repeats what the other side has said, and that is held back, too: it decides about both."""
+        return bool(self.held) and self._repeats_undecided(self.held[0])
+
+    def _repeats_undecided(self, held: HeldBack) -> bool:
+        other = self.other
+        if not held.alone or other is None or not other.held or other.number is None:
+            return False
+        return other.held[0].final.start < held.final.start and held.alone in other.number.digits
+
     def release_doubtful(self) -> list[Final]:
         """Return all finals that are held back. What looks like a part of a number is masked."""
         return self.release(NUMBER if self.number is not None and self.number.doubtful else "")
@@ -169,11 +203,22 @@ class Side:
         held, self.held = self.held, []
         if held and self.number is not None:
             self.number.label = name
-        return [_published(each.final, (*each.masks, each.end) if name and each.end else each.masks) for each in held]
+            if name:
+                self._known.learn(self.number.digits, self.number.at)
+        return [self._released(each, name) for each in held]
 
-    def other_spoke(self, reading: SaidNumbers, text: str) -> None:
+    def _released(self, held: HeldBack, name: str) -> Final:
+        repeated = held.alone and (self._known.repeats(held.alone, held.final.start) or self._repeats_undecided(held))
+        if held.end is not None and (name or repeated):
+            return _published(held.final, (*held.masks, held.end))
+        return _published(held.final, held.masks)
+
+    def other_spoke(self, reading: SaidNumbers, final: Final) -> None:
         """The other side has said something."""
-        if self.number is not None and reading.words >= TURN_WORDS and _GO_ON.isdisjoint(text.lower().replace(",", " ").split()):
+        asks_for_more = not _GO_ON.isdisjoint(final.text.lower().replace(",", " ").split())
+        if asks_for_more:
+            self._held_at = max(self._held_at, final.end)
+        elif self.number is not None and reading.words >= TURN_WORDS:
             self.number.other_spoke = True
 
     def _decided(self, reading: SaidNumbers, judged: list[str], start: float, after: Number | None) -> list[Final]:
@@ -207,13 +252,14 @@ class Side:
         """Return the label of each number of a text. Empty for one that is not secret, or not yet."""
         topics = [self._topic(number, self._goes_on(number, start), topic) for number in reading.numbers]
         judged = [
-            self._name(number, self._goes_on(number, start), about, text) for number, about in zip(reading.numbers, topics, strict=True)
+            self._name(number, self._goes_on(number, start), about, text, start)
+            for number, about in zip(reading.numbers, topics, strict=True)
         ]
         for right in range(1, len(judged)):
             self._link(reading.numbers, judged, topics, right)
         return judged
 
-    def _name(self, number: SaidNumber, before: Number | None, topic: Topic, text: str) -> str:
+    def _name(self, number: SaidNumber, before: Number | None, topic: Topic, text: str, start: float) -> str:
         digits = number.digits if before is None else before.digits + number.digits
         if name := self._redactor.secret(digits, number, topic):
             return name
@@ -221,7 +267,7 @@ class Side:
             return account.label
         if before is not None and before.label:
             return before.label
-        if not number.plain and self._known(number.digits):
+        if (not number.plain and self._known.has(number.digits)) or (number.alone and self._known.repeats(number.digits, start)):
             return NUMBER
         return NUMBER if self._redactor.broken_off(digits, number, topic) else ""
 
@@ -265,7 +311,7 @@ class Side:
             if name:
                 masks.append(self._redactor.account(text, number) or Mask(number.start, number.end, name))
             elif self._redactor.numbers and (
-                number.words_behind < SHOWN_BEHIND_WORDS or (len(number.digits) > SHOWN_DIGITS and not number.plain)
+                number.others_behind < SHOWN_BEHIND_WORDS or (len(number.digits) > SHOWN_DIGITS and not number.plain)
             ):
                 masks.append(Mask(number.start, number.end, HIDDEN))
         return masks

@@ -24,6 +24,9 @@ class Conversation:
     seconds: float = 0.0
     """Call time reached."""
     _utterances: Counter[str] = field(default_factory=Counter)
+    """How many each side has said."""
+    _began: dict[str, float] = field(default_factory=dict)
+    """When the open utterance of a side began that is said with `hear`."""
 
     @property
     def texts(self) -> list[str]:
@@ -32,22 +35,40 @@ class Conversation:
 
     def say(self, text: str, side: str = "inbound", *, interims: bool = True) -> None:
         """Let one side say a line."""
-        self._utterances[side] += 1
-        utterance, words, start = f"{side}-{self._utterances[side]}", text.split(), self.seconds
+        words, start = text.split(), self.seconds
         for count in range(1, len(words) + 1) if interims else ():
             self.seconds = start + count * WORD_SECONDS
-            self._take(self.redaction.interim(self._interim(utterance, " ".join(words[:count]), start, side)))
+            self._hear(" ".join(words[:count]), start, side)
         self.seconds = start + len(words) * WORD_SECONDS
-        timed = [
-            Word(text=word, start=start + number * WORD_SECONDS, end=start + (number + 1) * WORD_SECONDS)
-            for number, word in enumerate(words)
-        ]
-        final = Final(
-            call_sid="CA1", utterance=utterance, revision=99, track=side, speaker=side, text=text, start=start, end=self.seconds,
-            words=timed,
-        )  # fmt: skip
-        self._take(self.redaction.final(final))
+        self._settle(text, start, side)
         self.seconds += 0.5
+
+    def hear(self, text: str, side: str) -> None:
+        """Let one side's utterance stand so in an interim."""
+        if side not in self._began:
+            self._began[side] = self.seconds
+        self._hear(text, self._began[side], side)
+
+    def settle(self, text: str, side: str) -> None:
+        """End one side's utterance."""
+        self._settle(text, self._began.pop(side, self.seconds), side)
+
+    def _hear(self, text: str, start: float, side: str) -> None:
+        self._take(self.redaction.interim(self._interim(self._utterance(side), text, start, side)))
+
+    def _settle(self, text: str, start: float, side: str) -> None:
+        words = text.split()
+        seconds = (self.seconds - start) / max(1, len(words))
+        timed = [Word(text=word, start=start + number * seconds, end=start + (number + 1) * seconds) for number, word in enumerate(words)]
+        final = Final(
+            call_sid="CA1", utterance=self._utterance(side), revision=99, track=side, speaker=side, text=text, start=start,
+            end=self.seconds, words=timed,
+        )  # fmt: skip
+        self._utterances[side] += 1
+        self._take(self.redaction.final(final))
+
+    def _utterance(self, side: str) -> str:
+        return f"{side}-{self._utterances[side] + 1}"
 
     def _interim(self, utterance: str, text: str, start: float, side: str) -> Interim:
         return Interim(call_sid="CA1", utterance=utterance, revision=1, track=side, speaker=side, text=text, start=start, end=self.seconds)  # type: ignore[arg-type]

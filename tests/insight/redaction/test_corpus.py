@@ -4,9 +4,19 @@ import pytest
 
 from tests.docs.pages import text
 from tests.insight.redaction.corpus import FORMS, ORDINARY, secrets
+from tests.insight.redaction.ordinary import SENTENCES
 from tests.insight.redaction.spoken import digits_left, said
 
 DIALOGUES = 500
+
+MASKED = [
+    "I live on 5th avenue number 120",
+    "We split it fifty fifty",
+    "We sold 12,345 tickets",
+    "The population is 8,336,817",
+    "Three, two, one, go",
+]
+"""What is masked although it is harmless."""
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +67,13 @@ def test_at_the_end_of_a_call_a_few_short_numbers_are_taken_for_the_beginning_of
     assert lost == ["I paid two hundred and fifty."]
 
 
+def test_of_sentences_that_the_rules_were_not_made_by_a_few_are_masked() -> None:
+    heard = {sentence: said(f"{sentence}.", ("outbound", "let me look"), ("inbound", "Thanks, that is all.")) for sentence in SENTENCES}
+    assert [sentence for sentence, conversation in heard.items() if any("[" in text for text in conversation.texts)] == MASKED
+
+
 def test_the_operators_page_quotes_these_figures() -> None:
     page = " ".join(text("hub/deploy/README.md").split())
     assert f"{DIALOGUES} of {DIALOGUES} secret numbers are masked" in page
     assert f"{len(ORDINARY)} of {len(ORDINARY)} harmless ones stay" in page
+    assert f"{len(SENTENCES) - len(MASKED)} of {len(SENTENCES)} other sentences stay" in page

@@ -26,7 +26,7 @@ from hub.insight.redaction.numbers import read
         ("4111-1111 (1111) 1111", "4111111111111111"),
         ("four one, okay, and then one one", "4111"),
         ("four one one, let me see, the next four are one", "4111"),
-        ("one for one", "141"),
+        ("one one for one", "1141"),
         ("null eins zwo", "012"),
         ("vierhunderteinundzwanzig", "421"),
         ("fünfundvierzig elf", "4511"),
