@@ -4,7 +4,7 @@
 """
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 
 CODES = {
     400: "bad-request",
@@ -24,6 +24,9 @@ CODES = {
     503: "unavailable",
 }
 """The code of an error that names none of its own."""
+
+SENTENCES = {404: "there is nothing at this address; /openapi.json lists what there is"}
+"""What an error says that says nothing of its own."""
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -53,4 +56,12 @@ def told_by(error: web.HTTPException) -> Told:
     """Return what an error says, whether it is in the hub's form or aiohttp's own."""
     if error.content_type == "application/json" and error.text:
         return msgspec.json.decode(error.text, type=ErrorAnswer).error
-    return Told(CODES.get(error.status, "refused"), (error.text or error.reason).strip().removeprefix(f"{error.status}: "))
+    said = (error.text or error.reason).strip().removeprefix(f"{error.status}: ")
+    if said == error.reason:
+        said = f"this address takes {allowed(error)}" if isinstance(error, web.HTTPMethodNotAllowed) else SENTENCES.get(error.status, said)
+    return Told(CODES.get(error.status, "refused"), said)
+
+
+def allowed(error: web.HTTPMethodNotAllowed) -> str:
+    """Return which methods an address takes, as `Allow` has them."""
+    return ", ".join(sorted({*error.allowed_methods, hdrs.METH_OPTIONS}))

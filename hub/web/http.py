@@ -12,7 +12,7 @@ from aiohttp import hdrs, web
 
 from hub.web.access import allowed_origin
 from hub.web.connections import connection_of
-from hub.web.errors import error_body, refusal, told_by
+from hub.web.errors import allowed, error_body, refusal, told_by
 from hub.web.proxies import client_address
 from hub.web.state import STATE
 
@@ -52,7 +52,8 @@ async def answered(request: web.Request, handler: Handler) -> web.StreamResponse
         answer = await handler(request)
     except web.HTTPMethodNotAllowed as error:
         answer = _options(request, error) if request.method == hdrs.METH_OPTIONS else _shaped(request, error)
-    except web.HTTPRedirection:
+    except web.HTTPRedirection as redirection:
+        complete(request, redirection)
         raise
     except web.HTTPException as error:
         answer = _shaped(request, error)
@@ -67,6 +68,8 @@ async def answered(request: web.Request, handler: Handler) -> web.StreamResponse
 def _shaped(request: web.Request, error: web.HTTPException) -> web.Response:
     """Return an error as an answer: in JSON, or as text for Twilio."""
     headers = {name: value for name, value in error.headers.items() if name not in {hdrs.CONTENT_TYPE, hdrs.CONTENT_LENGTH}}
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        headers[hdrs.ALLOW] = allowed(error)
     told = told_by(error)
     if request.path in TWILIOS:
         body, content_type = told.message.encode() + b"\n", "text/plain"
@@ -80,11 +83,11 @@ def _shaped(request: web.Request, error: web.HTTPException) -> web.Response:
 
 def _options(request: web.Request, error: web.HTTPMethodNotAllowed) -> web.Response:
     """Answer what may be done at an address: to a program, and to a browser that asks for a page of another origin (CORS)."""
-    methods = ", ".join(sorted({*error.allowed_methods, hdrs.METH_OPTIONS}))
+    methods = allowed(error)
     answer = web.Response(status=204, headers={hdrs.ALLOW: methods})
     if allowed_origin(request) and request.path.startswith(READ_BY_PAGES):
         answer.headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = methods
-        answer.headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = "Authorization, If-None-Match, Last-Event-ID"
+        answer.headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = "Authorization, If-None-Match, If-Range, Last-Event-ID, Range"
         answer.headers[hdrs.ACCESS_CONTROL_MAX_AGE] = str(PREFLIGHT_SECONDS)
         if "Access-Control-Request-Private-Network" in request.headers:  # from the internet to a hub in the reader's own network
             answer.headers["Access-Control-Allow-Private-Network"] = "true"
@@ -101,7 +104,7 @@ def complete(request: web.Request, answer: web.StreamResponse) -> None:
         headers.add(hdrs.VARY, "Origin")
         if allowed_origin(request):
             headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = request.headers[hdrs.ORIGIN]
-            headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = "Content-Disposition, ETag, Retry-After, WWW-Authenticate"
+            headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = "Allow, Content-Disposition, Content-Range, ETag, Retry-After, WWW-Authenticate"
 
 
 async def _compress(request: web.Request, answer: web.Response) -> None:

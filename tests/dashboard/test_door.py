@@ -66,4 +66,4 @@ async def test_a_hub_that_was_installed_alone_says_so(monkeypatch: pytest.Monkey
     monkeypatch.setattr(dashboard, "folder", lambda: None)
     async with house() as hub, hub.session.get(hub.url("/")) as answer:
         assert answer.status == 404
-        assert "The dashboard is not installed here." in await answer.text()
+        assert "the dashboard is not installed here" in await answer.text()

@@ -44,7 +44,7 @@ async def test_every_door_of_a_hub_at_its_limit_says_so() -> None:
         assert await upgraded(home, "/agent") == 503
         async with home.session.get(home.url("/readyz")) as answer:
             assert answer.status == 503
-            assert (await answer.text()).startswith("the hub is at its limit: 0 calls keep it ")
+            assert (await answer.json())["error"]["message"].startswith("the hub is at its limit: 0 calls keep it ")
         assert await metric(home, "hub_refusing_calls") == 1
         assert await metric(home, 'hub_refused_total{door="twilio",reason="overloaded"}') == 1
         assert await metric(home, 'hub_refused_total{door="agent",reason="overloaded"}') == 2
@@ -62,7 +62,7 @@ async def test_a_full_hub_serves_the_calls_it_has_and_takes_the_next_when_one_en
         assert await verbs(home, "/twiml") == ["Dial"]
         assert await upgraded(home) == 503
         async with home.session.get(home.url("/readyz")) as answer:
-            assert (answer.status, await answer.text()) == (503, "the hub has 1 calls already (HUB_CALLS)\n")
+            assert (answer.status, (await answer.json())["error"]["message"]) == (503, "the hub has 1 calls already (HUB_CALLS)")
         await socket.send_str(media("inbound", 20))
         await home.frames(3)
         await socket.send_str(stop())

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.metadata
+import json
 import re
 import tomllib
 from email.message import Message
@@ -92,16 +93,19 @@ async def test_nothing_else_of_this_machine_is_served(path: str) -> None:
         writer.close()
         await writer.wait_closed()
     assert head.startswith("HTTP/1.1 404 ")
-    assert text in {"The documentation has no such page. It begins at /docs/README.md.\n", "404: Not Found"}
+    assert json.loads(text)["error"]["message"].partition(";")[0] in {
+        "the documentation has no such page",
+        "there is nothing at this address",
+    }
 
 
 async def test_a_hub_without_the_pages_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(docs, "installed", dict)
     async with house() as home:
         status, kind, text = await get(home, "/docs")
-        assert (status, kind) == (404, "text/plain")
-        assert text == "This page is not installed here. It lies in the hub's source, at README.md.\n"
-        assert (await get(home, "/docs/hub/README.md"))[2].endswith("at hub/README.md.\n")
+        assert (status, kind) == (404, "application/json")
+        assert json.loads(text)["error"]["message"] == "this page is not installed here; it lies in the hub's source, at README.md"
+        assert "at hub/README.md" in (await get(home, "/docs/hub/README.md"))[2]
 
 
 def test_an_installed_hub_finds_its_pages_in_its_packages_and_its_metadata(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

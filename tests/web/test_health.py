@@ -1,6 +1,7 @@
 """`/healthz` and `/readyz`, as a container platform asks them."""
 
 import asyncio
+import json
 import shutil
 from pathlib import Path
 
@@ -23,7 +24,8 @@ async def test_a_stopping_hub_is_healthy_but_takes_no_new_calls() -> None:
     async with house() as home:
         home.state.calls.draining = True
         assert await asked(home, "/healthz") == (200, "ok\n")
-        assert await asked(home, "/readyz") == (503, "the hub is stopping\n")
+        status, said = await asked(home, "/readyz")
+        assert (status, json.loads(said)) == (503, {"error": {"code": "not-ready", "message": "the hub is stopping"}})
 
 
 async def test_neither_needs_a_token_or_a_known_host_name() -> None:

@@ -31,6 +31,9 @@ async def asked(home: House, method: str, path: str, **headers: str) -> tuple[in
         ("GET", "/calls/CA0/events", 404, "not-found"),
         ("POST", "/events", 405, "method"),
         ("GET", "/client", 426, "upgrade"),
+        ("GET", "/dashboard/nothing.js", 404, "not-found"),
+        ("GET", "/docs/nothing.md", 404, "not-found"),
+        ("DELETE", "/docs/README.md", 405, "method"),
         ("GET", "/calls?limit=0", 400, "bad-request"),
         ("GET", "/calls?limit=1001", 400, "bad-request"),
         ("GET", "/calls?limit=ten", 400, "bad-request"),
@@ -60,7 +63,7 @@ async def test_who_comes_to_the_socket_without_a_websocket_is_told_where_else_to
                 assert (status, headers["upgrade"]) == (426, "websocket")
                 assert "/calls/{callSid}/events" in body["error"]["message"]
             else:
-                assert (status, headers["allow"]) == (405, "GET")
+                assert (status, headers["allow"]) == (405, "GET, OPTIONS")
 
 
 async def test_a_missing_token_has_that_form_too() -> None:
@@ -121,7 +124,7 @@ async def test_a_page_of_an_allowed_origin_may_read_calls() -> None:
         preflight = {"Origin": DESK, "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
         status, _, headers = await asked(home, "OPTIONS", "/calls", **preflight)
         assert (status, headers["access-control-allow-origin"]) == (204, DESK)
-        assert headers["access-control-allow-headers"] == "Authorization, If-None-Match, Last-Event-ID"
+        assert headers["access-control-allow-headers"] == "Authorization, If-None-Match, If-Range, Last-Event-ID, Range"
         assert "GET" in headers["access-control-allow-methods"]
         for shown, expected in ((token(), 200), ("wrong", 401)):
             status, _, headers = await asked(home, "GET", "/calls", Origin=DESK, Authorization=f"Bearer {shown}")
@@ -135,6 +138,21 @@ async def test_a_page_of_another_origin_reads_nothing(origin: str) -> None:
             answered, _, headers = await asked(home, method, "/calls", Origin=origin, Authorization=f"Bearer {token()}")
             assert answered == status
             assert not [name for name in headers if name.startswith("access-control-")]
+
+
+async def test_what_is_not_there_and_what_cannot_be_done_is_said_in_a_sentence() -> None:
+    async with house() as home:
+        assert "/openapi.json" in (await asked(home, "GET", "/call"))[1]["error"]["message"]
+        _, body, headers = await asked(home, "PATCH", "/calls")
+        assert body["error"]["message"] == "this address takes DELETE, GET, HEAD, OPTIONS"
+        assert headers["allow"] == "DELETE, GET, HEAD, OPTIONS"
+
+
+@pytest.mark.parametrize("path", ["/docs", "/docs/"])
+async def test_an_answer_that_leads_elsewhere_is_stored_nowhere_either(path: str) -> None:
+    async with house() as home:
+        status, _, headers = await asked(home, "GET", path)
+        assert (status, headers["cache-control"], headers["x-content-type-options"]) == (302, "no-store", "nosniff")
 
 
 async def test_a_program_learns_what_may_be_done_at_an_address() -> None:

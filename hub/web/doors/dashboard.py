@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 from aiohttp import web
 
+from hub.web.doors.allowed_call import not_found
 from hub.web.state import STATE
 
 _TYPES = {
@@ -90,12 +91,8 @@ async def file(request: web.Request) -> web.StreamResponse:
 def _file(name: str) -> web.StreamResponse:
     place = folder()
     if place is None:
-        return _sentence("The dashboard is not installed here. The hub works without it: GET /calls lists calls, WS /client follows them.")
+        raise not_found("the dashboard is not installed here; the hub works without it: GET /calls lists calls, WS /client follows them")
     path = place / name
     if path.suffix not in _TYPES or not path.is_file():
-        return _sentence("The dashboard has no such file.")
+        raise not_found("the dashboard has no such file")
     return web.FileResponse(path, headers=PAGE_HEADERS | {"Content-Type": _TYPES[path.suffix]})
-
-
-def _sentence(text: str) -> web.Response:
-    return web.Response(status=404, text=text + "\n", headers=PAGE_HEADERS)

@@ -26,6 +26,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 import hub
+from hub.web.doors.allowed_call import not_found
 from hub.web.doors.dashboard import PAGE_HEADERS
 
 TITLES = {
@@ -125,15 +126,9 @@ async def page(request: web.Request) -> web.StreamResponse:
         place, kind = find(path), TYPES.get(Path(path).suffix)
         if place is not None and kind is not None:
             return web.FileResponse(place, headers=PAGE_HEADERS | {"Content-Type": kind})
-    return _missing(path, bool(pages))
-
-
-def _missing(path: str, some: bool) -> web.Response:
-    if path in TITLES or not some:
-        text = "This page is not installed here. It lies in the hub's source, at " + (path if path in TITLES else "README.md") + "."
-    else:
-        text = "The documentation has no such page. It begins at /docs/README.md."
-    return web.Response(status=404, text=text + "\n", headers=PAGE_HEADERS)
+    if path in TITLES or not pages:
+        raise not_found(f"this page is not installed here; it lies in the hub's source, at {path if path in TITLES else 'README.md'}")
+    raise not_found("the documentation has no such page; it begins at /docs/README.md")
 
 
 @cache

@@ -5,6 +5,7 @@ Knows whether the process answers, whether it takes new calls, and what else an 
 
 from aiohttp import web
 
+from hub.web.errors import refusal
 from hub.web.state import STATE
 
 routes = web.RouteTableDef()
@@ -23,8 +24,8 @@ async def readyz(request: web.Request) -> web.Response:
     An archive that cannot be written, and a broker that cannot be used, are told, and refuse no call.
     """
     state = request.app[STATE]
-    if (refusal := state.calls.refusal) is not None:
-        return web.Response(status=503, text=f"{refusal}\n")
+    if (reason := state.calls.refusal) is not None:
+        raise refusal(web.HTTPServiceUnavailable, "not-ready", str(reason))
     lines = ["ready"]
     if state.past.keeper is not None and (trouble := state.past.keeper.trouble):
         lines.append(f"the archive cannot be written: {trouble}")

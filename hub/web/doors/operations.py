@@ -217,26 +217,24 @@ OPERATIONS: dict[str, Operation] = {
     "POST /calls/{sid}/recording/resume": _PAUSE,
     "GET /client": Operation(tag="calls", proof="token", answers={101: _UPGRADE}),
     "GET /": Operation(
-        tag="pages", answers={200: _text("The dashboard.", "text/html"), 404: _text("The dashboard is not installed.")}
+        tag="pages", answers={200: _text("The dashboard.", "text/html")}
     ),
     "GET /dashboard/{name}": Operation(
         tag="pages", parameters=(Parameter("name", "The name of the file."),),
-        answers={200: _text("The file.", *_PAGE), 404: _text("There is no such file.")},
+        answers={200: _text("The file.", *_PAGE)},
     ),
     "GET /dashboard/settings.json": Operation(tag="pages", answers={200: Answer(description="The settings.", schema=PageSettings)}),
     "GET /docs": Operation(tag="pages", answers={302: _ELSEWHERE}),
     "GET /docs/": Operation(tag="pages", answers={302: _ELSEWHERE}),
     "GET /docs/{path}": Operation(
         tag="pages", parameters=(Parameter("path", "The path of the page, such as `hub/web/README.md`. It may have slashes."),),
-        answers={200: _text("The page, or the file.", "text/html", "*/*"), 404: _text("There is no such page.")},
+        answers={200: _text("The page, or the file.", "text/html", "*/*")},
     ),
     "GET /docs/style.css": Operation(tag="pages", answers={200: _text("The style sheet.", "text/css")}),
     "GET /asyncapi.json": Operation(tag="pages", answers={200: Answer(description="The document.")}),
     "GET /openapi.json": Operation(tag="pages", answers={200: Answer(description="This document.")}),
     "GET /healthz": Operation(tag="operation", answers={200: _text("The process is alive.")}),
-    "GET /readyz": Operation(
-        tag="operation", answers={200: _text("New calls are welcome."), 503: _text("New calls are refused, and why.")}
-    ),
+    "GET /readyz": Operation(tag="operation", answers={200: _text("New calls are welcome.")}),
     "GET /metrics": Operation(tag="operation", answers={200: _text("All metrics in Prometheus' text format.")}),
     "GET /twilio": _STREAM,
     "GET /agent": _STREAM,

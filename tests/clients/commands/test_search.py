@@ -122,7 +122,10 @@ async def test_a_token_shows_its_calls_only_and_what_cannot_be_is_one_sentence(c
             ((*at(home), "--token", token, "--number", "anonymous"), "number must be a phone number with its country code, such as "),
             ((*at(home), "--token", "é"), "this is not a token: it contains characters that no token contains"),
             (("--url", "ws://127.0.0.1:1"), "no hub answers at http://127.0.0.1:1/calls: Connection refused"),
-            (("--url", f"http://127.0.0.1:{home.port}/nosuch"), "/nosuch/calls is not a hub's list of calls: Not Found"),
+            (
+                ("--url", f"http://127.0.0.1:{home.port}/nosuch"),
+                "/nosuch/calls is not a hub's list of calls: there is nothing at this address; /openapi.json lists what there is",
+            ),
         ):
             assert await asyncio.to_thread(main, ["search", *arguments]) == 1
             out, err = capsys.readouterr()

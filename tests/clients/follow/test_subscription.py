@@ -177,7 +177,7 @@ async def test_a_server_that_is_no_hub_is_one_sentence() -> None:
         with pytest.raises(Refused, match="closes every connection"):
             await anext(follow(cut.url, CALL, backoff=SOON))
     async with house() as home:
-        with pytest.raises(Refused, match="does not let us in: Not Found"):
+        with pytest.raises(Refused, match="does not let us in: there is nothing at this address"):
             await anext(follow(f"ws://127.0.0.1:{home.port}/nothing", CALL, backoff=SOON))
 
 
