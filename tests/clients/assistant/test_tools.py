@@ -4,7 +4,9 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
+from clients.assistant.server import DESCRIBED
 from hub.web.doors.operations import ListedCall
 from tests.clients.assistant.desk import beside, refused, said, started, use
 from tests.house import House, house
@@ -77,6 +79,35 @@ async def test_a_call_is_read_a_part_at_a_time_and_each_line_comes_once() -> Non
         assert parts[-1]["lines"][-1]["kind"] == "transcriber-lost"
 
 
+async def test_what_comes_is_what_the_tools_say_of_it() -> None:
+    async with house() as home:
+        ScriptedCall(home.state).final("a refund for my order")
+        async with beside(home) as client:
+            schemas = {tool.name: tool.output_schema for tool in (await client.list_tools()).tools}
+            for tool, arguments in (
+                ("list_calls", {}), ("search_calls", {"words": "refund"}), ("read_call", {"call_sid": CALL}),
+            ):  # fmt: skip
+                schema = schemas[tool]
+                assert schema is not None
+                answer = await use(client, tool, **arguments)
+                Draft202012Validator(schema).validate(answer)
+                for call in answer.get("calls", ()):
+                    assert set(DESCRIBED) - set(call) <= {"found"}
+        assert set(DESCRIBED) <= set(call)
+
+
+async def test_a_part_is_no_longer_than_an_assistant_can_hold() -> None:
+    async with house() as home:
+        call = ScriptedCall(home.state)
+        for _ in range(20):
+            call.final("word " * 1000)
+        async with beside(home) as client:
+            first = await use(client, "read_call", call_sid=CALL, limit=1000)
+            assert (len(said(first)), first["more"]) == (12, True)
+            rest = await use(client, "read_call", call_sid=CALL, limit=1000, after=first["position"])
+            assert (len(said(rest)), rest["more"]) == (8, False)
+
+
 async def test_what_is_said_next_is_waited_for_and_what_comes_with_it_comes_along() -> None:
     async with house() as home:
         call = ScriptedCall(home.state)
@@ -144,7 +175,7 @@ async def test_who_stops_waiting_leaves_no_connection() -> None:
         ("read_call", {"call_sid": CALL, "after": "yesterday"}, "`after` must be the `position`"),
         ("follow_call", {"call_sid": CALL, "wait_seconds": 1e9}, "wait_seconds"),
         ("list_calls", {"begun_from": "yesterday"}, "from must be a date"),
-        ("list_calls", {"state": "lost"}, "state must be one of"),
+        ("list_calls", {"state": "lost"}, "Input should be 'live', 'attention'"),
         ("search_calls", {"words": "x" * 300}, "200 characters"),
     ],
 )
