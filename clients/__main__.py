@@ -17,6 +17,7 @@ COMMANDS = {
     "search": "find calls by what was said, by number, time or agent",
     "tail": "follow a call in the terminal",
     "board": "watch all calls in the terminal: who, how long, last words",
+    "steer": "have the agent of a call say something, hang up, or pass the caller on",
     "mcp": "let an assistant list, find, read and follow calls: an MCP server on stdin and stdout",
     "demo": "run a hub, a sample call and its transcript on this machine, without an account",
 }

@@ -12,6 +12,7 @@ from dataclasses import replace
 from aiohttp import web
 
 from hub import agents
+from hub.agents.steering_settings import SteeringSettings
 from hub.agents.webhooks import Webhooks
 from hub.broker.broker import Broker
 from hub.broker.opening import open_broker
@@ -26,6 +27,7 @@ from hub.calls.leaving import Leaving
 from hub.calls.recorder import recording
 from hub.calls.retention import KeepTerms, Retention
 from hub.calls.routing import Routing
+from hub.calls.steering import Steering
 from hub.calls.takeover import TakeOver
 from hub.calls.transcribed import TranscribedCall
 from hub.calls.watching import Watching, read_watchwords
@@ -67,6 +69,7 @@ from hub.web.doors import (
     openapi,
     recordings,
     status,
+    steering,
     transcripts,
     twilio,
     twiml,
@@ -186,11 +189,14 @@ async def running(
             node = await leaving.enter_async_context(
                 clustered(Hub(registry, calls, take_over, past, stores, counters), broker, node_id, config.secret, group)
             )
+            steered = Steering(calls, routing.agents, config.of(SteeringSettings).dialable, reachable=bool(config.public_url))
+            if node.elsewhere is not None:
+                steered.ask_owner, node.elsewhere.steering = node.elsewhere.order, steered
             parts = (registry, calls, rounds, RestingSockets(loop), counters, load, routing, account)
             erasing = Erasure(registry, past.archive, past.access_log, time.time)
             erasing.recordings, erasing.cluster = recorder, node.cluster
             unproved = Unproved(room.unproved, GRACE_SECONDS)
-            state = State(config, *parts, room, unproved, node.arrivals, past, erasing, limits, node.cluster, node.elsewhere)
+            state = State(config, *parts, room, unproved, node.arrivals, past, erasing, steered, limits, node.cluster, node.elsewhere)
             runner = Runner(application(state), limits, state.unproved, goodbye_seconds=GOODBYE_SECONDS, clock=time.monotonic)
             await runner.setup()
             chores = [
@@ -252,6 +258,7 @@ DOORS: tuple[web.AbstractRouteDef, ...] = (
     *erasure.routes,
     *audit.routes,
     *recordings.routes,
+    *steering.routes,
     *health.routes,
     *metrics.routes,
     *dashboard.routes,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hub import __version__, agents, app, config, tokens
-from hub.calls.routing import AGENT_PARAMETER
+from hub.calls.agent_context import AGENT_PARAMETER
 from hub.check import check
 from hub.errors import ConfigError, TokenError
 from hub.insight.redaction.settings import RedactionSettings, redactor

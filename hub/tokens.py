@@ -32,11 +32,12 @@ LEEWAY_SECONDS = 5
 MOST_SECONDS = 100 * 366 * 86400.0
 """The longest life of a token: more than a hundred years is a typing mistake."""
 
-Right: TypeAlias = Literal["archive", "audio", "erase", "audit"]
+Right: TypeAlias = Literal["archive", "audio", "erase", "audit", "steer"]
 """What a token may allow beyond calls that are live or have just ended.
 
 `archive`: calls that ended longer ago than HUB_KEEP_MINUTES. `audio`: recordings. `erase`: to erase calls, and to put a legal hold on them.
-`audit`: to read who did what. The first three reach only as far as the token's calls. `audit` is about all calls.
+`audit`: to read who did what. `steer`: to have an agent say something, and to end its call or pass it on. All but `audit` reach only as
+far as the token's calls. `audit` is about all calls.
 """
 
 RIGHTS: tuple[Right, ...] = get_args(Right)
@@ -80,8 +81,11 @@ class Grant:
 OPEN_SUBJECT = "open hub"
 """The subject of everyone on a hub without HUB_SECRET."""
 
-OPEN = Grant(frozenset({EVERYTHING}), rights=frozenset(RIGHTS), subject=OPEN_SUBJECT)
-"""What everyone may do on a hub without HUB_SECRET that serves its own machine only."""
+OPEN = Grant(frozenset({EVERYTHING}), rights=frozenset(RIGHTS) - {"steer"}, subject=OPEN_SUBJECT)
+"""What everyone may do on a hub without HUB_SECRET that serves its own machine only.
+
+Nobody steers calls there: what somebody does to a caller has to say who did it, and there nobody has a name.
+"""
 
 EXPOSED = Grant(frozenset({EVERYTHING}), rights=frozenset({"archive", "audio"}), subject=OPEN_SUBJECT)
 """What everyone may do on a hub without HUB_SECRET that others can reach: nobody knows who they are, so they cannot erase or audit."""

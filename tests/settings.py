@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from hub.agents.steering_settings import SteeringSettings
 from hub.config import Config
 from hub.insight.redaction.settings import RedactionSettings
 from hub.vendors.providers import Providers
@@ -14,6 +15,7 @@ def configured(providers: Providers = REGISTERED, **named: Any) -> Config:
     sections = []
     parts = [
         ("redact", RedactionSettings),
+        ("steer", SteeringSettings),
         *((each.name, each.settings) for each in (*providers.speech.values(), *providers.voice_models.values())),
     ]
     for part, settings in parts:

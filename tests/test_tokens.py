@@ -141,8 +141,8 @@ def test_a_streams_token_has_no_rights() -> None:
             verify(SECRET, token)
 
 
-def test_on_an_open_hub_everyone_may_everything_unless_others_can_reach_it() -> None:
-    assert OPEN.rights == set(RIGHTS)
+def test_on_an_open_hub_everyone_may_everything_but_steer_unless_others_can_reach_it() -> None:
+    assert OPEN.rights == set(RIGHTS) - {"steer"}, "whoever steers has a name"
     assert EXPOSED.rights == {"archive", "audio"}
     assert OPEN.subject == EXPOSED.subject == "open hub"
 

@@ -6,6 +6,7 @@ the same. Does not know whose turn it is.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import TypeAlias, assert_never
 
 from hub.agents.agent_utterance import LETTERS_PER_MS, AgentUtterance
@@ -19,6 +20,17 @@ INTERIM_MS = 200
 
 SpeechEvent: TypeAlias = AgentAudio | AgentAudioDone | AgentText | AgentTextDelta
 """A piece of the agent's speech, as the model sends it."""
+
+
+@dataclass(slots=True)
+class FollowedResponse:
+    """What the caller has heard of one response."""
+
+    response_id: str
+    texts: list[str] = field(default_factory=list)
+    """The text of each item that is settled: all of it, or what was heard."""
+    whole: bool = True
+    """Whether nothing of these was cut short or unspoken."""
 
 
 class AgentSpeech:
@@ -38,6 +50,8 @@ class AgentSpeech:
         """Items of the muted response: whether the model must still be told that nothing was heard of the item."""
         self.whole = True
         """Whether all that the model wrote was said, and to the end of its sentences."""
+        self._followed: FollowedResponse | None = None
+        """A response that somebody wants to know the fate of. None when there is none."""
 
     @property
     def quiet(self) -> bool:
@@ -90,6 +104,20 @@ class AgentSpeech:
         """Play nothing more of a response that is still being made."""
         self._muted_id = response_id
 
+    def follow(self, response_id: str) -> FollowedResponse:
+        """Take note of what is heard of a response from here on, in place of another one."""
+        self._followed = FollowedResponse(response_id)
+        return self._followed
+
+    def says(self, response_id: str) -> bool:
+        """Return whether something of a response has come and is not settled."""
+        return any(each.response_id == response_id for each in self._utterances.values())
+
+    def fall_silent(self, now_ms: float) -> list[Command]:
+        """Fall silent because somebody who steers the call wants something else said."""
+        silence: list[Command] = [] if self._playback.quiet else [ClearCaller()]
+        return silence + self._cut_short(now_ms)[0]
+
     def interrupt(self, now_ms: float) -> list[Command]:
         """Fall silent because the caller speaks."""
         silence: list[Command] = [] if self._playback.quiet else [ClearCaller()]
@@ -139,9 +167,15 @@ class AgentSpeech:
 
     def _settled(self, item_id: str, utterance: AgentUtterance, end_ms: float, now_ms: float, *, unspoken: bool = False) -> list[Command]:
         self.whole = self.whole and not utterance.cut and not unspoken
+        self._note(utterance, utterance.text, whole=not utterance.cut and not unspoken)
         self._turns.end(item_id, end_ms)
         self._turns.mark(item_id, cut=utterance.cut, unspoken=unspoken)
         return list(map(Publish, self._turns.settle(item_id, utterance.text, now_ms)))
+
+    def _note(self, utterance: AgentUtterance, text: str, *, whole: bool) -> None:
+        if self._followed is not None and utterance.response_id == self._followed.response_id:
+            self._followed.texts.append(text)
+            self._followed.whole = self._followed.whole and whole
 
     def close(self, now_ms: float) -> list[Command]:
         """The call is over: what was not heard by now never will be."""
@@ -205,9 +239,10 @@ class AgentSpeech:
                 commands.append(ToModel(TruncateItem(item_id, int(heard))))
             elif utterance.text_done:  # a text that has no audio
                 commands += self._write(item_id, utterance, now_ms)
+            words = self._heard(item_id, utterance)
+            self._note(utterance, words, whole=False)
             if (span := self._playback.span_ms(item_id)) is not None:
                 self._turns.end(item_id, span[1])
-                words = self._heard(item_id, utterance)
                 commands += map(Publish, self._turns.settle(item_id, words, now_ms, interrupted=True))
             self._playback.forget(item_id)
         return commands, heard_ms, generated_ms

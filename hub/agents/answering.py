@@ -124,13 +124,31 @@ class Answering:
 
     # Responses.
 
-    def ask_for_response(self, now_ms: float, instructions: str = "") -> None:
-        """Ask for a response."""
+    @property
+    def response_id(self) -> str:
+        """The response that is being made. Only meaningful while there is one."""
+        return self._responses.id
+
+    def break_off(self, now_ms: float) -> None:
+        """Have the model stop the response that it makes, and the caller hear no more of it. Only while it makes one."""
+        self.commands += self._speech.fall_silent(now_ms)
+        self._speech.mute(self._responses.id)
+        self.step(TurnTrigger.BROKEN_OFF)
+        self._ask(CancelResponse(self._responses.id))
+
+    def ask_for_words(self, now_ms: float, instructions: str) -> None:
+        """Ask for a response that uses no tools and answers nobody: another one that is wanted is asked for afterwards."""
+        wanted = self.wanted
+        self.ask_for_response(now_ms, instructions, tools=False)
+        self.wanted = wanted
+
+    def ask_for_response(self, now_ms: float, instructions: str = "", *, tools: bool = True) -> None:
+        """Ask for a response, which may use tools or not."""
         self.step(TurnTrigger.RESPONSE_ASKED)
         self._due_ms = now_ms
         self._responses.instructions, self._responses.asked_again = instructions, False
         self.wanted = self._owed = False
-        self._ask(CreateResponse(instructions, tools=not self._tools.exhausted))
+        self._ask(CreateResponse(instructions, tools=tools and not self._tools.exhausted))
 
     def sounded(self, response_id: str, now_ms: float) -> None:
         """Take note that a response has a voice. A voice that no event announced is a response all the same."""

@@ -46,11 +46,21 @@ class ToolDone(msgspec.Struct, frozen=True):
     output: str
 
 
+class Say(msgspec.Struct, frozen=True):
+    """Somebody who steers the call wants the agent to say this text. Comes back as `Said`. One at a time; see `Conversation.says`."""
+
+    order: str
+    """Names it."""
+    text: str
+    now: bool
+    """Whether the agent breaks off what it is saying. Otherwise it says this when it has been heard to the end."""
+
+
 class CallOver(msgspec.Struct, frozen=True):
     """Nothing more is said. The last event that has an effect."""
 
 
-ConversationEvent: TypeAlias = CallerFrame | MarkReturned | KeyPressed | ClockLeapt | ToolDone | CallOver | ModelEvent
+ConversationEvent: TypeAlias = CallerFrame | MarkReturned | KeyPressed | ClockLeapt | ToolDone | Say | CallOver | ModelEvent
 
 
 # Commands.
@@ -105,6 +115,14 @@ class UseTool(msgspec.Struct, frozen=True):
     call: ToolCall
 
 
+class Said(msgspec.Struct, frozen=True):
+    """Tell what became of a `Say`. `problem`: why the caller did not hear all of it. `note`: what is to be known if they did."""
+
+    order: str
+    problem: str = ""
+    note: str = ""
+
+
 class Trouble(msgspec.Struct, frozen=True):
     """Publish that something was wrong with the model, and that the conversation goes on."""
 
@@ -119,4 +137,4 @@ class GiveUp(msgspec.Struct, frozen=True):
     """Why, as the rest of a sentence that begins with the vendor's name."""
 
 
-Command: TypeAlias = ToModel | ToCaller | ClearCaller | Publish | Play | Interrupted | Answered | UseTool | Trouble | GiveUp
+Command: TypeAlias = ToModel | ToCaller | ClearCaller | Publish | Play | Interrupted | Answered | UseTool | Said | Trouble | GiveUp

@@ -23,12 +23,14 @@ from hub.agents.commands import (
     KeyPressed,
     MarkReturned,
     Publish,
+    Say,
     ToModel,
     ToolDone,
 )
 from hub.agents.keypad import Keypad
 from hub.agents.model_clock import ModelClock
 from hub.agents.patience import LOOK_MS, ModelPatience, Waiting
+from hub.agents.saying import Saying
 from hub.agents.turn_taking import CALLER_STATES, TurnState, TurnTrigger
 from hub.agents.turns import Turns
 from hub.agents.voice_model import (
@@ -99,6 +101,8 @@ class Conversation:
         self._look_ms = now_ms
         """When to look again whether anybody waits too long."""
         self._answering = Answering(self._speech, self._waiting)
+        self._saying: Saying | None = None
+        """What the agent is to say for somebody who steers the call. None when there is nothing."""
         self._keypad = Keypad()
         self._clock = ModelClock()
         self._early: deque[CallerFrame] = deque()
@@ -129,7 +133,12 @@ class Conversation:
     @property
     def quiet(self) -> bool:
         """Whether the agent has said all it has to say, the caller has heard it, and the caller has nothing to say to it."""
-        return self._speech.quiet and self.state is TurnState.LISTENING and not self._answering.wanted
+        return self._speech.quiet and self.state is TurnState.LISTENING and not self._answering.wanted and self._saying is None
+
+    @property
+    def says(self) -> bool:
+        """Whether a text is to be said, or is being said, for somebody who steers the call. There is one at a time."""
+        return self._saying is not None
 
     def receive(self, event: ConversationEvent) -> list[Command]:
         """Take one event and return what is to be done because of it. After `CallOver` no event has an effect."""
@@ -149,11 +158,16 @@ class Conversation:
                 self._leap(by_ms)
             case ToolDone(call_id, output):
                 self._answering.tool_returned(call_id, output, self.now_ms)
+            case Say():
+                self._saying = Saying(event, self._speech, self._answering, self.now_ms)
             case CallOver():
                 self._finish()
             case _:
                 self._waiting.alive(self.now_ms)
                 self._model_event(event)
+        if self._saying is not None and (said := self._saying.look(self.now_ms)) is not None:
+            self._saying = None
+            commands.append(said)
         return commands
 
     def _ask(self, request: ModelRequest) -> None:
@@ -216,6 +230,8 @@ class Conversation:
         self._speech.leap(by_ms)
         self._turns.leap(by_ms)
         self._keypad.leap(by_ms)
+        if self._saying is not None:
+            self._saying.leap(by_ms)
 
     # The model's side.
 

@@ -12,8 +12,8 @@ from hub.agents.webhooks import ToolOutcome, Webhooks, read_arguments
 from hub.topics.record import Record
 from hub.twilio.rest import TwilioAccount
 
-Leave: TypeAlias = Literal["agent-hung-up", "transferred"]
-"""How an agent leaves a call by itself."""
+Leave: TypeAlias = Literal["agent-hung-up", "transferred", "supervisor-hung-up"]
+"""How an agent leaves a call, by itself or by order of somebody who steers the call."""
 
 LEAVES: Final[Mapping[str, tuple[Leave, str]]] = {
     HANG_UP: ("agent-hung-up", "the agent hung up"),

@@ -25,7 +25,7 @@ class TurnState(Enum):
     INTERRUPTED = auto()
     """The caller speaks while a response is being made: what still comes of it is not played."""
     YIELDING = auto()
-    """The caller has finished, and the response that they interrupted is still being made."""
+    """The caller has finished, and the response that they interrupted is still being made. Or somebody who steers the call broke it off."""
     LOST = auto()
     """The conversation was given up."""
     OVER = auto()
@@ -42,6 +42,8 @@ class TurnTrigger(Enum):
     RESPONSE_STARTED = auto()
     RESPONSE_ENDED = auto()
     RESPONSE_REFUSED = auto()
+    BROKEN_OFF = auto()
+    """Somebody who steers the call wants something else said."""
     GIVEN_UP = auto()
     CALL_OVER = auto()
 
@@ -74,6 +76,7 @@ TRANSITIONS: Final[dict[TurnState, dict[TurnTrigger, TurnState]]] = {
     TurnState.RESPONDING: {
         TurnTrigger.CALLER_STARTED: TurnState.INTERRUPTED,
         TurnTrigger.RESPONSE_ENDED: TurnState.LISTENING,
+        TurnTrigger.BROKEN_OFF: TurnState.YIELDING,
         **_END,
     },
     TurnState.INTERRUPTED: {

@@ -24,7 +24,7 @@ from hub.errors import HubError
 
 Action: TypeAlias = Literal[
     "list", "search", "watch", "listen", "replay", "export", "play", "pause", "resume",
-    "hold", "release", "erase", "expire", "audit", "restore",
+    "hold", "release", "erase", "expire", "audit", "restore", "steer",
 ]  # fmt: skip
 """What somebody did with calls; see `Access`."""
 

@@ -17,7 +17,7 @@ END_SENTENCES: dict[str, str] = {"agent-limit": "the agent's time is up", "agent
 _PASSED_ON = frozenset({"agent-limit", "agent-lost", "stream-lost"})
 """Reasons for which the hub's own TwiML says an apology and dials whoever takes over."""
 
-_FINAL = frozenset({"hub-stopping", "failed", "agent-hung-up"})
+_FINAL = frozenset({"hub-stopping", "failed", "agent-hung-up", "supervisor-hung-up"})
 """Reasons after which no stream comes here."""
 
 

@@ -10,6 +10,9 @@ from hub.agents.webhooks import Webhooks
 from hub.ops.counters import Counters
 from hub.twilio.rest import TwilioAccount
 
+AGENT_PARAMETER = "agent"
+"""The stream's <Parameter> that names the agent."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentLimits:

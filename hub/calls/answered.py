@@ -28,6 +28,7 @@ from hub.agents.commands import (
     MarkReturned,
     Play,
     Publish,
+    Said,
     ToCaller,
     ToModel,
     ToolDone,
@@ -44,10 +45,12 @@ from hub.audio.lost import Share
 from hub.audio.timeline import Block, StereoTimeline
 from hub.calls.afterwards import END_SENTENCES, Afterwards
 from hub.calls.agent_context import AgentContext, AgentLimits
+from hub.calls.agent_reports import AgentReports
 from hub.calls.agent_stream import AgentStream
 from hub.calls.call import STALLED_SECONDS, EndReason, Peer
 from hub.calls.condition import Condition
 from hub.calls.earlier import Earlier
+from hub.calls.orders import Orders
 from hub.calls.publisher import GAP_MS, Publisher, brought, fared
 from hub.calls.tool_use import ToolUse
 from hub.ops.logs import CallLog
@@ -68,7 +71,7 @@ class AnsweredCall:
     ) -> None:
         self.record = record
         self.superseded = False
-        self._agent = agent
+        self.agent = agent
         self._model = model
         self._context = context
         self._limits = limits
@@ -93,6 +96,9 @@ class AnsweredCall:
         self._conversation = Conversation(greeting, float(self._base_ms), patience, Before(earlier.told, goes_on=earlier.goes_on))
         toolbox = Toolbox(agent, record, context.webhooks, context.account)
         self._tools = ToolUse(toolbox, self._publisher, self._conversation, context, limits.leave_seconds)
+        self._reports = AgentReports(self._publisher, context.counters.agents, model.provider)
+        self.orders = Orders(self, self._publisher, self._tools, context)
+        """Those of people who steer the call."""
         self._stream: AgentStream | None = None
         """None before `join()`."""
         self._heard_at = self._clock()
@@ -105,8 +111,6 @@ class AnsweredCall:
         self._afterwards = Afterwards(agent, limits, reachable=context.reachable)
         self._complete: bool | None = None
         """Whether no words are missing. None until the last words are published."""
-        self._tool_tasks: asyncio.TaskGroup | None = None
-        """None before the session is opened."""
         self._log = CallLog(log, {"call": record.call_sid})
 
     # The verbs of every call.
@@ -152,11 +156,12 @@ class AnsweredCall:
         self._stream = AgentStream(self, start, peer)
         self._log = CallLog(log, {"call": self.record.call_sid, "stream": start.stream_sid})
         name = events.TranscriberName(provider=self._model.provider, model=self._model.model)
-        speakers: dict[Track, str] = {"outbound": self._agent.name}
-        self._publisher.began(start.stream_sid, brought(start), list(TRACKS), name, agent=self._agent.name, speakers=speakers)
+        speakers: dict[Track, str] = {"outbound": self.agent.name}
+        self._publisher.began(start.stream_sid, brought(start), list(TRACKS), name, agent=self.agent.name, speakers=speakers)
         if self._base_ms - self._before_ms >= GAP_MS:
             self._publish_gap(self._before_ms, self._base_ms, "no stream")
-        self._log.info("the agent %s answers with %s", self._agent.name, self._model.model)
+        self.orders.begin(start.account_sid)
+        self._log.info("the agent %s answers with %s", self.agent.name, self._model.model)
         return self._stream
 
     def give_way(self) -> None:
@@ -167,6 +172,10 @@ class AnsweredCall:
         self.record.words_missing = self.record.words_missing or not self._complete
         self.record.give_way(LeftOff(self._timeline.end_ms, self._heard_at, self._lost()))
         self._afterwards.release()
+
+    def left(self, sentence: str) -> None:
+        """End the agent's part: it left, and Twilio has the call."""
+        self._end("completed", sentence)
 
     def stop(self) -> None:
         """End the call because the hub stops. What the TwiML has after the agent tells the caller."""
@@ -301,14 +310,15 @@ class AnsweredCall:
                 case Play():
                     self._place(command.start_ms, command.mulaw)
                 case Interrupted(heard_ms, generated_ms):
-                    self._publish_interruption(heard_ms, generated_ms)
+                    self._reports.interrupted(self._conversation.seconds, heard_ms, generated_ms)
                 case Answered(waited_ms):
                     self._context.counters.agents.answer_seconds.add(waited_ms / 1000)
                 case UseTool(call):
-                    if self._tool_tasks is not None:
-                        self._tool_tasks.create_task(self._use_tool(call))
+                    self._tools.do(self._use_tool(call))
+                case Said():
+                    self.orders.said(command)
                 case Trouble(problem):
-                    self._publish_trouble(problem)
+                    self._reports.troubled(self._conversation.seconds, problem)
                 case GiveUp(problem):
                     self._lose(problem)
                 case _:
@@ -320,23 +330,12 @@ class AnsweredCall:
         if whole:
             self._timeline.add("outbound", at_ms, whole)
 
-    def _publish_interruption(self, heard_ms: float, generated_ms: float) -> None:
-        self._context.counters.agents.interruptions += 1
-        heard, generated = round(heard_ms / 1000, 3), round(generated_ms / 1000, 3)
-        self._publisher.publish(
-            events.AgentInterrupted(call_sid=self.record.call_sid, time=self._conversation.seconds, heard=heard, generated=generated)
-        )
-
-    def _publish_trouble(self, problem: str) -> None:
-        self._log.warning("%s %s", self._model.provider, problem)
-        self._publisher.publish(events.AgentTrouble(call_sid=self.record.call_sid, reason=problem, time=self._conversation.seconds))
-
     async def _use_tool(self, call: ToolCall) -> None:
         """Run one tool call, and give the model what came of it. If the agent left by it, end the agent's part instead."""
         assert self._stream is not None
         outcome = await self._tools.use(call, self._stream.account_sid)
         if self._tools.left:
-            self._end("completed", self._tools.left)
+            self.left(self._tools.left)
         else:
             self.receive(ToolDone(call.call_id, outcome.for_model()))
 
@@ -345,8 +344,8 @@ class AnsweredCall:
     async def _converse(self) -> None:
         """Hold the model's session, and run tools, until cancelled."""
         caller, called = self.record.numbers
-        settings = self._agent.session(self._context.wall(), caller or "", called or "")
-        async with asyncio.TaskGroup() as self._tool_tasks:
+        settings = self.agent.session(self._context.wall(), caller or "", called or "")
+        async with asyncio.TaskGroup() as self._tools.tasks:
             await self._model.run(settings, self._receive_from_model)
 
     def _lose(self, problem: str) -> None:
@@ -396,5 +395,6 @@ class AnsweredCall:
             return
         self._complete = False
         self._execute(self._conversation.receive(CallOver()))
+        self.orders.over()
         self._listen_in(self._timeline.finish())
         self._complete = not self._publisher.close_open() and self._conversation.complete

@@ -12,7 +12,15 @@ from hub.topics.record import Record
 from hub.twilio.media import StartBody
 
 EndReason: TypeAlias = Literal[
-    "completed", "stream-lost", "hub-stopping", "failed", "agent-lost", "agent-limit", "agent-hung-up", "transferred"
+    "completed",
+    "stream-lost",
+    "hub-stopping",
+    "failed",
+    "agent-lost",
+    "agent-limit",
+    "agent-hung-up",
+    "transferred",
+    "supervisor-hung-up",
 ]
 """Why a call ended, as `call-ended` has it."""
 

@@ -8,9 +8,12 @@ import logging
 
 import msgspec
 
+from hub import events
 from hub.broker.broker import Claimed
 from hub.calls.calls import Calls
+from hub.calls.order import NotTaken, Order
 from hub.calls.publisher import Publisher
+from hub.calls.steering import Steering
 from hub.calls.taking import Taking
 from hub.cluster.cluster import Cluster
 from hub.cluster.replicas import LISTENING
@@ -22,7 +25,7 @@ from hub.topics.registry import Registry
 
 log = logging.getLogger(__name__)
 
-STREAM_FAILED, SWITCH_RECORDING, PUBLISH = "stream-failed", "switch-recording", "publish"
+STREAM_FAILED, SWITCH_RECORDING, PUBLISH, ORDER = "stream-failed", "switch-recording", "publish", "order"
 
 
 class _StreamFailed(msgspec.Struct, frozen=True):
@@ -36,6 +39,19 @@ class _SwitchRecording(msgspec.Struct, frozen=True):
     paused: bool
 
 
+class _Ordered(msgspec.Struct, frozen=True):
+    call_sid: str
+    order: Order
+
+
+class _Taken(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How far an order is. None where it was not taken: then there is a code, and why."""
+
+    event: events.Steered | None = None
+    code: str = ""
+    problem: str = ""
+
+
 class Elsewhere:
     """The calls of other nodes, as far as something has to be done with them, and this node's calls for the other nodes."""
 
@@ -46,12 +62,15 @@ class Elsewhere:
         self._cluster = cluster
         self._taking = taking
         self._group = group
+        self.steering: Steering | None = None
+        """What takes the orders for this node's calls. It is set before the first call."""
         cluster.directory.on_erased = self._erased_elsewhere
         for kind, handler in {
             LISTENING: self._on_listening,
             STREAM_FAILED: self._on_stream_failed,
             SWITCH_RECORDING: self._on_switch_recording,
             PUBLISH: self._on_publish,
+            ORDER: self._on_order,
         }.items():
             cluster.requests.on(kind, handler)
 
@@ -65,6 +84,16 @@ class Elsewhere:
     async def switch_recording(self, record: Record, *, paused: bool) -> str:
         """Have a call's owner pause or resume its recording. Returns why it is not recorded, empty if it is. Raises: HubError."""
         return await self._cluster.requests.ask(record.owner, SWITCH_RECORDING, _SwitchRecording(record.call_sid, paused), str)
+
+    async def order(self, record: Record, order: Order) -> events.Steered:
+        """Have a call's owner take an order. Raises: NotTaken, and BrokerError if it does not answer in time."""
+        try:
+            taken = await self._cluster.requests.ask(record.owner, ORDER, _Ordered(record.call_sid, order), _Taken)
+        except NodeRefused as error:
+            raise NotTaken("unavailable", f"node {record.owner}: {error}; send the order again, with the same id") from error
+        if taken.event is None:
+            raise NotTaken(taken.code, taken.problem)
+        return taken.event
 
     async def publish(self, record: Record, event: Durable) -> None:
         """Have a call's owner publish an event. If that node is gone and the call is over, the call becomes this node's.
@@ -103,6 +132,16 @@ class Elsewhere:
         if event is None or record is None or record.owner:
             raise NodeRefused("this call is not this node's, or not known any more")
         Publisher(record, self._registry).publish(event)
+
+    async def _on_order(self, _: str, body: msgspec.Raw) -> _Taken:
+        ordered = msgspec.json.decode(body, type=_Ordered)
+        record = self._registry.known(ordered.call_sid)
+        if self.steering is None or record is None or record.owner:
+            raise NodeRefused("this call is not this node's, or not known any more")
+        try:
+            return _Taken(self.steering.take(record, ordered.order))
+        except NotTaken as error:
+            return _Taken(code=error.refusal_code, problem=str(error))
 
     def _erased_elsewhere(self, call_sid: str) -> None:
         if self._calls.recorder is not None:

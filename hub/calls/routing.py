@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from hub.agents import Agent, Agents
 from hub.agents.voice_model import VoiceModel
-from hub.calls.agent_context import AgentContext, AgentLimits
+from hub.calls.agent_context import AGENT_PARAMETER, AgentContext, AgentLimits
 from hub.calls.answered import AnsweredCall
 from hub.calls.call import Peer, Stream
 from hub.calls.calls import Calls
@@ -16,9 +16,6 @@ from hub.errors import HubError
 from hub.topics.record import Record
 from hub.topics.registry import Registry
 from hub.twilio.media import StartBody
-
-AGENT_PARAMETER = "agent"
-"""The stream's <Parameter> that names the agent."""
 
 OpenModel: TypeAlias = Callable[[Agent, str], VoiceModel]
 """Opens the voice model of an agent for one call, by callSid. Nothing is dialled before the model's `run()`."""

@@ -5,6 +5,7 @@ Knows the conversation, to wait for its end, and the publisher. Does not know th
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from typing import Any
 
 from hub import events
@@ -38,11 +39,26 @@ class ToolUse:
         """How the agent is about to leave: Twilio was asked. None before that, and when Twilio refused."""
         self.left = ""
         """How the agent left, as a sentence: Twilio did what it was asked. Empty before that."""
+        self.tasks: asyncio.TaskGroup | None = None
+        """In which tools run. None before the session is opened."""
         self._heard = asyncio.Event()
         """Set when the agent has been heard to the end, or the caller speaks."""
         self.waiting = 0
         """How many tools wait for that. While it is not 0, `look()` must be called after each frame."""
         self._log = CallLog(log, {"call": publisher.record.call_sid})
+
+    @property
+    def seconds(self) -> float:
+        """Call time now, as events have it."""
+        return self._conversation.seconds
+
+    def do(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Do something in the call's tasks, until the agent's part is over. Returns whether it begins."""
+        if self.tasks is None:
+            work.close()
+            return False
+        self.tasks.create_task(work)
+        return True
 
     def look(self) -> None:
         """See whether the agent has been heard to the end, or the caller speaks."""
@@ -72,7 +88,9 @@ class ToolUse:
             else:
                 outcome = await self._toolbox.post(call.call_id, name, arguments)
         except asyncio.CancelledError:
-            if self.leaving is not None and name in LEAVES:  # Twilio ended the stream, and with it the call's tasks, before it answered
+            if (
+                name in LEAVES and self.leaving == LEAVES[name][0]
+            ):  # Twilio ended the stream, and with it the call's tasks, before it answered
                 outcome = self._toolbox.left(name, arguments)
             raise
         except Exception:  # noqa: BLE001  a tool is a unit: the model is told, the call goes on
@@ -94,8 +112,10 @@ class ToolUse:
         """End the call or pass it on, once the caller has heard the agent to the end."""
         if not self._toolbox.can_leave:
             return ToolOutcome("refused", "this hub has no Twilio account")
-        if not await self._was_heard(patient=name != HANG_UP):
+        if not await self.was_heard(patient=name != HANG_UP):
             return ToolOutcome("refused", "the caller has something to say: hang up when nothing is left")
+        if self.leaving is not None:  # by order of somebody who steers the call
+            return ToolOutcome("refused", "the call is being ended or passed on already")
         self.leaving, sentence = LEAVES[name]
         try:
             await self._toolbox.leave(account_sid, name, arguments)
@@ -106,7 +126,7 @@ class ToolUse:
         self.left = sentence
         return self._toolbox.left(name, arguments)
 
-    async def _was_heard(self, *, patient: bool) -> bool:
+    async def was_heard(self, *, patient: bool) -> bool:
         """Wait until the caller has heard the agent to the end and nobody speaks, but not for ever.
 
         Not patient: returns False as soon as the caller speaks. An agent that hangs up must not do so on a caller who has just begun to

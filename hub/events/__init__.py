@@ -66,6 +66,7 @@ from hub.events.recording import (
     RecordingStarted,
     RecordingStored,
 )
+from hub.events.steering import Steered, Steering, SteeringAction, SteeringState
 
 __all__ = [
     "KNOWN_TYPES",
@@ -108,6 +109,10 @@ __all__ = [
     "RecordingStored",
     "RecordingSummary",
     "Refusal",
+    "Steered",
+    "Steering",
+    "SteeringAction",
+    "SteeringState",
     "StreamFailed",
     "Subscribed",
     "ToolCalled",
@@ -131,10 +136,12 @@ __all__ = [
 DurableEvent: TypeAlias = (
     CallStarted | Final | Gap | TranscriberLost | TranscriberRestored | TranscriberSwitched | WordsDoubted | StreamFailed | Dtmf
     | ToolCalled | ToolReturned | AgentInterrupted | AgentTrouble | ConditionChanged | RecordingStarted | RecordingPaused
-    | RecordingResumed | RecordingFailed | RecordingStored | RecordingErased | Alert | AlertWithdrawn | CallEnded
+    | RecordingResumed | RecordingFailed | RecordingStored | RecordingErased | Alert | AlertWithdrawn | Steered | CallEnded
 )  # fmt: skip
 CallEvent: TypeAlias = DurableEvent | Interim
-Message: TypeAlias = CallEvent | Subscribed | Watching | CallList | Unsubscribed | Listening | Unlistened | Authenticated | Pong | Refusal
+Message: TypeAlias = (
+    CallEvent | Subscribed | Watching | CallList | Unsubscribed | Listening | Unlistened | Steering | Authenticated | Pong | Refusal
+)
 
 WHOLE_CALL = (
     CallStarted, TranscriberLost, TranscriberRestored, TranscriberSwitched, StreamFailed, ConditionChanged, RecordingStarted,

@@ -150,9 +150,10 @@ class Pong(Part, frozen=True, kw_only=True, tag_field="type", tag="pong"):
 
 
 class Refusal(Part, frozen=True, kw_only=True, tag_field="type", tag="error"):
-    """The hub did not do what was asked. `code` is for programs, `message` for people."""
+    """The hub did not do what was asked. `code` is for programs, `message` for people. `order`: the id of the order that was not taken."""
 
     code: str
     message: str
     call_sid: str | None = None
+    order: str | None = None
     at: str = ""

@@ -39,8 +39,9 @@ class Interim(Event, frozen=True, kw_only=True, tag="interim"):
 class Final(Durable, frozen=True, kw_only=True, tag="final"):
     """The last state of an utterance. The text is empty if the provider took its interims back.
 
-    `interrupted`: the caller interrupted the agent, and the text is the part that the caller had heard by then. `cut`: the agent's model
-    stopped in the middle, and more was to come. `unspoken`: the agent's model wrote this and gave it no voice, so nobody heard it.
+    `interrupted`: the caller interrupted the agent, or somebody who steers the call did, and the text is the part that the caller had
+    heard by then. `cut`: the agent's model stopped in the middle, and more was to come. `unspoken`: the agent's model wrote this and gave
+    it no voice, so nobody heard it.
     """
 
     utterance: str

@@ -23,6 +23,7 @@ from hub.events import (
     RecordingPaused,
     RecordingResumed,
     RecordingStarted,
+    Steered,
     ToolCalled,
     ToolReturned,
 )
@@ -137,6 +138,8 @@ class Lines:
             case Gap(start=start, end=end) | Alert(start=start, end=end):
                 return start, end
             case ToolCalled(time=time) | ToolReturned(time=time) | AgentInterrupted(time=time) | AgentTrouble(time=time):
+                return time, time
+            case Steered(time=time):
                 return time, time
             case RecordingStarted(time=time) | RecordingPaused(time=time) | RecordingResumed(time=time) | RecordingFailed(time=time):
                 return time, time

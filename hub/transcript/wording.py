@@ -65,6 +65,8 @@ def sentence(event: events.Event, *, brief: bool = False) -> str | None:
             return f"alert {isolated(event.rule)} is over: somebody speaks again"
         case events.AlertWithdrawn():
             return f"alert {isolated(event.rule)} is withdrawn: the final has other words"
+        case events.Steered():
+            return _steered(event)
         case events.AgentTrouble():
             return f"the agent's model {isolated(event.reason)}"
         case events.StreamFailed():
@@ -81,3 +83,21 @@ def sentence(event: events.Event, *, brief: bool = False) -> str | None:
             return "the hub no longer has the earlier parts of this call"
         case _:
             return None
+
+
+_STEERED = {
+    "say": "have the agent say", "transfer": "transfer the call to", "hang-up": "hang up", "take-over": "have the call taken over by",
+}  # fmt: skip
+
+
+def _steered(event: events.Steered) -> str:
+    """Return what somebody who steers the call wants, or what became of it."""
+    wanted = " ".join(
+        part for part in (_STEERED[event.action], event.text and f"“{isolated(event.text)}”", isolated(event.to or "")) if part
+    )
+    reason = f": {isolated(event.reason)}" if event.reason else ""
+    if event.state == "asked":
+        return f"{isolated(event.by)} wants to {wanted}{reason}"
+    if event.state == "refused":
+        return f"{isolated(event.by)} wanted to {wanted}, which was refused{reason}"
+    return f"what {isolated(event.by)} wanted ({event.action}) {'is done' if event.state == 'done' else 'failed'}{reason}"

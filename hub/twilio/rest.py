@@ -19,7 +19,7 @@ from hub.audio.g711 import Track
 from hub.backoff import Backoff, happens
 from hub.config import Config
 from hub.errors import AccountError
-from hub.twilio.twiml import invite, transfer
+from hub.twilio.twiml import AGENT_DOOR, COLLEAGUE, answer_by_agent, invite, transfer
 
 log = logging.getLogger(__name__)
 
@@ -123,6 +123,16 @@ class TwilioAccount:
         """
         invitation = invite(self._config, call_sid, {"outboundTrackLabel": label}) if self._config.public_url else None
         await self._ask("POST", f"{self._path(account_sid, call_sid)}.json", {"Twiml": transfer(invitation, whom)})
+
+    async def connect_agent(self, account_sid: str, call_sid: str, parameters: Mapping[str, str], apology: str, dial: str) -> None:
+        """Connect a call with another agent. `parameters`: the stream's, which name the agent. `apology`, `dial`: for when that one cannot.
+
+        The stream to the present agent ends with that. Needs HUB_PUBLIC_URL. Raises: AccountError, ConfigError.
+        """
+        invitation = invite(self._config, call_sid, parameters, door=AGENT_DOOR)
+        afterwards = invite(self._config, call_sid, {**parameters, **COLLEAGUE})
+        text = answer_by_agent(invitation, apology, dial, afterwards)
+        await self._ask("POST", f"{self._path(account_sid, call_sid)}.json", {"Twiml": text})
 
     async def bring_back(
         self, account_sid: str, call_sid: str, tracks: Sequence[Track], parameters: Mapping[str, str], came: asyncio.Event

@@ -87,7 +87,7 @@ def _options(request: web.Request, error: web.HTTPMethodNotAllowed) -> web.Respo
     answer = web.Response(status=204, headers={hdrs.ALLOW: methods})
     if allowed_origin(request) and request.path.startswith(READ_BY_PAGES):
         answer.headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = methods
-        answer.headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = "Authorization, If-None-Match, If-Range, Last-Event-ID, Range"
+        answer.headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = "Authorization, Content-Type, If-None-Match, If-Range, Last-Event-ID, Range"
         answer.headers[hdrs.ACCESS_CONTROL_MAX_AGE] = str(PREFLIGHT_SECONDS)
         if "Access-Control-Request-Private-Network" in request.headers:  # from the internet to a hub in the reader's own network
             answer.headers["Access-Control-Allow-Private-Network"] = "true"

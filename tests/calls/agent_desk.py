@@ -63,6 +63,9 @@ class ScriptedAccount:
     async def connect(self, *asked: str) -> None:
         await self._take("connect", *asked)
 
+    async def connect_agent(self, account: str, call: str, parameters: dict[str, str], apology: str, dial: str) -> None:
+        await self._take("connect_agent", account, call, parameters["agent"], parameters["from"], apology, dial)
+
     async def _take(self, *asked: str) -> None:
         self.asked.append(asked)
         await self.answers.wait()

@@ -54,6 +54,7 @@ def test_the_table_of_events_has_every_event_and_every_field() -> None:
             wire_names(events.Word) | wire_names(events.TranscriberName) | wire_names(events.TrackAudio) | wire_names(events.Completeness)
         )
         values = {"result", "refused", "failed", "timeout", "phrase", "silence", "talk-share", "duration", "wrong", "over"}
+        values |= {*get_args(events.SteeringAction), *get_args(events.SteeringState)}
         assert fields - wire_names(kind) <= inner | values, name
 
 
@@ -80,6 +81,10 @@ def test_the_table_of_error_codes_has_every_code_that_a_socket_gets() -> None:
     for module in ("all_calls", "bringing", "client", "event_stream", "events", "listening_in", "subscriptions"):
         for node in ast.walk(ast.parse((TOP / "hub" / "web" / "doors" / f"{module}.py").read_text())):
             if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in {"refuse", "_refuse"}:
+                said |= {each.value for each in node.args[:1] if isinstance(each, ast.Constant)}
+    for module in ("calls/order", "calls/orders", "calls/steering", "calls/elsewhere", "web/doors/ordering"):
+        for node in ast.walk(ast.parse((TOP / "hub" / f"{module}.py").read_text())):
+            if isinstance(node, ast.Call) and (getattr(node.func, "id", "") == "NotTaken" or getattr(node.func, "attr", "") == "__init__"):
                 said |= {each.value for each in node.args[:1] if isinstance(each, ast.Constant)}
     assert {codes(row[0])[0] for row in table(INTEGRATOR, "error code")} == said
 

@@ -18,6 +18,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Response
 
+from hub.agents.saying import EXACTLY
 from tests.providers.openai_objects import BETA, LIMIT, MODELS, REFUSALS, error_object, item_object, response_object, text_of
 from tests.providers.openai_script import Call, Model, Reply, Talk, Utterance
 from tests.providers.script import BYTES_PER_SECOND, Ear, FakeProvider, Line, Visit
@@ -263,8 +264,12 @@ class FakeSession:
         self.talk.instructions.append(asked.get("instructions", ""))
         if self.model.mute:
             return
-        number, self.talk.responses = self.talk.responses, self.talk.responses + 1
-        reply = self.model.replies[number] if number < len(self.model.replies) else Reply("All right.")
+        _, exactly, text = asked.get("instructions", "").partition(EXACTLY)
+        if exactly:  # as a supervisor wants it
+            reply = Reply(text)
+        else:
+            number, self.talk.responses = self.talk.responses, self.talk.responses + 1
+            reply = self.model.replies[number] if number < len(self.model.replies) else Reply("All right.")
         if asked.get("tool_choice") == "none" and self.model.obeys and reply.calls:
             reply = Reply(reply.text or "All right.")
         self.response_id = self.name("resp")

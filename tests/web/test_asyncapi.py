@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from tests.providers.openai_script import Call, Model, Reply
 from tests.publishing import ScriptedCall
 from tests.scripted import talking
 from tests.web.callers import talk
+from tests.web.steered_desk import steered_desk
 
 SECRET = "a secret of at least thirty-two bytes"
 NUMBER = "+14155550100"
@@ -107,6 +109,10 @@ def test_every_type_of_the_vocabulary_is_listed() -> None:
         {"action": "authenticate", "token": "a.b.c"},
         {"action": "listen", "callSid": CALL},
         {"action": "unlisten", "callSid": CALL},
+        {"action": "say", "callSid": CALL, "text": "Hello.", "order": "o1", "when": "now"},
+        {"action": "transfer", "callSid": CALL, "to": "sales"},
+        {"action": "take-over", "callSid": CALL, "to": NUMBER, "when": "turn"},
+        {"action": "hang-up", "callSid": CALL},
         {"action": "ping"},
     ],
 )
@@ -123,6 +129,8 @@ def test_the_hub_understands_every_request_that_the_document_allows(said: dict[s
         {"action": "subscribe", "calls": "some"},
         {"action": "subscribe", "callSid": CALL, "extra": 1},
         {"action": "authenticate"},
+        {"action": "say", "callSid": CALL},
+        {"action": "hang-up", "callSid": CALL, "when": "later"},
     ],
 )
 def test_the_hub_refuses_requests_that_the_document_does_not_allow(said: dict[str, Any]) -> None:
@@ -131,7 +139,7 @@ def test_the_hub_refuses_requests_that_the_document_does_not_allow(said: dict[st
         client.decode(json.dumps(said))
 
 
-async def test_everything_that_a_hub_sends_is_as_the_document_says() -> None:
+async def test_everything_that_a_hub_sends_is_as_the_document_says(tmp_path: Path) -> None:
     """One call in which everything happens, and every answer: each message is validated by its schema, and every type occurs."""
 
     async def collect(home: House) -> set[str]:
@@ -176,7 +184,7 @@ async def test_everything_that_a_hub_sends_is_as_the_document_says() -> None:
 
     async with house(on_block=talking, secret=SECRET, listen=True) as home:
         seen = await collect(home)
-    seen |= await told_of_an_agent() | await told_of_a_recording()
+    seen |= await told_of_an_agent() | await told_of_a_recording() | await told_of_an_order(tmp_path)
     assert seen == {*events.KNOWN_TYPES, "LiveCalls"}
 
 
@@ -216,6 +224,14 @@ async def told_of_an_agent() -> set[str]:
         await line.gone()
     assert any(event.get("interrupted") for event in durable)
     return {check(json.dumps(event)) for event in follower.events}
+
+
+async def told_of_an_order(folder: Path) -> set[str]:
+    """Return the types that only a call has that somebody steers."""
+    async with steered_desk(folder) as at:
+        ada = await at.supervisor()
+        answer = await ada.steer("transfer", to="+14155550199", order="o1")
+        return {check(json.dumps(message)) for message in (answer, await ada.outcome("o1"))}
 
 
 def test_a_field_that_the_document_does_not_mention_fails_these_tests() -> None:

@@ -124,7 +124,7 @@ async def test_a_page_of_an_allowed_origin_may_read_calls() -> None:
         preflight = {"Origin": DESK, "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
         status, _, headers = await asked(home, "OPTIONS", "/calls", **preflight)
         assert (status, headers["access-control-allow-origin"]) == (204, DESK)
-        assert headers["access-control-allow-headers"] == "Authorization, If-None-Match, If-Range, Last-Event-ID, Range"
+        assert headers["access-control-allow-headers"] == "Authorization, Content-Type, If-None-Match, If-Range, Last-Event-ID, Range"
         assert "GET" in headers["access-control-allow-methods"]
         for shown, expected in ((token(), 200), ("wrong", 401)):
             status, _, headers = await asked(home, "GET", "/calls", Origin=DESK, Authorization=f"Bearer {shown}")

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from hub.audio.g711 import TRACKS, Track, silence
 from hub.audio.timeline import Block
-from hub.events import AgentTrouble, CallStarted, D, Dtmf, Durable, Final, Interim, ToolCalled, ToolReturned
+from hub.events import AgentTrouble, CallStarted, D, Dtmf, Durable, Final, Interim, Steered, ToolCalled, ToolReturned
 from hub.insight.redaction.known_numbers import MaskedNumbers
 from hub.insight.redaction.masks import LABELS, Mask, is_label, masked, masked_words
 from hub.insight.redaction.numbers import SaidNumbers, Topic, read
@@ -117,6 +117,9 @@ class Redaction:
             case CallStarted():
                 speakers = {track: self.plain(label) for track, label in event.speakers.items()}
                 return replace(event, parameters=self.parameters(event.parameters), speakers=speakers)
+            case Steered():
+                text, to, reason = (part and self.plain(part) for part in (event.text, event.to, event.reason))
+                return replace(event, text=text, to=to, reason=reason)
             case AgentTrouble():
                 return replace(event, reason=self.plain(event.reason))
             case _:

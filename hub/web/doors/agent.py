@@ -10,9 +10,10 @@ from typing import Any, ClassVar
 from aiohttp import web
 
 from hub.agents import Agent
+from hub.calls.agent_context import AGENT_PARAMETER
 from hub.calls.arrivals import Arrival
 from hub.calls.call import Stream
-from hub.calls.routing import AGENT_PARAMETER, NoAgent
+from hub.calls.routing import NoAgent
 from hub.errors import ConfigError, HubError
 from hub.twilio import twiml
 from hub.twilio.media import StartBody

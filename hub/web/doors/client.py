@@ -13,6 +13,7 @@ import msgspec
 from aiohttp import WebSocketError, WSMsgType, web
 
 from hub.broker.broker import BrokerError
+from hub.calls.order import NotTaken
 from hub.errors import Lagged, Moved, TokenError, WireError
 from hub.events import Authenticated, Part, Pong, Position, Refusal, encode
 from hub.tokens import Grant
@@ -23,6 +24,7 @@ from hub.web.connections import connection_of
 from hub.web.doors import protocol as wire
 from hub.web.doors.bringing import bring
 from hub.web.doors.listening_in import ListeningIn
+from hub.web.doors.ordering import ordered
 from hub.web.doors.subscriber_room import SubscriberRoom, bound_kernel, last_events_taken
 from hub.web.doors.subscriptions import Subscriptions
 from hub.web.frames import close_frame, text_frame
@@ -33,6 +35,9 @@ log = logging.getLogger(__name__)
 
 ABORT_SECONDS = 1.0
 """How long a lagging subscriber has to read its close code before the connection is aborted. aiohttp's close() would wait for ever."""
+
+ORDER_MESSAGES = 8
+"""An order for a call reads the call's log, and is noted: it takes as long as so many messages."""
 
 TOKEN_MESSAGES, TOKEN_CHARACTERS = 8, 100
 """To check a token takes as long as so many messages in a turn of the event loop, and one more for so many characters of a long one."""
@@ -244,6 +249,9 @@ class Subscriber:
                 self._listening(subscriptions).listen(call_sid, allowed=self._state.config.listen)
             case wire.Unlisten(call_sid):
                 self._listening(subscriptions).unlisten(call_sid)
+            case wire.Say() | wire.Transfer() | wire.HangUp() | wire.TakeOver():
+                self._cost += ORDER_MESSAGES
+                await self._steer(request, subscriptions)
             case wire.Ping():
                 self._answer(Pong(at=self._state.registry.now()))
 
@@ -254,6 +262,15 @@ class Subscriber:
         except BrokerError as error:
             self._end(wire.FAILED, error.problem)
             return False
+
+    async def _steer(self, request: wire.SteeringRequest, subscriptions: Subscriptions) -> None:
+        """Have an order taken, and answer how far it is, or why it is not taken."""
+        now = self._state.registry.now()
+        try:
+            self._answer(await ordered(self._state, subscriptions.grant, request))
+        except NotTaken as error:
+            code, sid, order = error.refusal_code, request.call_sid, request.order or None
+            self._answer(Refusal(code=code, message=str(error), call_sid=sid, order=order, at=now))
 
     def _listening(self, subscriptions: Subscriptions) -> ListeningIn:
         if self._listening_in is None:

@@ -109,6 +109,8 @@ def _operation(address: Address) -> dict[str, Any]:
         made["description"] = description.strip()
     if operation.parameters:
         made["parameters"] = [_parameter(each, address.path) for each in operation.parameters]
+    if operation.body:
+        made["requestBody"] = {"required": True, "content": {JSON: {"schema": {"oneOf": list(operation.body)}}}}
     if address.method == "POST" and operation.proof == "twilio":
         form = {"type": "object", "additionalProperties": {"type": "string"}}
         made["requestBody"] = {"description": "Twilio's form.", "content": {"application/x-www-form-urlencoded": {"schema": form}}}

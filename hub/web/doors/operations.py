@@ -9,7 +9,8 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from hub.events import CallSummary
+from hub.calls.order import TEXT_CHARACTERS
+from hub.events import CallSummary, Steering
 from hub.tokens import Right
 from hub.transcript.exports import FORMS, Transcript
 from hub.transcript.search import MAX_CHARACTERS, MAX_WORDS, Hit
@@ -73,6 +74,8 @@ class Operation:
     right: Right | None = None
     """What the token must allow besides the call. None where it need not."""
     parameters: tuple[Parameter, ...] = ()
+    body: tuple[dict[str, Any], ...] = ()
+    """Schemas of the body in JSON, any of which it may have. Empty where there is none."""
 
 
 def _text(description: str, *media_types: str) -> Answer:
@@ -131,6 +134,23 @@ AUDITED = (
     Parameter("call", "What was done with this callSid."),
     Parameter("after", "The `next` of the page before, or the id of the newest known row.", {"type": "string", "pattern": "^[0-9]{1,18}$"}),
     Parameter("limit", "Rows on a page.", {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL}),
+)
+
+
+def _order(**fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of an order for a call whose callSid is in the path."""
+    order = {"type": "string", "pattern": "^[A-Za-z0-9_.:-]{1,64}$", "description": "An id of your choice: what is repeated is done once."}
+    known = fields | {"order": order, "when": {"enum": ["now", "turn"]}}
+    return {"type": "object", "properties": known, "required": list(fields), "additionalProperties": False}
+
+
+_TO = {"type": "string", "description": "A place of the agents file, a number, or `agent:` and the name of another agent."}
+
+STEERING = (
+    _order(action={"const": "say"}, text={"type": "string", "minLength": 1, "maxLength": TEXT_CHARACTERS}),
+    _order(action={"const": "transfer"}, to=_TO),
+    _order(action={"const": "hang-up"}),
+    _order(action={"const": "take-over"}, to=_TO),
 )
 
 _HOLD = Operation(
@@ -215,6 +235,13 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "POST /calls/{sid}/recording/pause": _PAUSE,
     "POST /calls/{sid}/recording/resume": _PAUSE,
+    "POST /calls/{sid}/steer": Operation(
+        tag="calls", proof="token", right="steer", parameters=(SID,), body=STEERING,
+        answers={
+            202: Answer(description="The order is taken.", schema=Steering),
+            200: Answer(description="The order was taken before, and is done or has failed.", schema=Steering),
+        },
+    ),
     "GET /client": Operation(tag="calls", proof="token", answers={101: _UPGRADE}),
     "GET /": Operation(
         tag="pages", answers={200: _text("The dashboard.", "text/html")}

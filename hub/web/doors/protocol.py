@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
 
+from hub.calls.order import When
 from hub.errors import WireError
 from hub.events import Position
 from hub.text.phone_numbers import EXAMPLE, identity
@@ -70,6 +71,44 @@ class Unlisten(msgspec.Struct, frozen=True, tag_field="action", tag="unlisten", 
     call_sid: str
 
 
+class Say(msgspec.Struct, frozen=True, kw_only=True, tag_field="action", tag="say", rename="camel", forbid_unknown_fields=True):
+    """Have the agent of a call say a text. `order`: an id of your choice; an order that is repeated with its id is done once.
+
+    `when`: `turn`, once the agent has been heard to the end and nobody speaks, or `now`, so that the agent breaks off what it is saying.
+    """
+
+    call_sid: str
+    text: str
+    order: str = ""
+    when: When = "turn"
+
+
+class Transfer(msgspec.Struct, frozen=True, kw_only=True, tag_field="action", tag="transfer", rename="camel", forbid_unknown_fields=True):
+    """Connect the caller of an agent with somebody else. `to`: a place of the agents file, a number, or `agent:` and another agent."""
+
+    call_sid: str
+    to: str
+    order: str = ""
+    when: When = "now"
+
+
+class HangUp(msgspec.Struct, frozen=True, kw_only=True, tag_field="action", tag="hang-up", rename="camel", forbid_unknown_fields=True):
+    """End a call that an agent answers."""
+
+    call_sid: str
+    order: str = ""
+    when: When = "now"
+
+
+class TakeOver(msgspec.Struct, frozen=True, kw_only=True, tag_field="action", tag="take-over", rename="camel", forbid_unknown_fields=True):
+    """Have a person take the place of a call's agent. `to`: the person's number, or a place of the agents file."""
+
+    call_sid: str
+    to: str
+    order: str = ""
+    when: When = "now"
+
+
 class Authenticate(msgspec.Struct, frozen=True, tag_field="action", tag="authenticate"):
     """Show a token: the first one, or one that replaces an earlier one."""
 
@@ -80,7 +119,8 @@ class Ping(msgspec.Struct, frozen=True, tag_field="action", tag="ping"):
     """Ask the hub for a `pong`."""
 
 
-Action: TypeAlias = Subscribe | Unsubscribe | Listen | Unlisten | Authenticate | Ping
+SteeringRequest: TypeAlias = Say | Transfer | HangUp | TakeOver
+Action: TypeAlias = Subscribe | Unsubscribe | Listen | Unlisten | SteeringRequest | Authenticate | Ping
 Request: TypeAlias = Bare | Action
 
 _decoder = msgspec.json.Decoder(Action)
