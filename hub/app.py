@@ -24,6 +24,7 @@ from hub.calls.clustered import Hub, clustered
 from hub.calls.erasure import Erasure
 from hub.calls.kept import kept
 from hub.calls.leaving import Leaving
+from hub.calls.live_statistics import LiveStatistics
 from hub.calls.recorder import recording
 from hub.calls.retention import KeepTerms, Retention
 from hub.calls.routing import Routing
@@ -201,6 +202,7 @@ async def running(
             await runner.setup()
             chores = [
                 group.create_task(calls.expire()),
+                group.create_task(LiveStatistics(registry, limits.statistics_seconds).run()),
                 group.create_task(runner.connections.watch()),
                 group.create_task(admission.watch(lambda: calls.live)),
                 group.create_task(past.seal()),

@@ -22,9 +22,11 @@ from tests.media import CALL, CONNECTED, STREAM, start
 from tests.scripted import ScriptedTranscriber
 from tests.settings import configured
 
-IMPATIENT = Limits(close_seconds=1.0, admission=AdmissionLimits(full_share=float("inf"), late_seconds=float("inf")))
+IMPATIENT = Limits(
+    close_seconds=1.0, statistics_seconds=3600.0, admission=AdmissionLimits(full_share=float("inf"), late_seconds=float("inf"))
+)
 """The limits of a hub under test: its peers often read nothing any more, so their answer to a close is not waited for as long. Many
-tests run on the machine, so how busy it is decides nothing, except where a test says so."""
+tests run on the machine, so how busy it is decides nothing, and nothing is told by the clock, except where a test says so."""
 
 
 def impatient(**limits: Any) -> Limits:

@@ -31,7 +31,7 @@ const LIFE = new Set(["call-started", "call-ended", "condition-changed"]);
 const PROVIDER = new Set(["transcriber-lost", "transcriber-restored", "transcriber-switched"]);
 
 /** Events that concern a call as a whole: they come from the list of all calls, too. All others come from a call's own subscription only. */
-const WHOLE_CALL = new Set([...LIFE, ...PROVIDER, ...RECORDING, "stream-error"]);
+const WHOLE_CALL = new Set([...LIFE, ...PROVIDER, ...RECORDING, "statistics", "stream-error"]);
 
 /** A call of which only the callSid is known. */
 export function unheard(sid) {
@@ -59,6 +59,8 @@ export function unheard(sid) {
     completeness: null,
     /** How many utterances with words the hub has counted, by its latest list; null while unknown. */
     utterances: null,
+    /** Who spoke how much, and when, as the hub says: the figures of its event `statistics`; null while unknown. */
+    statistics: null,
     /** Its recording, as the hub says: `{state, seconds, mediaType}`; null if there is none. */
     recording: null,
     recordingOffset: 0,
@@ -159,6 +161,11 @@ export function interim(call, event) {
   };
 }
 
+/** The call with its newest statistics so far: they have no offset, and are told to those who follow the call. */
+export function statistics(call, event) {
+  return call.following ? { ...call, statistics: event.figures } : call;
+}
+
 export function durable(call, event, fresh) {
   const next = status(call, event);
   if (!call.following || call.offset === null || event.epoch !== call.epoch || event.offset <= call.offset) return next;
@@ -172,8 +179,9 @@ export function durable(call, event, fresh) {
 function status(call, event) {
   const same = event.epoch === call.head.epoch;
   const head = !same || event.offset > call.head.offset ? { epoch: event.epoch, offset: event.offset } : call.head;
-  const anew = same ? {} : { lifeOffset: 0, providerOffset: 0, recordingOffset: 0, recording: null, trouble: null, completeness: null };
+  const anew = same ? {} : { lifeOffset: 0, providerOffset: 0, recordingOffset: 0, recording: null, trouble: null, completeness: null, statistics: null };
   const next = head === call.head ? call : { ...call, head, ...anew };
+  if (event.type === "statistics" && event.offset > next.lifeOffset) return { ...next, statistics: event.figures, lifeOffset: event.offset };
   if (LIFE.has(event.type) && event.offset > next.lifeOffset) {
     if (event.type === "condition-changed") return { ...next, completeness: event.completeness, lifeOffset: event.offset };
     return event.type === "call-started" ? started(next, event) : ended(next, event);

@@ -6,7 +6,7 @@
  * one call changes with its events is in call.js.
  */
 
-import { abandoned, amiss, durable, erased, interim, subscribed, unheard, watched } from "./call.js";
+import { abandoned, amiss, durable, erased, interim, statistics, subscribed, unheard, watched } from "./call.js";
 import { listedCall } from "./summary.js";
 
 /** The facts of a call that decide where it stands in the list. */
@@ -76,7 +76,7 @@ function step(state, event, batch) {
       if (event.offset !== undefined) {
         if (event.type === "call-started" && !batch.calls.has(event.callSid)) put(batch, unheard(event.callSid));
         change(batch, event.callSid, (call) => durable(call, event, batch.fresh));
-      }
+      } else if (event.type === "statistics") change(batch, event.callSid, (call) => statistics(call, event));
       return state; // an event type that a newer hub may have
   }
 }

@@ -5,14 +5,14 @@
 import { amiss, lasted } from "./call.js";
 import { Following } from "./following.js";
 import { isolated, isolating } from "./foreign.js";
-import { clock, percent, phone, shortSid } from "./format.js";
+import { clock, phone, shortSid } from "./format.js";
 import { fileOf, momentLink } from "./place.js";
 import { extension } from "./recording.js";
+import { figureRows } from "./figures.js";
 import { sentence, title } from "./sentences.js";
 import { PlayerBar } from "./player_bar.js";
 import { Strip } from "./strip.js";
 import { clone, element, mark, write } from "./template.js";
-import { figures } from "./timeline.js";
 import { Transcript } from "./transcript.js";
 
 /** In a call with more lines than this, a search waits for a pause in typing, because a single letter is in every line. */
@@ -21,7 +21,7 @@ const TYPING_MS = 150;
 
 export class Pane {
   #call = null;
-  #figuresOf = "";
+  #figuresOf = { statistics: null, speakers: null };
   #typing = 0;
 
   /** `does` has the page's actions: `close(sid)`, `back()`, `copy(text, said)`, `copyAll(call)`, `download(sid, kind)`, `listen(sid)`,
@@ -106,8 +106,8 @@ export class Pane {
     this.#drawListen(call, listening);
     this.#drawRecording(call, audio);
     this.strip.name(call.speakers);
-    const picture = this.strip.draw(call, seconds);
-    if (picture) this.#drawFigures(call, picture);
+    this.strip.draw(call, seconds);
+    this.#drawFigures(call);
     const busy = this.transcript.draw(call, nowMs);
     mark(this.root.querySelector(".scroll"), "aria-label", `Transcript of ${title(call, shortSid)}`);
     this.strip.view(this.transcript.inView());
@@ -232,30 +232,11 @@ export class Pane {
     this.strip.play(seconds);
   }
 
-  #drawFigures(call, picture) {
-    const { share, monologue, interruptions, pace } = figures(call.lines, picture);
-    const { inbound, outbound } = call.speakers;
-    const both = (left, right) => [
-      ["inbound", inbound, left],
-      ["outbound", outbound, right],
-    ];
-    const rows =
-      share === null
-        ? []
-        : [
-            ["Talk", both(percent(share.inbound), percent(share.outbound))],
-            [
-              "Longest monologue",
-              monologue
-                ? [[monologue.track, call.speakers[monologue.track], `${clock(monologue.seconds)} at ${clock(monologue.start)}`]]
-                : [],
-            ],
-            ["Interruptions", both(String(interruptions.inbound), String(interruptions.outbound))],
-            ["Words a minute", both(...["inbound", "outbound"].map((track) => (pace[track] === null ? "–" : String(pace[track]))))],
-          ];
-    const text = JSON.stringify(rows);
-    if (text === this.#figuresOf) return;
-    this.#figuresOf = text;
+  /** Show the hub's statistics: the page counts nothing itself. */
+  #drawFigures(call) {
+    if (call.statistics === this.#figuresOf.statistics && call.speakers === this.#figuresOf.speakers) return;
+    this.#figuresOf = { statistics: call.statistics, speakers: call.speakers };
+    const rows = call.statistics === null ? [] : figureRows(call.statistics, call.speakers);
     this.root.querySelector(".figures").replaceChildren(
       ...rows.map(([name, values]) => {
         const row = element("div");
@@ -268,7 +249,8 @@ export class Pane {
 
 function figure(track, who, value) {
   const made = element("dd", track);
-  made.append(element("bdi", "whose", who), ` ${value}`);
+  if (who) made.append(element("bdi", "whose", who), " ");
+  made.append(value);
   return made;
 }
 

@@ -36,12 +36,12 @@ export class Strip {
     root.addEventListener("keydown", (event) => this.#keyed(event));
   }
 
-  /** Draw the call so far. `seconds` is its length. Returns the timeline for the statistics, or null if nothing has changed. */
+  /** Draw the call so far. `seconds` is its length. */
   draw(call, seconds) {
     const width = (this.#width = Math.max(1, this.root.clientWidth));
     const length = Math.max(LEAST_SECONDS, call.heardSeconds, seconds ?? 0);
     const inputs = [call.lines, call.open, width, Math.round(length), call.live];
-    if (inputs.every((input, at) => input === this.#drawn[at])) return null;
+    if (inputs.every((input, at) => input === this.#drawn[at])) return;
     this.#drawn = inputs;
     this.#seconds = length;
     const picture = timeline(call.lines, call.open);
@@ -64,7 +64,6 @@ export class Strip {
       call.live && seconds !== null && seconds < length ? `M${this.#scale(seconds)} 0V${HEIGHT}` : "",
     );
     mark(this.root, "aria-valuemax", Math.round(length));
-    return picture;
   }
 
   /** Show which part of the call is in view: its first and last second, or null. */

@@ -24,6 +24,7 @@ export function listedCall(call, summary) {
     duration: summary.duration,
     completeness: summary.completeness,
     utterances: summary.utterances,
+    statistics: summary.statistics ?? null,
     recording: summary.recording ?? null,
     recordingOffset: summary.offset,
     // In the same log, finals come for what is open. In another log they never will: its answer to our subscription decides.

@@ -1,28 +1,11 @@
 /**
- * A call's timeline and statistics: who spoke when, overlaps, shares, pace. Pure. All times are seconds of call time.
+ * A call's timeline as a picture shows it: who spoke when, and overlaps. Pure. All times are seconds of call time.
  */
 
 /** Words with a shorter pause than this between them are one piece of speech: the speaker only takes a breath. */
 const BREATH_SECONDS = 0.7;
 
-/** A shorter utterance while the other side speaks, "mhm" for example, neither interrupts nor ends a monologue. */
-const LISTENING_SECONDS = 1;
-
-/** An utterance that begins this close to the start or the end of the other side's is turn-taking, not an interruption. */
-const TURN_SECONDS = 0.5;
-
-/** After this much silence a monologue is over, even if nobody else has begun to speak. */
-const PAUSE_SECONDS = 5;
-
-/** With less speech than this, the pace would be a guess. */
-const PACE_SECONDS = 5;
-
 const TRACKS = ["inbound", "outbound"];
-
-/** The other side of the call. */
-export function other(track) {
-  return track === "inbound" ? "outbound" : "inbound";
-}
 
 /**
  * When each side spoke, from the transcript's own timings.
@@ -40,7 +23,7 @@ export function timeline(lines, open = {}) {
   };
   for (const line of lines) {
     if (line.past) continue;
-    if (line.kind === "final") picture.speech[line.track].push(...reckoned(line).pieces);
+    if (line.kind === "final") picture.speech[line.track].push(...pieces(line));
     else if (line.kind === "gap") picture.gaps[line.track].push([line.start, line.end]);
     else if (line.kind === "ended") picture.end = Math.max(picture.end, line.duration);
   }
@@ -59,23 +42,21 @@ export function timeline(lines, open = {}) {
 }
 
 /** What never changes of a line is computed once: a call of hours has thousands of lines, and its timeline is drawn again every second. */
-const RECKONED = new WeakMap();
-
-function reckoned(line) {
-  let known = RECKONED.get(line);
-  if (!known) RECKONED.set(line, (known = { pieces: pieces(line), words: line.text.split(/\s+/).filter(Boolean).length }));
-  return known;
-}
+const PIECES = new WeakMap();
 
 /** An utterance's pieces of speech: from the times of its words, or the whole utterance if the provider gave none. */
 function pieces(line) {
+  const known = PIECES.get(line);
+  if (known) return known;
   const found = [];
   for (const { start, end } of line.words) {
     const last = found.at(-1);
     if (last && start - last[1] < BREATH_SECONDS) last[1] = Math.max(last[1], end);
     else found.push([start, end]);
   }
-  return found.length ? found : [[line.start, line.end]];
+  if (found.length === 0) found.push([line.start, line.end]);
+  PIECES.set(line, found);
+  return found;
 }
 
 function joined(spans) {
@@ -100,56 +81,4 @@ function overlaps(left, right) {
     else r += 1;
   }
   return found;
-}
-
-/** The total length of a list of spans, in seconds. */
-export function total(spans) {
-  return spans.reduce((sum, [start, end]) => sum + end - start, 0);
-}
-
-/**
- * The statistics. `share`: each track's part of all speech; null before anybody spoke. `monologue`: the longest one (track, start,
- * seconds), or null. `interruptions`: how often each track interrupted the other. `pace`: words per minute of a track's own speech; null if
- * there is too little speech.
- */
-export function figures(lines, picture) {
-  const said = lines.filter((line) => line.kind === "final" && !line.past);
-  const talk = { inbound: total(picture.speech.inbound), outbound: total(picture.speech.outbound) };
-  const all = talk.inbound + talk.outbound;
-  const words = { inbound: 0, outbound: 0 };
-  for (const line of said) words[line.track] += reckoned(line).words;
-  const pace = (track) => (talk[track] >= PACE_SECONDS ? Math.round((words[track] * 60) / talk[track]) : null);
-  return {
-    share: all > 0 ? { inbound: talk.inbound / all, outbound: talk.outbound / all } : null,
-    monologue: monologue(said),
-    interruptions: interruptions(said),
-    pace: { inbound: pace("inbound"), outbound: pace("outbound") },
-  };
-}
-
-function monologue(said) {
-  let longest = null;
-  let run = null;
-  for (const line of said) {
-    if (run && line.track === run.track && line.start - run.end < PAUSE_SECONDS) run = { ...run, end: Math.max(run.end, line.end) };
-    else if (run && line.end - line.start < LISTENING_SECONDS && line.end <= run.end + BREATH_SECONDS) continue;
-    else run = { track: line.track, start: line.start, end: line.end };
-    if (longest === null || run.end - run.start > longest.seconds) {
-      longest = { track: run.track, start: run.start, seconds: run.end - run.start };
-    }
-  }
-  return longest;
-}
-
-function interruptions(said) {
-  const count = { inbound: 0, outbound: 0 };
-  const latest = { inbound: null, outbound: null };
-  for (const line of said) {
-    const theirs = latest[other(line.track)];
-    if (line.interrupted) count[other(line.track)] += 1; // an agent falls silent at once, so no overlap would show the interruption
-    const within = theirs && !theirs.interrupted && line.start - theirs.start >= TURN_SECONDS && theirs.end - line.start >= TURN_SECONDS;
-    if (within && line.end - line.start >= LISTENING_SECONDS) count[line.track] += 1;
-    latest[line.track] = line;
-  }
-  return count;
 }

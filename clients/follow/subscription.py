@@ -45,13 +45,13 @@ async def follow(
                     position, newest_offset, over = Position(epoch, offset), event.newest, over and whole
                     if not whole:
                         yield event
+                case events.Interim() | events.Statistics(offset=0):
+                    yield event
                 case events.Durable():
                     if position is not None and event.epoch == position.epoch and event.offset <= position.offset:
                         continue
                     position = Position(event.epoch, event.offset)
                     over = isinstance(event, events.CallEnded) or (over and not isinstance(event, events.CallStarted))
-                    yield event
-                case events.Interim():
                     yield event
             if over and position is not None and position.offset >= newest_offset:
                 return

@@ -135,7 +135,7 @@ class Board:
                     row.said = message
                 elif row.said is not None and row.said.utterance == message.utterance:
                     row.said = None  # the provider took its interims back
-            case events.Durable():
+            case events.Durable() if message.offset:
                 yield from self._change(message)
 
     def forget(self) -> None:

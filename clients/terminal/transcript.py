@@ -15,7 +15,7 @@ from clients.terminal.colours import COLOURS, style
 from hub import events
 from hub.audio.g711 import Track
 from hub.text.foreign_text import line
-from hub.transcript.wording import clock, sentence
+from hub.transcript.wording import clock, figured, sentence
 
 UNFINISHED = "not finished when the hub was restarted"
 """Said of words that were on the screen and never became final."""
@@ -36,12 +36,18 @@ class CallView:
         """The newest interim of each utterance that is not final, by utterance."""
         self._epoch: str | None = None
         """The log that the events come from. None before the first durable event."""
+        self._figures: events.CallStatistics | None = None
+        """The call's figures so far, as the hub says. None before the first."""
 
     def receive(self, event: Followed) -> None:
         """Print what stays. Keep what may still change for `unsettled()`."""
         if isinstance(event, events.Interim):
             self._open[event.utterance] = event
             return
+        if isinstance(event, events.Statistics):
+            self._figures = event.figures
+            if not event.offset:
+                return
         if self._epoch not in {None, event.epoch}:
             self.abandon()
         self._epoch = event.epoch
@@ -57,6 +63,7 @@ class CallView:
                 self._abandon([each for each in self._in_order() if each.track == track and each.start >= start - NEAR_SECONDS])
             case events.CallEnded():
                 self._open.clear()
+                self._figures = None
         if (note := sentence(event)) is not None:
             self.console.print(Text(f"— {line(note)}", style=style(event)))
 
@@ -70,8 +77,9 @@ class CallView:
             del self._open[interim.utterance]
 
     def unsettled(self) -> Group:
-        """Return the utterances that are not final yet, dimmed, oldest first."""
-        return Group(*(self._interim(each, " …") for each in self._in_order()))
+        """Return the utterances that are not final yet, dimmed, oldest first, and the call's figures so far."""
+        so_far = [] if self._figures is None else [Text(f"— {figured(self._figures)}", style="dim")]
+        return Group(*(self._interim(each, " …") for each in self._in_order()), *so_far)
 
     def _in_order(self) -> list[events.Interim]:
         return sorted(self._open.values(), key=lambda interim: interim.start)

@@ -222,7 +222,7 @@ class Publisher:
         complete: bool,
         lost: dict[Track, Share] | None = None,
     ) -> events.CallEnded:
-        """Publish the end of the call, how its audio fared, and how whole the record is.
+        """Publish the call's statistics, and then its end, how its audio fared, and how whole the record is.
 
         `complete`: no last words are missing. `lost`: how much audio was lost, of all parts of the call.
         """
@@ -231,11 +231,13 @@ class Publisher:
         self.record.words_missing = self.record.words_missing or not complete
         findings = self.record.ahead.findings
         unheard = next((track for track in TRACKS if findings.spoke and track not in findings.spoke), None)
+        duration = round(end_ms / 1000, 3)
+        self.publish(events.Statistics(call_sid=self.record.call_sid, figures=self.record.ahead.statistics.figures(duration)))
         ended = self.publish(
             events.CallEnded(
                 call_sid=self.record.call_sid,
                 reason=reason,
-                duration=round(end_ms / 1000, 3),
+                duration=duration,
                 completeness=findings.completeness(
                     ended=True, measured=Measured(percent(lost.values()), unheard, self.record.words_missing)
                 ),

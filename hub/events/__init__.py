@@ -66,6 +66,7 @@ from hub.events.recording import (
     RecordingStarted,
     RecordingStored,
 )
+from hub.events.statistics import CallStatistics, SideStatistics, Statistics
 from hub.events.steering import Steered, Steering, SteeringAction, SteeringState
 
 __all__ = [
@@ -85,6 +86,7 @@ __all__ = [
     "CallEvent",
     "CallList",
     "CallStarted",
+    "CallStatistics",
     "CallSummary",
     "Completeness",
     "ConditionChanged",
@@ -109,6 +111,8 @@ __all__ = [
     "RecordingStored",
     "RecordingSummary",
     "Refusal",
+    "SideStatistics",
+    "Statistics",
     "Steered",
     "Steering",
     "SteeringAction",
@@ -136,7 +140,7 @@ __all__ = [
 DurableEvent: TypeAlias = (
     CallStarted | Final | Gap | TranscriberLost | TranscriberRestored | TranscriberSwitched | WordsDoubted | StreamFailed | Dtmf
     | ToolCalled | ToolReturned | AgentInterrupted | AgentTrouble | ConditionChanged | RecordingStarted | RecordingPaused
-    | RecordingResumed | RecordingFailed | RecordingStored | RecordingErased | Alert | AlertWithdrawn | Steered | CallEnded
+    | RecordingResumed | RecordingFailed | RecordingStored | RecordingErased | Alert | AlertWithdrawn | Steered | Statistics | CallEnded
 )  # fmt: skip
 CallEvent: TypeAlias = DurableEvent | Interim
 Message: TypeAlias = (
@@ -145,7 +149,7 @@ Message: TypeAlias = (
 
 WHOLE_CALL = (
     CallStarted, TranscriberLost, TranscriberRestored, TranscriberSwitched, StreamFailed, ConditionChanged, RecordingStarted,
-    RecordingPaused, RecordingResumed, RecordingFailed, RecordingStored, RecordingErased, Alert, AlertWithdrawn, CallEnded,
+    RecordingPaused, RecordingResumed, RecordingFailed, RecordingStored, RecordingErased, Alert, AlertWithdrawn, Statistics, CallEnded,
 )  # fmt: skip
 """Events that concern a call as a whole: those who follow the list of all calls receive them, too."""
 

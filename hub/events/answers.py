@@ -4,6 +4,7 @@ from typing import Literal, TypeAlias
 
 from hub.audio.g711 import SAMPLE_RATE_HZ, Track
 from hub.events.parts import Completeness, Event, Part, TranscriberName
+from hub.events.statistics import CallStatistics
 
 
 class Subscribed(Event, frozen=True, kw_only=True, tag="subscribed"):
@@ -77,7 +78,8 @@ class CallSummary(Part, frozen=True, kw_only=True, omit_defaults=False):
 
     `agent`: the voice agent that answers the call, or answered it last; null where people speak on both tracks. `person` and `queue`: what
     the stream's `<Parameter>`s `agent` and `queue` say. `attention`: why a live call needs a person's attention, the most urgent reason
-    first; empty if it needs none. `alerts`: null where the watchwords found nothing.
+    first; empty if it needs none. `alerts`: null where the watchwords found nothing. `statistics`: as of the
+    newest final or gap, or of the whole call once it has ended.
     """
 
     call_sid: str
@@ -99,6 +101,7 @@ class CallSummary(Part, frozen=True, kw_only=True, omit_defaults=False):
     attention: tuple[AttentionReason, ...] = ()
     recording: RecordingSummary | None = None
     alerts: AlertSummary | None = None
+    statistics: CallStatistics | None = None
     epoch: str
     offset: int
 

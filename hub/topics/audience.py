@@ -25,6 +25,9 @@ from hub.events import Interim, Position, encode, stamped
 from hub.topics.log import Log
 from hub.topics.outbox import BATCH_BYTES, FREE_BYTES, Frame, Outbox
 
+STATISTICS = "statistics"
+"""The name under which a live call's newest figures stand among the open interims: whoever comes gets them, too."""
+
 SLICE = 128
 """Subscribers served in one turn of the event loop: about a millisecond."""
 
@@ -183,7 +186,7 @@ class Audience:
             self.relay(interim.utterance, payload)
 
     def revise_by(self, utterance: str, payload: bytes) -> None:
-        """Hand everyone the newest state of an open utterance, as it is sent. Never awaits."""
+        """Hand everyone the newest state of an open utterance, or of the statistics, as it is sent. Never awaits."""
         self.revision += 1
         self._open[utterance] = (self.revision, payload)
         self._serve()
@@ -245,7 +248,7 @@ class Audience:
     @property
     def newest_interims(self) -> list[tuple[str, bytes]]:
         """The newest interim of each open utterance."""
-        return [(utterance, payload) for utterance, (_, payload) in self._open.items()]
+        return [(utterance, payload) for utterance, (_, payload) in self._open.items() if utterance != STATISTICS]
 
     def forget_interims(self) -> None:
         """Let go of the open interims: whoever revised them is gone. Who has received them is not told."""

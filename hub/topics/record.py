@@ -4,14 +4,17 @@ import copy
 from collections import deque
 from dataclasses import dataclass, field
 
+import msgspec
+
 from hub.audio.g711 import Track
 from hub.audio.lost import Share
 from hub.audio.timeline import Block
-from hub.events import CallEnded, CallStarted, CallSummary, Durable, Final, Interim, encode
+from hub.events import CallEnded, CallStarted, CallSummary, Durable, Final, Interim, Statistics, encode
 from hub.insight.call_watch import CallWatch
 from hub.insight.redaction.redaction import Redaction
 from hub.insight.watched import Watched
 from hub.recordings.recording import Recording
+from hub.topics.audience import STATISTICS
 from hub.topics.live_audio import LiveAudio
 from hub.topics.past import Past
 from hub.topics.topic import Topic
@@ -20,6 +23,11 @@ from hub.transcript.outline import Outline
 
 EARLY_UTTERANCES = 100
 """So many ids of utterances are left to a node that has still to hand over a call: more than are spoken in the seconds that this takes."""
+
+
+def closed_by(event: Durable) -> str | None:
+    """Return the name of what is open and ends with an event. None for most."""
+    return event.utterance if isinstance(event, Final) else STATISTICS if isinstance(event, Statistics) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +191,12 @@ class Record:
         self.utterances.name(past.outline.speakers)
         self.words_missing = past.words_missing
         self.watched, self.watch = past.watched, None
+
+    def counted_anew(self, event: Durable) -> Durable:
+        """Return an event that was held back: statistics were counted without what the other node has handed over meanwhile."""
+        if not isinstance(event, Statistics):
+            return event
+        return msgspec.structs.replace(event, figures=self.ahead.statistics.figures(event.figures.seconds))
 
     def pass_on(self, block: Block) -> None:
         """Let those who listen, and the recording, have a block of the call's audio. Never waits."""

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from hub.audio.g711 import Track
 from hub.audio.lost import Share
 from hub.errors import Moved
-from hub.events import WHOLE_CALL, CallStarted, CallSummary, D, Durable, Final, Interim, Refusal, encode, stamped
+from hub.events import WHOLE_CALL, CallStarted, CallSummary, D, Durable, Interim, Refusal, encode, stamped
 from hub.insight.redaction.redactor import Redactor
 from hub.tokens import Grant
 from hub.topics.annotator import Annotator
@@ -22,7 +22,7 @@ from hub.topics.live_audio import LiveAudio
 from hub.topics.log import LOG_BYTES
 from hub.topics.past import Past
 from hub.topics.recalled import RecalledCalls
-from hub.topics.record import LeftOff, Record
+from hub.topics.record import LeftOff, Record, closed_by
 from hub.topics.storage import Storage
 from hub.topics.topic import Topic
 from hub.transcript.outline import ToldOutline
@@ -191,7 +191,7 @@ class Registry:
             if isinstance(event, Interim):
                 self.revise(record, event)
             else:
-                self.publish(record, event)
+                self.publish(record, record.counted_anew(event))
 
     def recall(self, call_sid: str, epoch: str, number: int, past: Past) -> Record:
         """Make a call that is over findable for as long as somebody reads it. Lists do not show it."""
@@ -261,7 +261,7 @@ class Registry:
         topic.log.release(event.offset)
         if record.outline is not record.ahead:
             record.outline.apply(event)
-        topic.audience.published(closes=event.utterance if isinstance(event, Final) else None, last=not record.outline.live)
+        topic.audience.published(closes=closed_by(event), last=not record.outline.live)
         if isinstance(event, WHOLE_CALL):
             self.announce(record, event, topic.log.after(event.offset - 1)[0])
 

@@ -4,16 +4,16 @@ Nothing here awaits: an event is in the copy's log, and handed to everyone, befo
 know how they come.
 """
 
-from hub.events import WHOLE_CALL, Durable, Final, decode_durable
+from hub.events import WHOLE_CALL, Durable, decode_durable
 from hub.topics.past import Past
-from hub.topics.record import Record
+from hub.topics.record import Record, closed_by
 from hub.topics.registry import Registry
 
 
 def replicate(registry: Registry, record: Record, payload: bytes) -> str | None:
     """Hand everyone the next event of a call of another node, as that node numbered it.
 
-    Returns the utterance that it ends, if it is a final. An event of a type that this version does not know is passed on unread.
+    Returns what it ends: the utterance, if it is a final. An event of a type that this version does not know is passed on unread.
     """
     event = decode_durable(payload)
     topic = record.topic
@@ -25,7 +25,7 @@ def replicate(registry: Registry, record: Record, payload: bytes) -> str | None:
         past.read(event)
     if was_live and not record.live:
         registry.ended_elsewhere(record)
-    closed = event.utterance if isinstance(event, Final) else None
+    closed = closed_by(event) if event is not None else None
     topic.audience.published(closes=closed, last=not record.live)
     _announce_once(registry, record, event, payload)
     return closed

@@ -14,7 +14,6 @@ More than one of them may be true of a call; they are joined by semicolons. Know
 """
 
 import re
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -31,6 +30,7 @@ from hub.events import (
     TranscriberRestored,
     TranscriberSwitched,
 )
+from hub.insight.spans import Spans
 
 LOST_PERCENT = 1.0
 """Less audio than this may be lost in a complete record: ten milliseconds in a second, which no listener would notice. `call-ended` has
@@ -38,30 +38,6 @@ the exact figures of each track."""
 
 CLAUSE = re.compile(r" \(|[:;,] ")
 """Where the first clause of a provider's sentence ends: what follows is the vendor's own text, and what to do about it."""
-
-
-class Spans:
-    """Stretches of time, each moment counted once."""
-
-    __slots__ = ("_ends", "_starts", "seconds")
-
-    def __init__(self) -> None:
-        self._starts: list[float] = []
-        """In order. No span touches another."""
-        self._ends: list[float] = []
-        self.seconds = 0.0
-        """The length of all spans."""
-
-    def add(self, start: float, end: float) -> None:
-        """Add a span, in seconds. It may overlap others."""
-        if end <= start:
-            return
-        first, last = bisect_left(self._ends, start), bisect_right(self._starts, end)
-        if first < last:
-            start, end = min(start, self._starts[first]), max(end, self._ends[last - 1])
-            self.seconds -= sum(b - a for a, b in zip(self._starts[first:last], self._ends[first:last], strict=True))
-        self._starts[first:last], self._ends[first:last] = [start], [end]
-        self.seconds += end - start
 
 
 class Measured(NamedTuple):
@@ -97,7 +73,7 @@ class Findings:
                 if text and not event.unspoken:
                     self.spoke.add(track)
             case Gap(start=start, end=end):
-                self._gaps.add(start, end)
+                self._gaps.add(round(start * 1000), round(end * 1000))
             case TranscriberLost():
                 self._lost = event
             case TranscriberRestored() | TranscriberSwitched():
@@ -116,7 +92,7 @@ class Findings:
         """Return what was found so far. `ended`: no words will follow. `measured`: newer than what the log says."""
         measured = measured or self.measured
         reason = self._why_not(ended=ended)
-        untranscribed = round(self._gaps.seconds, 3)
+        untranscribed = self._gaps.total_ms / 1000
         sentences = list(self._sentences(untranscribed, reason, measured))
         return Completeness(
             state="not-transcribed" if reason else "incomplete" if sentences else "complete",

@@ -11,6 +11,7 @@ from hub.events import (
     AlertWithdrawn,
     CallEnded,
     CallStarted,
+    CallStatistics,
     CallSummary,
     Completeness,
     ConditionChanged,
@@ -25,6 +26,7 @@ from hub.events import (
     RecordingSummary,
     TranscriberName,
 )
+from hub.insight.statistics import RunningStatistics
 from hub.text.foreign_text import name
 from hub.transcript.alerts import Alerts
 from hub.transcript.attention import Attention
@@ -38,7 +40,8 @@ class Outline:
     """One call's outline: `apply` each durable event, in order."""
 
     __slots__ = (
-        "alerts", "attention", "ended", "findings", "newest", "paused", "person", "queue", "recording", "speakers", "started", "utterances",
+        "alerts", "attention", "ended", "findings", "newest", "paused", "person", "queue", "recording", "speakers", "started",
+        "statistics", "utterances",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -66,11 +69,14 @@ class Outline:
         """The queue that the call came through, as the newest stream that names one says. None where none does."""
         self.alerts = Alerts()
         """What the watchwords found."""
+        self.statistics = RunningStatistics()
+        """Who spoke how much, and when."""
 
     def apply(self, event: Durable) -> None:
         """Take the next event of the log."""
         self.findings.apply(event)
         self.attention.apply(event)
+        self.statistics.apply(event)
         match event:
             case Final(text=text):
                 self.utterances += bool(text)
@@ -131,6 +137,11 @@ class Outline:
         """How whole the record is: for good if the call has ended, otherwise so far."""
         return self.ended.completeness if self.ended is not None else self.findings.completeness(ended=False)
 
+    @property
+    def figures(self) -> CallStatistics | None:
+        """The call's statistics. None while it is live and nothing is told of it."""
+        return None if self.live and self.statistics.is_empty else self.statistics.figures()
+
     def summary(self, call_sid: str, epoch: str, offset: int) -> CallSummary:
         """Return the call as lists show it; `offset` is that of the last event that was applied."""
         started, ended = self.started, self.ended
@@ -154,6 +165,7 @@ class Outline:
             attention=self.attention.reasons,
             recording=self.recording,
             alerts=self.alerts.summary,
+            statistics=self.figures,
             epoch=epoch,
             offset=offset,
         )
@@ -162,13 +174,13 @@ class Outline:
 class ToldOutline(Outline):
     """A call's outline as its owner, another node, has told it: the events are not here, or not the oldest of them."""
 
-    __slots__ = ("_completeness", "_summary")
+    __slots__ = ("_completeness", "_figures", "_summary")
 
     def __init__(self, summary: CallSummary) -> None:
         super().__init__()
         self._summary: CallSummary | None = summary
         """What was told. None once events behind it were applied."""
-        self._completeness = summary.completeness
+        self._completeness, self._figures = summary.completeness, summary.statistics
         self.speakers, self.utterances, self.recording = dict(summary.speakers), summary.utterances, summary.recording
         self.person, self.queue, self.attention = summary.person, summary.queue, Attention(summary.attention)
         self.alerts = Alerts(summary.alerts)
@@ -203,6 +215,11 @@ class ToldOutline(Outline):
     def completeness(self) -> Completeness:
         """See Outline. Between two events that say it, what is told is a little old."""
         return self.ended.completeness if self.ended is not None else self._completeness
+
+    @property
+    def figures(self) -> CallStatistics | None:
+        """See Outline. Of a call whose older events are lost, they begin with the events that are here."""
+        return self._figures if self.statistics.is_empty else super().figures
 
     def summary(self, call_sid: str, epoch: str, offset: int) -> CallSummary:
         """See Outline. Where nothing was applied, the position is the owner's."""

@@ -4,6 +4,7 @@ Knows words. Does not know where they are shown. A new event type needs one line
 provider's reason or the answer of a tool, is isolated there, so that it acts on no other part of the sentence.
 """
 
+from collections.abc import Callable
 from json import dumps
 
 from hub import events
@@ -21,6 +22,31 @@ def clock(seconds: float) -> str:
     return (f"{hours}:" if hours else "") + f"{minutes:02d}:{rest // 10:02d}.{rest % 10}"
 
 
+def figured(figures: events.CallStatistics) -> str:
+    """Return a call's figures in a sentence, without a full stop."""
+    sides = figures.sides
+    if not any(side.talk_seconds for side in sides.values()):
+        return f"nobody spoke; silence {clock(figures.silence_seconds)}"
+
+    def both(value: Callable[[events.SideStatistics], str]) -> str:
+        return ", ".join(f"{track} {value(side)}" for track, side in sides.items())
+
+    said = [
+        "talk: " + both(lambda side: f"{(side.talk_share or 0.0) * 100:.0f} %"),
+        f"silence {clock(figures.silence_seconds)}",
+        f"{figures.dead_airs} times dead air, {clock(figures.dead_air_seconds)}" if figures.dead_airs else "",
+        f"cross-talk {clock(figures.cross_talk_seconds)}" if figures.cross_talk_seconds else "",
+        "interruptions: " + both(lambda side: str(side.interruptions)) if any(side.interruptions for side in sides.values()) else "",
+        "words a minute: " + both(lambda side: _known(side.words_per_minute, "")),
+        "response: " + both(lambda side: _known(side.mean_response_seconds, " s", 1)),
+    ]
+    return "; ".join(filter(None, said))
+
+
+def _known(value: float | None, unit: str, digits: int = 0) -> str:
+    return "-" if value is None else f"{value:.{digits}f}{unit}"
+
+
 def sentence(event: events.Event, *, brief: bool = False) -> str | None:
     """Return what happened in a call, without a full stop. None for words, and for events that this version does not know.
 
@@ -32,6 +58,8 @@ def sentence(event: events.Event, *, brief: bool = False) -> str | None:
             who = f"{event.transcriber.provider} ({isolated(event.transcriber.model)})"
             work = f"answered by the agent {isolated(event.agent)}, {who}" if event.agent else f"transcribed by {who}"
             return f"call {event.call_sid}: " + ", ".join(part for part in (numbers, work) if part)
+        case events.Statistics():
+            return figured(event.figures)
         case events.CallEnded():
             return f"call ended: {isolated(event.reason)}, {clock(event.duration)}; {isolated(event.completeness.summary)}"
         case events.ConditionChanged():

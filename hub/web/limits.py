@@ -7,6 +7,7 @@ know sockets.
 from dataclasses import dataclass, field
 
 from hub.calls.admission import AdmissionLimits
+from hub.calls.live_statistics import EVERY_SECONDS
 from hub.topics.outbox import IDLE_SECONDS
 from hub.twilio.rest import Patience
 
@@ -60,6 +61,8 @@ class Limits:
     notice_seconds: float = 5.0
     """How long a node that stops waits before it moves its calls to other nodes: by then a balancer has noticed that it takes no streams.
     A balancer looks every second or two, and believes the second look."""
+    statistics_seconds: float = EVERY_SECONDS
+    """How often a live call's statistics are told at most."""
     keep_alive_seconds: float = 30.0
     """How long a connection may stay idle between two requests, or take to finish a later one."""
 

@@ -131,7 +131,7 @@ def read(events: list[dict[str, Any]]) -> list[str]:
                 told.append(f"uses {event['tool']}")
             case "tool-returned":
                 told.append(f"{event['tool']}: {event['outcome']}")
-            case "call-started" | "final" | "condition-changed":
+            case "call-started" | "final" | "condition-changed" | "statistics":
                 pass
             case "call-ended":
                 told.append(f"ended: {event['reason']}" + (", words are missing" if event["completeness"]["wordsMissing"] else ""))

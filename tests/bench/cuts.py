@@ -106,6 +106,8 @@ class CurlReader:
         match event.type:
             case "interim":
                 self._tally.interims += 1
+            case "statistics" if not event.offset:
+                pass
             case "watching":
                 faults["not whole"] += not event.whole
             case "error":

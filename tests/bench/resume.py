@@ -174,6 +174,8 @@ class Subscriber:
         match heard.type:
             case "interim":
                 tally.interims += 1
+            case "statistics" if not heard.offset:
+                pass
             case "error":
                 tally.faults["refusals"] += 1
             case "subscribed":

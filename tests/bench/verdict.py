@@ -131,7 +131,7 @@ def _one_gap_per_hole(call_sid: str, events: list[dict[str, Any]], kills: Sequen
     for at in range(1, len(events)):
         if not any(moments[at - 1] <= kill + NEAR_SECONDS and kill + NEAR_SECONDS < moments[at] for kill in kills):
             continue
-        after = events[at + (events[at]["type"] == "call-started") :]
+        after = [event for event in events[at + (events[at]["type"] == "call-started") :] if event["type"] != "statistics"]
         gaps = {event["track"] for event in after[:2] if event["type"] == "gap" and event["reason"] == "no stream"}
         if after[0]["type"] == "call-ended":  # it may have ended in the moment in which the hub died
             gaps |= {track for track in TRACKS if _reached(events[:at], track) >= after[0]["duration"]}

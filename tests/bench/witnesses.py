@@ -136,6 +136,8 @@ class Witness:
         match event.type:
             case "interim":
                 pass
+            case "statistics" if not event.offset:
+                pass
             case "subscribed":
                 self._subscribed(event)
             case "error":

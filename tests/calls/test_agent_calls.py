@@ -147,7 +147,7 @@ async def test_two_subscribers_and_the_list_of_calls_follow_an_agents_call_as_an
         await late.begin()
         await phone.hang_up()
         assert await first.all() == await late.all()
-        assert (await watcher.receive_json())["type"] == "call-ended"
+        assert [(await watcher.receive_json())["type"] for _ in range(2)] == ["statistics", "call-ended"]
         transcript = await line.home.json(f"/calls/{phone.stream.call_sid}/transcript.json")
         assert [each["text"] for each in transcript["utterances"]] == ["Hello."]
 

@@ -43,7 +43,7 @@ async def test_call_ended_comes_after_the_last_words_of_an_earlier_part() -> Non
         old.final("old words", start=0.2, end=0.8)
         old.may_end.set()
         await desk.idle()
-        assert kinds(desk.record()) == ["call-started", "call-started", "final", "final", "call-ended"]
+        assert kinds(desk.record()) == ["call-started", "call-started", "final", "final", "statistics", "call-ended"]
         assert desk.record().topic.audience.ended
     assert desk.counters.ended == {("completed", "incomplete"): 1}, "one call, one end"
 
@@ -104,7 +104,7 @@ async def test_a_failed_stream_is_published_while_its_call_lives_and_only_then()
         stream.stop()
         await desk.idle()
         desk.calls.stream_failed(CALL, "MZ1", "too late")
-    assert kinds(desk.record()) == ["call-started", "stream-error", "call-ended"]
+    assert kinds(desk.record()) == ["call-started", "stream-error", "statistics", "call-ended"]
 
 
 async def test_audio_that_fared_badly_is_counted_over_all_calls_ever() -> None:

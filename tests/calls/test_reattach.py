@@ -256,7 +256,7 @@ async def test_a_call_that_ended_while_no_hub_listened_is_told_so(tmp_path: Path
             subscriber = await follow(home, phone_call.sid)
             events = await until(subscriber, "call-ended")
             assert home.state.registry.live() == []
-    assert [event["type"] for event in events] == ["subscribed", "call-started", "gap", "gap", "call-ended"]
+    assert [event["type"] for event in events] == ["subscribed", "call-started", "gap", "gap", "statistics", "call-ended"]
     missing = events[-1]["duration"] - 5.0
     assert (events[-1]["reason"], completeness(events[-1])) == ("stream-lost", f"incomplete: {missing:.1f} s not transcribed")
     assert 9.0 <= events[-1]["duration"] <= 10.1, "Twilio's clock has whole seconds"

@@ -19,7 +19,7 @@ from hub.agents.voice_model import (
     ToolCall,
 )
 from hub.errors import AccountError
-from hub.events import CallEnded, ToolCalled, ToolReturned
+from hub.events import CallEnded, Statistics, ToolCalled, ToolReturned
 from tests.calls.agent_desk import ACCOUNT, AGENT, LIMITS, Desk, desk
 from tests.media import CALL
 
@@ -103,7 +103,7 @@ async def test_an_agent_leaves_once_it_was_heard(call: ToolCall, asked: tuple[st
     assert it.account.asked == [asked]
     assert (returned.outcome, returned.detail, it.end.reason) == ("result", detail, reason)
     assert it.peer.closed == ["the agent hung up" if reason == "agent-hung-up" else "the call was transferred"]
-    assert [type(event) for event in it.events()][-2:] == [ToolReturned, CallEnded]
+    assert [type(event) for event in it.events()][-3:] == [ToolReturned, Statistics, CallEnded]
     assert outputs(it) == []  # there is nobody to tell
 
 

@@ -16,8 +16,9 @@ async def test_a_call_begins_with_its_first_stream_and_ends_with_its_last() -> N
         desk.talk(stream, 0, 1000)
         stream.stop()
         await desk.idle()
-        started, ended = published(desk.record())
+        started, figures, ended = published(desk.record())
     assert isinstance(started, events.CallStarted)
+    assert isinstance(figures, events.Statistics)
     assert (started.from_, started.speakers, started.parameters["from"]) == (
         "+14155550123", {"inbound": "Ada", "outbound": "callee"}, "+14155550123",
     )  # fmt: skip
@@ -120,7 +121,7 @@ async def test_without_an_account_a_broken_call_waits_a_grace_for_another_stream
         assert desk.calls.live == 1
         desk.calls.join(start("MZ2"), FakePeer()).stop()
         await desk.idle()
-    assert kinds(desk.record()) == ["call-started", "call-started", "call-ended"]
+    assert kinds(desk.record()) == ["call-started", "call-started", "statistics", "call-ended"]
 
 
 async def test_with_an_account_twilio_is_asked_for_a_stream_in_place_of_a_broken_one() -> None:
@@ -187,7 +188,7 @@ async def test_a_transcriber_that_fails_leaves_the_call_without_words_and_with_i
         desk.talk(stream, 0, 1000)
         stream.stop()
         await desk.idle()
-    assert kinds(desk.record()) == ["call-started", "transcriber-lost", "gap", "gap", "call-ended"]
+    assert kinds(desk.record()) == ["call-started", "transcriber-lost", "gap", "gap", "statistics", "call-ended"]
     assert gaps(desk.record())[0] == ("inbound", 0.0, 1.0, "no transcriber")
     assert desk.counters.ended == {("completed", "not-transcribed"): 1}
 

@@ -6,6 +6,7 @@ import pytest
 
 from hub.broker.bodies import Events, Revised, packed
 from hub.broker.broker import BrokerError, Logged, News, Row
+from hub.calls.live_statistics import LiveStatistics
 from hub.cluster.directory import LOST_SECONDS
 from hub.errors import Moved
 from hub.events import Durable
@@ -45,6 +46,22 @@ async def test_interims_come_behind_the_events_before_them_and_open_ones_at_once
         second, without = await b.follow("CA1"), await b.follow("CA1", interims=False)
         assert second.texts == ["hello", "how"]
         assert without.texts == ["hello"]
+
+
+async def test_each_node_tells_its_own_readers_a_live_calls_statistics_and_they_are_the_same() -> None:
+    async with nodes("a", "b") as (_, (a, b)):
+        call = a.call()
+        there, here = await a.follow("CA1"), await b.follow("CA1")
+        call.final("some words")
+        await until(lambda: "some words" in here.texts)
+        for node, reader in (a, there), (b, here):
+            LiveStatistics(node.registry).tell(reader.record)
+        call.interim("who comes to listen gets interims from the owner, and no statistics", "u2")
+        await until(lambda: len(here.texts) == 2)
+        figures = [[message["figures"] for message in reader.messages if message["type"] == "statistics"] for reader in (there, here)]
+        assert figures[0] == figures[1]
+        assert len(figures[0]) == 1
+        assert [utterance for utterance, _ in there.record.topic.audience.newest_interims] == ["u2"]
 
 
 async def test_an_interim_does_not_come_behind_its_final() -> None:
@@ -232,12 +249,13 @@ async def test_those_who_follow_the_list_are_told_of_calls_of_other_nodes_once_e
         await b.follow("CA1")
         call.key("1")
         call.end()
-        await until(lambda: len(told) == 2)
+        await until(lambda: len(told) == 3)
         a.call("CA2").end()
-        await until(lambda: len(told) == 4)
+        await until(lambda: len(told) == 6)
         await b.loaded("CA2")
         await asyncio.sleep(0)
-        assert told == [("call-started", 1), ("call-ended", 3), ("call-started", 1), ("call-ended", 2)]
+        first = [("call-started", 1), ("statistics", 3), ("call-ended", 4)]
+        assert told == [*first, ("call-started", 1), ("statistics", 2), ("call-ended", 3)]
 
 
 async def test_another_owner_goes_on_under_the_same_epoch_and_who_reads_elsewhere_notices_nothing() -> None:

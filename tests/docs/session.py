@@ -100,6 +100,7 @@ async def record() -> list[str]:
             for track in ("inbound", "outbound"):
                 await twilio.send_str(media(track, at_ms))
         await twilio.send_str(stop())
+        await subscriber.hear()  # statistics
         await subscriber.hear()  # call-ended
         await subscriber.leave("the subscriber leaves: it asked by JSON, so the hub keeps the socket open for other calls")
     return lines

@@ -48,7 +48,7 @@ def test_the_table_of_events_has_every_event_and_every_field() -> None:
     assert set(shown) == set(kinds)
     for name, (durable, fields) in shown.items():
         kind = kinds[name]
-        assert (durable == "yes") == issubclass(kind, Durable), name
+        assert (durable in {"yes", "at the end"}) == issubclass(kind, Durable), name
         assert wire_names(kind) - COMMON <= fields, name
         inner = (
             wire_names(events.Word) | wire_names(events.TranscriberName) | wire_names(events.TrackAudio) | wire_names(events.Completeness)
@@ -56,6 +56,11 @@ def test_the_table_of_events_has_every_event_and_every_field() -> None:
         values = {"result", "refused", "failed", "timeout", "phrase", "silence", "talk-share", "duration", "wrong", "over"}
         values |= {*get_args(events.SteeringAction), *get_args(events.SteeringState)}
         assert fields - wire_names(kind) <= inner | values, name
+
+
+def test_the_table_of_figures_has_every_figure() -> None:
+    shown = [code for row in table(INTEGRATOR, "figure") for code in codes(row[0])]
+    assert sorted(shown) == sorted(wire_names(events.CallStatistics) - {"sides"} | wire_names(events.SideStatistics))
 
 
 def test_the_table_of_answers_has_every_answer_and_every_field() -> None:

@@ -146,7 +146,7 @@ class Delivery(RuleBasedStateMachine):
     @rule()
     def end(self) -> None:
         if self.record.live:
-            self.story.said.append("call-ended")
+            self.story.said += ["statistics", "call-ended"]
             self.publisher.ended("completed", 1000.0, {}, complete=True)
 
     @rule(seconds=st.floats(0, 3))

@@ -1,8 +1,6 @@
 """How whole a record is: a fold over the log, and one sentence."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from hub.events import (
     CallEnded,
@@ -16,7 +14,7 @@ from hub.events import (
     TranscriberRestored,
     TranscriberSwitched,
 )
-from hub.transcript.completeness import Findings, Measured, Spans
+from hub.transcript.completeness import Findings, Measured
 from tests.completeness import COMPLETE
 
 SID = "CA1"
@@ -105,11 +103,3 @@ def test_a_fold_over_the_log_finds_what_was_published() -> None:
     measured = found(said(), gap(0, 12)).completeness(ended=False, measured=Measured(20.0, "outbound"))
     again = found(said(), gap(0, 12), ConditionChanged(call_sid=SID, completeness=measured))
     assert again.completeness(ended=False) == measured
-
-
-@given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), max_size=20))
-def test_each_moment_is_counted_once(pairs: list[tuple[int, int]]) -> None:
-    spans = Spans()
-    for start, end in pairs:
-        spans.add(start, end)
-    assert spans.seconds == len({second for start, end in pairs for second in range(start, end)})

@@ -126,7 +126,7 @@ async def test_a_call_is_transcribed(kind: type[FakeProvider], channels: str) ->
     check_words(events)
     assert of(events, "call-started")[0]["transcriber"]["provider"] == name_of(fake)
     assert (completeness(events[-1]), events[-1]["reason"], events[-1]["duration"]) == ("complete", "completed", SECONDS)
-    assert {event["type"] for event in events} == {"call-started", "interim", "final", "call-ended"}
+    assert {event["type"] for event in events} == {"call-started", "interim", "final", "statistics", "call-ended"}
     assert len(fake.visits) == (2 if kind is FakeAssemblyAI and channels == "separate" else 1)
 
 
@@ -156,7 +156,7 @@ async def test_a_final_three_seconds_after_stop_comes_before_the_end(kind: type[
         events = await rest(subscriber)
         assert clock() - stopped >= 2.9
     assert words(events, "outbound") == ["and", "one", "last", "word"]
-    assert [event["type"] for event in events[-2:]] == ["final", "call-ended"]
+    assert [event["type"] for event in events[-3:]] == ["final", "statistics", "call-ended"]
     assert completeness(events[-1]) == "complete"
 
 

@@ -34,7 +34,8 @@ async def test_the_real_websocat_lists_and_follows_a_call_to_its_end() -> None:
         await socket.send_str(stop())
         lines, code = await watching
     assert lines[0] == f'["{CALL}"]'
-    assert [line.split('"')[3] for line in lines[1:] if "interim" not in line] == ["call-started", *["final"] * 4, "call-ended"]
+    durable = [line.split('"')[3] for line in lines[1:] if "interim" not in line]
+    assert durable == ["call-started", *["final"] * 4, "statistics", "call-ended"]
     assert code == 0
 
 
@@ -53,7 +54,7 @@ async def test_three_subscribers_get_byte_identical_durable_events_and_a_late_on
         await after.send_str(CALL)
         streams.append([message.data async for message in after])
     assert streams[0] == streams[1] == streams[2] == streams[3]
-    assert len(streams[0]) == 6
+    assert len(streams[0]) == 7
 
 
 async def test_an_unknown_call_is_refused_in_a_sentence_and_by_close_code() -> None:
@@ -118,7 +119,7 @@ async def test_a_program_follows_two_calls_and_resumes_where_it_was() -> None:
         assert (await subscriber.receive_json())["code"] == "not-subscribed"
         await second.send_str(stop(other))
         await first.send_str(stop())
-        assert (await subscriber.receive_json())["type"] == "call-ended"
+        assert [(await subscriber.receive_json())["type"] for _ in range(2)] == ["statistics", "call-ended"]
         await subscriber.send_json({"action": "ping"})
         assert (await subscriber.receive_json())["type"] == "pong", "a socket that subscribed by JSON stays open"
         await subscriber.close()

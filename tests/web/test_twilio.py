@@ -54,7 +54,7 @@ async def test_a_call_becomes_events_from_start_to_end() -> None:
         assert subscriber.close_code == 1000
     durable = [event for event in events if event["type"] != "interim"]
     assert [event["offset"] for event in durable] == list(range(1, len(durable) + 1))
-    assert [event["type"] for event in durable] == ["call-started", "final", "final", "final", "final", "call-ended"]
+    assert [event["type"] for event in durable] == ["call-started", "final", "final", "final", "final", "statistics", "call-ended"]
     started, ended = durable[0], durable[-1]
     assert (started["from"], started["to"], started["speakers"]) == (
         "+14155550123",
@@ -287,6 +287,7 @@ async def test_a_provider_that_cannot_start_leaves_the_call_without_words_but_wi
         ("condition-changed", None),
         ("gap", "no transcriber"),
         ("gap", "no transcriber"),
+        ("statistics", None),
         ("call-ended", "completed"),
     ]
     assert [(event["start"], event["end"]) for event in events if event["type"] == "gap"] == [(0.0, 1.0)] * 2
@@ -312,7 +313,7 @@ async def test_a_bug_in_a_transcriber_costs_that_calls_words_and_nothing_else(ca
         await bad.send_str(stop())
         assert await closed(bad) == (1000, "stop")
         told_bad = await told(await follow_ended(home))
-        assert [event["type"] for event in told_bad] == ["call-started", "transcriber-lost", "gap", "gap", "call-ended"]
+        assert [event["type"] for event in told_bad] == ["call-started", "transcriber-lost", "gap", "gap", "statistics", "call-ended"]
         assert told_bad[-1]["reason"] == "completed"
     assert "RuntimeError: bug" in caplog.text
 

@@ -139,6 +139,8 @@ class Watcher:
             case "interim":
                 self._age(event)
                 self._watched.newest[self.call.sid] = time.time()
+            case "statistics" if not event.offset:
+                pass
             case "subscribed":
                 self._subscribed(event)
             case "error":

@@ -79,6 +79,8 @@ export const agentTrouble = (offset, reason) => durable("agent-trouble", offset,
 export const interrupted = (offset) => durable("agent-interrupted", offset, { time: offset, heard: 1.24, generated: 3.5 });
 export const condition = (offset, text) =>
   durable("condition-changed", offset, { completeness: { ...COMPLETE, state: "incomplete", summary: text } });
+export const statistics = (figures, offset) =>
+  offset === undefined ? { type: "statistics", callSid: CALL, at: at(5), figures } : durable("statistics", offset, { figures });
 export const ended = (offset, more = {}) =>
   durable("call-ended", offset, { reason: "completed", duration: 60, completeness: COMPLETE, audio: {}, ...more });
 
