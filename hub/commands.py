@@ -22,6 +22,7 @@ from hub.insight.redaction.settings import RedactionSettings, redactor
 from hub.ops import descriptors, logs
 from hub.twilio import twiml
 from hub.upkeep import commands as upkeep
+from hub.upkeep import webhooks
 from hub.vendors.registered import REGISTERED
 from hub.vendors.scripted import Script
 from hub.web.doors import asyncapi, openapi
@@ -69,6 +70,7 @@ def main(arguments: list[str] | None) -> int:
         "--days", type=float, default=365.0, help="how long its token is valid, on a hub that wants one (default: %(default)g)"
     )
     upkeep.add(commands)
+    webhooks.add(commands)
     commands.add_parser("asyncapi", help="print the AsyncAPI document of /client")
     commands.add_parser("openapi", help="print the OpenAPI document of all HTTP addresses")
     options = parser.parse_args(arguments)
@@ -89,6 +91,8 @@ def main(arguments: list[str] | None) -> int:
             return print_bin(settings, options)
         if options.command in upkeep.COMMANDS:
             return upkeep.run(settings, options)
+        if options.command == webhooks.COMMAND:
+            return webhooks.run(settings, options)
         logs.set_up(settings.log, settings.log_form, settings.secrets, words=redactor(settings.of(RedactionSettings)) is None)
         return run(serve(settings, Script.read(options.script) if options.script is not None else None))
     except ConfigError as error:

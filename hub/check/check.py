@@ -20,6 +20,8 @@ from hub.calls.watching import read_watchwords
 from hub.check.peers import Peers
 from hub.check.public import ANSWER_SECONDS, Broken, Public, Skipped, session
 from hub.config import Config
+from hub.delivery import webhook
+from hub.delivery.receiver import WebhookReceiver
 from hub.errors import AccountError, ConfigError, ProviderError
 from hub.ops.logs import without
 from hub.recordings import recordings
@@ -96,6 +98,9 @@ async def probe(settings: Config, providers: Providers) -> AsyncIterator[Finding
         yield await _found("twilio account", _account(settings))
     if settings.recordings:
         yield await _found("recordings", _recordings(settings))
+    if settings.webhooks:
+        for name, words in _webhooks(settings):
+            yield await _found(name, words)
     for provider in providers.chosen(settings):
         yield await _found(provider.name, _of_provider(provider.probe(settings.of(provider.settings))))
     if wrong:
@@ -145,8 +150,8 @@ async def _port(settings: Config, stack: AsyncExitStack, providers: Providers) -
         return f"a hub listens on {where}"
     try:
         # Without archive and broker: this hub must not go on with the calls of the hub that is to be started. Transcribers and agents have
-        # probes of their own, and so have the files of rules and agents: if one is wrong, everything else can be tested without it.
-        quiet = replace(settings, archive="", recordings="", broker="", watchwords="", drain_seconds=0.0)
+        # probes of their own, and so have the files of rules, webhooks and agents: if one is wrong, everything else can be tested without it.
+        quiet = replace(settings, archive="", recordings="", broker="", watchwords="", webhooks="", drain_seconds=0.0)
         if _agents(settings, providers)[1]:
             models = tuple(each.settings for each in providers.voice_models.values())
             quiet = replace(quiet, agents="", sections=tuple(each for each in settings.sections if not isinstance(each, models)))
@@ -201,6 +206,26 @@ async def _recordings(settings: Config) -> str:
         return await recordings.tried(settings)
     except (ConfigError, StoreError) as error:
         raise Broken(str(error)) from error
+
+
+def _webhooks(settings: Config) -> list[tuple[str, Awaitable[str]]]:
+    """Return the name and the probe of each webhook, or of their file where that is wrong."""
+    try:
+        return [(f"webhook {each.name}", _receiver(each)) for each in webhook.load(settings)]
+    except ConfigError as error:
+        return [("webhooks", _broken(str(error)))]
+
+
+async def _broken(problem: str) -> str:
+    raise Broken(problem)
+
+
+async def _receiver(to: webhook.Webhook) -> str:
+    """Connect to a receiver as messages will be sent to it, but send none: `transcript-hub webhooks test` does."""
+    async with WebhookReceiver(to) as receiver:
+        if problem := await receiver.reach():
+            raise Broken(f"its receiver {problem}")
+    return f"its receiver answers; `transcript-hub webhooks test {to.name}` sends it a message"
 
 
 def _agents(settings: Config, providers: Providers) -> tuple[list[Agent], str]:

@@ -10,7 +10,7 @@ Knows HTTP. Does not know what is sent next, nor when.
 import errno
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -38,6 +38,8 @@ GONE = frozenset({404, 410})
 BUSY = frozenset({429, 503})
 """The receiver wants to be left alone for a while, and may say for how long."""
 
+_NO_HEADERS: Mapping[str, str] = {}
+
 PRIVATE = "has a private address, which is not connected to: name its network in `networks` if it is meant"
 
 
@@ -49,6 +51,8 @@ class Outcome:
     """What was wrong, in words. Empty: the receiver has it."""
     gone: bool = False
     """Whether there seems to be no receiver at this address any more."""
+    answered: bool = True
+    """Whether it answered at all."""
     wait_seconds: float = 0.0
     """For how long the receiver asks to be left alone. 0: it does not say."""
 
@@ -78,29 +82,37 @@ class WebhookReceiver:
 
     async def post(self, message: WebhookMessage) -> Outcome:
         """Send a message. Safe to cancel: then the receiver may have it, or not. Takes no longer than the webhook's time."""
-        assert self._session is not None, "the receiver was not entered"
-        webhook = self._webhook
         told = {
             "Content-Type": "application/json",
             "Content-Length": str(len(message.body)),
-            "User-Agent": f"transcript-hub/{__version__}",
-            **headers(webhook.keys, message.id, self._wall(), message.body),
+            **headers(self._webhook.keys, message.id, self._wall(), message.body),
         }
+        return await self._ask("POST", headers=told, data=_pieces(message.body))
+
+    async def reach(self) -> str:
+        """Return what is wrong with the way to the receiver, in words. Empty: it answers, whatever it answers. It is sent no message."""
+        outcome = await self._ask("HEAD")
+        return "" if outcome.answered else outcome.problem
+
+    async def _ask(self, method: str, headers: Mapping[str, str] = _NO_HEADERS, data: AsyncIterator[bytes] | None = None) -> Outcome:
+        assert self._session is not None, "the receiver was not entered"
+        webhook = self._webhook
+        told = {"User-Agent": f"transcript-hub/{__version__}", **headers}
         timeout = aiohttp.ClientTimeout(total=webhook.timeout_seconds)
         url = URL(webhook.url, encoded=True)
         try:
-            posting = self._session.post(url, data=_pieces(message.body), headers=told, allow_redirects=False, timeout=timeout)
-            async with posting as answer:
+            asking = self._session.request(method, url, data=data, headers=told, allow_redirects=False, timeout=timeout)
+            async with asking as answer:
                 await answer.content.read(ANSWER_BYTES)
                 return _outcome(answer, self._wall())
         except TimeoutError:
-            return Outcome(f"did not answer within {webhook.timeout_seconds:g} s")
+            return Outcome(f"did not answer within {webhook.timeout_seconds:g} s", answered=False)
         except aiohttp.ClientConnectorError as error:
-            return Outcome(_reason(error))
+            return Outcome(_reason(error), answered=False)
         except aiohttp.InvalidURL:
-            return Outcome("has a url that cannot be used")
+            return Outcome("has a url that cannot be used", answered=False)
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            return Outcome(f"broke the connection or sent no HTTP ({type(error).__name__})")
+            return Outcome(f"broke the connection or sent no HTTP ({type(error).__name__})", answered=False)
 
     def _socket(self, found: Any) -> socket.socket:
         """Make the socket for an address that was found for the receiver's name. It is connected to this address and no other."""

@@ -17,6 +17,8 @@ from hub.app import running
 from hub.check.check import check
 from hub.errors import ConfigError
 from hub.vendors.registered import REGISTERED
+from tests.delivery.program import SECRET as WHSEC
+from tests.delivery.program import Program, serving
 from tests.providers.fake_assemblyai import FakeAssemblyAI
 from tests.providers.fake_deepgram import FakeDeepgram
 from tests.providers.fake_openai import FakeOpenAI
@@ -431,3 +433,21 @@ async def test_32_a_file_of_watchwords_that_is_wrong(setup: Setup) -> None:
     path.write_text('[rules.x]\nphrases = ["a"]\n')
     _, lines = await setup.check(watchwords=str(path))
     assert lines["watchwords"].endswith(f"{path} has 1 rule")
+
+
+async def test_webhooks_whose_receivers_answer_are_private_or_are_not_there(setup: Setup) -> None:
+    file, archive = setup.folder / "webhooks.toml", str(setup.folder / "calls.db")
+    async with serving(Program()) as program:
+        nobody = f"http://127.0.0.1:{free_port(0)}/"
+        entries = (("well", program.url, "127.0.0.1"), ("inside", program.url, "10.0.0.0/8"), ("away", nobody, "127.0.0.1"))
+        file.write_text(
+            "".join(f'[webhooks.{name}]\nurl = "{url}"\nsecret = "{WHSEC}"\nnetworks = ["{near}"]\n' for name, url, near in entries)
+        )
+        code, lines = await setup.check(archive=archive, webhooks=str(file))
+    assert code == 1
+    assert lines["webhook well"] == "ok    its receiver answers; `transcript-hub webhooks test well` sends it a message"
+    assert lines["webhook inside"].startswith("FAIL  its receiver has a private address, which is not connected to")
+    assert lines["webhook away"].startswith("FAIL  its receiver cannot be reached")
+    assert program.attempts == []
+    file.write_text("nonsense")
+    await setup.fails("webhooks", f"HUB_WEBHOOKS {file} is not TOML", archive=archive, webhooks=str(file))

@@ -158,7 +158,7 @@ async def test_a_receiver_that_hangs_is_given_up(beginning: bytes) -> None:
         await reader.read()
 
     async with answering(answer) as url:
-        assert await posted(webhook(url, 0.3)) == Outcome("did not answer within 0.3 s")
+        assert await posted(webhook(url, 0.3)) == Outcome("did not answer within 0.3 s", answered=False)
 
 
 async def test_a_receiver_that_answers_a_byte_at_a_time_is_given_up() -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import aiohttp
 
+from clients.commands.demo import free_port
+from hub.delivery.signing import new_secret
 from hub.tokens import mint
 from tests.media import CALL, CONNECTED, STREAM, media, start, stop
 from tests.test_serve import serving
@@ -29,6 +31,14 @@ async def call(session: aiohttp.ClientSession, url: str, call_sid: str, stream: 
         await twilio.receive()
 
 
+def webhooks_to_nobody(folder: Path) -> Path:
+    """Write a file with a webhook whose receiver is away, so that everything waits."""
+    path = folder / "webhooks.toml"
+    url = f"http://127.0.0.1:{free_port(0)}/"
+    path.write_text(f'[webhooks.crm]\nurl = "{url}"\nsecret = "{new_secret()}"\nevents = ["*"]\nnetworks = ["127.0.0.1"]\n')
+    return path
+
+
 def holding(folder: Path) -> list[str]:
     """Return the files that have any form of the canary."""
     return [str(path.relative_to(folder)) for path, content in everything(folder).items() if any(form in content for form in FORMS)]
@@ -44,6 +54,7 @@ async def test_after_an_erasure_the_canary_is_in_no_byte_of_any_file_or_log(tmp_
         "HUB_SECRET": SECRET,
         "HUB_LOG_LEVEL": "debug",
         "HUB_RECORDINGS": str(kept / "sound"),
+        "HUB_WEBHOOKS": str(webhooks_to_nobody(tmp_path)),
     }
     token = mint(SECRET, ["*"], 600, rights=["archive", "audio", "erase", "audit"], subject="alice")
     async with (
