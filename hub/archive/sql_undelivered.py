@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Delete,
     Row,
     Text,
     and_,
@@ -77,6 +78,8 @@ class SqlUndelivered:
             if sent.again:
                 mine = (_letters.webhook == queue.webhook, _letters.number == queue.number, _letters.offset == sent.offset)
                 connection.execute(delete(webhook_letters).where(*mine))
+            elif sent.offset >= queue.news and connection.execute(_removing(queue)).rowcount:
+                return False
             healthy = {"failures": 0, "failing_since": None, "next_at": 0.0, "problem": ""}
             return connection.execute(update(webhook_queues).where(_is(queue)).values(healthy | _moved(sent))).rowcount > 0
 
@@ -102,9 +105,8 @@ class SqlUndelivered:
 
     def settle(self, queue: Queue) -> None:
         """Remove a queue in which nothing is left."""
-        waiting = exists().where(_letters.webhook == queue.webhook, _letters.number == queue.number, _letters.again)
         with self._database.writing() as connection:
-            connection.execute(delete(webhook_queues).where(_is(queue), _queues.news == queue.news, ~waiting))
+            connection.execute(_removing(queue))
 
     def hurry(self, webhook: str) -> None:
         """Make all queues of a webhook due."""
@@ -232,6 +234,12 @@ def _next(connection: Connection, call: StoredCall, after: int, types: Types) ->
 
 def _is(queue: Queue) -> ColumnElement[bool]:
     return and_(_queues.webhook == queue.webhook, _queues.number == queue.number, _queues.epoch == queue.epoch)
+
+
+def _removing(queue: Queue) -> Delete:
+    """Return the statement that removes a queue, unless something came meanwhile, or is to be sent again."""
+    again = exists().where(_letters.webhook == queue.webhook, _letters.number == queue.number, _letters.again)
+    return delete(webhook_queues).where(_is(queue), _queues.news == queue.news, ~again)
 
 
 def _moved(past: Pending) -> dict[str, Any]:

@@ -101,8 +101,8 @@ class Undelivered(Protocol):
     def delivered(self, queue: Queue, sent: Pending) -> bool:
         """Note that an event was delivered, or is of no interest. `pending` does not return it again.
 
-        Return False if there is no such queue any more: the call was erased, or its log is another one. Then nothing that was read of it
-        may be sent.
+        Return False if there is no such queue any more: nothing is left to be sent, or the call was erased, or its log is another one. Then
+        nothing else that was read of it may be sent.
         """
 
     def failed(self, queue: Queue, now: float, next_at: float, problem: str) -> None:

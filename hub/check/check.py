@@ -150,7 +150,7 @@ async def _port(settings: Config, stack: AsyncExitStack, providers: Providers) -
         return f"a hub listens on {where}"
     try:
         # Without archive and broker: this hub must not go on with the calls of the hub that is to be started. Transcribers and agents have
-        # probes of their own, and so have the files of rules, webhooks and agents: if one is wrong, everything else can be tested without it.
+        # probes of their own, and so have the files of rules, webhooks and agents: if one is wrong, all else can be tested without it.
         quiet = replace(settings, archive="", recordings="", broker="", watchwords="", webhooks="", drain_seconds=0.0)
         if _agents(settings, providers)[1]:
             models = tuple(each.settings for each in providers.voice_models.values())

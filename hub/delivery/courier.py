@@ -3,7 +3,7 @@
 An event is sent after the one before it was taken, or became a dead letter. So a receiver gets the events of a call in their order. Where
 it gets one twice, since the hub was killed before it could note the first time, it has had all that stand before it.
 
-Whether the archive still has the call is asked before each message, so that nothing of an erased call is sent. Knows queues and one
+After each message the archive says whether it still has the call, so that nothing more is sent of one that was erased. Knows queues and one
 receiver. Does not know what the other webhooks do.
 """
 
@@ -15,7 +15,7 @@ from datetime import datetime
 
 from hub.archive.archive import ArchiveError, StoredCall
 from hub.archive.threads import ArchiveThreads
-from hub.archive.undelivered import Pending, Queue
+from hub.archive.undelivered import Pending, Queue, type_of
 from hub.backoff import happens
 from hub.delivery.health import GIVE_UP_SECONDS, OF_CALL, Health, is_over, next_attempt
 from hub.delivery.messages import WebhookMessage, message
@@ -107,14 +107,17 @@ class Courier:
             if not found:
                 await self._threads.undelivered(self._undelivered.settle, queue)
                 return
+            call = await self._threads.undelivered(self._threads.archive.find, found[0].call_sid)
+            if not isinstance(call, StoredCall):
+                return
             for pending in found:
-                if (served := await self._send(receiver, queue, pending)) is None:
+                if (served := await self._send(receiver, queue, pending, call)) is None:
                     return
                 queue = served
 
-    async def _send(self, receiver: WebhookReceiver, queue: Queue, pending: Pending) -> Queue | None:
-        """Send an event. Return the queue as it is then. None if the next one of its call may not be sent at once."""
-        made = await self._threads.undelivered(self._message, pending)
+    async def _send(self, receiver: WebhookReceiver, queue: Queue, pending: Pending, call: StoredCall) -> Queue | None:
+        """Send an event. Return the queue as it is then. None if the next one of its call may not be sent at once, or there is none."""
+        made = await self._message(pending, call)
         if made is None:
             return await self._delivered(queue, pending)
         now = self._wall()
@@ -134,18 +137,23 @@ class Courier:
         kept = await self._threads.undelivered(self._undelivered.delivered, queue, pending)
         return replace(queue, failures=0, failing_since=None) if kept else None
 
-    def _message(self, pending: Pending) -> WebhookMessage | None:
-        """Make the message of an event. None for one that is not to be sent: its call was erased, or is none that the webhook wants."""
-        archive = self._threads.archive
-        call = archive.find(pending.call_sid)
-        if not isinstance(call, StoredCall) or not self._webhook.wants(call.facts):
+    async def _message(self, pending: Pending, call: StoredCall) -> WebhookMessage | None:
+        """Make the message of an event. None for one that is not to be sent: of a call that the webhook does not want."""
+        name = self._webhook.name
+        if not self._webhook.wants(call.facts):
             return None
-        is_end = self._webhook.record and pending.payload.startswith(b'{"type":"%s"' % WITH_RECORD.encode())
         try:
-            return message(self._webhook.name, pending.offset, pending.payload, call, archive.log(pending.call_sid) if is_end else None)
+            if self._webhook.record and type_of(pending.payload) == WITH_RECORD:
+                return await self._threads.undelivered(self._with_record, pending)
+            return message(name, pending.offset, pending.payload, call)
         except ValueError:
-            log.error("webhook %s: call=%s event %d cannot be read, and is not sent", self._webhook.name, pending.call_sid, pending.offset)
+            log.error("webhook %s: call=%s event %d cannot be read, and is not sent", name, pending.call_sid, pending.offset)
             return None
+
+    def _with_record(self, pending: Pending) -> WebhookMessage | None:
+        """Read the whole call, in a thread. None if it was erased."""
+        whole = self._threads.archive.log(pending.call_sid)
+        return None if whole is None else message(self._webhook.name, pending.offset, pending.payload, whole.call, whole)
 
     async def _failed(self, queue: Queue, pending: Pending, made: WebhookMessage, outcome: Outcome) -> Queue | None:
         self._counters.failed += 1

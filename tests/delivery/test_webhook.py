@@ -9,6 +9,7 @@ from hub.delivery.webhook import KNOWN, load
 from hub.errors import ConfigError
 from tests.archive.made import facts
 from tests.delivery.program import SECRET
+from tests.docs.pages import the_block
 from tests.settings import configured
 
 ONE = f'[webhooks.crm]\nurl = "https://crm.example.com/calls?key=1"\nsecret = "{SECRET}"\n'
@@ -53,6 +54,12 @@ networks = ["fd00::/8"]
     assert crm.wants(facts("CA1", 1.0, from_="+14155550100", agent="support"))
     assert not crm.wants(facts("CA1", 1.0, from_="+14155550100", agent="sales"))
     assert not crm.wants(facts("CA1", 1.0, to="+14155550199", agent="support"))
+
+
+def test_the_file_on_the_page_is_one(tmp_path: Path) -> None:
+    path = file(tmp_path, the_block("toml", "hub/delivery/README.md"))
+    crm, quality = load(configured(archive="calls.db", webhooks=str(path)))
+    assert (crm.name, quality.name, quality.timeout_seconds, quality.record) == ("crm", "quality", 5, False)
 
 
 def test_a_webhook_gets_the_ends_of_calls_unless_it_says_otherwise(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from hub import tokens
 from hub.archive.copies import back_up
 from hub.config import Config
 from tests.agents.lines import lines
+from tests.delivery.program import Program, serving
 from tests.docs.pages import TOP, blocks, codes, text
 from tests.house import House, house
 from tests.media import CALL, media
@@ -33,6 +34,7 @@ from tests.publishing import FROM, TO, ScriptedCall
 from tests.recordings.shelf import in_directory
 from tests.test_serve import environment
 from tests.upkeep.kept import ended, keeping
+from tests.upkeep.test_webhooks import give_up, written
 
 pytestmark = pytest.mark.one_python
 
@@ -284,6 +286,17 @@ async def watchwords(line: str, shell: Shell) -> None:
         assert "1 alert in 1 of 1 calls" in await shell.run(re.sub(r"\d{4}-\d\d-\d\d", "2000-01-01", line))
 
 
+async def webhooks(line: str, shell: Shell) -> None:
+    """Run a command beside an archive that has a dead letter of a call."""
+    async with serving(Program()) as program:
+        give_up(shell.folder / "calls.db", program, CALL)
+        shell.variables |= {"HUB_ARCHIVE": "calls.db", "HUB_WEBHOOKS": str(written(shell.folder, program))}
+        process = await shell.start(line.replace("CA0123…", CALL))
+        said, complained = await process.communicate()
+        assert process.returncode == int(line.endswith("list")), complained.decode()
+        assert ("crm" if "--all" in line or " test " in line else "2 dead letters") in said.decode()
+
+
 async def mcp(line: str, shell: Shell) -> None:
     name, *arguments = shlex.split(line)
     async with house() as home:
@@ -355,6 +368,7 @@ KNOWN: dict[str, Callable[[str, Shell], Awaitable[None]]] = {
     "transcript-hub token": token,
     **dict.fromkeys(("transcript-hub audit", "transcript-hub backup", "transcript-hub erase", "transcript-hub hold"), keep),
     "transcript-hub restore": restore,
+    "transcript-hub webhooks": webhooks,
     "transcript-hub twiml": twiml,
     "transcript-hub watchwords": watchwords,
     "transcript-hub check": check,

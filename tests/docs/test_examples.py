@@ -4,6 +4,7 @@ import asyncio
 import html
 import re
 import textwrap
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -11,9 +12,11 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 import pytest
 from dotenv import dotenv_values
+from standardwebhooks.webhooks import WebhookVerificationError
 
 from hub import tokens
 from hub.agents.webhooks import sign
+from hub.delivery import signing
 from hub.vendors.registered import REGISTERED
 from tests.agents.lines import lines
 from tests.agents.servers import SECRET as TOOL_SECRET
@@ -41,9 +44,10 @@ async def run_python(block: Block, **names: Any) -> dict[str, Any]:
 
 
 async def test_the_python_examples(capsys: pytest.CaptureFixture[str]) -> None:
-    assert len(blocks("python")) == 3
+    assert len(blocks("python")) == 4
     following, minting = blocks("python", page="hub/web/README.md")
     (proving,) = blocks("python", page="hub/agents/README.md")
+    (verifying,) = blocks("python", page="hub/delivery/README.md")
     async with house() as home:
         publisher = ScriptedCall(home.state)
         publisher.final("good morning")
@@ -60,6 +64,13 @@ async def test_the_python_examples(capsys: pytest.CaptureFixture[str]) -> None:
     assert proved["genuine"] is True
     forged = await run_python(proving, secret=SECRET, url=url, body='{"a":2}', signature=signature)
     assert forged["genuine"] is False
+
+    hook = signing.new_secret()
+    told = signing.headers([signing.key_of(hook)], "msg_1", time.time(), b'{"type":"final"}')
+    verified = await run_python(verifying, secret=hook, body=b'{"type":"final"}', headers=told)
+    assert verified["message"] == {"type": "final"}
+    with pytest.raises(WebhookVerificationError):
+        await run_python(verifying, secret=hook, body=b"{}", headers=told)
 
 
 SETTINGS_KNOWN = {row.split("`")[1] for row in REGISTERED.setting_rows()[2:]}

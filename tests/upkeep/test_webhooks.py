@@ -22,12 +22,12 @@ def written(folder: Path, program: Program, more: str = "") -> Path:
     return path
 
 
-def give_up(archive_file: Path, program: Program) -> None:
+def give_up(archive_file: Path, program: Program, call_sid: str = "CA1") -> None:
     """Let an archive have two dead letters of a call, of three events."""
     archive = open_archive(str(archive_file))
     try:
         archive.undelivered.wanted = {"crm": webhook(program).events}
-        archive.write([change("CA1", "one", "two", "three", at=1.0, ended_at=2.0)])
+        archive.write([change(call_sid, "one", "two", "three", at=1.0, ended_at=2.0)])
         (queue,) = archive.undelivered.due("crm", 0.0, 9)
         first, second, third = archive.undelivered.pending(queue, None)
         archive.undelivered.set_aside(queue, first, 86400.0, "answered 500")

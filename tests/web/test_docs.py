@@ -129,6 +129,7 @@ def test_an_installed_hub_finds_its_pages_in_its_packages_and_its_metadata(monke
         "hub/web/README.md",
         "hub/agents/README.md",
         "hub/insight/README.md",
+        "hub/delivery/README.md",
         "hub/deploy/README.md",
         "hub/deploy/cluster.md",
         "hub/archive/README.md",

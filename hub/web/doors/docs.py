@@ -35,6 +35,7 @@ TITLES = {
     "hub/web/README.md": "Build on it",
     "hub/agents/README.md": "Voice agents",
     "hub/insight/README.md": "Watchwords",
+    "hub/delivery/README.md": "Webhooks",
     "hub/deploy/README.md": "Operate it",
     "hub/deploy/cluster.md": "Several nodes",
     "hub/archive/README.md": "Keep calls",
