@@ -233,7 +233,9 @@ def _next(connection: Connection, call: StoredCall, after: int, types: Types) ->
 
 
 def _is(queue: Queue) -> ColumnElement[bool]:
-    return and_(_queues.webhook == queue.webhook, _queues.number == queue.number, _queues.epoch == queue.epoch)
+    """Return whether a row is still this queue. One that was put back, to send events once more or others in their place, is another."""
+    mine = (_queues.webhook == queue.webhook, _queues.number == queue.number, _queues.epoch == queue.epoch)
+    return and_(*mine, _queues.done >= queue.done)
 
 
 def _removing(queue: Queue) -> Delete:

@@ -135,7 +135,8 @@ class Courier:
 
     async def _delivered(self, queue: Queue, pending: Pending) -> Queue | None:
         kept = await self._threads.undelivered(self._undelivered.delivered, queue, pending)
-        return replace(queue, failures=0, failing_since=None) if kept else None
+        done = queue.done if pending.again else pending.offset
+        return replace(queue, done=done, failures=0, failing_since=None) if kept else None
 
     async def _message(self, pending: Pending, call: StoredCall) -> WebhookMessage | None:
         """Make the message of an event. None for one that is not to be sent: of a call that the webhook does not want."""

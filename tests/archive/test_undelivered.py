@@ -179,6 +179,19 @@ def test_a_call_can_be_sent_once_more(archive: Archive) -> None:
     assert deliver(archive) == [1, 2]
 
 
+def test_a_call_that_is_sent_once_more_is_sent_from_its_beginning_also_while_it_is_being_sent(archive: Archive) -> None:
+    archive.write([change("CA1", "one", "two", "three", at=1.0)])
+    queue = the_queue(archive)
+    first, second, third = archive.undelivered.pending(queue, None)
+    archive.undelivered.delivered(queue, first)
+    queue = the_queue(archive)
+    assert archive.undelivered.replay("crm", "CA1")
+    for each in (second, third):
+        assert not archive.undelivered.delivered(queue, each)
+    archive.undelivered.settle(queue)
+    assert deliver(archive) == [1, 2, 3]
+
+
 def test_an_erased_call_leaves_nothing_in_the_outbox(archive: Archive) -> None:
     archive.write([change("CA1", "one", "two", at=1.0, ended_at=2.0)])
     queue = the_queue(archive)
