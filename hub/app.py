@@ -35,7 +35,7 @@ from hub.calls.watching import Watching, read_watchwords
 from hub.cluster.membership import new_node_id
 from hub.config import Config
 from hub.delivery.delivery import Delivery
-from hub.delivery.webhook import load as load_webhooks
+from hub.delivery.webhook_file import load as load_webhooks
 from hub.errors import ConfigError
 from hub.insight.redaction.settings import RedactionSettings, redactor
 from hub.ops.counters import Counters

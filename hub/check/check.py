@@ -20,8 +20,9 @@ from hub.calls.watching import read_watchwords
 from hub.check.peers import Peers
 from hub.check.public import ANSWER_SECONDS, Broken, Public, Skipped, session
 from hub.config import Config
-from hub.delivery import webhook
 from hub.delivery.receiver import WebhookReceiver
+from hub.delivery.webhook import Webhook
+from hub.delivery.webhook_file import load as load_webhooks
 from hub.errors import AccountError, ConfigError, ProviderError
 from hub.ops.logs import without
 from hub.recordings import recordings
@@ -211,7 +212,7 @@ async def _recordings(settings: Config) -> str:
 def _webhooks(settings: Config) -> list[tuple[str, Awaitable[str]]]:
     """Return the name and the probe of each webhook, or of their file where that is wrong."""
     try:
-        return [(f"webhook {each.name}", _receiver(each)) for each in webhook.load(settings)]
+        return [(f"webhook {each.name}", _receiver(each)) for each in load_webhooks(settings)]
     except ConfigError as error:
         return [("webhooks", _broken(str(error)))]
 
@@ -220,7 +221,7 @@ async def _broken(problem: str) -> str:
     raise Broken(problem)
 
 
-async def _receiver(to: webhook.Webhook) -> str:
+async def _receiver(to: Webhook) -> str:
     """Connect to a receiver as messages will be sent to it, but send none: `transcript-hub webhooks test` does."""
     async with WebhookReceiver(to) as receiver:
         if problem := await receiver.reach():

@@ -11,7 +11,6 @@ Pure. Knows the form of the file. Does not know where it is.
 """
 
 import re
-import tomllib
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -22,9 +21,7 @@ from hub.insight.phrases import Node, PhraseError, read_phrase
 from hub.insight.rules import Rule, Watchwords
 from hub.text.foreign_text import name as readable
 from hub.text.phone_numbers import EXAMPLE, identity
-
-MOST_BYTES = 1_000_000
-"""A larger file is not one that somebody wrote."""
+from hub.text.toml_file import Places, TomlError, read_toml
 
 MOST_RULES = 1000
 
@@ -35,17 +32,12 @@ LONGEST_SECONDS = 86400.0
 
 _KINDS = ("phrases", "silence_seconds", "talk_share_percent", "call_seconds")
 
-_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
 _FIELD = re.compile(r"field `(\w+)`")
 _PATH = re.compile(r" - at `\$\.?(\w*)[^`]*`$")
 
 
-class RuleError(ValueError):
-    """A watchwords file is wrong. The text is one sentence that begins with the line, to stand after the file's name."""
-
-    def __init__(self, line: int | None, problem: str) -> None:
-        """`line`: counted from 1. None where it is not about one line."""
-        super().__init__(problem if line is None else f"line {line}: {problem}")
+class RuleError(TomlError):
+    """A watchwords file is wrong."""
 
 
 class _Entry(msgspec.Struct, forbid_unknown_fields=True):
@@ -63,21 +55,13 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True):
 
 def read_rules(text: str) -> Watchwords:
     """Return the rules that a file has. Raises: RuleError."""
-    if len(text) > MOST_BYTES:
-        raise RuleError(None, f"has more than {MOST_BYTES} characters")
     try:
-        file = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        found = _LINE.search(str(error))
-        line = int(found[1]) if found else text.count("\n") + 1
-        raise RuleError(line, f"this is not TOML: {_LINE.sub('', str(error)).removesuffix(' (at end of document)')}") from error
-    except RecursionError as error:
-        raise RuleError(None, "has too many brackets inside each other") from error
-    except ValueError as error:  # a number of thousands of digits
-        raise RuleError(None, f"is not TOML: {error}") from error
+        file = read_toml(text)
+    except TomlError as error:
+        raise RuleError(None, str(error)) from error
     rules = file.pop("rules", {})
     for other in file:
-        raise RuleError(_Places(text).of_key(other), f"{other!r} is not known here: each rule is a table, such as [rules.cancel]")
+        raise RuleError(Places(text).of_key(other), f"{other!r} is not known here: each rule is a table, such as [rules.cancel]")
     if not isinstance(rules, dict) or not rules:
         raise RuleError(None, "has no rule: each rule is a table, such as [rules.cancel]")
     if len(rules) > MOST_RULES:
@@ -91,7 +75,7 @@ def _compiled(text: str, rules: list[Rule], tables: dict[str, Any]) -> Watchword
         return Watchwords(rules)
     except PhraseError as error:
         largest = max(tables, key=lambda name: len(str(tables[name])))
-        raise RuleError(_Places(text).of(largest), f"the rule {largest!r} {error}") from error
+        raise RuleError(Places(text).of(largest), f"the rule {largest!r} {error}") from error
 
 
 class _Reading:
@@ -171,53 +155,4 @@ class _Reading:
         self._refuse(field, f"has a wrong {field or 'value'}: {said[:1].lower()}{said[1:].removesuffix(' | null')}")
 
     def _refuse(self, field: str, problem: str, value: str = "") -> NoReturn:
-        raise RuleError(_Places(self._text).of(self._name, field, value), f"the rule {self._name!r} {problem}")
-
-
-class _Places:
-    """Finds the line in which something stands. For people: a line inside a multi-line string can be taken for another one."""
-
-    def __init__(self, text: str) -> None:
-        self._lines = text.splitlines()
-
-    def of(self, table: str, field: str = "", value: str = "") -> int | None:
-        """Return the line of a rule, or of one of its fields, or of a value in that field. None where it is not found."""
-        at = next((at for at, line in enumerate(self._lines) if table in _header(line)), None)
-        if at is None:
-            return next((at for at, line in enumerate(self._lines, 1) if table in line), None)
-        if field:
-            at = next((further for further in self._inside(at) if _is_key(self._lines[further], field)), at)
-        if value:
-            at = next((further for further in (at, *self._inside(at)) if value in self._lines[further]), at)
-        return at + 1
-
-    def of_key(self, key: str) -> int | None:
-        """Return the line of a key or a table of the file itself."""
-        found = (at for at, line in enumerate(self._lines, 1) if _is_key(line, key) or _header(line)[:1] == (key,))
-        return next(found, None)
-
-    def _inside(self, header: int) -> Iterator[int]:
-        for at in range(header + 1, len(self._lines)):
-            if _header(self._lines[at]):
-                return
-            yield at
-
-
-def _is_key(line: str, key: str) -> bool:
-    """Return whether a line gives a key its value."""
-    return re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[.=]", line) is not None
-
-
-def _header(line: str) -> tuple[str, ...]:
-    """Return the names in the header of a table, such as `rules` and `cancel` of `[rules.cancel]`. Empty if a line is no header."""
-    if not line.lstrip().startswith("["):
-        return ()
-    try:
-        table: Any = tomllib.loads(line)
-    except (ValueError, RecursionError):
-        return ()
-    names = []
-    while isinstance(table, dict) and table:
-        name, table = next(iter(table.items()))
-        names.append(name)
-    return tuple(names)
+        raise RuleError(Places(self._text).of(self._name, field, value), f"the rule {self._name!r} {problem}")

@@ -19,7 +19,8 @@ from hub.config import Config
 from hub.delivery.messages import trial
 from hub.delivery.receiver import WebhookReceiver
 from hub.delivery.signing import new_secret
-from hub.delivery.webhook import Webhook, load
+from hub.delivery.webhook import Webhook
+from hub.delivery.webhook_file import load
 from hub.errors import ConfigError
 from hub.events import stamped
 from hub.upkeep.keeping import UpkeepError

@@ -450,4 +450,4 @@ async def test_webhooks_whose_receivers_answer_are_private_or_are_not_there(setu
     assert lines["webhook away"].startswith("FAIL  its receiver cannot be reached")
     assert program.attempts == []
     file.write_text("nonsense")
-    await setup.fails("webhooks", f"HUB_WEBHOOKS {file} is not TOML", archive=archive, webhooks=str(file))
+    await setup.fails("webhooks", f"HUB_WEBHOOKS {file} line 1: this is not TOML", archive=archive, webhooks=str(file))

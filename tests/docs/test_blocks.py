@@ -27,6 +27,7 @@ TESTED = {
 
 TOML = {
     "hub/agents/README.md": "tests/agents/test_roster.py",
+    "hub/delivery/README.md": "tests/delivery/test_webhook_file.py",
     "hub/insight/README.md": "tests/calls/test_watching.py",
 }
 """By page, who loads its TOML."""
