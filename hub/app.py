@@ -22,15 +22,17 @@ from hub.calls.call_context import DEADLINES, CallContext, Deadlines
 from hub.calls.calls import Calls
 from hub.calls.clustered import Hub, clustered
 from hub.calls.erasure import Erasure
-from hub.calls.kept import kept
+from hub.calls.kept import KeptPast, kept
 from hub.calls.leaving import Leaving
 from hub.calls.live_statistics import LiveStatistics
+from hub.calls.note_taker import NoteTaker
 from hub.calls.recorder import recording
 from hub.calls.retention import KeepTerms, Retention
 from hub.calls.routing import Routing
 from hub.calls.steering import Steering
 from hub.calls.takeover import TakeOver
 from hub.calls.transcribed import TranscribedCall
+from hub.calls.unnoted_calls import ArchivedUnnotedCalls, RecentUnnotedCalls
 from hub.calls.watching import Watching, read_watchwords
 from hub.cluster.membership import new_node_id
 from hub.config import Config
@@ -38,7 +40,8 @@ from hub.delivery.delivery import Delivery
 from hub.delivery.webhook_file import load as load_webhooks
 from hub.errors import ConfigError
 from hub.insight.redaction.settings import RedactionSettings, redactor
-from hub.ops.counters import Counters
+from hub.notes.settings import NotesSettings
+from hub.ops.counters import Counters, NoteCounters
 from hub.ops.descriptors import most_descriptors
 from hub.ops.load import Load
 from hub.text.terms import Terms
@@ -104,6 +107,16 @@ def answering(config: Config, providers: Providers, calls: Calls, registry: Regi
         open_model = model.start(config.of(model.settings), shared).open
     limits = AgentLimits(calls=config.agent_calls, call_seconds=config.agent_minutes * 60)
     return Routing(roster, open_model, calls, registry, context, limits)
+
+
+def note_taker(config: Config, registry: Registry, past: KeptPast, counters: Counters) -> NoteTaker | None:
+    """Set up what has notes written of calls that have ended. None where the settings name no model."""
+    settings = config.of(NotesSettings)
+    if not settings.url:
+        return None
+    counters.notes = NoteCounters()
+    unnoted = ArchivedUnnotedCalls(past.archive) if past.archive is not None else RecentUnnotedCalls(registry)
+    return NoteTaker(settings, registry, past.recall, unnoted, counters.notes)
 
 
 async def drain(state: State, seconds: float) -> None:
@@ -172,6 +185,7 @@ async def running(
             AsyncExitStack() as leaving,
         ):
             delivery = Delivery(webhooks, past.archive, wall, counters.webhooks) if past.archive is not None and webhooks else None
+            notes = note_taker(config, registry, past, counters)
             stores = past.stores or (Stores(registry) if broker is not None else None)
             take_over = TakeOver(registry, account, past.left, deadlines.grace_seconds)
             call_context = CallContext(registry, time.monotonic, account, stores, deadlines)
@@ -212,6 +226,9 @@ async def running(
                 chores.append(group.create_task(Retention(past.archive, erasing, terms, time.time, time.monotonic).run()))
             if delivery is not None:
                 chores.append(group.create_task(delivery.run()))
+            if notes is not None:
+                notes.elsewhere = node.elsewhere
+                chores.append(group.create_task(notes.run()))
             if certificate is not None:
                 chores.append(group.create_task(certificate.renew()))
             if watching is not None:

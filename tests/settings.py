@@ -6,6 +6,7 @@ from typing import Any
 from hub.agents.steering_settings import SteeringSettings
 from hub.config import Config
 from hub.insight.redaction.settings import RedactionSettings
+from hub.notes.settings import NotesSettings
 from hub.vendors.providers import Providers
 from hub.vendors.registered import REGISTERED
 
@@ -16,6 +17,7 @@ def configured(providers: Providers = REGISTERED, **named: Any) -> Config:
     parts = [
         ("redact", RedactionSettings),
         ("steer", SteeringSettings),
+        ("notes", NotesSettings),
         *((each.name, each.settings) for each in (*providers.speech.values(), *providers.voice_models.values())),
     ]
     for part, settings in parts:

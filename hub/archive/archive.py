@@ -20,6 +20,7 @@ from typing import Literal, NamedTuple, Protocol, TypeAlias
 import msgspec
 
 from hub.archive.undelivered import Undelivered
+from hub.archive.unnoted import Unnoted
 from hub.errors import HubError
 
 Action: TypeAlias = Literal[
@@ -267,6 +268,10 @@ class Archive(Protocol):
     @property
     def undelivered(self) -> Undelivered:
         """What programs outside are still to be sent of the calls."""
+
+    @property
+    def unnoted(self) -> Unnoted:
+        """Which calls are still to get a note."""
 
     def write(self, changes: Sequence[Change], accesses: Sequence[Access] = ()) -> None:
         """Store all of this in one transaction. What is stored already stays as it is. Raises: NotStored, too.

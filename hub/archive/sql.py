@@ -31,6 +31,7 @@ from hub.archive.logs import events_of, log_of, spoken_in
 from hub.archive.page import page, row_of, rows_where, stored
 from hub.archive.sealing import seal
 from hub.archive.sql_undelivered import SqlUndelivered, renumbered
+from hub.archive.sql_unnoted import SqlUnnoted
 from hub.archive.tables import accesses, calls, events, packs, recordings, tombstones
 from hub.archive.words import storable
 from hub.archive.writing import Writing, audit_row
@@ -49,7 +50,8 @@ class SqlArchive:
         """`database` is open."""
         self._database = database
         self.undelivered = SqlUndelivered(database)
-        self._writing = Writing(database, self.undelivered)
+        self.unnoted = SqlUnnoted(database)
+        self._writing = Writing(database, self.undelivered, self.unnoted)
         # Both have the same interface, and each compiles for its own database only.
         self._insert: Any = sqlite.insert if database.engine.dialect.name == "sqlite" else postgresql.insert
 

@@ -161,6 +161,13 @@ webhook_letters = Table(
 
 Index("webhook_letters_number", webhook_letters.c.number)
 
+# Calls that have ended and are still to get a note: see `hub.archive.notes_due`.
+notes_due = Table(
+    "notes_due",
+    metadata,
+    Column("number", Big, ForeignKey("calls.number", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+)
+
 # One row: which version a hub must know at least to use these tables. See `hub.archive.migrations`.
 compatible_versions = Table("compatible_versions", metadata, Column("oldest", Text, primary_key=True))
 

@@ -1,8 +1,8 @@
 """The archive in threads of its own, so that the event loop never waits for a disk or a server.
 
 One thread writes what is new, two read, and one does what takes long: packing calls that ended, erasing, rebuilding a file. Where there are
-webhooks, one more looks after their outbox. The threads are daemons: a database that does not answer any more cannot keep the process from
-ending.
+webhooks or notes, one more looks after what is still to be done about calls that are stored. The threads are daemons: a database that does
+not answer any more cannot keep the process from ending.
 
 Knows threads. Does not know what they do.
 """
@@ -43,7 +43,7 @@ class ArchiveThreads:
             _Workers("archive-upkeep", 1),
         )
         self._undelivered: _Workers | None = None
-        """None until somebody asks for the webhooks' outbox."""
+        """None until somebody asks for the webhooks' outbox, or for calls without a note."""
 
     @classmethod
     async def opened(cls, open_archive: Callable[[], Archive]) -> "ArchiveThreads":
@@ -73,7 +73,10 @@ class ArchiveThreads:
         return await asyncio.wrap_future(self._upkeep.run(function, *args, **kwargs))
 
     async def undelivered(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call a method of the webhooks' outbox, or what reads a call for it, and return what it returns. Raises what it raises."""
+        """Call a method of the webhooks' outbox or of the list of calls without a note, or what reads a call for them.
+
+        Return what it returns. Raises what it raises.
+        """
         if self._undelivered is None:
             self._undelivered = _Workers("archive-undelivered", 1)
         return await asyncio.wrap_future(self._undelivered.run(function, *args, **kwargs))

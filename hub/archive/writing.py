@@ -23,8 +23,10 @@ from hub.archive.chain import linked
 from hub.archive.database import Conflict, Database, Refused
 from hub.archive.fencing import admitted
 from hub.archive.sql_undelivered import SqlUndelivered, entering
+from hub.archive.sql_unnoted import SqlUnnoted, listing, unlisting
 from hub.archive.tables import accesses, calls, events, tombstones
 from hub.archive.undelivered import news_of
+from hub.archive.unnoted import listed
 from hub.archive.words import storable, storable_or_none
 
 log = logging.getLogger(__name__)
@@ -51,9 +53,10 @@ class _SetAside:
 class Writing:
     """Writes into one database."""
 
-    def __init__(self, database: Database, undelivered: SqlUndelivered) -> None:
+    def __init__(self, database: Database, undelivered: SqlUndelivered, unnoted: SqlUnnoted) -> None:
         self._database = database
         self._undelivered = undelivered
+        self._unnoted = unnoted
         self._sql = _Statements(database)
 
     def write(self, changes: Sequence[Change], accesses: Sequence[Access] = ()) -> None:
@@ -114,6 +117,16 @@ class Writing:
             _run(connection, self._sql.unseal, late)
         if self._undelivered.wanted:
             self._enter(connection, changes, left)
+        self._list_unnoted(connection, [change for change in changes if change.facts is not None])
+
+    def _list_unnoted(self, connection: Connection, changes: Sequence[Change]) -> None:
+        """Put the calls on the list that end with these changes, and take those away that get a note. Both concern the row of a call."""
+        for change in changes:
+            found = listed(event.payload for event in change.events)
+            if found and self._unnoted.wanted:
+                _run(connection, self._sql.list_unnoted, [{"call": change.call_sid}])
+            elif found is False:
+                _run(connection, self._sql.unlist, [{"call": change.call_sid}])
 
     def _enter(self, connection: Connection, changes: Sequence[Change], left: _SetAside) -> None:
         """Put into the webhooks' outbox what they want of these changes."""
@@ -215,6 +228,8 @@ class _Statements:
         event = select(calls.c.number, epoch, offset, payload).where(mine, unpacked)
         self.append = text_of(insert(events).from_select(list(events.c), event).on_conflict_do_nothing())
         self.enter = text_of(entering(insert))
+        self.list_unnoted = text_of(listing(insert))
+        self.unlist = text_of(unlisting())
         self.account = text_of(insert(accesses).values({each.name: bindparam(f"its_{each.name}", type_=each.type) for each in accesses.c}))
 
 

@@ -109,7 +109,7 @@ class Elsewhere:
         if not isinstance(claim, Claimed):
             raise NodeRefused("the call is another node's by now")
         left = await self._taking.take(claim)
-        Publisher(left.record, self._registry).publish(event)
+        Publisher(left.record, self._registry).publish_late(event)
 
     # for other nodes
 
@@ -131,7 +131,7 @@ class Elsewhere:
         record = self._registry.known(event.call_sid) if event is not None else None
         if event is None or record is None or record.owner:
             raise NodeRefused("this call is not this node's, or not known any more")
-        Publisher(record, self._registry).publish(event)
+        Publisher(record, self._registry).publish_late(event)
 
     async def _on_order(self, _: str, body: msgspec.Raw) -> _Taken:
         ordered = msgspec.json.decode(body, type=_Ordered)

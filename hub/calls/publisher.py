@@ -74,6 +74,21 @@ class Publisher:
             event = self.record.redaction.event(event)
         return self._registry.publish(self.record, event)
 
+    def publish_late(self, event: D) -> bool:
+        """Publish what becomes known of a call after its end. Returns whether it was published. Never waits.
+
+        A note is not if the call has gone on since, or has a note of this end already: two nodes, or two processes one after the other, may
+        each have had one written. Whoever owns the call decides here, so its log has one.
+        """
+        if isinstance(event, events.Note):
+            outline = self.record.ahead
+            # Where the log has forgotten its oldest events, another node may have told of the end, without its offset.
+            ends_there = outline.ended is not None and outline.ended.offset in {event.ended, 0}
+            if self.record.erased or not ends_there or outline.noted >= event.ended:
+                return False
+        self.publish(event)
+        return True
+
     def revise(self, interim: events.Interim) -> None:
         """Have everyone handed the newest state of an utterance that is still open. Never waits."""
         self._registry.revise(self.record, interim)

@@ -45,6 +45,7 @@ from hub.events.happenings import (
     TranscriberSwitched,
     WordsDoubted,
 )
+from hub.events.notes import Note, NoteSentence
 from hub.events.parts import (
     LAST_REVISION,
     SPEAKERS,
@@ -100,6 +101,8 @@ __all__ = [
     "Interim",
     "Listening",
     "Message",
+    "Note",
+    "NoteSentence",
     "Part",
     "Pong",
     "Position",
@@ -141,6 +144,7 @@ DurableEvent: TypeAlias = (
     CallStarted | Final | Gap | TranscriberLost | TranscriberRestored | TranscriberSwitched | WordsDoubted | StreamFailed | Dtmf
     | ToolCalled | ToolReturned | AgentInterrupted | AgentTrouble | ConditionChanged | RecordingStarted | RecordingPaused
     | RecordingResumed | RecordingFailed | RecordingStored | RecordingErased | Alert | AlertWithdrawn | Steered | Statistics | CallEnded
+    | Note
 )  # fmt: skip
 CallEvent: TypeAlias = DurableEvent | Interim
 Message: TypeAlias = (
@@ -150,6 +154,7 @@ Message: TypeAlias = (
 WHOLE_CALL = (
     CallStarted, TranscriberLost, TranscriberRestored, TranscriberSwitched, StreamFailed, ConditionChanged, RecordingStarted,
     RecordingPaused, RecordingResumed, RecordingFailed, RecordingStored, RecordingErased, Alert, AlertWithdrawn, Statistics, CallEnded,
+    Note,
 )  # fmt: skip
 """Events that concern a call as a whole: those who follow the list of all calls receive them, too."""
 

@@ -79,7 +79,7 @@ class CallSummary(Part, frozen=True, kw_only=True, omit_defaults=False):
     `agent`: the voice agent that answers the call, or answered it last; null where people speak on both tracks. `person` and `queue`: what
     the stream's `<Parameter>`s `agent` and `queue` say. `attention`: why a live call needs a person's attention, the most urgent reason
     first; empty if it needs none. `alerts`: null where the watchwords found nothing. `statistics`: as of the
-    newest final or gap, or of the whole call once it has ended.
+    newest final or gap, or of the whole call once it has ended. `note`: the beginning of a model's note of the call.
     """
 
     call_sid: str
@@ -102,6 +102,7 @@ class CallSummary(Part, frozen=True, kw_only=True, omit_defaults=False):
     recording: RecordingSummary | None = None
     alerts: AlertSummary | None = None
     statistics: CallStatistics | None = None
+    note: str | None = None
     epoch: str
     offset: int
 

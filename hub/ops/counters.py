@@ -45,6 +45,7 @@ class Counters:
         "lagged",
         "listeners",
         "malformed",
+        "notes",
         "providers",
         "refused",
         "sound_dropped",
@@ -88,6 +89,8 @@ class Counters:
         """What concerns the other nodes and the broker. None on a hub that is its own cluster."""
         self.webhooks: dict[str, WebhookCounters] = {}
         """By the webhook's name."""
+        self.notes: NoteCounters | None = None
+        """What concerns notes. None on a hub that has none written."""
 
 
 class ClusterCounters:
@@ -159,6 +162,30 @@ class WebhookCounters:
         """Dead letters there are, a short while ago. 0 where another node of the cluster delivers."""
         self.failing_since: float | None = None
         """Unix seconds of the oldest failure without a success after it. None where there is none."""
+
+
+class NoteCounters:
+    """What a model was asked for notes, and what came of it."""
+
+    __slots__ = ("failed", "failing_since", "given_up", "made", "requests", "tokens_read", "tokens_written", "waiting")
+
+    def __init__(self) -> None:
+        self.made = 0
+        """Notes that were published."""
+        self.given_up = 0
+        """Calls that will get no note, since the model wrote none that can be used."""
+        self.requests = 0
+        """Requests to the model."""
+        self.failed = 0
+        """Of these, those without an answer."""
+        self.tokens_read = 0
+        """Tokens that the model says it was given."""
+        self.tokens_written = 0
+        """Tokens that the model says it has written."""
+        self.waiting = 0
+        """Calls that have ended and wait for a note, a short while ago. 0 where another node of the cluster sees to it."""
+        self.failing_since: float | None = None
+        """Monotonic seconds since when the model has given no answer. None while it answers."""
 
 
 class Durations:

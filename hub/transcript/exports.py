@@ -92,7 +92,7 @@ Write: TypeAlias = Callable[[Excerpt, Lines], Iterator[bytes]]
 
 
 def _vcon(excerpt: Excerpt, lines: Lines) -> Iterator[bytes]:
-    return vcon.vcon(excerpt.summary, json(excerpt, lines))
+    return vcon.vcon(excerpt.summary, json(excerpt, lines), list(excerpt.events))
 
 
 def _for_people(written: Callable[[list[str], Iterator[TranscriptLine]], Iterator[str]]) -> Write:

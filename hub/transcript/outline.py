@@ -17,6 +17,7 @@ from hub.events import (
     ConditionChanged,
     Durable,
     Final,
+    Note,
     RecordingErased,
     RecordingFailed,
     RecordingPaused,
@@ -35,13 +36,16 @@ from hub.transcript.completeness import Findings
 LABEL_CHARACTERS = 80
 """More of the name of a queue or of a person would fit into no list."""
 
+NOTE_CHARACTERS = 200
+"""So much of a note is shown in lists: its first sentence, mostly."""
+
 
 class Outline:
     """One call's outline: `apply` each durable event, in order."""
 
     __slots__ = (
-        "alerts", "attention", "ended", "findings", "newest", "paused", "person", "queue", "recording", "speakers", "started",
-        "statistics", "utterances",
+        "alerts", "attention", "ended", "findings", "newest", "note", "noted", "paused", "person", "queue", "recording", "speakers",
+        "started", "statistics", "utterances",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -71,6 +75,10 @@ class Outline:
         """What the watchwords found."""
         self.statistics = RunningStatistics()
         """Who spoke how much, and when."""
+        self.note: str | None = None
+        """The beginning of the newest note. None where there is none."""
+        self.noted = 0
+        """Offset of the `call-ended` that the newest note is about. 0 where there is none."""
 
     def apply(self, event: Durable) -> None:
         """Take the next event of the log."""
@@ -103,6 +111,8 @@ class Outline:
                 self.recording = None
             case Alert() | AlertWithdrawn():
                 self.alerts.apply(event)
+            case Note(summary=summary, ended=ended):
+                self.note, self.noted = beginning(" ".join(each.text for each in summary)), ended
             case _:
                 pass
 
@@ -166,6 +176,7 @@ class Outline:
             recording=self.recording,
             alerts=self.alerts.summary,
             statistics=self.figures,
+            note=self.note,
             epoch=epoch,
             offset=offset,
         )
@@ -183,7 +194,7 @@ class ToldOutline(Outline):
         self._completeness, self._figures = summary.completeness, summary.statistics
         self.speakers, self.utterances, self.recording = dict(summary.speakers), summary.utterances, summary.recording
         self.person, self.queue, self.attention = summary.person, summary.queue, Attention(summary.attention)
-        self.alerts = Alerts(summary.alerts)
+        self.alerts, self.note = Alerts(summary.alerts), summary.note
         if summary.started_at is not None:
             self.started = self.newest = CallStarted(
                 call_sid=summary.call_sid,
@@ -224,6 +235,11 @@ class ToldOutline(Outline):
     def summary(self, call_sid: str, epoch: str, offset: int) -> CallSummary:
         """See Outline. Where nothing was applied, the position is the owner's."""
         return self._summary or super().summary(call_sid, epoch, offset)
+
+
+def beginning(text: str) -> str:
+    """Return as much of a note as lists show."""
+    return text if len(text) <= NOTE_CHARACTERS else f"{text[: NOTE_CHARACTERS - 1].rstrip()}…"
 
 
 def _spool(state: Literal["recording", "paused", "failed", "spooled"]) -> RecordingSummary:

@@ -1,17 +1,17 @@
 """A transcript as a vCon: the IETF's container for a conversation, which other products read.
 
 Source: draft-ietf-vcon-vcon-core-03 of July 2026, whose syntax is 0.4.0. The dialog stands for the call itself, without its sound. The
-transcript is an analysis of it, in the form of `transcript.json`, since the draft leaves the form open. Pure.
+transcript is an analysis of it, in the form of `transcript.json`, since the draft leaves the form open. A model's note is another one. Pure.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
 
 from hub.audio.g711 import TRACKS, Track
-from hub.events import CallSummary
+from hub.events import CallSummary, Note, decode_durable
 
 SYNTAX = "0.4.0"
 
@@ -19,8 +19,12 @@ UNKNOWN = "1970-01-01T00:00:00Z"
 """The beginning of a call that is not known. The draft demands one."""
 
 
-def vcon(summary: CallSummary, transcript: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield a vCon in its unsigned form. `transcript` is a file in JSON."""
+_NOTE = b'{"type":"note"'
+"""How the payload of a note begins: the encoder writes the tag first."""
+
+
+def vcon(summary: CallSummary, transcript: Iterator[bytes], payloads: Sequence[bytes]) -> Iterator[bytes]:
+    """Yield a vCon in its unsigned form. `transcript` is a file in JSON, `payloads` are those of the log that it is made of."""
     began = _date(summary.started_at) if summary.started_at else UNKNOWN
     dialog: dict[str, Any] = {"type": "recording", "start": began, "parties": [TRACKS.index(track) for track in TRACKS]}
     if summary.duration is not None:
@@ -42,7 +46,17 @@ def vcon(summary: CallSummary, transcript: Iterator[bytes]) -> Iterator[bytes]:
         analysis["product"] = " ".join(filter(None, (summary.transcriber.provider, summary.transcriber.model)))
     yield msgspec.json.encode(head)[:-1] + b',"analysis":[' + msgspec.json.encode(analysis | {"encoding": "json"})[:-1] + b',"body":'
     yield from transcript
-    yield b"}]}"
+    yield b"}"
+    note = next((payload for payload in reversed(payloads) if payload.startswith(_NOTE)), None)
+    if note is not None and isinstance(written := decode_durable(note), Note):
+        yield b"," + _summary(written, note)
+    yield b"]}"
+
+
+def _summary(written: Note, payload: bytes) -> bytes:
+    """Return a note as an analysis. Its body is the event as subscribers got it."""
+    analysis = {"type": "summary", "dialog": 0, "vendor": "Transcript Hub", "product": written.model, "schema": "note"}
+    return msgspec.json.encode(analysis | {"mediatype": "application/json", "encoding": "json", "body": msgspec.Raw(payload)})
 
 
 def _party(summary: CallSummary, track: Track) -> dict[str, str]:

@@ -4,7 +4,7 @@ Knows words. Does not know where they are shown. A new event type needs one line
 provider's reason or the answer of a tool, is isolated there, so that it acts on no other part of the sentence.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from json import dumps
 
 from hub import events
@@ -95,6 +95,8 @@ def sentence(event: events.Event, *, brief: bool = False) -> str | None:
             return f"alert {isolated(event.rule)} is withdrawn: the final has other words"
         case events.Steered():
             return _steered(event)
+        case events.Note():
+            return _note(event)
         case events.AgentTrouble():
             return f"the agent's model {isolated(event.reason)}"
         case events.StreamFailed():
@@ -129,3 +131,19 @@ def _steered(event: events.Steered) -> str:
     if event.state == "refused":
         return f"{isolated(event.by)} wanted to {wanted}, which was refused{reason}"
     return f"what {isolated(event.by)} wanted ({event.action}) {'is done' if event.state == 'done' else 'failed'}{reason}"
+
+
+def _note(note: events.Note) -> str:
+    """Return a note as one sentence. What it rests on is in the event."""
+    parts = [f"note by {isolated(note.model)}: {_sentences(note.summary)}"]
+    if note.next_steps:
+        parts.append(f"next steps: {_sentences(note.next_steps)}")
+    if note.open_questions:
+        parts.append(f"open questions: {_sentences(note.open_questions)}")
+    if not note.whole:
+        parts.append("the model was not given all of this long call")
+    return " — ".join(parts)
+
+
+def _sentences(sentences: Iterable[events.NoteSentence]) -> str:
+    return isolated(" ".join(each.text for each in sentences))

@@ -14,6 +14,7 @@ from hub.agents.steering_settings import SteeringSettings
 from hub.config import Config, settings_of
 from hub.errors import ConfigError
 from hub.insight.redaction.settings import RedactionSettings
+from hub.notes.settings import NotesSettings
 from hub.vendors.speech_provider import SpeechProvider
 from hub.vendors.voice_model_provider import VoiceModelProvider
 
@@ -41,7 +42,7 @@ class Providers:
             raise ValueError(f"two providers, or two settings, are called {', '.join(sorted(twice))}")
 
     def _sections(self) -> list[Any]:
-        return [RedactionSettings, SteeringSettings, *dict.fromkeys(each.settings for each in self._all)]
+        return [RedactionSettings, NotesSettings, SteeringSettings, *dict.fromkeys(each.settings for each in self._all)]
 
     def load(self, environment: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> Config:
         """Read the hub's settings, and those of its parts and of every provider; see `hub.config.load`. Raises: ConfigError."""

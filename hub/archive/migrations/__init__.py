@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-NEWEST = "0005"
+NEWEST = "0006"
 """The version that this hub reads and writes."""
 
-OLDER = ("0001", "0002", "0003", "0004")
+OLDER = ("0001", "0002", "0003", "0004", "0005")
 """The versions that are brought to the newest."""
 
 VERSION_TABLE = "archive_version"

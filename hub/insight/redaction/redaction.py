@@ -12,7 +12,20 @@ from msgspec.structs import replace
 
 from hub.audio.g711 import TRACKS, Track, silence
 from hub.audio.timeline import Block
-from hub.events import AgentTrouble, CallStarted, D, Dtmf, Durable, Final, Interim, Steered, ToolCalled, ToolReturned
+from hub.events import (
+    AgentTrouble,
+    CallStarted,
+    D,
+    Dtmf,
+    Durable,
+    Final,
+    Interim,
+    Note,
+    NoteSentence,
+    Steered,
+    ToolCalled,
+    ToolReturned,
+)
 from hub.insight.redaction.known_numbers import MaskedNumbers
 from hub.insight.redaction.masks import LABELS, Mask, is_label, masked, masked_words
 from hub.insight.redaction.numbers import SaidNumbers, Topic, read
@@ -122,8 +135,15 @@ class Redaction:
                 return replace(event, text=text, to=to, reason=reason)
             case AgentTrouble():
                 return replace(event, reason=self.plain(event.reason))
+            case Note(summary=summary, next_steps=next_steps, open_questions=open_questions):
+                # The model has read masked text only. It can still put together what it was given in parts.
+                parts = [self._note_part(each) for each in (summary, next_steps, open_questions)]
+                return replace(event, summary=parts[0], next_steps=parts[1], open_questions=parts[2])
             case _:
                 return event
+
+    def _note_part(self, sentences: list[NoteSentence]) -> list[NoteSentence]:
+        return [replace(each, text=self.plain(each.text)) for each in sentences]
 
     def parameters(self, parameters: dict[str, str]) -> dict[str, str]:
         """Return a stream's <Parameter>s without what is secret."""

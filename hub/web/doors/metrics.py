@@ -17,7 +17,15 @@ from prometheus_client.registry import Collector
 from hub import __version__
 from hub.agents.webhooks import OutcomeKind
 from hub.audio.g711 import BYTES_PER_MS, TRACKS
-from hub.ops.counters import ClusterCounters, Durations, HandOverOutcome, ProviderCounters, TakeOverOutcome, WebhookCounters
+from hub.ops.counters import (
+    ClusterCounters,
+    Durations,
+    HandOverOutcome,
+    NoteCounters,
+    ProviderCounters,
+    TakeOverOutcome,
+    WebhookCounters,
+)
 from hub.web.connections import connection_of
 from hub.web.state import STATE, State
 
@@ -62,6 +70,8 @@ class HubCollector(Collector):
         yield GaugeMetricFamily("hub_loop_busy_ratio", "Share of the last two seconds in which the event loop computed", value=busy)
         if self._state.counters.webhooks:
             yield from _webhooks(self._state.counters.webhooks, self._state.registry.wall())
+        if self._state.counters.notes is not None:
+            yield from _notes(self._state.counters.notes, self._state.registry.clock())
         if self._state.counters.cluster is not None:
             yield from _cluster(self._state.counters.cluster)
 
@@ -175,6 +185,24 @@ def _webhooks(webhooks: Mapping[str, WebhookCounters], now: float) -> Iterator[M
         dead.add_metric([name], counters.dead)
         failing.add_metric([name], 0.0 if counters.failing_since is None else max(0.0, now - counters.failing_since))
     yield from (messages, waiting, dead, failing)
+
+
+def _notes(notes: NoteCounters, now: float) -> Iterator[Metric]:
+    calls = CounterMetricFamily("hub_notes", "Calls that got a note, or will get none since the model wrote none", labels=["outcome"])
+    for outcome, count in (("made", notes.made), ("given-up", notes.given_up)):
+        calls.add_metric([outcome], count)
+    yield calls
+    requests = CounterMetricFamily("hub_note_requests", "Requests to the model that writes notes", labels=["outcome"])
+    for outcome, count in (("answered", notes.requests - notes.failed), ("failed", notes.failed)):
+        requests.add_metric([outcome], count)
+    yield requests
+    tokens = CounterMetricFamily("hub_note_tokens", "Tokens that the model says it was given, and has written", labels=["direction"])
+    for direction, count in (("read", notes.tokens_read), ("written", notes.tokens_written)):
+        tokens.add_metric([direction], count)
+    yield tokens
+    yield GaugeMetricFamily("hub_notes_waiting", "Calls that have ended and wait for a note", value=notes.waiting)
+    failing = 0.0 if notes.failing_since is None else max(0.0, now - notes.failing_since)
+    yield GaugeMetricFamily("hub_notes_failing_seconds", "For how long the model has given no answer", value=failing)
 
 
 def _providers(providers: Mapping[str, ProviderCounters]) -> Iterator[Metric]:
