@@ -89,5 +89,5 @@ def _sentences(given: list[_ReplySentence], offsets: frozenset[int]) -> Iterable
         if len(text) > SENTENCE_CHARACTERS:
             text = f"{text[: SENTENCE_CHARACTERS - 1].rstrip()}…"
         rests_on = sorted(offsets.intersection(each.offsets))[:OFFSETS_MOST]
-        if text and rests_on:
+        if rests_on and any(map(str.isalnum, text)):
             yield NoteSentence(text=text, offsets=rests_on)

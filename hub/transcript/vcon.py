@@ -1,7 +1,7 @@
 """A transcript as a vCon: the IETF's container for a conversation, which other products read.
 
 Source: draft-ietf-vcon-vcon-core-03 of July 2026, whose syntax is 0.4.0. The dialog stands for the call itself, without its sound. The
-transcript is an analysis of it, in the form of `transcript.json`, since the draft leaves the form open. A model's note is another one. Pure.
+transcript is an analysis of it, in the form of `transcript.json`, since the draft leaves the form open. So is a model's note. Pure.
 """
 
 from collections.abc import Iterator, Sequence
