@@ -44,6 +44,9 @@ OF_CALL = Backoff(first_seconds=60.0, longest_seconds=3600.0)
 OF_MODEL = Backoff(first_seconds=5.0, longest_seconds=300.0)
 """Between the attempts at a model that fails: one that comes back is noticed within five minutes."""
 
+AWAY_SECONDS = 3.0
+"""How long a note that is written waits if the archive is away, or the node that owns the call. Another one takes its place soon."""
+
 DOUBTED_AFTER = 3
 """So many requests in a row that fail, of whichever calls, are the model's doing: it does not know what it is asked for, for example."""
 
@@ -137,8 +140,8 @@ class NoteTaker:
         except ModelFailed as error:
             await self._failed(call_sid, error)
         except HubError as error:
-            log.info("call=%s its note is published later: %s", call_sid, error)
-            self._wait(call_sid, OF_CALL.wait_seconds(1))
+            log.info("call=%s its note comes later: %s", call_sid, error)
+            self._wait(call_sid, AWAY_SECONDS)
         except Exception:
             log.exception("call=%s there can be no note of it now", call_sid)
             self._wait(call_sid, OF_CALL.wait_seconds(self._attempts.get(call_sid, 0) + 1))
@@ -212,7 +215,7 @@ class NoteTaker:
             await self._unnoted.drop(call_sid)
         except ArchiveError as error:
             log.debug("call=%s stays on the list of calls without a note: %s", call_sid, error.problem)
-            self._wait(call_sid, OF_CALL.wait_seconds(1))
+            self._wait(call_sid, AWAY_SECONDS)
 
     def _wait(self, call_sid: str, seconds: float) -> None:
         self._waits[call_sid] = self._registry.clock() + seconds

@@ -17,6 +17,7 @@ import aiohttp
 from hub import agents, app
 from hub.agents import Agent
 from hub.calls.watching import read_watchwords
+from hub.check import notes
 from hub.check.peers import Peers
 from hub.check.public import ANSWER_SECONDS, Broken, Public, Skipped, session
 from hub.config import Config
@@ -24,6 +25,7 @@ from hub.delivery.receiver import WebhookReceiver
 from hub.delivery.webhook import Webhook
 from hub.delivery.webhook_file import load as load_webhooks
 from hub.errors import AccountError, ConfigError, ProviderError
+from hub.notes.settings import NotesSettings
 from hub.ops.logs import without
 from hub.recordings import recordings
 from hub.recordings.store import StoreError
@@ -102,6 +104,8 @@ async def probe(settings: Config, providers: Providers) -> AsyncIterator[Finding
     if settings.webhooks:
         for name, words in _webhooks(settings):
             yield await _found(name, words)
+    if settings.of(NotesSettings).url:
+        yield await _found("notes", notes.tried(settings))
     for provider in providers.chosen(settings):
         yield await _found(provider.name, _of_provider(provider.probe(settings.of(provider.settings))))
     if wrong:

@@ -19,6 +19,7 @@ from hub.errors import ConfigError
 from hub.vendors.registered import REGISTERED
 from tests.delivery.program import SECRET as WHSEC
 from tests.delivery.program import Program, serving
+from tests.providers import fake_chat
 from tests.providers.fake_assemblyai import FakeAssemblyAI
 from tests.providers.fake_deepgram import FakeDeepgram
 from tests.providers.fake_openai import FakeOpenAI
@@ -451,3 +452,18 @@ async def test_webhooks_whose_receivers_answer_are_private_or_are_not_there(setu
     assert program.attempts == []
     file.write_text("nonsense")
     await setup.fails("webhooks", f"HUB_WEBHOOKS {file} line 1: this is not TOML", archive=archive, webhooks=str(file))
+
+
+async def test_the_model_that_writes_notes_writes_one_of_a_made_up_call(setup: Setup) -> None:
+    async with fake_chat.serving(fake_chat.FakeChat(key="canary-chat")) as chat:
+        settings = fake_chat.settings(chat, notes_key="canary-chat")
+        code, lines = await setup.check(**settings)
+        assert lines["notes"].startswith(f"ok    test-model at {chat.url} wrote a note of a made-up call in ")
+        chat.answers = ["nonsense"]
+        assert "had to be asked twice" in (await setup.check(**settings))[1]["notes"]
+        chat.down = 401
+        code, lines = await setup.check(**settings)
+        assert code == 1
+        assert lines["notes"] == (
+            f"FAIL  test-model at {chat.url}: the model answered 401 (invalid_request_error, invalid_api_key): check HUB_NOTES_KEY"
+        )

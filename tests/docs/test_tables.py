@@ -51,7 +51,11 @@ def test_the_table_of_events_has_every_event_and_every_field() -> None:
         assert (durable in {"yes", "at the end"}) == issubclass(kind, Durable), name
         assert wire_names(kind) - COMMON <= fields, name
         inner = (
-            wire_names(events.Word) | wire_names(events.TranscriberName) | wire_names(events.TrackAudio) | wire_names(events.Completeness)
+            wire_names(events.Word)
+            | wire_names(events.TranscriberName)
+            | wire_names(events.TrackAudio)
+            | wire_names(events.Completeness)
+            | wire_names(events.NoteSentence)
         )
         values = {"result", "refused", "failed", "timeout", "phrase", "silence", "talk-share", "duration", "wrong", "over"}
         values |= {*get_args(events.SteeringAction), *get_args(events.SteeringState)}

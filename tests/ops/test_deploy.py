@@ -19,7 +19,7 @@ from redis.retry import Retry
 from clients.commands.demo import free_port
 from hub.app import GOODBYE_SECONDS
 from hub.config import Config, settings_of
-from hub.ops.counters import ClusterCounters, WebhookCounters
+from hub.ops.counters import ClusterCounters, NoteCounters, WebhookCounters
 from hub.transcribers.limits import DEFAULT_LIMITS
 from tests.docs.pages import blocks, codes, table, the_block
 from tests.house import real_house
@@ -62,6 +62,7 @@ async def exported(*, cluster: bool = True) -> dict[str, set[str]]:
         if cluster:
             home.state.counters.cluster = ClusterCounters("a")
         home.state.counters.webhooks["crm"] = WebhookCounters()
+        home.state.counters.notes = NoteCounters()
         subscriber = await home.open("/client", Authorization="Bearer none")
         async for _ in subscriber:
             pass

@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from msgspec.structs import replace
 
-from hub.events import Durable, encode
+from hub.events import Durable, Note, NoteSentence, encode
 from hub.transcript.exports import FORMS, Excerpt
 from hub.transcript.lines import Lines
 from hub.transcript.vcon import vcon
@@ -98,10 +98,20 @@ def test_the_transcript_is_an_analysis_of_the_call() -> None:
     assert analysis["body"] == made(*events, kind="json")
 
 
+def test_a_note_is_another_analysis_and_the_newest_counts() -> None:
+    said = [NoteSentence(text="They talked.", offsets=[2])]
+    first, newest = (Note(call_sid="CA1", model=model, ended=3, summary=said, next_steps=[], open_questions=[]) for model in "mn")
+    found = made(STARTED, final("Hello.", 1.0, 2.0), ENDED, first, newest)
+    Draft202012Validator(SCHEMA).validate(found)
+    transcript, note = found["analysis"]
+    assert (transcript["type"], note["type"], note["product"]) == ("transcript", "summary", "n")
+    assert note["body"] == transcript["body"]["events"][-1]
+
+
 def test_a_call_keeps_its_name_and_another_has_another() -> None:
     assert made(STARTED)["uuid"] == made(STARTED, ENDED)["uuid"]
     other = replace(summary(STARTED), call_sid="CA2")
-    assert json.loads(b"".join(vcon(other, iter([b"{}"]))))["uuid"] != made(STARTED)["uuid"]
+    assert json.loads(b"".join(vcon(other, iter([b"{}"]), [])))["uuid"] != made(STARTED)["uuid"]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from tests.completeness import COMPLETE
 from tests.media import CALL
 
 TRANSCRIBER = events.TranscriberName(provider="deepgram", model="nova-3")
+SENTENCE = events.NoteSentence(text="They talked.", offsets=[2])
 STARTED: dict[str, Any] = {"tracks": ["inbound"], "speakers": {}, "parameters": {}, "stream_sid": "MZ1", "transcriber": TRANSCRIBER}
 
 
@@ -61,6 +62,17 @@ STARTED: dict[str, Any] = {"tracks": ["inbound"], "speakers": {}, "parameters": 
         (
             events.AlertWithdrawn(call_sid=CALL, alert=7, rule="silent", reason="over", left=0),
             "alert silent is over: somebody speaks again",
+        ),
+        (
+            events.Note(call_sid=CALL, model="m", ended=4, summary=[SENTENCE, SENTENCE], next_steps=[], open_questions=[]),
+            "note by m: They talked. They talked.",
+        ),
+        (
+            events.Note(
+                call_sid=CALL, model="m", ended=4, summary=[SENTENCE], next_steps=[SENTENCE], open_questions=[SENTENCE], whole=False
+            ),
+            "note by m: They talked. — next steps: They talked. — open questions: They talked. "
+            "— the model was not given all of this long call",
         ),
     ],
 )

@@ -189,7 +189,7 @@ async def test_everything_that_a_hub_sends_is_as_the_document_says(tmp_path: Pat
 
 
 async def told_of_a_recording() -> set[str]:
-    """What is said of a recording that is paused, fails, is stored and is erased, and of an alert that is withdrawn."""
+    """What is said of a recording that is paused, fails, is stored and is erased, of an alert that is withdrawn, and in a note."""
     async with house() as home:
         call = ScriptedCall(home.state)
         reader = await home.open("/client")
@@ -206,8 +206,10 @@ async def told_of_a_recording() -> set[str]:
         call.end()
         call.publish(events.RecordingStored(call_sid=CALL, seconds=4.0, media_type="audio/flac", size=9, sha256="0" * 64))
         call.publish(events.RecordingErased(call_sid=CALL, reason="kept for 30 days"))
+        said = [events.NoteSentence(text="They talked.", offsets=[1])]
+        call.publish(events.Note(call_sid=CALL, model="m", ended=8, summary=said, next_steps=said, open_questions=said, whole=False))
         seen: set[str] = set()
-        while "recording-erased" not in seen:
+        while "note" not in seen:
             seen.add(check(await reader.receive_str()))
         return seen
 
