@@ -33,7 +33,8 @@ DOCKERFILE = (TOP / "Dockerfile").read_text()
 PROMQL = {
     "sum", "max", "min", "count", "abs", "by", "on", "group_left", "rate", "increase", "changes", "min_over_time", "max_over_time",
     "histogram_quantile", "le", "unless", "offset", "or",
-    "job", "door", "instance", "provider", "reason", "record", "track", "code", "kind", "outcome", "node", "version", "webhook",
+    "job", "door", "instance", "provider", "reason", "record", "track", "code", "kind", "outcome", "node", "version",
+    "webhook", "direction",
 }  # fmt: skip
 
 
