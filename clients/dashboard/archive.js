@@ -5,7 +5,7 @@
  * Knows the hub's pages, its token and pauses in typing. Does not know how calls are shown.
  */
 
-import { EVERYTHING, isEmpty, parameters, same } from "./filter.js";
+import { EVERYTHING, fitsHere, isEmpty, parameters, same, wantsPast } from "./filter.js";
 import { asked } from "./files.js";
 import { pastCall } from "./summary.js";
 
@@ -149,8 +149,10 @@ export class Archive {
   #append(summary) {
     this.hits.set(summary.callSid, summary.found?.[0] ?? null);
     if (this.#sids.has(summary.callSid)) return;
+    const call = pastCall(summary);
+    if (!fitsHere(call, this.filter)) return;
     this.#sids.add(summary.callSid);
-    this.past.push(pastCall(summary));
+    this.past.push(call);
   }
 
   #turn(next, complete = next === null) {
@@ -171,7 +173,8 @@ export class Archive {
     return { calls };
   }
 
-  #get(more, signal) {
+  async #get(more, signal) {
+    if (more.live === "false" && !wantsPast(this.filter)) return { calls: [], next: null };
     return asked(`${this.url}?${parameters(this.filter, more)}`, this.token(), signal);
   }
 }

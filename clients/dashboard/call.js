@@ -9,20 +9,12 @@
  * once. The transcript waits for events 4 to 8 and shows the end after them.
  */
 
+import { attended, calm } from "./attention.js";
+import { abandoned, happened, insert, milliseconds, newest, note, TAIL_LINES } from "./call_lines.js";
 import { recorded, RECORDING } from "./recording.js";
-import { comparable } from "./words.js";
 
-/** Lines kept of a call that is open on screen: four hours of dense talk. The download has the older ones, too. */
-export const MAX_LINES = 5000;
-
-/** Lines kept of a call that only the list shows. */
-export const TAIL_LINES = 40;
-
-/** Text kept of a call for the list's search: about 25 minutes of talk. */
-export const RECENT_CHARACTERS = 16_384;
-
-/** Keys pressed within this time of each other are shown as one entry. */
-const DTMF_TOGETHER_MS = 5000;
+/** A call with more events than this is not shown from its beginning while it is fetched: its newest lines come first. */
+const LONG_REPLAY = 100;
 
 /** A person with no new words for this long has stopped speaking, even if the provider has not closed the utterance yet. */
 const SPEAKING_MS = 2500;
@@ -31,7 +23,7 @@ const LIFE = new Set(["call-started", "call-ended", "condition-changed"]);
 const PROVIDER = new Set(["transcriber-lost", "transcriber-restored", "transcriber-switched"]);
 
 /** Events that concern a call as a whole: they come from the list of all calls, too. All others come from a call's own subscription only. */
-const WHOLE_CALL = new Set([...LIFE, ...PROVIDER, ...RECORDING, "statistics", "stream-error"]);
+const WHOLE_CALL = new Set([...LIFE, ...PROVIDER, ...RECORDING, "statistics", "stream-error", "alert", "alert-withdrawn"]);
 
 /** A call of which only the callSid is known. */
 export function unheard(sid) {
@@ -48,6 +40,9 @@ export function unheard(sid) {
     speakers: { inbound: "caller", outbound: "callee" },
     /** The voice agent that answers the call; null if none does. */
     agent: null,
+    /** Who answers, and from which queue the call came, as the stream's parameters say; null if they do not. */
+    person: null,
+    queue: null,
     provider: null,
     model: null,
     /** The provider's trouble: `{kind: "lost" | "switched", provider, reason, attempt}`; null when all is well. */
@@ -57,6 +52,8 @@ export function unheard(sid) {
     duration: null,
     /** How whole the record is, as the hub says: `{state, summary, …}`; null while unknown. */
     completeness: null,
+    /** Why it needs a person's attention: see attention.js. */
+    attention: calm(),
     /** How many utterances with words the hub has counted, by its latest list; null while unknown. */
     utterances: null,
     /** Who spoke how much, and when, as the hub says: the figures of its event `statistics`; null while unknown. */
@@ -75,6 +72,8 @@ export function unheard(sid) {
     epoch: null,
     /** The offset of the last durable event from the call's own subscription; null when that must start from the beginning. */
     offset: null,
+    /** While a long call is fetched: `{to, shown}`, the offset that it goes up to, and the newest lines, which stay on screen; else null. */
+    replay: null,
     /** The offset after which `lines` begin; 0 when they are complete, null when some were dropped. */
     since: null,
     /** The newest event that the page knows of, from the list or any subscription. A tail begins a little before it. */
@@ -90,6 +89,8 @@ export function unheard(sid) {
     latest: null,
     /** The latest second of call time that any line reaches. */
     heardSeconds: 0,
+    /** How often a caller has interrupted the agent. */
+    interruptions: 0,
     /** The latest words in the spelling of words.js, for the list's search. */
     recent: "",
   };
@@ -97,6 +98,7 @@ export function unheard(sid) {
 
 export function watched(call, depth) {
   if (call.depth === depth) return call;
+  if (call.replay !== null) return watched({ ...call, replay: null }, depth);
   // The tail of a young call is the whole call. An older call keeps the lines it has until all of them come.
   if (depth === "full") return { ...call, depth, offset: call.since === 0 ? call.offset : null };
   return call.lines.length <= TAIL_LINES ? { ...call, depth } : { ...call, depth, lines: call.lines.slice(-TAIL_LINES), since: null };
@@ -111,6 +113,7 @@ export function subscribed(call, event, fresh) {
     next.since = event.offset;
     next.heardSeconds = 0;
     next.latest = null;
+    next.replay = null;
     // A new epoch is a new log: the hub has lost the events that this page still shows. A reader's lines are kept and marked as past.
     const before = call.depth === "full" ? abandoned(call).lines : [];
     next.lines = before.some((line) => line.kind === "final")
@@ -119,31 +122,18 @@ export function subscribed(call, event, fresh) {
     return next;
   }
   if (call.offset === null || event.offset < call.offset) {
+    next.interruptions = 0;
     next.lines = call.lines.filter((line) => line.past || line.kind === "restarted"); // all other lines come again
     next.since = event.offset;
     next.heardSeconds = 0;
     next.recent = "";
+    const { newest = 0 } = event;
+    next.replay = call.depth === "full" && newest - event.offset > LONG_REPLAY ? { to: newest, shown: call.lines } : null;
     if (!event.whole || (call.depth === "full" && event.offset > 0)) return insert(next, note(next, event, "beginning-lost"), fresh);
   } else if (event.offset > call.offset) {
     return insert(next, note(next, event, "missing"), fresh);
   }
   return next;
-}
-
-/**
- * The call after the hub lost its log, or what was said on one track: no final will ever come for those that are `lost` of what is open now.
- * Words that a reader saw become lines that say so.
- */
-export function abandoned(call, lost = () => true) {
-  const stays = Object.fromEntries(Object.entries(call.open).filter(([, each]) => !lost(each)));
-  const open = Object.values(call.open).filter((each) => each.text && lost(each));
-  if (call.depth !== "full" || open.length === 0) return { ...call, open: stays };
-  const lines = open.sort((a, b) => a.start - b.start).map((each) => {
-    const { utterance, track, speaker, text, start, end } = each;
-    const line = { id: `${call.epoch}:open:${utterance}`, kind: "final", place: start, atMs: milliseconds(each.at) };
-    return { ...line, track, speaker, text, start, end, confidence: null, words: [], unfinished: true };
-  });
-  return { ...lines.reduce((kept, line) => insert(kept, line, new WeakSet()), call), open: stays };
 }
 
 /** The call after it was erased. Nothing of it stays on the page. */
@@ -171,16 +161,31 @@ export function durable(call, event, fresh) {
   if (!call.following || call.offset === null || event.epoch !== call.epoch || event.offset <= call.offset) return next;
   if (event.offset > call.offset + 1 && WHOLE_CALL.has(event.type)) return next; // from the feed; the own subscription brings it later
   const torn = event.offset > call.offset + 1;
-  const here = { ...next, offset: event.offset };
+  const replay = next.replay !== null && event.offset < next.replay.to ? next.replay : null;
+  const here = { ...next, offset: event.offset, replay };
   return happened(torn ? insert(here, note(here, event, "missing"), fresh) : here, event, fresh);
 }
+
+/** What is forgotten of a call when its log is another one. */
+const ANEW = {
+  lifeOffset: 0,
+  providerOffset: 0,
+  recordingOffset: 0,
+  recording: null,
+  trouble: null,
+  completeness: null,
+  statistics: null,
+  attention: calm(),
+};
 
 /** What the list shows of a call. Whichever subscription is first may change it. */
 function status(call, event) {
   const same = event.epoch === call.head.epoch;
   const head = !same || event.offset > call.head.offset ? { epoch: event.epoch, offset: event.offset } : call.head;
-  const anew = same ? {} : { lifeOffset: 0, providerOffset: 0, recordingOffset: 0, recording: null, trouble: null, completeness: null, statistics: null };
-  const next = head === call.head ? call : { ...call, head, ...anew };
+  const anew = same ? {} : ANEW;
+  const known = head === call.head ? call : { ...call, head, ...anew };
+  const attention = attended(known.attention, event);
+  const next = attention === known.attention ? known : { ...known, attention };
   if (event.type === "statistics" && event.offset > next.lifeOffset) return { ...next, statistics: event.figures, lifeOffset: event.offset };
   if (LIFE.has(event.type) && event.offset > next.lifeOffset) {
     if (event.type === "condition-changed") return { ...next, completeness: event.completeness, lifeOffset: event.offset };
@@ -205,6 +210,7 @@ function started(call, event) {
     direction: event.direction ?? call.direction,
     speakers: event.speakers ?? call.speakers,
     agent: event.agent ?? call.agent,
+    ...labels(call, event),
     provider: event.transcriber?.provider ?? call.provider,
     model: event.transcriber?.model ?? call.model,
     reason: null,
@@ -213,6 +219,13 @@ function started(call, event) {
     completeness: !call.live && call.completeness?.state === "not-transcribed" ? null : call.completeness,
     lifeOffset: event.offset,
   };
+}
+
+/** Who answers and which queue it was, as the stream's parameters say. The name of a voice agent is no person. */
+function labels(call, { agent = null, parameters = {} }) {
+  const named = new Map(Object.entries(parameters).map(([name, value]) => [name.toLowerCase(), String(value).trim()]));
+  const person = agent === null ? named.get("agent") : null;
+  return { person: person || call.person, queue: named.get("queue") || call.queue };
 }
 
 function ended(call, event) {
@@ -228,132 +241,6 @@ function provided(call, event) {
   if (event.type === "transcriber-restored") return { ...next, provider, trouble: null };
   const kind = event.type === "transcriber-lost" ? "lost" : "switched";
   return { ...next, provider: kind === "lost" ? call.provider : provider, trouble: { kind, provider, reason, attempt } };
-}
-
-/** Add an event from the call's own subscription to its lines. */
-function happened(call, event, fresh) {
-  const atMs = milliseconds(event.at);
-  switch (event.type) {
-    case "final": {
-      const { [event.utterance]: _, ...open } = call.open;
-      const heardSeconds = Math.max(call.heardSeconds, event.end);
-      if (!event.text) return { ...call, open, latest: without(call, event.utterance) }; // the provider took its interims back
-      const { track, speaker, text, start, end, confidence = null, words = [] } = event;
-      const { interrupted = false, cut = false, unspoken = false } = event;
-      const recent = (call.recent + comparable(text)).slice(-RECENT_CHARACTERS);
-      const latest = newest(event, true);
-      const said = { place: start, track, speaker, text, start, end, confidence, words, interrupted, cut, unspoken };
-      const line = { ...identity(call, event, "final"), ...said };
-      return insert({ ...call, open, heardSeconds, recent, latest }, line, fresh);
-    }
-    case "gap": {
-      const { track, start, end, reason } = event;
-      const line = { ...identity(call, event, "gap"), place: start, track, speaker: call.speakers[track], start, end, reason };
-      // Nobody hears again what an earlier process of the hub was hearing when it died.
-      const heard = reason === "no stream" ? abandoned(call, (each) => each.track === track && each.start >= start - 0.05) : call;
-      return insert({ ...heard, heardSeconds: Math.max(call.heardSeconds, end) }, line, fresh);
-    }
-    case "tool-called": {
-      const { tool, time } = event;
-      return insert(call, { ...identity(call, event, "tool-called"), place: time, tool, arguments: event.arguments }, fresh);
-    }
-    case "tool-returned": {
-      const { tool, time, outcome, detail, seconds } = event;
-      return insert(call, { ...identity(call, event, "tool-returned"), place: time, tool, outcome, detail, seconds }, fresh);
-    }
-    case "agent-interrupted": {
-      const { time, heard, generated } = event;
-      return insert(call, { ...identity(call, event, "interrupted"), place: time, heard, generated }, fresh);
-    }
-    case "agent-trouble":
-      return insert(call, { ...identity(call, event, "trouble"), place: event.time, reason: event.reason }, fresh);
-    case "words-doubted":
-      return insert(call, { ...identity(call, event, "doubted"), speaker: call.speakers[event.track], reason: event.reason }, fresh);
-    case "condition-changed":
-      return insert(call, { ...identity(call, event, "condition"), completeness: event.completeness }, fresh);
-    case "recording-started":
-    case "recording-paused":
-    case "recording-resumed":
-    case "recording-failed":
-    case "recording-erased": {
-      const { time = Math.max(call.heardSeconds, call.duration ?? 0), reason = null } = event;
-      return insert(call, { ...identity(call, event, event.type), place: time, reason }, fresh);
-    }
-    case "stream-error":
-      return insert(call, { ...identity(call, event, "stream-error"), reason: event.reason }, fresh);
-    case "dtmf": {
-      const last = call.lines.at(-1);
-      const line = { ...identity(call, event, "dtmf"), track: event.track, speaker: call.speakers[event.track], digits: event.digit };
-      if (last?.kind !== "dtmf" || last.track !== event.track || atMs - last.atMs > DTMF_TOGETHER_MS) return insert(call, line, fresh);
-      return replaceLast(call, { ...line, place: last.place, digits: last.digits + event.digit });
-    }
-    case "call-started": {
-      const again = call.lines.some((line) => line.kind === "started" && !line.past);
-      const { from = null, to = null, transcriber, agent = null } = event;
-      const line = { ...identity(call, event, "started"), from, to, ...transcriber, agent, tracks: event.tracks ?? [], again };
-      return insert(call, line, fresh);
-    }
-    case "call-ended": {
-      const { reason, duration, completeness } = event;
-      const line = { ...identity(call, event, "ended"), place: Math.max(duration, call.heardSeconds), reason, duration, completeness };
-      return insert({ ...call, open: {} }, line, fresh);
-    }
-    case "transcriber-lost":
-    case "transcriber-restored":
-    case "transcriber-switched": {
-      const { provider, reason, attempt } = event;
-      const kind = event.type.replace("transcriber-", "");
-      const line = { ...identity(call, event, kind), provider, reason, attempt };
-      const last = call.lines.at(-1);
-      // Ten attempts to reconnect are one sentence with a count, not ten sentences.
-      const repeat = kind === "lost" && last?.kind === "lost" && last.provider === provider && attempt > 0;
-      return repeat ? replaceLast(call, { ...line, place: last.place }) : insert(call, line, fresh);
-    }
-    default: // of a newer hub: it counts, so that the lines after it are not taken for lines after a hole, and shows nothing
-      return call;
-  }
-}
-
-function identity(call, event, kind) {
-  return { id: `${event.epoch}:${event.offset}`, kind, place: call.heardSeconds, atMs: milliseconds(event.at) };
-}
-
-/** A line that comes from no event of the call: a remark of the page itself. */
-function note(call, event, kind) {
-  return { id: `${event.epoch}:${event.offset}:${kind}`, kind, place: call.heardSeconds, atMs: milliseconds(event.at) };
-}
-
-/** What the list shows of an interim or a final. */
-function newest({ utterance, track, speaker, text, at }, settled) {
-  return { utterance, track, speaker, text, settled, atMs: milliseconds(at) };
-}
-
-/** The newest words, when those of one utterance no longer count. */
-function without(call, utterance) {
-  if (call.latest?.utterance !== utterance) return call.latest;
-  const last = call.lines.findLast((line) => line.kind === "final" && !line.past);
-  return last ? { utterance: null, track: last.track, speaker: last.speaker, text: last.text, settled: true, atMs: last.atMs } : null;
-}
-
-/** Insert a line at its place in call time. When people overlap, an utterance that began earlier may end, and arrive, later. */
-function insert(call, line, fresh) {
-  let lines = call.lines;
-  if (!fresh.has(lines)) {
-    lines = [...lines];
-    fresh.add(lines);
-  }
-  let at = lines.length;
-  while (at > 0 && lines[at - 1].place > line.place && !lines[at - 1].past && lines[at - 1].kind !== "restarted") at -= 1;
-  lines.splice(at, 0, line);
-  const most = call.depth === "full" ? MAX_LINES : TAIL_LINES;
-  // Cut a tenth at once: cutting the front for every line would cost more than everything else here.
-  if (lines.length <= most * 1.1) return { ...call, lines };
-  lines.splice(0, lines.length - most);
-  return { ...call, lines, since: null };
-}
-
-function replaceLast(call, line) {
-  return { ...call, lines: [...call.lines.slice(0, -1), line] };
 }
 
 /** The tracks on which somebody is speaking at `nowMs` of the hub's clock. */
@@ -379,10 +266,4 @@ export function amiss({ completeness }) {
 export function wordless(call) {
   if (call.live || !call.known || call.latest !== null || call.completeness?.state !== "complete") return false;
   return call.utterances === 0 || (call.since === 0 && call.epoch === call.head.epoch && call.offset >= call.head.offset);
-}
-
-/** An event's `at` in Unix milliseconds; null if it has none. */
-export function milliseconds(at) {
-  const ms = at ? Date.parse(at) : Number.NaN;
-  return Number.isNaN(ms) ? null : ms;
 }

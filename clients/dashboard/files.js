@@ -2,6 +2,8 @@
  * Takes text out of the page: copies it to the clipboard and downloads files.
  */
 
+import { say } from "./language.js";
+
 /** Copy text to the clipboard. Throws if the browser does not allow it. */
 export async function copyText(text) {
   if (navigator.clipboard && isSecureContext && window === window.top) {
@@ -18,7 +20,7 @@ export async function copyText(text) {
   const done = document.execCommand("copy");
   field.remove();
   focused?.focus({ preventScroll: true });
-  if (!done) throw new Error("the browser did not copy");
+  if (!done) throw new Error(say("why-not.copy"));
 }
 
 /**
@@ -45,12 +47,12 @@ export async function fetched(url, token, method = "GET", headers = {}) {
   try {
     answer = await fetch(url, { method, headers: token ? { ...headers, Authorization: `Bearer ${token}` } : headers });
   } catch {
-    throw new Error("the hub cannot be reached");
+    throw new Error(say("why-not.reach"));
   }
   if (answer.ok) return answer;
-  if (answer.status === 404 && method === "GET") throw new Error(`the hub no longer has this ${url.endsWith("/recording") ? "recording" : "call"}`);
+  if (answer.status === 404 && method === "GET") throw new Error(say(url.endsWith("/recording") ? "why-not.no-recording" : "why-not.no-call"));
   const body = await answer.json().catch(() => null);
-  throw new Error(body?.error?.message ?? `the hub answered ${answer.status}`);
+  throw new Error(body?.error?.message ?? say("why-not.answered", answer));
 }
 
 /** Why a browser could not play what is at this address, in words. */
@@ -58,7 +60,7 @@ export async function reasonAgainst(url, token) {
   try {
     const answer = await fetched(url, token, "GET", { Range: "bytes=0-0" });
     await answer.body?.cancel();
-    return "this browser does not know its format, or the connection broke";
+    return say("why-not.format");
   } catch (error) {
     return error.message;
   }
@@ -70,9 +72,9 @@ export async function asked(url, token, signal) {
     const answer = await fetch(url, { signal, headers: token ? { Authorization: `Bearer ${token}` } : {} });
     const body = await answer.json().catch(() => null);
     if (answer.ok && Array.isArray(body?.calls)) return { calls: body.calls, next: body.next ?? null };
-    return { problem: body?.error?.message ?? `the hub answered ${answer.status}` };
+    return { problem: body?.error?.message ?? say("why-not.answered", answer) };
   } catch {
-    return { problem: "the hub cannot be reached" };
+    return { problem: say("why-not.reach") };
   }
 }
 

@@ -1,18 +1,31 @@
 /**
- * The list's filter: words, days, a number, an agent and a state. How it stands in the page's address, how the hub is asked for it, and
+ * The list's filter: words, days, a number, an agent, a queue, a direction, a length and a state. How it stands in the page's address, how the hub is asked for it, and
  * whether a call is within it. Pure: a filter is an object of strings and never changed; an empty string asks for all.
  */
 
-import { isolating } from "./foreign.js";
+import { urgency } from "./attention.js";
+import { lasted } from "./call.js";
 import { day } from "./format.js";
+import { say } from "./language.js";
 
-/** The filter that every call fits. `from` and `to` are the first and the last day, `YYYY-MM-DD` in the reader's time zone. */
-export const EVERYTHING = Object.freeze({ q: "", from: "", to: "", number: "", agent: "", state: "" });
+/**
+ * The filter that every call fits. `from` and `to` are the first and the last day, `YYYY-MM-DD` in the reader's time zone. `longer` is a
+ * number of minutes.
+ */
+export const EVERYTHING = Object.freeze({ q: "", from: "", to: "", number: "", agent: "", queue: "", direction: "", longer: "", state: "" });
 
 const NAMES = Object.keys(EVERYTHING);
 
-/** What a person reads for the state of a call's record, by the hub's word for it. */
-export const STATES = { complete: "Complete", incomplete: "Something is missing", "not-transcribed": "Not transcribed" };
+/** What only the page compares. The hub is not asked for it, so its pages may have calls that do not fit. */
+const LOCAL = new Set(["direction", "longer"]);
+
+/** States of live calls. The page has all live calls, and they change by the second. */
+const OF_LIVE = new Set(["attention", "live"]);
+
+/** The states that can be asked for, by the hub's words for them. */
+export const STATES = ["attention", "live", "complete", "incomplete", "not-transcribed"];
+
+export const DIRECTIONS = ["inbound", "outbound"];
 
 const MOST_CHARACTERS = 200;
 
@@ -29,7 +42,9 @@ export function filterOf(search) {
 
 function valid(name, value) {
   if (name === "from" || name === "to") return value === "" || midnight(value) !== null;
-  return name !== "state" || value === "" || Object.hasOwn(STATES, value);
+  if (name === "direction") return value === "" || DIRECTIONS.includes(value);
+  if (name === "longer") return value === "" || /^\d{1,4}$/.test(value);
+  return name !== "state" || value === "" || STATES.includes(value);
 }
 
 /** The search part of an address with this filter. What else was in it stays. */
@@ -57,7 +72,7 @@ export function isEmpty(filter) {
 export function parameters(filter, more = {}) {
   const query = new URLSearchParams();
   for (const name of NAMES) {
-    if (!filter[name]) continue;
+    if (!filter[name] || LOCAL.has(name) || (name === "state" && OF_LIVE.has(filter[name]))) continue;
     if (name === "from" || name === "to") query.set(name, new Date(midnight(filter[name], name === "to" ? 1 : 0)).toISOString());
     else query.set(name, filter[name]);
   }
@@ -65,14 +80,37 @@ export function parameters(filter, more = {}) {
   return query;
 }
 
+/** The direction of a call: `inbound` or `outbound`. Twilio has several words for the second. Null if nobody has said it. */
+export function directionOf({ direction }) {
+  return direction === null ? null : direction.startsWith("outbound") ? "outbound" : "inbound";
+}
+
+/** Who answers a call: the voice agent, or the person whom the stream's parameters name. Null if nobody is named. */
+export function answeredBy({ agent, person }) {
+  return agent ?? person ?? null;
+}
+
+/** Whether a call fits what the hub is not asked for. */
+export function fitsHere(call, { direction, longer, state }, nowMs = Date.now()) {
+  if (OF_LIVE.has(state) && (!call.live || (state === "attention" && urgency(call) === 0))) return false;
+  if (direction && directionOf(call) !== direction) return false;
+  return !longer || (lasted(call, nowMs) ?? 0) >= (Number(longer) || 0) * 60;
+}
+
 /** Whether a call is within everything but the words of a filter, as far as the page knows the call. */
 export function within(call, filter) {
-  const { from, to, number, agent, state } = filter;
+  const { from, to, number, agent, queue, state } = filter;
   if (from && !(call.startedAtMs >= midnight(from))) return false;
   if (to && !(call.startedAtMs < midnight(to, 1))) return false;
   if (number && ![call.from, call.to].some((each) => each && bare(each) === bare(number))) return false;
-  if (agent && call.agent !== agent) return false;
-  return !state || call.completeness?.state === state;
+  if (agent && answeredBy(call) !== agent) return false;
+  if (queue && call.queue !== queue) return false;
+  return !state || OF_LIVE.has(state) || call.completeness?.state === state;
+}
+
+/** Whether calls that are over can fit a filter. */
+export function wantsPast({ state }) {
+  return !OF_LIVE.has(state);
 }
 
 /** A number without what people write into it to read it better. */
@@ -83,11 +121,14 @@ function bare(number) {
 /** What the filter asks for beside words, in words of a person: `[name, text]` for each part that is set. */
 export function parts(filter) {
   const words = {
-    from: (value) => `since ${day(midnight(value))}`,
-    to: (value) => `until ${day(midnight(value))}`,
-    number: (value) => isolating`number ${value}`,
-    agent: (value) => isolating`agent ${value}`,
-    state: (value) => STATES[value].toLowerCase(),
+    from: (value) => say("filter.since", { day: day(midnight(value)) }),
+    to: (value) => say("filter.until", { day: day(midnight(value)) }),
+    number: (value) => say("filter.number", { value }),
+    agent: (value) => say("filter.agent", { value }),
+    queue: (value) => say("filter.queue", { value }),
+    direction: (value) => say(`direction.${value}`).toLowerCase(),
+    longer: (value) => say("filter.longer", { value }),
+    state: (value) => say(`state.${value}`).toLowerCase(),
   };
   return NAMES.filter((name) => name in words && filter[name]).map((name) => [name, words[name](filter[name])]);
 }

@@ -3,7 +3,8 @@
  * the fields. Does not know the calls.
  */
 
-import { EVERYTHING, isEmpty, parts, same, STATES } from "./filter.js";
+import { DIRECTIONS, EVERYTHING, isEmpty, parts, same, STATES } from "./filter.js";
+import { say } from "./language.js";
 import { element, mark } from "./template.js";
 
 export class FilterForm {
@@ -21,9 +22,10 @@ export class FilterForm {
     this.more = document.getElementById("narrow");
     this.button = document.getElementById("narrow-open");
     this.chips = document.getElementById("chips");
-    this.form.elements.state.append(...Object.entries(STATES).map(([value, text]) => new Option(text, value)));
+    this.form.elements.state.append(...STATES.map((each) => new Option(say(`state.${each}`), each)));
+    this.form.elements.direction.append(...DIRECTIONS.map((each) => new Option(say(`direction.${each}`), each)));
     this.form.addEventListener("input", (event) => event.target === this.field && this.#changed("typing"));
-    this.form.addEventListener("change", (event) => event.target !== this.field && this.#changed("step"));
+    this.form.addEventListener("change", (event) => event.target.name in EVERYTHING && event.target !== this.field && this.#changed("step"));
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#changed("step");
@@ -50,6 +52,12 @@ export class FilterForm {
     this.show(EVERYTHING);
     this.filtered(EVERYTHING, "step");
     return true;
+  }
+
+  /** Set a part of the filter to a value, or take it away if it has this value. */
+  toggle(name, value) {
+    this.show({ ...this.#filter, [name]: this.#filter[name] === value ? "" : value });
+    this.filtered(this.#filter, "step");
   }
 
   /** Close the fields behind *Filters*. Returns whether they were open. */
@@ -100,7 +108,7 @@ export class FilterForm {
         const button = element("button", "", text);
         button.type = "button";
         button.dataset.part = name;
-        button.title = "Take this part of the filter away";
+        button.title = say("list.take-away");
         chip.append(button);
         return chip;
       }),

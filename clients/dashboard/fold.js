@@ -6,11 +6,13 @@
  * one call changes with its events is in call.js.
  */
 
-import { abandoned, amiss, durable, erased, interim, statistics, subscribed, unheard, watched } from "./call.js";
+import { urgency } from "./attention.js";
+import { amiss, durable, erased, interim, statistics, subscribed, unheard, watched } from "./call.js";
+import { abandoned } from "./call_lines.js";
 import { listedCall } from "./summary.js";
 
 /** The facts of a call that decide where it stands in the list. */
-const PLACED_BY = ["live", "known", "startedAtMs", "endedAtMs"];
+const PLACED_BY = ["live", "known", "startedAtMs", "endedAtMs", "person", "queue", "agent"];
 
 /** The state before the first event. */
 export function nothing() {
@@ -97,7 +99,7 @@ function change(batch, sid, to) {
 
 function put(batch, call) {
   const before = batch.calls.get(call.sid);
-  if (!before || amiss(before) !== amiss(call) || PLACED_BY.some((name) => before[name] !== call[name])) batch.turns += 1;
+  if (!before || urgency(before) !== urgency(call) || amiss(before) !== amiss(call) || PLACED_BY.some((name) => before[name] !== call[name])) batch.turns += 1;
   own(batch).set(call.sid, call);
 }
 

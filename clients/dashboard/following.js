@@ -5,6 +5,7 @@
  * A browser without them shows the line only.
  */
 
+import { name } from "./lines.js";
 import { lineBefore, linesAt, momentOf, pieceAt, spokenLines } from "./spoken.js";
 import { mark } from "./template.js";
 
@@ -142,7 +143,7 @@ export class Following {
 
   #pointed(event) {
     const moment = event.target.closest("a.moment[href]");
-    if (moment) mark(moment, "title", this.#lineOf(event) ? "Play from here" : "Copy the link to this moment");
+    if (moment) name(moment, this.#lineOf(event) ? "log.play-here" : "log.moment");
   }
 
   /** The spoken line that an event is about; null if there is none, or if nothing can be played. */

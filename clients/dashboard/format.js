@@ -2,6 +2,8 @@
  * Times, durations and numbers as people read them. Pure. Does not know calls.
  */
 
+import { dateLocale, say } from "./language.js";
+
 /** Call time: `0:07`, `12:34`, `1:02:03`. Takes seconds and drops the fraction. */
 export function clock(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
@@ -43,27 +45,27 @@ export function shortSid(sid) {
   return sid.length > 14 ? `${sid.slice(0, 6)}…${sid.slice(-4)}` : sid;
 }
 
-/** Wall time as the reader's own locale writes it. Takes Unix milliseconds. */
-export function wallTime(ms, locale = undefined, timeZone = undefined) {
-  return new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit", timeZone }).format(ms);
+/** Date and time as the reader's own locale writes them: `24 Nov 2026, 10:00:07`. Takes Unix milliseconds. */
+export function wholeTime(ms, locale = dateLocale(), timeZone = undefined) {
+  return formatter("whole", { dateStyle: "medium", timeStyle: "medium" }, locale, timeZone).format(ms);
 }
 
 /** The time of day as the reader's own locale writes it, without seconds. Takes Unix milliseconds. */
-export function timeOfDay(ms, locale = undefined, timeZone = undefined) {
+export function timeOfDay(ms, locale = dateLocale(), timeZone = undefined) {
   return formatter("time", { hour: "numeric", minute: "2-digit" }, locale, timeZone).format(ms);
 }
 
 /** A day as the reader's own locale writes it, short: `24 Nov 2026`. Takes Unix milliseconds. */
-export function day(ms, locale = undefined, timeZone = undefined) {
+export function day(ms, locale = dateLocale(), timeZone = undefined) {
   return formatter("day", { day: "numeric", month: "short", year: "numeric" }, locale, timeZone).format(ms);
 }
 
 /** The heading for the calls of a day: `Today`, `Yesterday`, or the day with its name. Takes Unix milliseconds of a moment and of now. */
-export function dayHeading(ms, nowMs, locale = undefined) {
+export function dayHeading(ms, nowMs, locale = dateLocale()) {
   const [then, now] = [new Date(ms), new Date(nowMs)];
   const yesterday = new Date(now.getFullYear(), now.getMonth(), now.getDate() - 1);
-  if (sameDay(then, now)) return "Today";
-  if (sameDay(then, yesterday)) return "Yesterday";
+  if (sameDay(then, now)) return say("day.today");
+  if (sameDay(then, yesterday)) return say("day.yesterday");
   return formatter("heading", { weekday: "long", day: "numeric", month: "long", year: "numeric" }, locale).format(ms);
 }
 
@@ -79,11 +81,6 @@ function formatter(name, options, locale, timeZone) {
   const key = `${name} ${locale} ${timeZone}`;
   if (!FORMATTERS.has(key)) FORMATTERS.set(key, new Intl.DateTimeFormat(locale, { ...options, timeZone }));
   return FORMATTERS.get(key);
-}
-
-/** A count and its noun: `1 line`, `3 lines`. */
-export function counted(count, noun) {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 /** A share of one as a whole percentage. */

@@ -3,41 +3,99 @@
  */
 
 import { amiss } from "./call.js";
-import { clock, wallTime } from "./format.js";
+import { clock, wholeTime } from "./format.js";
+import { say } from "./language.js";
 import { passages, UNSURE_BELOW } from "./search.js";
-import { sentence } from "./sentences.js";
-import { clone, element, write } from "./template.js";
+import { masks, outcome, sentence } from "./sentences.js";
+import { clone, element, mark, write } from "./template.js";
 
-/** Lines that nobody spoke and that have a moment of the call. The others have the time of day. */
-const TIMED = new Set(["gap", "ended", "tool-called", "tool-returned", "interrupted", "trouble", "recording-paused", "recording-resumed", "recording-failed"]);
+/** Outcomes of a tool that a supervisor wants to see. */
+const FAILED = new Set(["failed", "timeout"]);
 
-/** The element for one line of call.js. `moment(seconds)` returns the link to a moment of the call. */
-export function lineElement(line, query, moment) {
+/**
+ * The element for one line of call_lines.js. `moment(seconds)` returns the link to a moment of the call, `beganMs` is when the call began in
+ * Unix milliseconds; null if it is not known.
+ */
+export function lineElement(line, query, moment, beganMs) {
   const spoken = line.kind === "final";
   const made = clone(spoken ? "line" : "happening");
   made.dataset.id = line.id;
   made.classList.add(spoken ? line.track : line.kind);
   made.classList.toggle("past", line.past === true);
-  const time = made.querySelector(".moment");
-  const timed = spoken || TIMED.has(line.kind);
-  time.textContent = timed ? clock(line.place) : line.atMs === null ? "" : wallTime(line.atMs);
-  if (!line.past) {
-    time.href = moment(line.place);
-    time.title = "Copy the link to this moment";
-  }
-  if (!spoken) {
-    made.querySelector(".words").textContent = sentence(line);
-    made.classList.toggle("amiss", amiss(line));
-    return made;
-  }
+  fillMoment(made.querySelector(".moment"), line, moment, beganMs);
+  if (spoken) fillSpoken(made, line, query);
+  else fillHappening(made, line);
+  return made;
+}
+
+/** One clock: every line has its call time, and the date and the time of day where the pointer rests on it. */
+function fillMoment(time, line, moment, beganMs) {
+  time.textContent = clock(line.place);
+  const ms = beganMs === null || line.past ? line.atMs : beganMs + line.place * 1000;
+  time.dataset.wall = ms === null ? "" : wholeTime(ms);
+  time.title = time.dataset.wall;
+  if (line.past) return;
+  time.href = moment(line.place);
+  name(time, "log.moment");
+}
+
+/** Say what a click on a line's time does, behind when it was. */
+export function name(time, key) {
+  mark(time, "title", [time.dataset.wall, say(key)].filter(Boolean).join(" · "));
+}
+
+function fillSpoken(made, line, query) {
   made.querySelector(".who").textContent = line.speaker;
-  for (const mark of ["interrupted", "cut", "unspoken", "unfinished"]) made.classList.toggle(mark, line[mark] === true);
+  for (const each of ["interrupted", "cut", "unspoken", "unfinished"]) made.classList.toggle(each, line[each] === true);
+  const notes = { cut: "log.cut", unfinished: "log.unfinished", unspoken: "log.unspoken" };
+  for (const [each, key] of Object.entries(notes)) if (line[each]) made.querySelector(".words").dataset.note = say(key);
   // A provider that gives no confidence per word may give one for the whole line.
   const doubted = line.words.length === 0 && line.confidence !== null && line.confidence < UNSURE_BELOW;
   made.classList.toggle("doubted", doubted);
   if (doubted) made.title = doubt(line.confidence, "line");
   fillWords(made, line, query);
-  return made;
+}
+
+function fillHappening(made, line) {
+  const words = made.querySelector(".words");
+  made.classList.toggle("amiss", amiss(line));
+  if (line.kind === "tool") words.append(toolElement(made, line));
+  else if (masks(line)) words.append(opening(sentence(line), [element("p", "keys-pressed", [...line.digits].join(" "))]));
+  else words.textContent = sentence(line);
+}
+
+/** A tool call as a row that opens: its name and what became of it, and below them its arguments and its result. */
+function toolElement(made, line) {
+  made.classList.toggle("failed", FAILED.has(line.outcome));
+  const facts = element("dl", "tool-facts");
+  const fact = (key, value) => value && facts.append(element("dt", "", say(key)), element("dd", "", value));
+  fact("tool.arguments", line.arguments === null ? "" : pretty(line.arguments));
+  fact("tool.result", line.outcome === null ? "" : pretty(parsed(line.detail)));
+  fact("tool.seconds", line.outcome === null ? "" : `${line.seconds.toFixed(1)} s`);
+  for (const value of facts.querySelectorAll("dd")) value.dir = "auto";
+  const row = opening("", [facts]);
+  const head = row.querySelector("summary");
+  head.append(element("b", "tool-name", line.tool), ` ${outcome(line)}`);
+  if (line.outcome !== null) head.append(` · ${line.seconds.toFixed(1)} s`);
+  return row;
+}
+
+function opening(head, parts) {
+  const details = element("details");
+  details.append(element("summary", "", head), ...parts);
+  return details;
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function pretty(value) {
+  return typeof value === "string" ? value : JSON.stringify(value, null, 2);
 }
 
 /** Write a line's words into its element. Words that match the search, and words with low confidence, stand out. */
@@ -58,17 +116,23 @@ export function fillWords(made, line, query) {
   );
 }
 
-/** Show a call's utterances that are not final. */
+/**
+ * Show a call's utterances that are not final. Each stands where its final will stand: a name that the final will not repeat is left out
+ * here as well, so that no word moves when it becomes final.
+ */
 export function showOpen(root, call) {
   const open = Object.values(call.open).sort((a, b) => a.start - b.start);
   while (root.childElementCount > open.length) root.lastElementChild.remove();
+  const last = call.lines.at(-1);
+  let before = last?.kind === "final" ? last.track : null;
   for (const [at, each] of open.entries()) {
     const line = root.children[at] ?? root.appendChild(unsettled());
-    const name = `line unsettled ${each.track}`;
-    if (line.className !== name) line.className = name;
+    const className = `line unsettled ${each.track}${each.track === before ? " continued" : ""}`;
+    if (line.className !== className) line.className = className;
     write(line.querySelector(".who"), each.speaker);
     write(line.querySelector(".moment"), clock(each.start));
     write(line.querySelector(".words"), each.text);
+    before = each.track;
   }
 }
 
@@ -80,5 +144,5 @@ function unsettled() {
 }
 
 function doubt(confidence, what) {
-  return `The provider is ${Math.round(confidence * 100)} % sure of this ${what}`;
+  return say(`log.doubt-${what}`, { percent: Math.round(confidence * 100) });
 }

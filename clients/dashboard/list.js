@@ -1,13 +1,15 @@
 /**
- * The list of calls: live ones first, below them those that have ended, by their days. Live calls come from the page's state, the others
+ * The list of calls: those that need attention first, then the other live ones, below them those that have ended, by their days. Live calls come from the page's state, the others
  * from the hub's pages.
  */
 
-import { amiss } from "./call.js";
+import { arranged } from "./arrangement.js";
+import { why } from "./attention.js";
+import { Columns } from "./columns.js";
 import { isEmpty } from "./filter.js";
 import { FilterForm } from "./filter_form.js";
-import { isolating } from "./foreign.js";
-import { counted, dayHeading } from "./format.js";
+import { dayHeading } from "./format.js";
+import { say } from "./language.js";
 import { fillRow, madeRow } from "./row.js";
 import { Rows } from "./rows.js";
 import { latestWith, matches } from "./search.js";
@@ -29,7 +31,7 @@ const AHEAD = "0px 0px 1200px 0px";
 const [LIVE, PAST] = [0, 1];
 
 export class CallList {
-  #orderOf = { turns: -1, version: -1, px: null, atMs: 0 };
+  #orderOf = { turns: -1, version: -1, px: null, sort: null, atMs: 0 };
   #pastOf = { version: -1, px: null, today: "" };
   #emptyOf = "";
   #watched = true;
@@ -43,6 +45,8 @@ export class CallList {
   constructor({ open, changed, filtered, archive, door }) {
     this.open = open;
     this.archive = archive;
+    /** The live calls as they are placed: see arrangement.js. */
+    this.arranged = { attention: [], live: [] };
     this.elsewhere = door === DEFAULT_DOOR ? "" : ` --url ${door}`;
     this.empty = document.getElementById("rows-empty");
     this.matches = document.getElementById("matches");
@@ -62,6 +66,7 @@ export class CallList {
         changed(true);
       },
     });
+    this.columns = new Columns({ sorted: () => changed(true), dense: () => this.rows.measure() });
     /** How long the list shows calls that have ended, in milliseconds before `nowMs`: as long as the hub keeps them for this reader. */
     this.keepMs = Number.POSITIVE_INFINITY;
     /** To how many minutes the reader's token narrows what an archive has; null if it does not. */
@@ -115,8 +120,8 @@ export class CallList {
     const now = performance.now();
     const { archive, rows } = this;
     const before = this.#orderOf;
-    const same = state.turns === before.turns && archive.version === before.version && rows.px === before.px;
-    const again = archive.filter.q ? FILTER_MS : Number.isFinite(this.keepMs) ? EXPIRY_MS : Number.POSITIVE_INFINITY;
+    const same = state.turns === before.turns && archive.version === before.version && rows.px === before.px && this.columns.sort === before.sort;
+    const again = archive.filter.q ? FILTER_MS : archive.filter.longer || Number.isFinite(this.keepMs) ? EXPIRY_MS : Number.POSITIVE_INFINITY;
     const anew = !same || now - before.atMs >= again;
     if (anew) {
       const live = [];
@@ -130,8 +135,8 @@ export class CallList {
         const known = state.calls.get(sid);
         return known?.live || known?.erased || nowMs - (endedAtMs ?? nowMs) > this.keepMs;
       });
-      live.sort((a, b) => (b.startedAtMs ?? 0) - (a.startedAtMs ?? 0) || (a.sid < b.sid ? -1 : 1));
-      rows.place(LIVE, live.length ? [heading("live", liveText(live)), ...live.map(item)] : []);
+      this.arranged = arranged(live, this.columns.sort, nowMs);
+      rows.place(LIVE, [...group("attention", this.arranged.attention), ...group("live", this.arranged.live)]);
     }
     const today = new Date(nowMs).toDateString();
     const past = this.#pastOf;
@@ -141,7 +146,7 @@ export class CallList {
       this.#watched = false;
     }
     if (anew) {
-      this.#orderOf = { turns: state.turns, version: archive.version, px: rows.px, atMs: now };
+      this.#orderOf = { turns: state.turns, version: archive.version, px: rows.px, sort: this.columns.sort, atMs: now };
     }
   }
 
@@ -149,10 +154,10 @@ export class CallList {
   #matched() {
     const { archive } = this;
     if (isEmpty(archive.filter)) return "";
-    if (archive.pending) return "Searching…";
-    const found = `${counted(this.rows.count, "call")} found`;
-    if (archive.problem) return isolating`${found} in what this page has. The hub could not be asked: ${archive.problem}.`;
-    return archive.complete ? found : `${found} so far`;
+    if (archive.pending) return say("list.searching");
+    const found = say("list.found", { n: this.rows.count });
+    if (archive.problem) return say("list.found-here", { found, problem: archive.problem });
+    return archive.complete ? found : say("list.found-so-far", { found });
   }
 
   /** The words by which a call fits the filter; null if it fits by something else. */
@@ -198,7 +203,7 @@ export class CallList {
   #drawEnd() {
     const { archive } = this;
     const failed = archive.problem !== "" && !archive.pending;
-    write(this.end.firstElementChild, failed ? isolating`Past calls cannot be shown: ${archive.problem}.` : this.#remark());
+    write(this.end.firstElementChild, failed ? say("list.no-past", archive) : this.#remark());
     this.retry.hidden = !failed;
     if (this.#watched) return;
     this.#watched = true;
@@ -207,9 +212,9 @@ export class CallList {
   }
 
   #remark() {
-    if (this.archive.loading) return "Fetching more calls…";
+    if (this.archive.loading) return say("list.fetching");
     const all = !this.archive.complete || this.narrowedToMinutes === null || this.rows.count === 0;
-    return all ? "" : `Your token shows calls of the last ${this.narrowedToMinutes} minutes.`;
+    return all ? "" : say("list.narrowed", { minutes: this.narrowedToMinutes });
   }
 
   #drawEmpty(state) {
@@ -227,15 +232,11 @@ export class CallList {
   #emptiness(state) {
     const { filter } = this.archive;
     if (!isEmpty(filter)) {
-      if (!isEmpty({ ...filter, q: "" })) return ["No call fits", "No call fits all parts of the filter. Take one away, or clear it."];
-      return ["No call fits", isolating`No call has “${filter.q}” in its numbers, names, callSid or words. Esc clears the filter.`];
+      if (!isEmpty({ ...filter, q: "" })) return [say("list.none-fits"), say("list.none-fits-parts")];
+      return [say("list.none-fits"), say("list.none-has-words", { words: filter.q })];
     }
-    if (state.refusal) return ["The list is not shown", isolating`The hub says: ${state.refusal.message}.`];
-    return [
-      "No calls at the moment",
-      "When Twilio streams a call to this hub, it appears here by itself. To play a sample call into it:",
-      `transcript-client call${this.elsewhere}`,
-    ];
+    if (state.refusal) return [say("list.refused"), say("list.refused-why", state.refusal)];
+    return [say("list.none"), say("list.none-more"), `transcript-client call${this.elsewhere}`];
   }
 }
 
@@ -245,12 +246,12 @@ function heading(key, text) {
 }
 
 function item(call) {
-  return { key: call.sid, kind: amiss(call) ? "amiss" : "row", call };
+  return { key: call.sid, kind: why(call) ? "amiss" : "row", call };
 }
 
-function liveText(live) {
-  const short = live.filter(amiss).length;
-  return `Live · ${live.length}${short ? ` · ${short} incomplete` : ""}`;
+/** The rows of live calls below their heading. */
+function group(key, calls) {
+  return calls.length ? [heading(key, say(`list.${key}`, { n: calls.length })), ...calls.map(item)] : [];
 }
 
 /** The rows of calls that have ended, the newest first, below the headings of their days. */

@@ -4,6 +4,7 @@
  * Costs nothing until it is used: before that, no audio device is opened and nothing is requested.
  */
 
+import { say } from "./language.js";
 import { read, SAMPLE_RATE_HZ } from "./mulaw.js";
 
 export class Listening {
@@ -40,7 +41,7 @@ export class Listening {
     } catch (error) {
       if (this.#context !== (context ?? null)) return;
       this.#ended();
-      this.say(`This browser cannot play the call: ${error.message}.`);
+      this.say(say("said.cannot-play", { reason: error.message }));
       return;
     }
     if (this.#context === context) this.again();
@@ -60,10 +61,10 @@ export class Listening {
       this.#player?.port.postMessage("start");
     } else if (message.type === "unlistened" && message.id === this.#sound) {
       this.#ended();
-      this.say(`You no longer hear the call: ${message.reason}.`);
+      this.say(say("said.no-longer-heard", message));
     } else if (message.type === "error" && this.#sound === null) {
       this.#ended();
-      this.say(`Listening in is not possible: ${message.message}.`);
+      this.say(say("said.cannot-listen", { reason: message.message }));
     }
   }
 

@@ -3,19 +3,24 @@
  * page shows decides what it requests from the hub.
  */
 
+import { Alarm } from "./alarm.js";
+import { urgency } from "./attention.js";
 import { Archive } from "./archive.js";
 import { Connection } from "./connection.js";
 import { copyLater, copyText, download, fetched, reasonAgainst } from "./files.js";
 import { filterOf, searchWith } from "./filter.js";
+import { capacity, columns, LEAST_CALLS } from "./grid.js";
 import { listenForKeys } from "./keys.js";
+import { choose, LANGUAGES, say, translate } from "./language.js";
 import { CallList } from "./list.js";
 import { Listening } from "./listen.js";
 import { Pane } from "./pane.js";
 import { fileOf, hash, MAX_PANES, parse, withoutToken } from "./place.js";
+import { habit, keepHabit } from "./reading_habits.js";
 import { connection as connectionSentence, copied, outage } from "./sentences.js";
 import { Store } from "./store.js";
 import { due, wanted } from "./subscriptions.js";
-import { mark, write } from "./template.js";
+import { closesWhenLeft, mark, write } from "./template.js";
 import { ask, hasRight, keep, tokenOf } from "./token.js";
 
 /** How often an embedded page asks again for a call that the hub does not know yet. It has no list that would show the call's start. */
@@ -26,6 +31,15 @@ const ARCHIVE_MS = 5000;
 
 /** From this width on a second call opens beside the first. In a narrower window it replaces the first. */
 const BESIDE = matchMedia("(min-width: 64rem)");
+
+/** From this width on there is room for a grid of calls. */
+const GRID = matchMedia("(min-width: 90rem)");
+
+/** The width of the list beside open calls, in CSS pixels: see `--list` in style.css. */
+const LIST_PX = 368;
+
+document.documentElement.lang = choose([new URLSearchParams(location.search).get("lang") ?? habit("language"), ...navigator.languages].filter(Boolean));
+translate(document);
 
 const address = parse(location.search, location.hash);
 const base = location.origin + location.pathname;
@@ -39,7 +53,13 @@ let asked = new Map();
 const panes = new Map();
 let active = null;
 
-const store = new Store({ settled: follow, draw });
+const store = new Store({
+  settled: (state) => {
+    follow(state);
+    drawCounters(state); // also of a page that nobody looks at: its tab has a title, and its reader wants to be told
+  },
+  draw,
+});
 const connection = new Connection({
   url: new URL("client", base.replace(/^http/, "ws")).href,
   token: tokenOf(address.token),
@@ -60,7 +80,7 @@ const listening = new Listening({
   worklet: new URL("player-worklet.js", import.meta.url).href,
   send: (message) => connection.send(message),
   changed: () => store.soon(),
-  say,
+  say: toast,
 });
 const archive = new Archive({ url: `${base}calls`, token: () => connection.token, changed: () => draw(store.state) });
 const list = new CallList({
@@ -70,6 +90,8 @@ const list = new CallList({
   filtered,
   door: new URL("twilio", base.replace(/^http/, "ws")).href,
 });
+
+const alarm = new Alarm({ open, complain: toast, announce: (sentence) => write(document.getElementById("announced"), sentence) });
 
 function connectionChanged(event) {
   store.take(event);
@@ -113,7 +135,7 @@ function draw(state) {
       banner,
       state.link.phase === "offline"
         ? outage(state.link, Date.now())
-        : `The hub closed the connection for good (${state.link.code}). Reload the page to try again.`,
+        : say("link.closed", state.link),
     );
   }
   if (!address.embedded) {
@@ -129,20 +151,46 @@ function draw(state) {
     if (!call) continue;
     more = pane.draw(call, nowMs, { online, listening: settings.listen ? (listening.sid ?? "") : null, audio }) || more;
   }
-  const live = [...state.calls.values()].filter((call) => call.live).length;
-  const name = live ? `${live} live · Transcript Hub` : "Transcript Hub";
-  if (document.title !== name) document.title = name;
+  drawCounters(state);
   document.getElementById("panes-empty").hidden = panes.size > 0;
-  mark(document.body, "data-panes", panes.size);
+  layOut();
   follow(state);
   if (more) store.soon();
+}
+
+/** Say how many calls are live and how many of them need attention: in the bar, and in the tab's title. */
+function drawCounters(state) {
+  const live = [...state.calls.values()].filter((call) => call.live);
+  const urgent = live.filter((call) => urgency(call) > 0);
+  const count = document.getElementById("count-attention");
+  write(count, urgent.length ? say("bar.attention", { n: urgent.length }) : say("bar.calm"));
+  mark(count, "data-urgent", urgent.length > 0);
+  mark(count, "aria-pressed", String(archive.filter.state === "attention"));
+  write(document.getElementById("count-live"), say("bar.live", { n: live.length }));
+  const name = `${urgent.length ? `(${urgent.length}) ` : ""}${live.length ? `${say("bar.live", { n: live.length })} · ` : ""}Transcript Hub`;
+  if (document.title !== name) document.title = name;
+  if (state.listed) alarm.take(urgent);
+}
+
+/** How many calls the window has room for, side by side. */
+function room() {
+  return GRID.matches ? capacity(innerWidth - LIST_PX, innerHeight - document.querySelector(".bar").offsetHeight) : 0;
+}
+
+/** Open the first calls of the list side by side, as many as there is room for; or close them all. */
+function grid() {
+  if (panes.size >= LEAST_CALLS) return go([]);
+  const { attention, live } = list.arranged;
+  const sids = [...attention, ...live].slice(0, Math.max(room(), BESIDE.matches ? 2 : 1)).map(({ sid }) => sid);
+  if (sids.length) go(sids.map((sid) => ({ sid, at: null })));
+  return true;
 }
 
 /** Open a call in place of the active one, or beside it, at a moment of it if `at` is a number. */
 function open(sid, beside = false, at = Number.NaN) {
   const order = [...panes.keys()];
   if (panes.has(sid)) active = sid;
-  else if (beside && BESIDE.matches && order.length < MAX_PANES) order.push(sid);
+  else if (beside && BESIDE.matches && order.length < Math.max(2, Math.min(MAX_PANES, room()))) order.push(sid);
   else if (order.length)
     order[beside && BESIDE.matches ? order.findLastIndex((each) => each !== active) : Math.max(0, order.indexOf(active))] = sid;
   else order.push(sid);
@@ -185,9 +233,17 @@ function show(wantedPanes) {
     if (at !== null) pane.goTo(at);
   }
   if (!panes.has(active)) active = panes.keys().next().value ?? null;
-  mark(document.body, "data-panes", panes.size);
+  layOut();
   store.settle();
   draw(store.state);
+}
+
+/** Tell the styles how many calls are open: one, two, or a grid. */
+function layOut() {
+  mark(document.body, "data-panes", panes.size);
+  mark(document.body, "data-grid", panes.size > 2);
+  mark(document.getElementById("grid-open"), "aria-pressed", String(panes.size > 2));
+  document.getElementById("panes").style.setProperty("--columns", columns(panes.size, innerWidth - LIST_PX));
 }
 
 /** The reader changed the filter. */
@@ -219,24 +275,24 @@ const paneDoes = {
   back: () => close(active),
   copy: (text, said) =>
     copyText(text).then(
-      () => say(said),
-      (error) => say(`Nothing was copied: ${error.message}.`),
+      () => toast(said),
+      (error) => toast(say("said.not-copied", { reason: error.message })),
     ),
   copyAll: (call) =>
     copyLater(transcript(call)).then(
-      () => say(call.known ? "The transcript is copied." : "The lines of this page are copied. The hub no longer has the call."),
-      (error) => say(`Nothing was copied: ${error.message}.`),
+      () => toast(say(call.known ? "said.copied" : "said.copied-here")),
+      (error) => toast(say("said.not-copied", { reason: error.message })),
     ),
   download: (sid, kind, sound) =>
     download(fileOf(base, sid, kind), `${sid}.${kind === "recording" ? sound : kind}`, connection.token).catch((error) =>
-      say(`Nothing was downloaded: ${error.message}.`),
+      toast(say("said.not-downloaded", { reason: error.message })),
     ),
   // A browser's player sends no header of ours. This address is in no history and no document, and it is read by the hub only.
   recording: (sid) => fileOf(base, sid, "recording") + (connection.token ? `?token=${encodeURIComponent(connection.token)}` : ""),
   why: (sid) => reasonAgainst(fileOf(base, sid, "recording"), connection.token),
   record: (sid, action) =>
     fetched(`${fileOf(base, sid, "recording")}/${action}`, connection.token, "POST").catch((error) =>
-      say(`The recording was not ${action}d: ${error.message}.`),
+      toast(say(`said.not-${action}d`, { reason: error.message })),
     ),
   listen: (sid) => listening.toggle(sid),
   draw: () => draw(store.state),
@@ -245,12 +301,12 @@ const paneDoes = {
 let unsaid = 0;
 
 /** Show a short sentence for a few seconds. */
-function say(sentence) {
-  const toast = document.getElementById("toast");
-  toast.textContent = sentence;
-  toast.hidden = false;
+function toast(sentence) {
+  const shown = document.getElementById("toast");
+  shown.textContent = sentence;
+  shown.hidden = false;
   clearTimeout(unsaid);
-  unsaid = setTimeout(() => (toast.hidden = true), 4000);
+  unsaid = setTimeout(() => (shown.hidden = true), 4000);
 }
 
 function activePane() {
@@ -278,6 +334,9 @@ listenForKeys({
     panes.get(order[(order.indexOf(active) + (inside ? 1 : 0)) % order.length]).focus();
     return true;
   },
+  grid,
+  attention: () => list.form.toggle("state", "attention"),
+  details: () => activePane()?.toggleDetails() ?? false,
   find: () => activePane()?.openFind() ?? false,
   listen: () => activePane()?.listen() ?? false,
   play: () => activePane()?.play() ?? false,
@@ -289,6 +348,16 @@ listenForKeys({
     if (activePane()?.escape()) return true;
     return panes.size && !address.embedded ? close(active) : false;
   },
+});
+
+document.getElementById("count-attention").addEventListener("click", () => list.form.toggle("state", "attention"));
+document.getElementById("grid-open").addEventListener("click", grid);
+closesWhenLeft(document.getElementById("alarm"));
+const languages = document.getElementById("help-language");
+languages.append(...[...LANGUAGES].map(([code, name]) => new Option(name, code, false, code === document.documentElement.lang)));
+languages.addEventListener("change", () => {
+  keepHabit("language", languages.value);
+  location.reload();
 });
 
 addEventListener("hashchange", arrived);

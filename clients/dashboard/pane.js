@@ -2,26 +2,34 @@
  * One open call: its heading, its timeline and statistics, its transcript, and its buttons.
  */
 
-import { amiss, lasted } from "./call.js";
+import { why } from "./attention.js";
+import { lasted } from "./call.js";
+import { answeredBy } from "./filter.js";
 import { Following } from "./following.js";
-import { isolated, isolating } from "./foreign.js";
+import { isolated } from "./foreign.js";
 import { clock, phone, shortSid } from "./format.js";
+import { say } from "./language.js";
 import { fileOf, momentLink } from "./place.js";
 import { extension } from "./recording.js";
 import { figureRows } from "./figures.js";
 import { sentence, title } from "./sentences.js";
 import { PlayerBar } from "./player_bar.js";
 import { Strip } from "./strip.js";
-import { clone, element, mark, write } from "./template.js";
+import { clone, closesWhenLeft, element, mark, write } from "./template.js";
 import { Transcript } from "./transcript.js";
 
 /** In a call with more lines than this, a search waits for a pause in typing, because a single letter is in every line. */
 const MANY_LINES = 500;
 const TYPING_MS = 150;
 
+/** In a lower window, as a phone that lies on its side or a page at 200 %, a call opens without its details: they would take all of it. */
+const LOW = matchMedia("(max-height: 34rem)");
+
 export class Pane {
   #call = null;
-  #figuresOf = { statistics: null, speakers: null };
+  #figuresOf = "";
+  /** Whether the reader opened the details, or closed them; null if neither: then the room decides. */
+  #details = null;
   #typing = 0;
 
   /** `does` has the page's actions: `close(sid)`, `back()`, `copy(text, said)`, `copyAll(call)`, `download(sid, kind)`, `listen(sid)`,
@@ -92,26 +100,43 @@ export class Pane {
     this.#call = call;
     const seconds = lasted(call, nowMs);
     write(this.root.querySelector(".title"), title(call, shortSid));
-    mark(this.root, "aria-label", `Call ${title(call, shortSid)}`);
-    mark(this.find, "aria-label", `Within ${title(call, shortSid)}`);
+    mark(this.root, "aria-label", say("pane.call", { title: title(call, shortSid) }));
+    mark(this.find, "aria-label", say("pane.within", { title: title(call, shortSid) }));
     const more = about(call);
     write(this.root.querySelector(".about"), more);
     mark(this.root.querySelector(".about"), "title", more); // shows what a narrow window cuts off
     this.root.classList.toggle("ended", !call.live || !online);
-    write(this.root.querySelector(".lasted-state"), call.live ? (online ? "Live" : "Last seen at") : call.duration === null ? "" : "Ended");
+    write(this.root.querySelector(".lasted-state"), lifeSentence(call, online));
     write(this.root.querySelector(".lasted-time"), seconds === null ? "" : clock(seconds));
     this.#drawTrouble(call);
     this.menu.hidden = !call.known;
-    this.root.querySelector(".overview").hidden = !call.known && call.lines.length === 0;
+    this.#drawDetails(call);
     this.#drawListen(call, listening);
     this.#drawRecording(call, audio);
     this.strip.name(call.speakers);
     this.strip.draw(call, seconds);
     this.#drawFigures(call);
     const busy = this.transcript.draw(call, nowMs);
-    mark(this.root.querySelector(".scroll"), "aria-label", `Transcript of ${title(call, shortSid)}`);
+    mark(this.root.querySelector(".scroll"), "aria-label", say("pane.transcript-of", { title: title(call, shortSid) }));
     this.strip.view(this.transcript.inView());
     return busy;
+  }
+
+  /** Open the details of the call, or close them. Returns true: the key was used. */
+  toggleDetails() {
+    this.#details = this.root.hasAttribute("data-brief");
+    this.does.draw();
+    return true;
+  }
+
+  #drawDetails(call) {
+    const nothing = !call.known && call.lines.length === 0;
+    const open = this.#details ?? !(LOW.matches || document.body.hasAttribute("data-grid"));
+    this.root.querySelector(".overview").hidden = nothing || !open;
+    const button = this.root.querySelector(".details-open");
+    button.hidden = nothing;
+    mark(button, "aria-expanded", String(open));
+    mark(this.root, "data-brief", !open);
   }
 
   /** Open the search within the call. Returns true: the key was used. */
@@ -153,6 +178,7 @@ export class Pane {
 
   #wire() {
     const on = (selector, does) => this.root.querySelector(selector).addEventListener("click", does);
+    on(".details-open", () => this.toggleDetails());
     on(".close", () => this.does.close(this.sid));
     on(".back", () => this.does.back());
     on(".find-open", () => (this.find.hidden ? this.openFind() : this.escape()));
@@ -181,9 +207,7 @@ export class Pane {
         this.does.download(this.sid, link.dataset.kind, extension(this.#call?.recording));
       });
     }
-    this.menu.addEventListener("focusout", (event) => {
-      if (!this.menu.contains(event.relatedTarget)) this.menu.open = false;
-    });
+    closesWhenLeft(this.menu);
   }
 
   #searched() {
@@ -191,20 +215,26 @@ export class Pane {
     const count = this.transcript.find(this.#field.value, lines);
     // The newest match comes first: in a live call, people usually look for what was just said.
     if (count) this.#stepped(-1);
-    else write(this.find.querySelector(".count"), this.#field.value.trim() ? "Not found" : "");
+    else write(this.find.querySelector(".count"), this.#field.value.trim() ? say("pane.not-found") : "");
   }
 
   #stepped(by) {
     const at = this.transcript.step(by, this.#call?.lines ?? []);
-    write(this.find.querySelector(".count"), at ? `${at} of ${this.transcript.matches}` : this.#field.value.trim() ? "Not found" : "");
+    write(this.find.querySelector(".count"), this.#matched(at));
+  }
+
+  #matched(at) {
+    if (at) return say("pane.match", { at, all: this.transcript.matches });
+    return this.#field.value.trim() ? say("pane.not-found") : "";
   }
 
   #drawTrouble(call) {
     // A switch is shown in the transcript and in the list. It is no alarm.
     const lost = call.live && call.trouble?.kind === "lost";
-    write(this.root.querySelector(".trouble .condition"), amiss(call) ? call.completeness.summary : "");
+    const reason = why(call);
+    write(this.root.querySelector(".trouble .condition"), reason);
     write(this.root.querySelector(".trouble .detail"), lost ? sentence({ ...call.trouble }) : "");
-    mark(this.root.querySelector(".trouble"), "data-shown", lost || amiss(call));
+    mark(this.root.querySelector(".trouble"), "data-shown", lost || reason !== "");
   }
 
   #drawListen(call, listening) {
@@ -212,7 +242,7 @@ export class Pane {
     button.hidden = listening === null || !call.live;
     if (listening === null) return;
     button.classList.toggle("on", listening === this.sid);
-    write(button, listening === this.sid ? "Stop listening" : "Listen");
+    write(button, say(listening === this.sid ? "pane.stop-listening" : "pane.listen"));
   }
 
   #drawRecording(call, audio) {
@@ -232,11 +262,12 @@ export class Pane {
     this.strip.play(seconds);
   }
 
-  /** Show the hub's statistics: the page counts nothing itself. */
-  #drawFigures(call) {
-    if (call.statistics === this.#figuresOf.statistics && call.speakers === this.#figuresOf.speakers) return;
-    this.#figuresOf = { statistics: call.statistics, speakers: call.speakers };
-    const rows = call.statistics === null ? [] : figureRows(call.statistics, call.speakers);
+  /** Show the hub's statistics: the page counts nothing itself. Also before the first of them: figures that came later would move the words. */
+  #drawFigures({ statistics, speakers, live, agent, interruptions }) {
+    const rows = statistics === null && !live ? [] : figureRows(statistics, speakers, agent || interruptions ? interruptions : null);
+    const text = JSON.stringify(rows);
+    if (text === this.#figuresOf) return;
+    this.#figuresOf = text;
     this.root.querySelector(".figures").replaceChildren(
       ...rows.map(([name, values]) => {
         const row = element("div");
@@ -245,6 +276,11 @@ export class Pane {
       }),
     );
   }
+}
+
+function lifeSentence(call, online) {
+  if (call.live) return say(online ? "pane.live" : "pane.last-seen");
+  return call.duration === null ? "" : say("pane.ended");
 }
 
 function figure(track, who, value) {
@@ -256,9 +292,12 @@ function figure(track, who, value) {
 
 function about(call) {
   const parts = [];
-  if (call.from && call.to) parts.push(title(call, shortSid) === phone(call.to) ? isolating`from ${phone(call.from)}` : isolating`to ${phone(call.to)}`);
-  parts.push(isolating`${call.speakers.inbound} and ${call.speakers.outbound}`);
-  if (call.provider) parts.push(isolated(call.provider));
+  const shown = title(call, shortSid);
+  if (call.from && call.to) {
+    parts.push(shown === phone(call.to) ? say("pane.from", { number: phone(call.from) }) : say("pane.to", { number: phone(call.to) }));
+  }
+  parts.push(say("pane.both", { one: call.speakers.inbound, other: call.speakers.outbound }));
+  for (const each of [answeredBy(call), call.queue, call.provider]) if (each && !Object.values(call.speakers).includes(each)) parts.push(isolated(each));
   if (call.from || call.to) parts.push(shortSid(call.sid));
   return parts.join(" · ");
 }

@@ -2,7 +2,7 @@
  * The page's address: which calls are open, at which moment, and the token that came with the link. Pure.
  *
  *     /#CA…            one call                      /#CA…/t=93         at 93 seconds of call time; also /#CA…&t=93
- *     /#CA…,CA…        two calls side by side        /?call=CA…&token=… one call without the list, to embed
+ *     /#CA…,CA…        calls side by side            /?call=CA…&token=… one call without the list, to embed
  *     /?q=refund&from=2026-11-01                     the calls of the list that fit this filter
  */
 
@@ -11,8 +11,8 @@ import { filterOf } from "./filter.js";
 /** A callSid, as the hub's protocol allows it. */
 const SID = /^[A-Za-z0-9_-]{1,64}$/;
 
-/** How many calls can be open side by side. With a third, none would have room for a sentence. */
-export const MAX_PANES = 2;
+/** How many calls can be open side by side: a grid on a wide screen. See grid.js. */
+export const MAX_PANES = 9;
 
 /** Read an address from `location.search` and `location.hash`. Parts that are not valid are left out. */
 export function parse(search, hash) {

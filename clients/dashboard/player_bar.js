@@ -3,8 +3,8 @@
  * recorded. Knows its elements. The sound is player.js, the words are following.js.
  */
 
-import { isolating } from "./foreign.js";
 import { clock } from "./format.js";
+import { say } from "./language.js";
 import { Player, SPEEDS } from "./player.js";
 import { playable, recordingSentence } from "./recording.js";
 import { mark, write } from "./template.js";
@@ -55,7 +55,7 @@ export class PlayerBar {
     mark(this.live, "data-state", call.recording?.state ?? false);
     const pause = this.live.querySelector(".record-pause");
     pause.hidden = !allowed || !call.live || call.recording?.state === "failed";
-    write(pause, call.recording?.state === "paused" ? "Resume recording" : "Pause recording");
+    write(pause, say(call.recording?.state === "paused" ? "player.resume-recording" : "player.pause-recording"));
     if (this.root.hidden) return;
     if (this.#type !== null && this.#type !== call.recording.mediaType) this.player.renew();
     this.#type = call.recording.mediaType;
@@ -93,12 +93,12 @@ export class PlayerBar {
     speed.append(...SPEEDS.map((each) => new Option(`${each}×`, each, each === 1, each === 1)));
     speed.addEventListener("change", () => this.player.speed(Number(speed.value)));
     const side = this.root.querySelector(".side select");
-    side.append(new Option("Both", "both"), new Option("", "inbound"), new Option("", "outbound"));
+    side.append(new Option(say("player.both"), "both"), new Option("", "inbound"), new Option("", "outbound"));
     side.addEventListener("change", () => {
       if (this.player.side(side.value) || !this.player.used) return;
       side.value = "both";
       this.player.side("both");
-      write(this.unplayable, "This browser plays both sides only.");
+      write(this.unplayable, say("player.both-only"));
     });
   }
 
@@ -107,12 +107,12 @@ export class PlayerBar {
     if (made === this.#sidesOf) return;
     this.#sidesOf = made;
     const options = this.root.querySelectorAll(".side option");
-    for (const [at, name] of [inbound, outbound].entries()) write(options[at + 1], isolating`Only ${name}`);
+    for (const [at, name] of [inbound, outbound].entries()) write(options[at + 1], say("player.only", { name }));
   }
 
   #draw() {
     const { seconds, playing } = this.player;
-    write(this.button, playing ? "Pause" : "Play");
+    write(this.button, say(playing ? "player.pause" : "player.play"));
     mark(this.button, "data-playing", playing);
     write(this.root.querySelector(".now"), clock(seconds));
     write(this.root.querySelector(".length"), clock(this.#length));
@@ -120,7 +120,7 @@ export class PlayerBar {
 
   #failed(why) {
     this.#draw();
-    write(this.unplayable, "The recording cannot be played.");
-    why().then((reason) => write(this.unplayable, `The recording cannot be played: ${reason}.`));
+    write(this.unplayable, say("player.failed"));
+    why().then((reason) => write(this.unplayable, say("player.failed-why", { reason })));
   }
 }

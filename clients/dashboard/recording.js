@@ -2,6 +2,8 @@
  * What the page knows of a call's recording, from its events and its summary. Pure.
  */
 
+import { say } from "./language.js";
+
 /** The events that change a recording. Also the end of the call does. */
 export const RECORDING = new Set([
   "recording-started",
@@ -41,15 +43,15 @@ const STATES = {
 /** What is said of the recording where it cannot be played; empty if there is none. `allowed`: whether the reader may hear it. */
 export function recordingSentence({ live, recording }, allowed) {
   if (recording === null) return "";
-  if (live) return LIVE[recording.state] ?? "";
-  return allowed ? "" : "This call was recorded. Your token does not let you hear it.";
+  if (live) return LIVE.has(recording.state) ? say(LIVE.get(recording.state)) : "";
+  return allowed ? "" : say("recording.not-allowed");
 }
 
-const LIVE = {
-  recording: "This call is recorded",
-  paused: "The recording is paused: what is said now is not kept",
-  failed: "The hub cannot record at the moment: what is said now is not kept",
-};
+const LIVE = new Map([
+  ["recording", "recording.running"],
+  ["paused", "recording.paused"],
+  ["failed", "recording.failed"],
+]);
 
 /** The ending of the file's name. A recording that is not stored yet is not compressed. */
 export function extension(recording) {

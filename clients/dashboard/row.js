@@ -1,11 +1,14 @@
 /**
- * Elements for the list's rows: one call in two lines, or in three if something is missing in its record. Knows how a row looks. Does not
- * know where it is placed.
+ * Elements for the list's rows: one call in two lines, or in three if something is wrong with it; in a wide list in one line of columns.
+ * Knows how a row looks. Does not know where it is placed.
  */
 
+import { urgency, why } from "./attention.js";
 import { amiss, lasted, speaking, wordless } from "./call.js";
-import { isolated, isolating } from "./foreign.js";
-import { clock, counted, shortSid, timeOfDay } from "./format.js";
+import { answeredBy, directionOf } from "./filter.js";
+import { isolated } from "./foreign.js";
+import { clock, day, shortSid, timeOfDay, wholeTime } from "./format.js";
+import { say } from "./language.js";
 import { excerpt } from "./search.js";
 import { title, trouble } from "./sentences.js";
 import { clone, element, mark, write } from "./template.js";
@@ -29,22 +32,36 @@ export function madeRow(sid) {
 export function fillRow(row, call, { open, nowMs, query, hit }) {
   const [link] = row.children;
   const voices = speaking(call, nowMs);
+  const reason = why(call);
   row.classList.toggle("ended", !call.live);
-  row.classList.toggle("amiss", amiss(call)); // a line more
-  row.classList.toggle("troubled", amiss(call) || (call.live && call.trouble?.kind === "lost"));
+  row.classList.toggle("amiss", reason !== ""); // a line more
+  row.classList.toggle("troubled", reason !== "" || trouble(call) !== "");
+  row.classList.toggle("urgent", urgency(call) > 0);
   mark(link, "href", hit ? `#${call.sid}/t=${Math.round(hit.start * 10) / 10}` : `#${call.sid}`);
   mark(link, "aria-current", open ? "true" : false);
   mark(link, "data-voices", [...voices].join(" ") || false);
   write(link.querySelector(".title"), title(call, shortSid));
+  fillFacts(link, call, nowMs);
+  const condition = link.querySelector(".condition");
+  write(condition, reason);
+  mark(condition, "title", reason || false); // shows what a narrow list cuts off
+  write(link.querySelector(".calm"), reason ? "" : say(call.live ? "list.is-live" : "state.complete"));
+  fillWords(link.querySelector(".words"), call, { voices, query, hit });
+}
+
+function fillFacts(link, call, nowMs) {
+  write(link.querySelector(".agent"), answeredBy(call) ?? "");
+  write(link.querySelector(".queue"), call.queue ?? "");
+  const direction = directionOf(call);
+  write(link.querySelector(".direction"), direction === null ? "" : say(`direction.${direction}`));
   const seconds = lasted(call, nowMs);
   write(link.querySelector(".long"), seconds === null ? "" : clock(seconds));
-  const when = link.querySelector(".when");
-  write(when, call.live || call.startedAtMs === null ? "" : timeOfDay(call.startedAtMs));
-  mark(when, "datetime", when.textContent !== "" && new Date(call.startedAtMs).toISOString());
-  const condition = link.querySelector(".condition");
-  write(condition, amiss(call) ? call.completeness.summary : "");
-  mark(condition, "title", condition.textContent || false); // shows what a narrow list cuts off
-  fillWords(link.querySelector(".words"), call, { voices, query, hit });
+  const [date, when] = [link.querySelector(".date"), link.querySelector(".when")];
+  const past = !call.live && call.startedAtMs !== null;
+  write(date, past ? day(call.startedAtMs) : "");
+  write(when, past ? timeOfDay(call.startedAtMs) : "");
+  mark(when, "datetime", past && new Date(call.startedAtMs).toISOString());
+  mark(when, "title", past && wholeTime(call.startedAtMs));
 }
 
 function fillWords(words, call, { voices, query, hit }) {
@@ -54,7 +71,7 @@ function fillWords(words, call, { voices, query, hit }) {
   const [state, who, speaks, said] = words.children;
   write(state, trouble(call));
   write(who, hit ? `${clock(hit.start)} ${isolated(hit.speaker)}:` : shown ? `${shown.speaker}:` : "");
-  write(speaks, call.latest && voices.has(call.latest.track) ? "is speaking" : "");
+  write(speaks, call.latest && voices.has(call.latest.track) ? say("list.speaks") : "");
   fillSaid(said, hit ? excerpt(hit, query) : [{ text: call.latest ? newest(call.latest) : silence(call), found: false }]);
 }
 
@@ -67,12 +84,13 @@ function fillSaid(said, parts) {
 
 /** What a row says of a call without words. Where something is missing in the record, nobody knows whether anything was said. */
 function silence(call) {
-  if (!call.known) return "The hub no longer knows this call";
+  if (!call.known) return say("list.unknown");
   if (amiss(call)) return "";
-  if (call.live) return call.utterances ? "" : "No words yet";
-  if (wordless(call)) return "Nothing was said";
+  if (call.live) return call.utterances ? "" : say("list.no-words");
+  if (wordless(call)) return say("list.nothing-said");
   if (!call.utterances) return "";
-  return isolating`${call.speakers.inbound} and ${call.speakers.outbound} · ${counted(call.utterances, "utterance")}`;
+  const { inbound, outbound } = call.speakers;
+  return say("list.spoke", { one: inbound, other: outbound, count: say("list.utterances", { n: call.utterances }) });
 }
 
 /** The words that fit into a row: the beginning of final words, but the end of interim words, because the end is new. */

@@ -2,8 +2,8 @@
  * Finds calls that fit a filter, and words within a call. Pure.
  */
 
-import { TAIL_LINES } from "./call.js";
-import { within } from "./filter.js";
+import { TAIL_LINES } from "./call_lines.js";
+import { fitsHere, within } from "./filter.js";
 import { comparable, places, terms } from "./words.js";
 
 /** About how many characters of a hit stand before the first word that was searched for. */
@@ -16,7 +16,7 @@ export const UNSURE_BELOW = 0.5;
 export function fits(call, query) {
   const wanted = terms(query);
   if (!wanted.length) return true;
-  const facts = [call.sid, call.sid.slice(-4), call.from, call.to, call.speakers.inbound, call.speakers.outbound, call.agent, call.provider];
+  const facts = [call.sid, call.sid.slice(-4), call.from, call.to, call.speakers.inbound, call.speakers.outbound, call.agent, call.person, call.queue, call.provider];
   const known = facts.map((fact) => (fact ? comparable(fact) : "")).join("") + call.recent + comparable(call.latest?.text ?? "");
   return wanted.every((term) => {
     const digits = term.replaceAll(" ", "");
@@ -30,6 +30,7 @@ export function fits(call, query) {
  * hub has not been asked about yet, such as words that were said since, counts as well.
  */
 export function matches(call, filter, hits) {
+  if (!fitsHere(call, filter)) return false;
   return hits.has(call.sid) || (within(call, filter) && fits(call, filter.q));
 }
 

@@ -1,97 +1,116 @@
 /**
- * Sentences for what happened in a call, and for the state of the connection. Pure.
+ * Sentences for what happened in a call, and for the state of the connection, in the reader's language. Pure.
  */
 
-import { amiss, MAX_LINES } from "./call.js";
+import { recordSentence } from "./attention.js";
+import { amiss } from "./call.js";
+import { MAX_LINES } from "./call_lines.js";
 import { isolated, isolating } from "./foreign.js";
-import { clock, counted, lasting, phone, stamp } from "./format.js";
+import { clock, lasting, phone, stamp } from "./format.js";
+import { say } from "./language.js";
 
-const ENDS = {
-  completed: "The call ended",
-  "stream-lost": "The call's audio stopped coming and the call was given up",
-  "hub-stopping": "The hub was stopped, and the transcript with it,",
-  failed: "The hub failed on this call",
-  "agent-lost": "The agent was lost and the caller told so",
-  "agent-limit": "The agent's time was up",
-  "agent-hung-up": "The agent hung up",
-  transferred: "The agent passed the caller on",
-};
+/** How calls end; what is not here is a reason of a newer hub. */
+const ENDS = new Set(["completed", "stream-lost", "hub-stopping", "failed", "agent-lost", "agent-limit", "agent-hung-up", "transferred"]);
 
-/** Of words that were on the screen when the hub was restarted, and never became final. */
-const UNFINISHED = "not finished when the hub was restarted";
+const OUTCOMES = new Set(["result", "refused", "failed", "timeout"]);
 
-const OUTCOMES = { result: "answered", refused: "refused", failed: "failed", timeout: "took too long" };
+/** From this many keys on, what was pressed may be a number that is nobody's business: it is shown when it is asked for. */
+const MASKED_KEYS = 4;
 
-/** The sentence for a line that nobody spoke: a line of call.js of any kind but `final`. */
+/** Kinds of lines whose text has at most a reason. */
+const PLAIN = new Set([
+  "trouble",
+  "recording-started",
+  "recording-paused",
+  "recording-resumed",
+  "recording-failed",
+  "recording-erased",
+  "stream-error",
+  "switched",
+  "restarted",
+  "beginning-lost",
+  "missing",
+  "watchword-wrong",
+  "watchword-over",
+]);
+
+/** The sentence for a line that nobody spoke: a line of call_lines.js of any kind but `final`. */
 export function sentence(line) {
+  if (PLAIN.has(line.kind)) return say(`line.${line.kind}`, line);
   switch (line.kind) {
     case "started":
       return begun(line);
     case "gap":
-      return isolating`${line.speaker} was not transcribed from ${clock(line.start)} to ${clock(line.end)}: ${line.reason}.`;
+      return say("line.gap", { who: line.speaker, start: clock(line.start), end: clock(line.end), reason: line.reason });
     case "dtmf":
-      return isolating`${line.speaker} pressed ${[...line.digits].join(" ")}`;
-    case "tool-called":
-      return `The agent uses ${isolated(line.tool)}${listed(line.arguments)}.`;
-    case "tool-returned":
-      return isolating`${line.tool} ${OUTCOMES[line.outcome] ?? line.outcome} after ${line.seconds.toFixed(1)} s: ${line.detail}`;
+      if (masks(line)) return say("line.dtmf-many", { who: line.speaker, n: line.digits.length });
+      return say("line.dtmf", { who: line.speaker, keys: [...line.digits].join(" ") });
+    case "tool":
+      return tool(line);
+    case "watchword":
+      return line.speaker ? say("line.watchword-of", { ...line, who: line.speaker }) : say("line.watchword", line);
     case "interrupted":
-      return `The agent was interrupted: ${line.heard.toFixed(1)} of ${line.generated.toFixed(1)} s had been heard.`;
-    case "trouble":
-      return isolating`The agent's model ${line.reason}.`;
-    case "recording-started":
-      return "The call is recorded.";
-    case "recording-paused":
-      return "The recording is paused.";
-    case "recording-resumed":
-      return "The recording goes on.";
-    case "recording-failed":
-      return isolating`Nothing is recorded: ${line.reason}.`;
-    case "recording-erased":
-      return isolating`The recording is gone: ${line.reason}.`;
-    case "stream-error":
-      return isolating`Twilio says that an audio stream of this call failed: ${line.reason}.`;
+      return say(line.count > 1 ? "line.interrupted-again" : "line.interrupted", {
+        n: line.count,
+        heard: line.heard.toFixed(1),
+        generated: line.generated.toFixed(1),
+      });
     case "lost":
       return line.attempt
-        ? isolating`Lost ${line.provider}, trying again (${counted(line.attempt, "attempt")} so far): ${line.reason}.`
-        : isolating`${line.provider} stopped, and nobody transcribes this call now: ${line.reason}.`;
+        ? say("line.lost-trying", { provider: line.provider, attempts: say("line.attempts", { n: line.attempt }), reason: line.reason })
+        : say("line.stopped", line);
     case "restored":
-      return `${line.provider} transcribes again${line.attempt > 1 ? ` after ${counted(line.attempt, "attempt")}` : ""}.`;
-    case "switched":
-      return isolating`From here on ${line.provider} transcribes: ${line.reason}.`;
-    case "ended":
-      return `${ENDS[line.reason] ?? isolating`The call ended (${line.reason})`} after ${clock(line.duration)}.${line.completeness ? isolating` The record: ${line.completeness.summary}.` : ""}`;
+      if (line.attempt <= 1) return say("line.restored", line);
+      return say("line.restored-after", { provider: line.provider, attempts: say("line.attempts", { n: line.attempt }) });
+    case "ended": {
+      const how = ENDS.has(line.reason) ? say(`end.${line.reason}`) : say("end.other", line);
+      if (!line.completeness) return say("line.ended", { how, time: clock(line.duration) });
+      return say("line.ended-record", { how, time: clock(line.duration), record: recordSentence(line.completeness) });
+    }
     case "doubted":
-      return isolating`What ${line.speaker} said may be written wrong: ${line.reason}.`;
+      return say("line.doubted", { who: line.speaker, reason: line.reason });
     case "condition":
-      return isolating`The record so far: ${line.completeness.summary}.`;
-    case "restarted":
-      return "The hub was restarted. What stands above is from before; it is only on this page now.";
-    case "beginning-lost":
-      return "This call is so long that the hub no longer keeps its beginning.";
-    case "missing":
-      return "Lines are missing here: the hub no longer keeps what was said while this page was away.";
+      return say("line.condition", { record: recordSentence(line.completeness) });
     default:
       return "";
   }
 }
 
+/** Whether the keys of a line are shown only when they are asked for. */
+export function masks(line) {
+  return line.kind === "dtmf" && line.digits.length >= MASKED_KEYS;
+}
+
+/** What became of a tool call, in a word. */
+export function outcome(line) {
+  if (line.outcome === null) return say("line.tool-runs");
+  return OUTCOMES.has(line.outcome) ? say(`outcome.${line.outcome}`) : isolated(line.outcome);
+}
+
+/** A tool call in a line: what was asked for, and what came of it. */
+function tool(line) {
+  const parts = line.arguments !== null && typeof line.arguments === "object" ? listed(line.arguments) : "";
+  const asked = parts ? say("line.tool-arguments", { tool: line.tool, arguments: parts }) : say("line.tool-called", line);
+  if (line.outcome === null) return asked;
+  const { seconds, detail } = line;
+  const came = say("line.tool-returned", { tool: line.tool, outcome: outcome(line), seconds: seconds.toFixed(1), detail });
+  return line.arguments === null ? came : `${asked} ${came}`;
+}
+
 /** A tool's arguments as people write them. */
 function listed(named) {
-  const parts = named !== null && typeof named === "object" ? Object.entries(named) : [];
-  return parts.map(([name, value], at) => (at ? ", " : ": ") + isolating`${name} ${typeof value === "string" ? value : JSON.stringify(value)}`).join("");
+  return Object.entries(named).map(([name, value]) => isolating`${name} ${typeof value === "string" ? value : JSON.stringify(value)}`).join(", ");
 }
 
 function begun(line) {
   const who = line.model ? `${line.provider} (${line.model})` : line.provider;
-  if (line.agent) {
-    const numbers = [line.from && isolating`from ${phone(line.from)}`, line.to && isolating`to ${phone(line.to)}`].filter(Boolean).join(" ");
-    return `Call ${numbers ? `${numbers} ` : ""}began; the agent ${isolated(line.agent)} answers with ${who}.`;
-  }
-  if (line.again) return `Another audio stream of this call began; ${who} transcribes.`;
-  const ends = [line.from && isolating`from ${phone(line.from)}`, line.to && isolating`to ${phone(line.to)}`].filter(Boolean).join(" ");
-  const sides = line.tracks.length === 1 ? `, only the ${line.tracks[0]} side` : "";
-  return `Call ${ends ? `${ends} ` : ""}began; ${who} transcribes${sides}.`;
+  const ends = [line.from && say("pane.from", { number: phone(line.from) }), line.to && say("pane.to", { number: phone(line.to) })];
+  const told = ends.filter(Boolean).join(" ");
+  const numbers = (text) => text.replace("{numbers}", told && `${told} `);
+  if (line.agent) return numbers(say("line.began-agent", { numbers: "{numbers}", agent: line.agent, who }));
+  if (line.again) return say("line.began-again", { who });
+  if (line.tracks.length === 1) return numbers(say("line.began-one-side", { numbers: "{numbers}", who, track: line.tracks[0] }));
+  return numbers(say("line.began", { numbers: "{numbers}", who }));
 }
 
 /** A line as it is copied: for spoken lines the same text as in the hub's transcript.txt, for others a sentence in brackets. */
@@ -102,18 +121,17 @@ export function copied(line) {
 /** A spoken line's text with a mark if there was more to say, or if nobody heard it. */
 function marked(line) {
   const { text } = line;
-  if (line.unfinished) return `${text} … (${UNFINISHED})`;
-  const whole = line.cut ? `${text} … (the model stopped here)` : line.interrupted ? `${text} —` : text;
-  return line.unspoken ? `(not spoken) ${whole}` : whole;
+  if (line.unfinished) return `${text} … (${say("log.unfinished")})`;
+  const whole = line.cut ? `${text} … (${say("log.cut")})` : line.interrupted ? `${text} —` : text;
+  return line.unspoken ? `(${say("log.unspoken")}) ${whole}` : whole;
 }
 
-/** What the list shows about a call's provider; empty if all is well, or if the record's own sentence says it. */
+/** What the list shows about a call's provider; empty if all is well, or if something else says it. */
 export function trouble(call) {
   if (!call.live || call.trouble === null) return "";
   const { kind, provider, attempt } = call.trouble;
-  if (kind === "lost" && !attempt && amiss(call)) return "";
-  if (kind === "switched") return `now ${provider}`;
-  return `${provider} ${attempt ? "lost" : "stopped"}`;
+  if (kind === "switched") return say("list.now-by", { provider });
+  return attempt || amiss(call) ? "" : say("list.stopped", { provider });
 }
 
 /** The name of a call: the far party's number, or its callSid if there is no number. */
@@ -124,39 +142,33 @@ export function title(call, short) {
 
 /** The sentence below a call's lines: why there are none, or why some are missing. Empty if neither is the case. */
 export function waiting(call) {
-  if (call.erased !== null) return isolating`The hub says: ${call.erased}. It keeps nothing of the call but that.`;
-  if (call.problem !== null) return isolating`The call cannot be fetched at the moment: ${call.problem}. This page goes on asking.`;
+  if (call.erased !== null) return say("wait.erased", { message: call.erased });
+  if (call.problem !== null) return say("wait.problem", call);
   const silent = call.lines.length === 0 && Object.keys(call.open).length === 0;
-  if (!call.known) {
-    return silent
-      ? "The hub does not know this call: it has not begun yet, or it ended too long ago to be kept. If it begins, it appears here."
-      : "The hub no longer knows this call: it was restarted, or the call ended too long ago. These lines are only on this page now; copy what you need.";
-  }
-  if (silent && !call.following) return "Fetching the transcript…";
-  if (call.live && call.completeness?.state === "not-transcribed") return "Nobody transcribes this call now. New words do not appear here.";
-  if (silent || (call.live && call.latest === null)) return call.live ? "No words yet. They appear here as they are said." : "";
-  return call.lines.length >= MAX_LINES ? `Only the last ${MAX_LINES} lines are shown here; the download has all of them.` : "";
+  if (!call.known) return say(silent ? "wait.unknown" : "wait.forgotten");
+  if ((silent && !call.following) || call.replay !== null) return say("wait.fetching");
+  if (call.live && call.completeness?.state === "not-transcribed") return say("wait.nobody");
+  if (silent || (call.live && call.latest === null)) return call.live ? say("wait.no-words") : "";
+  return call.lines.length >= MAX_LINES ? say("wait.only-last", { lines: MAX_LINES }) : "";
 }
 
 /** The connection in one sentence. It must not change while the state does not, because a screen reader reads each change aloud. */
 export function connection(link) {
   switch (link.phase) {
     case "open":
-      return "Connected";
     case "connecting":
-      return "Connecting…";
-    case "offline":
-      return link.code === 4408 ? "This page fell behind and is catching up." : "Offline";
     case "token":
-      return "This hub wants a token.";
+      return say(`link.${link.phase}`);
+    case "offline":
+      return say(link.code === 4408 ? "link.behind" : "link.offline");
     default:
-      return "The hub does not let this page in.";
+      return say("link.refused");
   }
 }
 
 /** How long the page has been offline and when it tries again. */
 export function outage(link, nowMs) {
   const wait = link.retryAtMs === null ? 0 : Math.ceil((link.retryAtMs - nowMs) / 1000);
-  const next = wait > 0 ? `Trying again in ${wait} s.` : "Trying again now.";
-  return `No connection to the hub for ${lasting(nowMs - link.sinceMs)}. What you see may be out of date. ${next}`;
+  const next = wait > 0 ? say("link.retry-in", { seconds: wait }) : say("link.retry-now");
+  return say("link.outage", { time: lasting(nowMs - link.sinceMs), next });
 }

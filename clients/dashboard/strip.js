@@ -3,6 +3,7 @@
  */
 
 import { clock } from "./format.js";
+import { say } from "./language.js";
 import { mark, write } from "./template.js";
 import { timeline } from "./timeline.js";
 
@@ -73,7 +74,7 @@ export class Strip {
     mark(this.svg.querySelector(".view"), "d", span ? boxes([[from, Math.max(to, from)]], this.#scale, [0, HEIGHT], 3) : "");
     if (this.#heard !== null) return; // then the slider is at what is heard, not at what is read
     mark(this.root, "aria-valuenow", Math.round(from));
-    mark(this.root, "aria-valuetext", `${clock(from)} of ${clock(this.#seconds)}`);
+    mark(this.root, "aria-valuetext", say("strip.at", { at: clock(from), all: clock(this.#seconds) }));
   }
 
   /** Show where the recording stands, in seconds; null if there is none, or if it was not played. */
@@ -83,7 +84,7 @@ export class Strip {
     this.#heard = seconds;
     if (seconds === null) return;
     mark(this.root, "aria-valuenow", Math.round(seconds));
-    mark(this.root, "aria-valuetext", `${clock(seconds)} of ${clock(this.#seconds)}`);
+    mark(this.root, "aria-valuetext", say("strip.at", { at: clock(seconds), all: clock(this.#seconds) }));
   }
 
   /** Name the lanes. */

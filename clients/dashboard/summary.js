@@ -2,7 +2,9 @@
  * A call's summary, as the hub's lists have it, put into a call of call.js. Pure.
  */
 
-import { milliseconds, unheard } from "./call.js";
+import { listedAttention } from "./attention.js";
+import { unheard } from "./call.js";
+import { milliseconds } from "./call_lines.js";
 
 /** The call with what the list of all calls says of it now: this also decides what the call's next subscription asks for. */
 export function listedCall(call, summary) {
@@ -18,11 +20,14 @@ export function listedCall(call, summary) {
     direction: summary.direction ?? call.direction,
     speakers: summary.speakers ?? call.speakers,
     agent: summary.agent ?? call.agent,
+    person: summary.person ?? call.person,
+    queue: summary.queue ?? call.queue,
     provider: call.provider ?? summary.transcriber?.provider ?? null,
     model: call.model ?? summary.transcriber?.model ?? null,
     reason: summary.reason,
     duration: summary.duration,
     completeness: summary.completeness,
+    attention: listedAttention(summary.attention, summary.offset),
     utterances: summary.utterances,
     statistics: summary.statistics ?? null,
     recording: summary.recording ?? null,

@@ -27,3 +27,11 @@ export function element(tag, className, text = "") {
   made.textContent = text;
   return made;
 }
+
+/** Close a menu as soon as the focus leaves it. A press on a label in it takes the focus away for a moment. */
+export function closesWhenLeft(menu) {
+  menu.addEventListener("focusout", (event) => {
+    const stays = event.relatedTarget === null ? menu.matches(":hover") : menu.contains(event.relatedTarget);
+    if (!stays) menu.open = false;
+  });
+}

@@ -2,6 +2,8 @@
  * The hub's token: taken from the link or asked for, once, and kept for this tab only.
  */
 
+import { say } from "./language.js";
+
 const STORED = "transcript-hub-token";
 
 /** The token of this tab, or null. A token from the link replaces a kept one. */
@@ -43,9 +45,7 @@ export function ask(wrong, given) {
   const gate = document.getElementById("gate");
   const form = document.getElementById("gate-form");
   const field = document.getElementById("gate-token");
-  document.getElementById("gate-why").textContent = wrong
-    ? "The token that this page had is wrong or has expired. Ask whoever runs the hub for another."
-    : "Its calls are not for everyone. Ask whoever runs the hub for a token, or make one with: python -m hub token";
+  document.getElementById("gate-why").textContent = say(wrong ? "token.wrong" : "token.why");
   gate.hidden = false;
   field.value = "";
   field.focus();

@@ -3,7 +3,7 @@
  */
 
 import { firstBelow, neighbour, place, remove } from "./chunks.js";
-import { counted } from "./format.js";
+import { say } from "./language.js";
 import { fillWords, lineElement, showOpen } from "./lines.js";
 import { found } from "./search.js";
 import { copied, waiting } from "./sentences.js";
@@ -30,6 +30,7 @@ export class Transcript {
   #shown = [];
   #elements = new Map();
   #lines = new WeakMap();
+  #opened = new Set();
   #following = true;
   #pinnedPx = 0;
   #unread = 0;
@@ -39,7 +40,8 @@ export class Transcript {
   #seek = null;
   #calm = null;
   #current = null;
-  #toEnd = "Jump to latest";
+  #toEnd = "";
+  #beganMs = null;
 
   /** `copy(text, what)` copies, `moment(seconds)` returns a link, `moved()` is called when another part comes into view. */
   constructor(root, { copy, moment, moved }) {
@@ -67,15 +69,16 @@ export class Transcript {
 
   /** Bring the document up to date. Returns whether there is more to draw. */
   draw(call, nowMs) {
-    const busy = this.#drawLines(call.lines);
+    this.#beganMs = call.startedAtMs;
+    const busy = this.#drawLines(call.replay?.shown ?? call.lines);
     showOpen(this.openLines, call);
     write(this.waiting, waiting(call));
-    this.#toEnd = call.live ? "Jump to latest" : "Jump to the end";
+    this.#toEnd = say(call.live ? "log.latest" : "log.end");
     // A screen reader must not read the replay aloud line by line, but it must read the lines that come after it.
     if (busy || !call.following) this.#calm = null;
     else this.#calm ??= nowMs;
     mark(this.log, "aria-live", this.#calm !== null && nowMs - this.#calm > REPLAY_MS ? "polite" : "off");
-    if (this.#seek) this.#seekOn(call, busy || this.#calm === null || nowMs - this.#calm < REPLAY_MS);
+    if (this.#seek) this.#seekOn(call, busy, busy || this.#calm === null || nowMs - this.#calm < REPLAY_MS);
     else if (this.#following) this.#pin();
     this.#drawLatest();
     return busy || this.#seek !== null;
@@ -168,11 +171,11 @@ export class Transcript {
     while (tail < most && this.#shown.at(-1 - tail) === lines.at(-1 - tail)) tail += 1;
     const gone = this.#shown.slice(same, this.#shown.length - tail);
     const come = lines.slice(same, lines.length - tail);
-    const now = come.slice(0, LINES_A_FRAME);
+    const now = come.slice(-LINES_A_FRAME); // the newest first: they are in view, and the older ones come above them
     const after = tail ? this.#elements.get(this.#shown.at(-tail).id) : null;
     for (const line of gone) this.#remove(line);
     for (const line of now) place(this.log, this.#made(line), after);
-    if (!this.#following && this.#calm !== null) this.#unread += now.filter((line) => line.kind === "final").length;
+    if (!this.#following && this.#calm !== null && !tail) this.#unread += now.filter((line) => line.kind === "final").length;
     const complete = now.length === come.length;
     this.#shown = complete ? lines : [...this.#shown.slice(0, same), ...now, ...(tail ? this.#shown.slice(-tail) : [])];
     return !complete;
@@ -180,13 +183,15 @@ export class Transcript {
 
   #remove(line) {
     const gone = this.#elements.get(line.id);
+    if (gone.querySelector("details[open]")) this.#opened.add(line.id); // it comes again with its answer
     if (gone === this.#current) this.#current = null;
     remove(gone);
     this.#elements.delete(line.id);
   }
 
   #made(line) {
-    const made = lineElement(line, this.#query, this.moment);
+    const made = lineElement(line, this.#query, this.moment, this.#beganMs);
+    if (this.#opened.delete(line.id)) made.querySelector("details")?.setAttribute("open", "");
     this.#elements.set(line.id, made);
     this.#lines.set(made, line);
     return made;
@@ -194,7 +199,7 @@ export class Transcript {
 
   #drawLatest() {
     this.latest.hidden = this.#following || (this.#seek !== null && !this.#shown.length);
-    write(this.latest, this.#unread ? `${this.#toEnd} · ${counted(this.#unread, "new line")}` : this.#toEnd);
+    write(this.latest, this.#unread ? `${this.#toEnd} · ${say("log.new-lines", { n: this.#unread })}` : this.#toEnd);
   }
 
   #pin() {
@@ -212,12 +217,12 @@ export class Transcript {
     this.moved();
   }
 
-  #seekOn(call, replaying) {
+  #seekOn(call, busy, replaying) {
     const { seconds, untilMs } = this.#seek;
     const at = this.#shown.findLastIndex((line) => !line.past && line.kind !== "restarted" && line.place <= seconds + 0.05);
     const passed = this.#shown.some((line) => !line.past && line.place > seconds);
     const tail = call.offset === null; // the end of the call is shown until all of it comes; the moment may be before that
-    if ((tail || (!passed && replaying)) && performance.now() < untilMs) return;
+    if ((busy || call.replay !== null || tail || (!passed && replaying)) && performance.now() < untilMs) return;
     this.#seek = null;
     if (at >= 0) this.#show(this.#shown[at].id);
   }
@@ -283,11 +288,11 @@ export class Transcript {
   }
 
   #copyLine(made) {
-    this.copy(copied(this.#lines.get(made)), "The line is copied.");
+    this.copy(copied(this.#lines.get(made)), say("log.line-copied"));
   }
 
   #copyLink(made) {
     const { href } = made.querySelector(".moment");
-    if (href) this.copy(href, "The link to this moment is copied.");
+    if (href) this.copy(href, say("log.link-copied"));
   }
 }

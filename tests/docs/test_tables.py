@@ -124,7 +124,9 @@ def test_the_tables_of_twilios_codes_have_every_code_that_check_names() -> None:
 
 def test_the_table_of_keys_is_the_dashboards() -> None:
     source = (TOP / "clients" / "dashboard" / "keys.js").read_text()
-    keys = dict(re.findall(r'^  \["([^"]+)", (?:"\w+"|null), "([^"]+)"\],$', source, re.MULTILINE))
+    texts = dict(re.findall(r'"key\.([a-z-]+)": \["([^"]+)"', (TOP / "clients" / "dashboard" / "texts.js").read_text()))
+    named = re.findall(r'^  \["([^"]+)", (?:"\w+"|null), "([^"]+)"\],$', source, re.MULTILINE)
+    keys = {key: texts[name] for key, name in named}
     assert {codes(row[0])[0]: row[1] for row in table("clients/README.md", "key")} == keys
 
 

@@ -77,8 +77,8 @@ export const toolReturned = (offset, outcome, detail, more = {}) =>
   durable("tool-returned", offset, { invocation: "call_1", tool: "book", outcome, detail, time: offset, seconds: 0.42, ...more });
 export const agentTrouble = (offset, reason) => durable("agent-trouble", offset, { time: offset, reason });
 export const interrupted = (offset) => durable("agent-interrupted", offset, { time: offset, heard: 1.24, generated: 3.5 });
-export const condition = (offset, text) =>
-  durable("condition-changed", offset, { completeness: { ...COMPLETE, state: "incomplete", summary: text } });
+export const condition = (offset, text, more = {}) =>
+  durable("condition-changed", offset, { completeness: { ...COMPLETE, state: "incomplete", summary: text, ...more } });
 export const statistics = (figures, offset) =>
   offset === undefined ? { type: "statistics", callSid: CALL, at: at(5), figures } : durable("statistics", offset, { figures });
 export const ended = (offset, more = {}) =>

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { lasted, MAX_LINES, speaking, TAIL_LINES } from "../../../clients/dashboard/call.js";
+import { lasted, speaking } from "../../../clients/dashboard/call.js";
+import { MAX_LINES, TAIL_LINES } from "../../../clients/dashboard/call_lines.js";
 import { fold, foldAll, nothing } from "../../../clients/dashboard/fold.js";
 import { phone } from "../../../clients/dashboard/format.js";
 import { sentence } from "../../../clients/dashboard/sentences.js";
@@ -239,8 +240,7 @@ test("a call with an agent reads as it was: who answers, what it did, where it w
   assert.deepEqual(lines.filter((line) => line.kind !== "final").map(sentence), [
     `Call from ${phone("+14155550123")} to ${phone("+14155550100")} began; the agent desk answers with openai (gpt-realtime-2.1).`,
     "The agent was interrupted: 1.2 of 3.5 s had been heard.",
-    "The agent uses book: day 2026-12-01, seats 2.",
-    "book refused after 0.4 s: that day is full",
+    "The agent uses book: day 2026-12-01, seats 2. book refused after 0.4 s: that day is full",
     "The agent's model answered without a sound; it is asked once more.",
     "The agent hung up after 0:09. The record: complete.",
   ]);
@@ -440,4 +440,50 @@ test("a call that is too long to be kept whole is fetched again when it is opene
   const tail = after(listed(summary()), subscribed(), started(), ...many);
   assert.equal(call(tail).since, null);
   assert.equal(call(fold(tail, watching("full"))).offset, null);
+});
+
+test("keys that follow each other are one entry, also while people go on talking", () => {
+  const state = after(listed(summary()), subscribed(), started(), dtmf(2, "4"), final(3, "one moment", 1, 2, "outbound"), dtmf(4, "2"), dtmf(5, "7"));
+  assert.deepEqual(call(state).lines.map((line) => line.digits ?? line.text ?? line.kind), ["started", "427", "one moment"]);
+  assert.equal(sentence(call(state).lines[1]), "caller pressed 4 2 7");
+});
+
+test("many keys may be somebody's number: their count is told, and they themselves only to who asks", () => {
+  const state = after(listed(summary()), subscribed(), started(), ...[..."1234"].map((digit, index) => dtmf(2 + index, digit)));
+  assert.equal(sentence(call(state).lines[1]), "caller pressed 4 keys");
+});
+
+test("a tool's call and its answer are one line, whatever is said between them", () => {
+  const events = [watching("full"), subscribed(), started(), toolCalled(2), final(3, "one moment", 2, 3, "outbound")];
+  const asked = call(after(...events)).lines.find(({ kind }) => kind === "tool");
+  assert.deepEqual([asked.outcome, asked.arguments.seats], [null, 2]);
+  const { lines } = call(after(...events, toolReturned(4, "failed", "HTTP 500")));
+  const line = lines.find(({ kind }) => kind === "tool");
+  assert.deepEqual([lines.length, line.outcome, line.detail, line.arguments.seats], [3, "failed", "HTTP 500", 2]);
+  const late = call(after(watching("full"), subscribed(), started(), toolReturned(2, "result", "ok"))).lines.at(-1);
+  assert.deepEqual([late.kind, late.arguments, late.outcome], ["tool", null, "result"], "its call is no longer kept");
+});
+
+test("interruptions of the agent are counted", () => {
+  const state = after(watching("full"), subscribed(), started(), interrupted(2), interrupted(3));
+  assert.equal(call(state).interruptions, 2);
+  assert.equal(sentence(call(state).lines.at(-1)), "The agent was interrupted, time 2: 1.2 of 3.5 s had been heard.");
+});
+
+test("a long call keeps its newest lines on screen until all of it has come", () => {
+  const tail = after(listed(summary({ offset: 400 })), subscribed(398), final(399, "almost"), final(400, "newest"));
+  const opened = foldAll(tail, [watching("full"), subscribed(0, { newest: 400 }), started()]);
+  assert.deepEqual([call(opened).replay.to, call(opened).replay.shown.map(({ text }) => text)], [400, ["almost", "newest"]]);
+  const many = Array.from({ length: 399 }, (_, index) => final(index + 2, `line ${index}`));
+  assert.equal(call(foldAll(opened, many.slice(0, -1))).replay.to, 400);
+  assert.equal(call(foldAll(opened, many)).replay, null);
+  assert.equal(call(after(watching("full"), subscribed(0, { newest: 20 }))).replay, null, "a short one is there at once");
+});
+
+test("who answers and the queue are what the parameters say, and a voice agent is no person", () => {
+  const told = (more) => call(after(watching("full"), subscribed(), started(1, more)));
+  const { person, queue } = told({ parameters: { Agent: "Maya", queue: " billing " } });
+  assert.deepEqual([person, queue], ["Maya", "billing"]);
+  assert.equal(told({ agent: "sales", parameters: { agent: "sales" } }).person, null);
+  assert.equal(call(after(listed(summary({ person: "Ada", queue: "orders" })))).queue, "orders");
 });

@@ -24,8 +24,9 @@ test("every foreign part of a sentence is isolated", () => {
   const lines = [
     { kind: "gap", speaker: evil, start: 1, end: 2, reason: evil },
     { kind: "dtmf", speaker: evil, digits: evil },
-    { kind: "tool-called", tool: evil, arguments: { [evil]: evil, list: [evil] } },
-    { kind: "tool-returned", tool: evil, outcome: evil, seconds: 1, detail: evil },
+    { kind: "tool", tool: evil, arguments: { [evil]: evil, list: [evil] }, outcome: null },
+    { kind: "tool", tool: evil, arguments: null, outcome: evil, seconds: 1, detail: evil },
+    { kind: "watchword", about: evil, summary: evil, speaker: evil },
     { kind: "stream-error", reason: evil },
     { kind: "lost", provider: evil, reason: evil, attempt: 1 },
     { kind: "lost", provider: evil, reason: evil, attempt: 0 },
