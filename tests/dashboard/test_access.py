@@ -33,8 +33,8 @@ async def test_a_token_is_asked_for_once_and_kept_for_the_tab(visit: Visit) -> N
             await expect(spoken(page)).to_have_count(len(scenes.SUPPORT))
             await expect(page.locator("#gate")).to_be_hidden()
             async with page.expect_download() as waiting:
-                await page.locator(".menu summary").click()
-                await page.locator('.menu a[data-kind="srt"]').click()
+                await page.locator(".pane .menu summary").click()
+                await page.locator('.pane .menu a[data-kind="srt"]').click()
             assert "Lisbon" in (await (await waiting.value).path()).read_text()
             assert await page.evaluate("localStorage.length") == 0
 

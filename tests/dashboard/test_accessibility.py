@@ -52,7 +52,7 @@ async def test_nothing_stands_in_anyones_way(visit: Visit) -> None:
         await page.keyboard.press("f")
         await page.keyboard.type("later")
         await expect(page.locator("mark")).to_have_count(2)
-        await page.locator(".menu summary").click()
+        await page.locator(".pane .menu summary").click()
         await sound(page, "call")
         await page.keyboard.press("Escape")
         await page.keyboard.press("?")

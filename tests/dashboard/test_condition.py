@@ -98,15 +98,17 @@ async def test_rows_in_trouble_are_taller_and_none_lies_on_another(visit: Visit)
         for number in range(0, 40, 3):
             calls[number].condition(unheard="outbound")
         async with visit(hub, viewport={"width": 1000, "height": 820}) as page:
-            await expect(page.locator(".heading h2")).to_have_text(["Needs attention · 14", "Live · 26"])
+            await expect(page.locator(".heading h2").first).to_have_text("Needs attention · 14")
+            heights: set[int] = set()
             for _ in range(2):
                 boxes = [await row.bounding_box() for row in await page.locator(".row").all()]
                 places = sorted((box["y"], box["y"] + box["height"]) for box in boxes if box is not None)
                 assert all(abs(above[1] - below[0]) < 0.5 for above, below in pairwise(places))
-                assert len({round(bottom - top) for top, bottom in places}) == 2
+                heights |= {round(bottom - top) for top, bottom in places}
                 await page.locator("#rows-scroll").hover()
                 await page.mouse.wheel(0, 9000)
                 await expect(page.locator('.row[aria-posinset="40"]')).to_be_in_viewport()
+            assert len(heights) == 2
             for _ in range(40):
                 await page.keyboard.press("j")
             await expect(page.locator(".row .open:focus")).to_be_in_viewport(ratio=0.99)

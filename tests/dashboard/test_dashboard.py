@@ -265,9 +265,9 @@ async def test_search_copy_and_downloads(visit: Visit) -> None:
                     await twilio.send_str(stop())
                     await expect(page.locator(".happening.ended")).to_be_visible()
                 for kind in ("txt", "srt", "vtt", "csv", "json"):
-                    await page.locator(".menu summary").click()
+                    await page.locator(".pane .menu summary").click()
                     async with page.expect_download() as waiting:
-                        await page.locator(f'.menu a[data-kind="{kind}"]').click()
+                        await page.locator(f'.pane .menu a[data-kind="{kind}"]').click()
                     download = await waiting.value
                     assert download.suggested_filename == f"{CALL}.{kind}"
                     content = (await download.path()).read_text()

@@ -174,7 +174,7 @@ async def test_an_erased_call_says_so_and_shows_nothing(visit: Visit, tmp_path: 
         await expect(page.locator(".waiting")).to_have_text(
             "The hub says: this call was erased: on request. It keeps nothing of the call but that."
         )
-        await expect(page.locator(".menu")).to_be_hidden()
+        await expect(page.locator(".pane .menu")).to_be_hidden()
         await expect(spoken(page)).to_have_count(0)
         await expect(page.locator(".row")).to_have_count(2)
         assert await rows(page) == [sid(0), sid(2)]

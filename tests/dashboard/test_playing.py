@@ -174,6 +174,7 @@ async def test_the_page_scrolls_along_until_the_reader_goes_elsewhere(visit: Vis
     async with house(**settings) as hub:
         await recorded(hub)
         async with opened(visit, hub, viewport={"width": 1100, "height": 420}) as page:
+            await page.locator(".details-open").click()
             await page.select_option(".speed select", "2")
             await word(page, 9, "twenty")
             assert await page.evaluate("players.at(-1).playbackRate") == 2
@@ -223,9 +224,9 @@ async def test_each_format_is_downloaded_and_the_recording_with_them(visit: Visi
         await recorded(hub)
         async with opened(visit, hub) as page:
             for kind, ending in (("txt", "txt"), ("srt", "srt"), ("vtt", "vtt"), ("csv", "csv"), ("json", "json"), ("recording", "flac")):
-                await page.locator(".menu summary").click()
+                await page.locator(".pane .menu summary").click()
                 async with page.expect_download() as waiting:
-                    await page.locator(f'.menu a[data-kind="{kind}"]').click()
+                    await page.locator(f'.pane .menu a[data-kind="{kind}"]').click()
                 download = await waiting.value
                 assert download.suggested_filename == f"{CALL}.{ending}"
                 content = (await download.path()).read_bytes()
@@ -242,8 +243,8 @@ async def test_only_a_token_with_the_right_hears_it(visit: Visit, settings: dict
         async with opened(visit, hub, f"?token={mint(SECRET, ['*'], 60, rights=['archive'])}#{CALL}") as page:
             await expect(page.locator(".recorded p")).to_have_text("This call was recorded. Your token does not let you hear it.")
             await expect(page.locator(".player")).to_be_hidden()
-            await page.locator(".menu summary").click()
-            await expect(page.locator('.menu a[data-kind="recording"]')).to_be_hidden()
+            await page.locator(".pane .menu summary").click()
+            await expect(page.locator('.pane .menu a[data-kind="recording"]')).to_be_hidden()
         token = mint(SECRET, ["*"], 60, rights=["audio"])
         async with opened(visit, hub, f"?token={token}#{CALL}") as page:
             await word(page, 2, "booking")
