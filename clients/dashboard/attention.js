@@ -1,10 +1,12 @@
 /**
- * Which live calls need a person's attention, and why: the same fold as the hub's `transcript/attention.py`, and the same words. Pure.
+ * Which live calls need a person's attention, and why: the same fold as the hub's `transcript/attention.py`, and the same words. Pure. A call
+ * that is over needs nobody, but it keeps its alerts.
  *
  * A reason is `{kind, about, since}`. The list of all calls, and a call's own subscription, may bring the same event, and the list's come
  * earlier. So each group of kinds has the offset that it has read up to.
  */
 
+import { alerted, alertsSentence, listedAlerts, NO_ALERTS } from "./alerts.js";
 import { say } from "./language.js";
 
 /** The kinds of reasons, the most urgent first. */
@@ -27,21 +29,23 @@ const GROUPS = new Map([
 
 /** Nobody is needed, as far as a log is read up to `offset`. */
 export function calm(offset = 0) {
-  return { reasons: [], upTo: { provider: offset, record: offset, tool: offset, watchword: offset } };
+  return { reasons: [], alerts: NO_ALERTS, upTo: { provider: offset, record: offset, tool: offset, watchword: offset } };
 }
 
 /** What a summary says, which was made at `offset`. */
-export function listedAttention(reasons, offset) {
-  return { ...calm(offset), reasons: ordered(reasons ?? []) };
+export function listedAttention(reasons, offset, alerts = null) {
+  return { ...calm(offset), reasons: ordered(reasons ?? []), alerts: listedAlerts(alerts) };
 }
 
 /** The attention after an event of the call's log. The same object if nothing has changed. */
 export function attended(attention, event) {
-  if (event.type === "call-ended") return calm(event.offset);
+  if (event.type === "call-ended") return { ...calm(event.offset), alerts: attention.alerts };
   const group = GROUPS.get(event.type);
   if (group === undefined || event.offset <= attention.upTo[group]) return attention;
   const reasons = changed(attention.reasons, event);
-  return { reasons: same(reasons, attention.reasons) ? attention.reasons : reasons, upTo: { ...attention.upTo, [group]: event.offset } };
+  const alerts = group === "watchword" ? alerted(attention.alerts, event) : attention.alerts;
+  const upTo = { ...attention.upTo, [group]: event.offset };
+  return { reasons: same(reasons, attention.reasons) ? attention.reasons : reasons, alerts, upTo };
 }
 
 function changed(reasons, event) {
@@ -140,9 +144,12 @@ function recordPart(sentence) {
   return sentence;
 }
 
-/** Why a call stands out in the list: why it needs attention, and what else is missing in its record. Empty if all is well. */
+/**
+ * Why a call stands out in the list: why it needs attention or, once it is over, what the watchwords found in it; and what else is missing
+ * in its record. Empty if all is well.
+ */
 export function why(call) {
-  const said = call.live ? call.attention.reasons.map(reasonSentence) : [];
+  const said = call.live ? call.attention.reasons.map(reasonSentence) : [alertsSentence(call.attention.alerts)].filter(Boolean);
   const { completeness } = call;
   const short = completeness && completeness.state !== "complete" ? completeness.summary.split("; ").map(recordPart) : [];
   return [...new Set([...said, ...short])].join("; ");

@@ -27,7 +27,7 @@ export function listedCall(call, summary) {
     reason: summary.reason,
     duration: summary.duration,
     completeness: summary.completeness,
-    attention: listedAttention(summary.attention, summary.offset),
+    attention: listedAttention(summary.attention, summary.offset, summary.alerts),
     utterances: summary.utterances,
     statistics: summary.statistics ?? null,
     recording: summary.recording ?? null,

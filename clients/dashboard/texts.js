@@ -116,6 +116,12 @@ export const TEXTS = {
   "why.not-transcribed": ["not transcribed: {about}", "nicht transkribiert: {about}", "sin transcribir: {about}", "non transcrit : {about}"],
   "why.provider-lost": ["{about} lost, trying again", "{about} verloren, neuer Versuch", "{about} perdido, reintentando", "{about} perdu, nouvel essai"],
   "why.watchword": ["watchword: {about}", "Stichwort: {about}", "palabra vigilada: {about}", "mot surveillé : {about}"],
+  "why.alerts": [
+    "watchword: {rule} ({found})|{n} watchwords, the last: {rule} ({found})",
+    "Stichwort: {rule} ({found})|{n} Stichwörter, zuletzt: {rule} ({found})",
+    "palabra vigilada: {rule} ({found})|{n} palabras vigiladas, la última: {rule} ({found})",
+    "mot surveillé : {rule} ({found})|{n} mots surveillés, le dernier : {rule} ({found})",
+  ],
   "why.one-side-unheard": ["only one side was heard", "nur eine Seite war zu hören", "solo se oyó un lado", "un seul côté a été entendu"],
   "why.one-side-silent": ["one side is silent", "eine Seite ist still", "un lado está en silencio", "un côté est silencieux"],
   "why.tool-failed": ["tool {about} failed", "Werkzeug {about} ist gescheitert", "la herramienta {about} falló", "l'outil {about} a échoué"],

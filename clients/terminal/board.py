@@ -10,6 +10,7 @@ from datetime import datetime
 
 from clients.follow import Position, Request, subscription
 from hub import events
+from hub.transcript.alerts import Alerts
 from hub.transcript.attention import Attention, urgency, why
 
 KEEP_SECONDS = 3600.0
@@ -38,6 +39,10 @@ class Row:
     queue: str | None = None
     attention: Attention = field(default_factory=Attention)
     """Why the call needs a person's attention."""
+    alerts: Alerts = field(default_factory=Alerts)
+    """What the watchwords found in it."""
+    alerted: int = 0
+    """Offset of the newest event that `alerts` has: the list of all calls and the call's own subscription bring the same ones."""
     listed: int = 0
     """Offset up to which `attention` is what the hub's list said."""
     began: float | None = None
@@ -97,7 +102,7 @@ class Row:
     @property
     def why(self) -> str:
         """Why the call stands out, in the hub's words. Empty if all is well."""
-        return why(self.attention.reasons if self.live else (), self.completeness)
+        return why(self.attention.reasons, self.completeness) if self.live else why((), self.completeness, self.alerts.summary)
 
 
 class Board:
@@ -156,6 +161,7 @@ class Board:
             row.from_, row.to, row.direction = call.from_, call.to, call.direction
             row.agent, row.queue = call.agent or call.person, call.queue
             row.attention, row.listed = Attention(call.attention), call.offset
+            row.alerts, row.alerted = Alerts(call.alerts), call.offset
             row.began = _moment(call.started_at) if call.started_at else None
             row.live, row.ended, row.duration, row.reason = call.live, ended, call.duration, call.reason or ""
             row.completeness = call.completeness
@@ -177,6 +183,9 @@ class Board:
         row.position = Position(event.epoch, event.offset)
         if event.offset > row.listed:  # a replay brings what the list has said already
             row.attention.apply(event)
+        if isinstance(event, events.Alert | events.AlertWithdrawn) and event.offset > row.alerted:
+            row.alerted = event.offset
+            row.alerts.apply(event)
         match event:
             case events.ConditionChanged(completeness=completeness):
                 row.completeness = completeness

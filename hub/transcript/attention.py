@@ -18,6 +18,7 @@ from collections.abc import Iterable, Sequence
 
 from hub.events import (
     Alert,
+    AlertSummary,
     AlertWithdrawn,
     AttentionKind,
     AttentionReason,
@@ -152,10 +153,21 @@ def urgency(reasons: Sequence[AttentionReason]) -> int:
     return len(KINDS) - KINDS.index(reasons[0].kind) + 1 if reasons else 0
 
 
-def why(reasons: Iterable[AttentionReason], completeness: Completeness | None) -> str:
-    """Return why a call stands out in a list: why it needs attention, and what else is missing in its record. Empty if all is well."""
+def alerts_sentence(alerts: AlertSummary) -> str:
+    """Return the alerts of a call that is over in words: how many, and what the newest found."""
+    found = f"{alerts.rule} ({alerts.summary})"
+    return line(f"watchword: {found}" if alerts.count == 1 else f"{alerts.count} watchwords, the last: {found}")
+
+
+def why(reasons: Iterable[AttentionReason], completeness: Completeness | None, alerts: AlertSummary | None = None) -> str:
+    """Return why a call stands out in a list. Empty if all is well.
+
+    That is why it needs attention and what else is missing in its record. `alerts` are those of a call that is over: it needs nobody's
+    attention, but who looks for it later wants to see that it did.
+    """
+    past = [alerts_sentence(alerts)] if alerts is not None else []
     short = completeness.summary.split("; ") if completeness is not None and completeness.state != "complete" else []
-    return "; ".join(dict.fromkeys([*map(reason_sentence, reasons), *short]))
+    return "; ".join(dict.fromkeys([*map(reason_sentence, reasons), *past, *short]))
 
 
 def _part(reason: AttentionReason) -> str:

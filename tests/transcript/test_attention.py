@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from hub.events import AttentionReason, CallStarted, Durable, TranscriberName, decode
-from hub.transcript.attention import KINDS, Attention, reason_sentence
+from hub.events import AlertSummary, AttentionReason, CallStarted, Durable, TranscriberName, decode
+from hub.transcript.attention import KINDS, Attention, reason_sentence, why
 from hub.transcript.outline import LABEL_CHARACTERS, Outline, ToldOutline
 
 CASES: list[dict[str, Any]] = json.loads((Path(__file__).parent / "attention_cases.json").read_text())
@@ -45,6 +46,12 @@ def test_a_watchword_stands_between_who_is_not_transcribed_and_who_is_silent() -
     given = [AttentionReason(kind=kind, about=kind, since="") for kind in reversed(KINDS)]
     assert [each.kind for each in Attention(given).reasons] == list(KINDS)
     assert reason_sentence(AttentionReason(kind="watchword", about="refund", since="")) == "watchword: refund"
+
+
+def test_a_call_that_is_over_says_what_its_watchwords_found() -> None:
+    one = AlertSummary(count=1, rule="refund", summary="“money back”", time=3.0)
+    assert why((), None, one) == "watchword: refund (“money back”)"
+    assert why((), None, replace(one, count=3)) == "3 watchwords, the last: refund (“money back”)"
 
 
 def started(voice: str | None = None, **parameters: str) -> CallStarted:

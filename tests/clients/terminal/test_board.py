@@ -267,6 +267,21 @@ def test_what_needs_attention_comes_first_then_what_is_live_then_what_is_over_wi
     assert lines[-1].startswith("↑↓ scroll · s order: newest")
 
 
+def test_a_call_that_is_over_keeps_what_its_watchwords_found() -> None:
+    sight = Sight(width=160)
+    alert = events.Alert(
+        call_sid=CALL, at="2026-11-21T10:00:07.000Z", epoch=EPOCH, offset=2, rule="refund", kind="phrase", summary="“money back”",
+        start=1.0, end=2.0,
+    )  # fmt: skip
+    sight.receive(listing(summary()), alert)
+    (row,) = sight.board.rows.values()
+    assert row.why == "watchword: refund"
+    sight.receive(alert, ended(3))
+    assert row.why == "watchword: refund (“money back”)"
+    sight.receive(listing(msgspec.structs.replace(summary(live=False, offset=3), alerts=row.alerts.summary)))
+    assert [each.why for each in sight.board.rows.values()] == ["watchword: refund (“money back”)"]
+
+
 def test_keys_sort_and_choose_what_is_shown() -> None:
     sight = desk()
     for order, expected in (("number", "00"), ("agent", "00"), ("queue", "00"), ("direction", "02"), ("duration", "00"), ("state", "02")):

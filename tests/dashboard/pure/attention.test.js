@@ -50,6 +50,21 @@ test("a row says why, and what else is missing, each once", () => {
   assert.equal(why({ live: true, attention: calm(), completeness: COMPLETE }), "");
 });
 
+test("a call that is over keeps its alerts, and says how many there were and what the newest found", () => {
+  const alert = (offset, rule) => ({ type: "alert", callSid: CALL, epoch: "epoch-one", offset, at: "", rule, kind: "phrase", summary: `“${rule}”`, start: 0, end: 1 });
+  const withdrawn = (offset, of, reason) => ({ type: "alert-withdrawn", callSid: CALL, epoch: "epoch-one", offset, at: "", alert: of, rule: "", reason, left: 0 });
+  const one = after(listed(summary()), subscribed(), started(), alert(2, "refund"));
+  assert.equal(why(call(one)), "watchword: refund");
+  assert.equal(why(call(foldAll(one, [ended(3)]))), "watchword: refund (“refund”)");
+  const many = foldAll(one, [alert(3, "lawyer"), alert(4, "press"), withdrawn(5, 4, "wrong"), withdrawn(6, 3, "over"), alert(3, "lawyer"), ended(7)]);
+  assert.equal(why(call(many)), "2 watchwords, the last: lawyer (“lawyer”)", "what was wrong does not count, what is over does, and nothing twice");
+  const wrong = foldAll(one, [withdrawn(3, 2, "wrong"), ended(4)]);
+  assert.equal(why(call(wrong)), "");
+  const past = after(listed(summary({ live: false, offset: 9, alerts: { count: 3, rule: "refund", summary: "“refund”", time: 1 } })));
+  assert.equal(why(call(past)), "3 watchwords, the last: refund (“refund”)");
+  assert.equal(urgency(call(past)), 0);
+});
+
 test("in another language a reader reads it in that language, and what is unknown as it is", () => {
   choose(["de-CH", "en"]);
   try {
