@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { figureRows } from "../../../clients/dashboard/figures.js";
+import { choose } from "../../../clients/dashboard/language.js";
 import { ended, listed, started, statistics, subscribed, summary } from "./events.js";
 import { after, call } from "./folding.js";
 
@@ -46,10 +47,26 @@ test("the hub's figures are shown as they are, with who is meant", () => {
   ]);
 });
 
-test("before anybody spoke there is nothing to show, and rare things are shown where they happened", () => {
-  assert.deepEqual(shown({ ...FIGURES, sides: { inbound: { ...SIDE, talkShare: null }, outbound: OTHER } }), []);
-  const calm = shown({ ...FIGURES, deadAirs: 0, crossTalkSeconds: 0 }).map(([name]) => name);
-  assert.deepEqual(calm, ["Talk", "Longest monologue", "Interruptions", "Words a minute", "Answers after", "Silence"]);
+test("the rows are always the same, so that nothing moves when the first figures come", () => {
+  const rows = shown(FIGURES).map(([name]) => name);
+  for (const none of [null, { ...FIGURES, sides: { inbound: { ...SIDE, talkShare: null }, outbound: OTHER } }]) {
+    assert.deepEqual(shown(none).map(([name]) => name), rows);
+    assert.ok(shown(none).every(([, ...values]) => values.every((each) => each.endsWith("–"))));
+  }
+  assert.deepEqual(shown({ ...FIGURES, deadAirs: 0, crossTalkSeconds: 0 }).slice(-2), [["Dead air", "0"], ["Both at once", "0.0 s"]]);
+});
+
+test("interruptions of an agent are counted where an agent answers", () => {
+  assert.deepEqual(figureRows(FIGURES, SPEAKERS, 2).at(-1), ["Agent interrupted", [["outbound", "", "2"]]]);
+});
+
+test("the names of the figures are in the reader's language", () => {
+  choose(["de"]);
+  try {
+    assert.deepEqual(shown({ ...FIGURES, deadAirs: 2 }).slice(-2), [["Lange Stille", "2-mal, 0:07"], ["Beide zugleich", "1.3 s"]]);
+  } finally {
+    choose([]);
+  }
 });
 
 test("a call's statistics are the list's, then the newest that are told, then those at its end", () => {
