@@ -1,4 +1,4 @@
-"""The command line: `transcript-client call`, `mic`, `search`, `tail`, `board`, `mcp`, `demo`.
+"""The command line: `transcript-client call`, `mic`, `search`, `tail`, `board`, `steer`, `mcp`, `demo`.
 
 Knows the names of the subcommands. A subcommand is imported only when it is used, so that each works without the packages of the others.
 """
