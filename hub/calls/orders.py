@@ -162,7 +162,8 @@ class Orders:
                     sid, record.call_sid, self._parameters(target.agent), target.agent.apology, target.agent.dial
                 )
             else:
-                await self._account.connect(sid, record.call_sid, target.whom, target.label)
+                back_to = (record.agent or "") if order.action == "take-over" else ""
+                await self._account.connect(sid, record.call_sid, target.whom, target.label, back_to)
         except AccountError as error:
             self._tools.leaving = None
             self._log.warning("an order could not be done: %s", error)

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 import msgspec
@@ -116,13 +117,17 @@ class TwilioAccount:
         """End a call. Raises: AccountError."""
         await self._ask("POST", f"{self._path(account_sid, call_sid)}.json", {"Status": "completed"})
 
-    async def connect(self, account_sid: str, call_sid: str, whom: str, label: str) -> None:
+    async def connect(self, account_sid: str, call_sid: str, whom: str, label: str, back_to: str = "") -> None:
         """Connect a call with a person instead of its agent. `whom` is written as in HUB_DIAL; `label` names the person in the transcript.
 
+        `back_to`: the agent that goes on if the person does not answer. Empty: the call ends then, and it does where Twilio's webhooks
+        cannot be told from others.
         The stream to the agent ends with that, perhaps before this returns. What is said afterwards comes to /twilio. Raises: AccountError.
         """
         invitation = invite(self._config, call_sid, {"outboundTrackLabel": label}) if self._config.public_url else None
-        await self._ask("POST", f"{self._path(account_sid, call_sid)}.json", {"Twiml": transfer(invitation, whom)})
+        back = invitation is not None and back_to and invitation.status_url
+        action = f"{self._config.public_url.rstrip('/')}/twiml/agent?{urlencode({'agent': back_to})}" if back else ""
+        await self._ask("POST", f"{self._path(account_sid, call_sid)}.json", {"Twiml": transfer(invitation, whom, action)})
 
     async def connect_agent(self, account_sid: str, call_sid: str, parameters: Mapping[str, str], apology: str, dial: str) -> None:
         """Connect a call with another agent. `parameters`: the stream's, which name the agent. `apology`, `dial`: for when that one cannot.

@@ -98,11 +98,21 @@ def answer_by_agent(invitation: Invitation | None, apology: str, dial: str, afte
     return str(_by_agent(invitation, apology, dial, afterwards))
 
 
-def transfer(invitation: Invitation | None, whom: str) -> str:
-    """Return the TwiML that connects a call with a person and, if there is an invitation, streams what is said."""
+def transfer(invitation: Invitation | None, whom: str, action: str = "") -> str:
+    """Return the TwiML that connects a call with a person and, if there is an invitation, streams what is said.
+
+    `action`: address that Twilio asks how to go on when the person has hung up, or does not answer. Empty: the call ends.
+    """
     response = VoiceResponse()
     _start(response, invitation)
-    _dial(response, whom)
+    _dial(response, whom, action)
+    return str(response)
+
+
+def hang_up() -> str:
+    """Return the TwiML that ends a call."""
+    response = VoiceResponse()
+    response.hangup()
     return str(response)
 
 
@@ -174,12 +184,16 @@ def _stream(verb: Start | Connect, invitation: Invitation, **more: str) -> None:
         stream.parameter(name=name, value=value)
 
 
-def _dial(response: VoiceResponse, whom: str) -> None:
+def _dial(response: VoiceResponse, whom: str, action: str = "") -> None:
     kind, colon, name = whom.partition(":")
+    dial = Dial(action=action) if action else Dial()
     if not colon:
-        response.dial(whom)
+        if action:
+            dial.number(whom)
+            response.append(dial)
+        else:
+            response.dial(whom)
         return
-    dial = Dial()
     if kind == "client":
         dial.client(name)
     else:

@@ -65,10 +65,10 @@ async def test_of_two_supervisors_the_first_one_wins_and_the_second_one_is_told_
     ("order", "target", "asked", "reason"),
     [
         (leave("hang-up"), None, ("hang_up", ACCOUNT, CALL), "supervisor-hung-up"),
-        (leave("transfer", to="sales"), SALES, ("connect", ACCOUNT, CALL, "+14155550177", "sales"), "transferred"),
+        (leave("transfer", to="sales"), SALES, ("connect", ACCOUNT, CALL, "+14155550177", "sales", ""), "transferred"),
         (
             leave("take-over", to="+14155550188"), Target(whom="+14155550188", label="Ada"),
-            ("connect", ACCOUNT, CALL, "+14155550188", "Ada"), "transferred",
+            ("connect", ACCOUNT, CALL, "+14155550188", "Ada", "desk"), "transferred",
         ),
         (
             leave("transfer", to="agent:desk"), Target(agent=AGENT),

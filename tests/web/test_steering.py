@@ -66,7 +66,7 @@ async def test_a_person_takes_over_and_the_transcript_goes_on_with_them(tmp_path
         answer = await ada.steer("take-over", to="+1 415 555 0188", order="o1")
         assert answer["state"] == "asked"
         assert (await ada.outcome("o1"))["state"] == "done"
-        assert "<Dial>+14155550188</Dial>" in at.call.twiml
+        assert f'<Dial action="{PUBLIC}/twiml/agent?agent=desk"><Number>+14155550188</Number></Dial>' in at.call.twiml
         await ada.receive(lambda each: each["type"] == "final" and each["speaker"] == "ada")
         await at.call.hang_up()
         ended = await ada.ended()
@@ -76,6 +76,20 @@ async def test_a_person_takes_over_and_the_transcript_goes_on_with_them(tmp_path
         # The order's answer was lost, the call is people's by now: it is answered all the same, and nobody is dialled twice.
         assert (await ada.steer("take-over", to="+1 415 555 0188", order="o1"))["state"] == "done"
         assert sum(path.endswith(".json") and bool(form) for _, path, form in at.call.twilio.asked) == 1
+
+
+async def test_a_person_who_does_not_answer_leaves_the_caller_with_the_agent(tmp_path: Path) -> None:
+    async with steered_desk(tmp_path, steer_numbers="+14155550188") as at:
+        ada = await at.supervisor()
+        await ada.steer("take-over", to="+14155550188", order="o1")
+        await ada.outcome("o1")
+        action = at.call.twiml.partition('action="')[2].partition('"')[0]
+        told = {"CallSid": at.call.sid, "From": "+14155550123", "To": "+14155550100", "Direction": "inbound", "CallStatus": "in-progress"}
+        assert at.line.twilio is not None
+        for status, verb in (("no-answer", '<Parameter name="agent" value="desk" />'), ("completed", "<Response><Hangup /></Response>")):
+            found, text = await at.line.twilio.webhook(action, told | {"DialCallStatus": status})
+            assert found == 200
+            assert verb in text, status
 
 
 async def test_a_caller_is_passed_on_to_another_agent(tmp_path: Path) -> None:

@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 
 routes = web.RouteTableDef()
 
+TALKED = frozenset({"completed", "answered"})
+"""How a <Dial> ended in which the caller and the person have talked (twilio.com/docs/voice/twiml/dial)."""
+
 PASSED_ON = ("From", "To", "Direction")
 """What Twilio says of an incoming call that the stream must carry as <Parameter>s: the stream has no other way to know."""
 
@@ -66,10 +69,13 @@ async def agent(request: web.Request) -> web.StreamResponse:
 async def incoming(request: web.Request) -> web.Response:
     """Answer an incoming call: connect it to an agent. The TwiML after that is for when the agent cannot go on, or begin.
 
-    `?agent=…` names the agent. Without it our number in the call decides.
+    `?agent=…` names the agent. Without it our number in the call decides. Twilio also asks here when a person who was to take the call over
+    has hung up, which ends the call, or did not answer, so that the agent goes on.
     """
     state = request.app[STATE]
     told = await webhook(request)
+    if told.get("DialCallStatus") in TALKED:
+        return web.Response(text=twiml.hang_up(), content_type="text/xml", charset="utf-8")
     call_sid, parameters = told.get("CallSid") or None, {name.lower(): told.get(name, "") for name in PASSED_ON}
     if parameters["direction"].startswith("outbound"):
         parameters["inboundTrackLabel"] = "callee"
