@@ -1,5 +1,7 @@
 """An assistant: the SDK's own client of MCP, over stdin and stdout of `transcript-client mcp`, or in the test's process."""
 
+import asyncio
+import json
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,6 +30,27 @@ async def started(home: House, *arguments: str, **variables: str) -> AsyncIterat
     )
     async with Client(stdio_client(command)) as client:
         yield client
+
+
+@asynccontextmanager
+async def waiting(home: House, call_sid: str, after: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Start the command, and ask it for what follows a position in a call. Whoever asked is gone when this is left, without a word."""
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "clients", "mcp", *at(home), stdin=pipe, stdout=pipe, stderr=pipe, env=environment()
+    )
+    assert process.stdin is not None
+    about = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "an assistant", "version": "1"}}
+    asked = {"name": "follow_call", "arguments": {"call_sid": call_sid, "after": after, "wait_seconds": 300}}
+    for message in (
+        {"id": 1, "method": "initialize", "params": about},
+        {"method": "notifications/initialized"},
+        {"id": 2, "method": "tools/call", "params": asked},
+    ):
+        process.stdin.write(json.dumps({"jsonrpc": "2.0"} | message).encode() + b"\n")
+    yield process
+    process._transport.get_pipe_transport(1).close()  # type: ignore[attr-defined]  # asyncio has no way to read no more
+    process.stdin.close()
 
 
 async def use(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from jsonschema import Draft202012Validator
 
 from clients.assistant.server import DESCRIBED
 from hub.web.doors.operations import ListedCall
-from tests.clients.assistant.desk import beside, refused, said, started, use
+from tests.clients.assistant.desk import beside, refused, said, started, use, waiting
 from tests.house import House, house
 from tests.media import CALL
 from tests.publishing import TO, ScriptedCall
@@ -165,6 +165,18 @@ async def test_who_stops_waiting_leaves_no_connection() -> None:
             await followed(home, 1)
             waiting.cancel()
             await followed(home, 0)
+
+
+async def test_an_assistant_that_is_killed_while_it_waits_leaves_no_process_and_no_traceback() -> None:
+    async with house() as home:
+        call = ScriptedCall(home.state)
+        async with waiting(home, CALL, f"{call.record.topic.log.epoch}:{call.offset}") as process:
+            await followed(home, 1)
+        call.final("nobody reads it")
+        assert process.stderr is not None
+        said = await process.stderr.read()
+        assert (await process.wait(), said) == (0, b"")
+        await followed(home, 0)
 
 
 @pytest.mark.parametrize(
