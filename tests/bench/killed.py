@@ -2,10 +2,10 @@
 
     python -m tests.bench.killed --kills 300 --archive postgresql
 
-A real hub has 20 live calls of a pretend Twilio, each with a word every half second, and 60 subscribers that follow three calls each. It is
-killed in the middle of commits, when calls have just begun or are ending, while it seals, while it starts, or at any moment, and started
-again at once. Subscribers come back with their positions. In the end every event that any of them saw has to be in the archive, and in a
-replay over /client, once, with the same bytes at the same offset of the same epoch.
+A real hub has 20 live calls of a pretend Twilio, each with a word every half second, 60 subscribers that follow three calls each, and four
+that follow all calls over `GET /events`. It is killed in the middle of commits, when calls have just begun or are ending, while it seals,
+while it starts, or at any moment, and started again at once. Subscribers come back with their positions. In the end every event that any
+of them saw has to be in the archive, and in a replay over /client, once, with the same bytes at the same offset of the same epoch.
 
 A hub that dies while it is *behind* has told more than it has stored. Then a new epoch with all that is stored is right, and so is
 `whole: false`.
@@ -36,10 +36,10 @@ from clients.commands.demo import free_port
 from hub.archive.mark import BehindMark, mark_of
 from tests.bench.hub_process import HubProcess, archive, deepgram, hubs, spawned
 from tests.bench.verdict import LeftBehind, judge, left_behind
-from tests.bench.witnesses import Seen, Witness
+from tests.bench.witnesses import Seen, StreamWitness, Witness
 from tests.providers.fake_twilio import ACCOUNT, TOKEN, FakeTwilio, PhoneCall, fake_twilio
 
-CALLS, SUBSCRIBERS = 20, 60
+CALLS, SUBSCRIBERS, STREAMS = 20, 60, 4
 
 LENGTHS = (2.0, 12.0)
 """How long a call lasts, in seconds in which there is a hub: it is there for several kills."""
@@ -129,7 +129,10 @@ class Run:
         self._calls: dict[str, PhoneCall] = {}
         """Live ones."""
         self._witnesses = [
-            Witness(f"ws://127.0.0.1:{self._port}/client", self._seen, random.Random(tally.seed + number)) for number in range(SUBSCRIBERS)
+            Witness(f"ws://127.0.0.1:{self._port}/client", self._seen, random.Random(tally.seed + number))
+            if number < SUBSCRIBERS
+            else StreamWitness(f"http://127.0.0.1:{self._port}/events", self._seen, random.Random(tally.seed + number))
+            for number in range(SUBSCRIBERS + STREAMS)
         ]
         self._began = time.monotonic()
         self._kills: list[float] = []

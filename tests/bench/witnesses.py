@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import aiohttp
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
@@ -75,6 +76,8 @@ class Seen:
             if log[event.offset - 1] != payload:
                 self.fault("altered", f"{event.call_sid} {event.epoch} {event.offset}: {log[event.offset - 1]!r} became {payload!r}")
             return
+        if event.offset > len(log) + 1:
+            return  # of a log that began anew, which this subscriber follows from the middle: its start is yet to be seen
         log.append(payload)
         if event.ends:
             self.ended.add(event.call_sid)
@@ -129,7 +132,7 @@ class Witness:
             self._seen.resumed += 1
         await socket.send(json.dumps(request))
 
-    async def _receive(self, socket: ClientConnection, payload: bytes) -> None:
+    async def _receive(self, socket: ClientConnection | None, payload: bytes) -> None:
         if payload.startswith(b"["):  # the list of live calls
             return
         event = _decoder.decode(payload)
@@ -176,3 +179,61 @@ class Witness:
         if event.ends:
             del self._positions[event.call_sid]
             self._ended.add(event.call_sid)
+
+
+class StreamWitness(Witness):
+    """A subscriber that follows all calls as Server-Sent Events, and comes back with the newest `id` that it got."""
+
+    def __init__(self, address: str, seen: Seen, chance: random.Random) -> None:
+        super().__init__(address, seen, chance)
+        self._last_id = ""
+
+    async def run(self, over: asyncio.Event) -> None:
+        """Follow all calls until `over`, and those that are live then to their ends."""
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None), read_bufsize=2**20) as session:
+            while not over.is_set() or self._positions.keys() - self._ended:
+                try:
+                    headers = {"Last-Event-ID": self._last_id} if self._last_id else {}
+                    async with session.get(f"{self._address}?interims={str(self._interims).lower()}", headers=headers) as answer:
+                        answer.raise_for_status()
+                        self._seen.resumed += bool(self._last_id)
+                        await self._read(answer.content, over)
+                except (OSError, aiohttp.ClientError):
+                    self.back.clear()
+                    await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _read(self, content: aiohttp.StreamReader, over: asyncio.Event) -> None:
+        block: dict[bytes, bytes] = {}
+        async for line in content:
+            if line != b"\n":
+                name, _, value = line.rstrip(b"\n").partition(b": ")
+                block[name] = value
+            elif b"data" in block:  # only now is the block whole
+                self._last_id = block.get(b"id", self._last_id.encode()).decode()
+                await self._receive_block(block[b"data"])
+                block = {}
+            if over.is_set() and not self._positions.keys() - self._ended:
+                return
+
+    async def _receive_block(self, payload: bytes) -> None:
+        event = _decoder.decode(payload)
+        if event.type == "watching":
+            if not event.whole and not self._seen.behind:
+                self._seen.fault("not whole", f"all calls, from {self._last_id}")
+            self.back.set()
+            return
+        self._positions.setdefault(event.call_sid)
+        await self._receive(None, payload)
+
+    def _subscribed(self, event: Received) -> None:
+        position = self._positions[event.call_sid]
+        if event.whole and position is not None and position[0] != event.epoch and (event.call_sid, position[0]) in self._seen.behind:
+            self._positions[event.call_sid] = (event.epoch, event.offset)  # `watching` has said that it is not whole
+            return
+        super()._subscribed(event)
+
+    def _event(self, event: Received, payload: bytes) -> None:
+        super()._event(event, payload)
+        self._positions[event.call_sid] = (event.epoch, event.offset)  # the end of a call may not be its last event
+        if event.type == "call-started":
+            self._ended.discard(event.call_sid)
