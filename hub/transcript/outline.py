@@ -25,6 +25,7 @@ from hub.events import (
     RecordingStarted,
     RecordingStored,
     RecordingSummary,
+    Statistics,
     TranscriberName,
 )
 from hub.insight.statistics import RunningStatistics
@@ -221,6 +222,8 @@ class ToldOutline(Outline):
         self._summary = None
         if isinstance(event, ConditionChanged):
             self._completeness = event.completeness
+        elif isinstance(event, Statistics):
+            self._figures = event.figures
 
     @property
     def completeness(self) -> Completeness:
@@ -229,8 +232,8 @@ class ToldOutline(Outline):
 
     @property
     def figures(self) -> CallStatistics | None:
-        """See Outline. Of a call whose older events are lost, they begin with the events that are here."""
-        return self._figures if self.statistics.is_empty else super().figures
+        """See Outline. While the call lives, they begin with the events that are here; at its end, they are what its owner has counted."""
+        return self._figures if self.statistics.is_empty or not self.live else super().figures
 
     def summary(self, call_sid: str, epoch: str, offset: int) -> CallSummary:
         """See Outline. Where nothing was applied, the position is the owner's."""
