@@ -65,7 +65,7 @@ class Watching:
     def published(self, record: Record, event: Durable) -> Iterable[Durable]:
         """See Annotator."""
         try:
-            return self._watch(record).apply(event)
+            return self._watch(record).apply(event, record.ahead.statistics)
         except Exception:  # noqa: BLE001  a rule is a unit: the call goes on without its alert
             self._fail(record)
             return ()
@@ -85,7 +85,7 @@ class Watching:
     def owed(self, record: Record) -> Iterable[Durable]:
         """See Annotator."""
         try:
-            return self._watch(record).due()
+            return self._watch(record).due(record.ahead.statistics)
         except Exception:  # noqa: BLE001  as above
             self._fail(record)
             return ()

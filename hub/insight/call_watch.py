@@ -3,7 +3,7 @@
 A phrase in a final is told at once. A phrase in an interim is told once it has been in every interim of its utterance for a second: words
 that a provider takes back sooner are nobody's business. If the final does not have it, the alert is withdrawn.
 
-Pure: time is an argument. Does not know how events are published.
+Pure: time is an argument, and so are the call's statistics. Does not know how events are published, nor how talk is counted.
 """
 
 from collections.abc import Container, Iterator
@@ -13,6 +13,7 @@ from typing import Literal
 from hub.audio.g711 import Track
 from hub.events import Alert, AlertWithdrawn, CallStarted, Durable, Final, Interim
 from hub.insight.rules import Found, Rule, Watchwords, passage
+from hub.insight.statistics import RunningStatistics
 from hub.insight.watched import Watched
 
 HELD_SECONDS = 1.0
@@ -54,19 +55,22 @@ class CallWatch:
         """Whether a phrase will be told a little later, if the interims keep it."""
         return bool(self._held)
 
-    def apply(self, event: Durable) -> list[Durable]:
-        """Take the next event of the log. Return what is to be published now; it comes back here like any other event."""
+    def apply(self, event: Durable, statistics: RunningStatistics) -> list[Durable]:
+        """Take the next event of the log, which `statistics` have counted already.
+
+        Returns what is to be published now; it comes back here like any other event.
+        """
         self.watched.apply(event)
         if isinstance(event, Final):
             if self._held:
                 self._held.pop(event.utterance, None)
-            return self.due()
+            return self.due(statistics)
         if isinstance(event, CallStarted):
             self._choose()
         return []
 
-    def due(self) -> list[Durable]:
-        """Return what the log lacks: alerts of its last final, and withdrawals. Empty if all was told."""
+    def due(self, statistics: RunningStatistics) -> list[Durable]:
+        """Return what the log lacks: alerts of its last final, and withdrawals. Empty if all was told. `statistics`: of this log."""
         watched = self.watched
         due: list[Durable] = []
         if watched.silences:
@@ -76,7 +80,7 @@ class CallWatch:
             if found or watched.told:
                 due += self._phrases(final, found)
             if self._watchwords.shares:
-                due += self._shares(final)
+                due += self._shares(final, statistics)
         return due
 
     def _phrases(self, final: Final, found: dict[int, Found]) -> Iterator[Durable]:
@@ -202,13 +206,13 @@ class CallWatch:
             if call_seconds >= rule.call_seconds:
                 yield self._whole(rule, f"the call lasts longer than {rule.call_seconds:g} s", rule.call_seconds, rule.call_seconds)
 
-    def _shares(self, final: Final) -> Iterator[Alert]:
+    def _shares(self, final: Final, statistics: RunningStatistics) -> Iterator[Alert]:
         for rule in self._timed(self._watchwords.shares, self.watched.once):
             assert rule.talk_share_percent is not None
             assert rule.side is not None
-            share = self.watched.share_percent(rule.side)
-            if sum(self.watched.spoken_seconds.values()) >= rule.after_seconds and share >= rule.talk_share_percent:
-                yield self._whole(rule, f"{rule.side} has {share:.0f} % of the talk", final.end, final.end)
+            percent = 100 * (statistics.talk_share(rule.side) or 0.0)
+            if statistics.talk_seconds >= rule.after_seconds and percent >= rule.talk_share_percent:
+                yield self._whole(rule, f"{rule.side} has {percent:.0f} % of the talk", final.end, final.end)
 
     def _timed(self, places: list[int], told: Container[str]) -> Iterator[Rule]:
         """Yield the rules at these places that are for this call and were not told."""

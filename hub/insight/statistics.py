@@ -30,7 +30,7 @@ import re
 from array import array
 from bisect import insort
 
-from hub.audio.g711 import TRACKS
+from hub.audio.g711 import TRACKS, Track
 from hub.events import AgentInterrupted, CallEnded, CallStatistics, Durable, Final, Gap, SideStatistics
 from hub.insight.spans import Spans
 from hub.insight.turns import NEVER, SideTurns, Turns
@@ -116,6 +116,16 @@ class RunningStatistics:
         """Whether nothing was said, and nothing was missed."""
         return self._start_ms == NEVER
 
+    @property
+    def talk_seconds(self) -> float:
+        """For how long both sides have spoken. Where both spoke at once, both count."""
+        return sum(spans.total_ms for spans in self._speech) / 1000
+
+    def talk_share(self, track: Track) -> float | None:
+        """Return how much of that a side has spoken, from 0 to 1. None before anybody spoke."""
+        all_ms = sum(spans.total_ms for spans in self._speech)
+        return round(self._speech[TRACKS.index(track)].total_ms / all_ms, 4) if all_ms else None
+
     def figures(self, until: float = 0.0) -> CallStatistics:
         """Return the figures up to a moment in seconds of call time, or further if more is known."""
         reached_ms, start_ms = max(self.reached_ms, _ms(until)), self._first_ms
@@ -132,14 +142,15 @@ class RunningStatistics:
             dead_air_seconds=silences.dead_air_ms / 1000,
             cross_talk_seconds=turns.cross_talk_ms / 1000,
             unknown_seconds=(reached_ms - start_ms - silences.all_ms - talk_ms) / 1000,
-            sides={track: self._side(side, turns.sides[side]) for side, track in enumerate(TRACKS)},
+            sides={track: self._side(track, turns.sides[side]) for side, track in enumerate(TRACKS)},
         )
 
-    def _side(self, side: int, turns: SideTurns) -> SideStatistics:
-        talk_ms, all_ms = self._speech[side].total_ms, sum(spans.total_ms for spans in self._speech)
+    def _side(self, track: Track, turns: SideTurns) -> SideStatistics:
+        side = TRACKS.index(track)
+        talk_ms = self._speech[side].total_ms
         return SideStatistics(
             talk_seconds=talk_ms / 1000,
-            talk_share=round(talk_ms / all_ms, 4) if all_ms else None,
+            talk_share=self.talk_share(track),
             words=self._words[side],
             words_per_minute=round(self._paced_words[side] * 60_000 / talk_ms, 1) if talk_ms >= PACE_MS else None,
             interruptions=turns.interruptions + (self._interrupted if side == INBOUND else 0),

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from hub.events import Alert, AlertWithdrawn, CallEnded, Durable, Final, Gap, decode_durable
 from hub.insight.call_watch import LATE_SECONDS, CallWatch
 from hub.insight.rules import Watchwords
+from hub.insight.statistics import RunningStatistics
 from hub.insight.watched import Watched
 
 
@@ -53,6 +54,7 @@ class _Trial:
     def __init__(self, watchwords: Watchwords) -> None:
         self.alerts: list[Alert] = []
         self._watch = CallWatch(watchwords, Watched())
+        self._statistics = RunningStatistics()
         self._offset = 0
 
     def take(self, event: Durable, at: float) -> None:
@@ -72,4 +74,5 @@ class _Trial:
         event = replace(event, offset=self._offset)
         if isinstance(event, Alert):
             self.alerts.append(event)
-        self._add(self._watch.apply(event))
+        self._statistics.apply(event)
+        self._add(self._watch.apply(event, self._statistics))

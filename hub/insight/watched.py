@@ -34,7 +34,6 @@ class Watched:
         "once",
         "open",
         "silences",
-        "spoken_seconds",
         "spoken_until",
         "standing",
         "started",
@@ -52,8 +51,6 @@ class Watched:
         """Call time up to which each side has spoken."""
         self.heard_until: dict[Track, float] = dict.fromkeys(TRACKS, 0.0)
         """Call time up to which no silence is known: the side has spoken, or was not heard."""
-        self.spoken_seconds: dict[Track, float] = dict.fromkeys(TRACKS, 0.0)
-        """For how long each side has spoken, by its finals."""
         self.open: dict[str, dict[str, Alert]] = {}
         """Alerts that rest on an interim, by utterance and rule, while there is no final."""
         self.last: Final | None = None
@@ -114,11 +111,6 @@ class Watched:
         spoken, latest = self.spoken_until, max(self.spoken_until.values())
         return [told for told in self.silences.values() if (latest if told.track is None else spoken[told.track]) > told.end]
 
-    def share_percent(self, track: Track) -> float:
-        """Return how much of the time in which anybody speaks it is this side. Where both speak at once, both count."""
-        both = sum(self.spoken_seconds.values())
-        return 100 * self.spoken_seconds[track] / both if both else 0.0
-
     def _told(self, alert: Alert) -> None:
         self.standing[alert.rule] += 1
         if alert.kind == "silence":
@@ -146,4 +138,3 @@ class Watched:
         self.last, self.told = final, told
         if final.text and not final.unspoken:
             self.spoke(final.track, final.end)
-            self.spoken_seconds[final.track] += max(0.0, final.end - final.start)

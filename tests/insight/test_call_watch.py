@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.events import LAST_REVISION, Alert, AlertWithdrawn, Durable, Final, Gap, TranscriberLost, TranscriberRestored
+from hub.events import LAST_REVISION, Alert, AlertWithdrawn, Durable, Final, Gap, TranscriberLost, TranscriberRestored, Word
 from tests.insight.watched_call import SID, WatchedCall
 
 CANCEL = '[rules.cancel]\nphrases = ["cancel my account", "close it"]\n'
@@ -188,13 +188,22 @@ def test_a_call_that_lasts_is_told_once_and_not_after_its_end() -> None:
 
 def test_a_talk_share_is_told_once_when_enough_was_said() -> None:
     call = WatchedCall('[rules.talks]\ntalk_share_percent = 75\nside = "outbound"\nafter_seconds = 20\n')
-    call.final("a lot", "outbound-1", start=0.0, end=15.0)
-    call.final("yes", "inbound-1", start=15.0, end=19.0)
+    call.final("a lot", "outbound-1", start=0.0, end=15.0, words=[])
+    call.final("yes", "inbound-1", start=15.0, end=19.0, words=[])
     assert call.alerts == []
-    call.final("more", "outbound-2", start=19.0, end=24.0)
-    call.final("more", "outbound-3", start=24.0, end=34.0)
+    call.final("more", "outbound-2", start=19.0, end=24.0, words=[])
+    call.final("more", "outbound-3", start=24.0, end=34.0, words=[])
     (alert,) = call.alerts
     assert (alert.kind, alert.summary, alert.track, alert.end) == ("talk-share", "outbound has 83 % of the talk", "outbound", 24.0)
+    assert call.statistics.talk_share("outbound") == pytest.approx(30 / 34, abs=1e-4), "of the whole log, as its statistics have it"
+
+
+def test_a_pause_within_an_utterance_is_no_talk_for_a_rule_either() -> None:
+    """The statistics count words with a breath between them, and a rule looks at nothing else."""
+    call = WatchedCall('[rules.talks]\ntalk_share_percent = 50\nside = "outbound"\nafter_seconds = 5\n')
+    call.final("well", "outbound-1", start=0.0, end=30.0, words=[Word(text="well", start=0.0, end=1.0)])
+    call.final("yes", "inbound-1", start=30.0, end=40.0, words=[])
+    assert (call.alerts, call.statistics.talk_seconds) == ([], 11.0)
 
 
 RULES = CANCEL + '[rules.refund]\nphrases = ["refund"]\n' + SILENT + "[rules.long]\ncall_seconds = 30\n"

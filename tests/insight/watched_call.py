@@ -8,6 +8,7 @@ from hub.audio.g711 import Track
 from hub.events import Alert, AlertWithdrawn, CallEnded, CallStarted, Completeness, Durable, Final, Interim, TranscriberName, Word
 from hub.insight.call_watch import CallWatch
 from hub.insight.rule_file import read_rules
+from hub.insight.statistics import RunningStatistics
 from hub.insight.watched import Watched
 
 SID = "CA" + "1" * 32
@@ -22,9 +23,11 @@ class WatchedCall:
     def __init__(self, rules: str, log: list[Durable] | None = None, **started: Any) -> None:
         """`log`: what an earlier process has published."""
         self.log: list[Durable] = []
+        self.statistics = RunningStatistics()
         watched = Watched()
         for event in log or ():
             watched.apply(event)
+            self.statistics.apply(event)
             self.log.append(event)
         self.watch = CallWatch(read_rules(rules), watched)
         self.now = 100.0
@@ -41,7 +44,8 @@ class WatchedCall:
     def publish(self, event: Durable) -> None:
         event = replace(event, offset=len(self.log) + 1)
         self.log.append(event)
-        self._add(self.watch.apply(event))
+        self.statistics.apply(event)
+        self._add(self.watch.apply(event, self.statistics))
 
     def interim(self, text: str, utterance: str = "inbound-1", *, after: float = 0.0, start: float = 0.0, end: float = 1.0) -> None:
         self.now += after
@@ -61,7 +65,7 @@ class WatchedCall:
 
     def go_on(self) -> None:
         """As a process does that has taken the call up."""
-        self._add(self.watch.due())
+        self._add(self.watch.due(self.statistics))
 
     @property
     def alerts(self) -> list[Alert]:
