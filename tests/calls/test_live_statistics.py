@@ -4,42 +4,10 @@ import json
 
 import pytest
 
-from hub.calls.live_statistics import LiveStatistics
-from hub.calls.publisher import Publisher
-from hub.events import CallEnded, Durable, Gap, Statistics, TranscriberName, decode, decode_durable
+from hub.events import CallEnded, Gap, Statistics, decode, decode_durable
 from hub.topics.past import Past
-from hub.topics.record import Record
-from hub.topics.registry import Registry
-from hub.transcribers.utterances import Recognized
-from tests.topics.audience import Peer, Town
-
-NAME = TranscriberName(provider="scripted", model="test")
-
-
-class Desk(Town):
-    """A call whose words the test says, and those who follow it, in a time that the test sets."""
-
-    def __init__(self, past: Past | None = None) -> None:
-        """`past`: of a call that an earlier process left behind. None: the call begins now."""
-        super().__init__()
-        self.registry = Registry(keep_seconds=60.0, clock=self.clock, wall=self.clock, soon=self.clock.soon)
-        self.record: Record = self.registry.open("CA1") if past is None else self.registry.restore("CA1", "epoch", 1, past)
-        self.publisher = Publisher(self.record, self.registry)
-        if past is None:
-            self.publisher.began("MZ1", {}, ["inbound", "outbound"], NAME)
-        self.live = LiveStatistics(self.registry)
-
-    def say(self, start: float, end: float, text: str = "some words") -> None:
-        self.publisher.report(Recognized("inbound", start, end, text, settled=True, closes=True))
-
-    def tell(self) -> None:
-        self.live.tell(self.record)
-
-    def end(self, at: float) -> CallEnded:
-        return self.publisher.ended("completed", at * 1000, {}, complete=True)
-
-    def events(self) -> list[Durable]:
-        return [event for payload in self.record.topic.log.after(0) if (event := decode_durable(payload)) is not None]
+from tests.calls.statistics_desk import NAME, Desk
+from tests.topics.audience import Peer
 
 
 @pytest.fixture
@@ -153,6 +121,14 @@ def test_a_process_that_goes_on_with_the_call_has_the_same_figures_from_the_log(
     assert isinstance(mine := second.events()[-2], Statistics)
     assert mine.figures == whole.record.summary().statistics
     assert Past(second.record.topic.log.after(0)).outline.figures == mine.figures
+
+
+def test_files_of_a_call_that_an_earlier_version_has_kept_count_it_anew(desk: Desk) -> None:
+    desk.say(0, 2)
+    desk.end(10.0)
+    older = [payload for payload in desk.record.topic.log.after(0) if not isinstance(decode_durable(payload), Statistics)]
+    found = Past(older).outline.summary("CA1", "epoch", len(older)).statistics
+    assert (found, found is None) == (desk.record.summary().statistics, False)
 
 
 def test_a_call_that_ends_before_another_node_has_handed_it_over_counts_what_that_node_has_said(desk: Desk) -> None:

@@ -20,6 +20,10 @@ class Conversation:
 
     said: dict[Track, list[list[Span]]]
     gaps: list[tuple[Track, Span]] = field(default_factory=list)
+    words: dict[Track, int] = field(default_factory=dict)
+    """How many words each side says, where that is not one for each of `said`."""
+    cuts: list[int] = field(default_factory=list)
+    """When the agent, which is outbound, was cut short by the caller, in ms: at the end of what was heard of it."""
 
     def events(self) -> list[Durable]:
         """Return the finals and gaps."""
@@ -71,7 +75,7 @@ class Conversation:
         own, other = speech[track], speech[_other(track)]
         turns, theirs = _turns(own, other), _turns(other, own)
         talk_ms, all_ms = sum(map(_length, own)), sum(map(_length, own + other))
-        words = sum(map(len, self.said[track]))
+        words = self.words.get(track, sum(map(len, self.said[track])))
         responses = []
         for start, _ in turns:
             before, mine = [end for begun, end in theirs if begun < start], [end for begun, end in turns if begun < start]
@@ -93,15 +97,19 @@ class Conversation:
             talk_share=round(talk_ms / all_ms, 4) if all_ms else None,
             words=words,
             words_per_minute=round(words * 60_000 / talk_ms, 1) if talk_ms >= 5000 else None,
-            interruptions=sum(
-                end - start >= 1000 and any(start - begun >= 500 and ended - start >= 500 for begun, ended in other) for start, end in own
-            ),
+            interruptions=sum(end - start >= 1000 and self._interrupts(track, start, other) for start, end in own)
+            + (len(self.cuts) if track == "inbound" else 0),
             longest_monologue_seconds=_length(longest) / 1000 if longest else 0.0,
             longest_monologue_start=longest[0] / 1000 if longest else None,
             responses=len(responses),
             mean_response_seconds=round(sum(responses) / len(responses)) / 1000 if responses else None,
             longest_response_seconds=max(responses) / 1000 if responses else None,
         )
+
+    def _interrupts(self, track: Track, start: int, other: list[Span]) -> bool:
+        """Return whether a stretch begins in the middle of another one, which is not of an agent that falls silent then."""
+        within = [(begun, ended) for begun, ended in other if start - begun >= 500 and ended - start >= 500]
+        return any(track == "outbound" or not any(start <= cut <= ended for cut in self.cuts) for _, ended in within)
 
 
 def _other(track: Track) -> Track:
