@@ -63,6 +63,8 @@ class Row:
     """What a pipe was told of it last."""
     said: events.Interim | events.Final | None = None
     """The newest words, of either side."""
+    statistics: events.CallStatistics | None = None
+    """The newest figures, as the hub says. None before anybody has spoken."""
     followed: bool = False
     """Whether the call's words were requested on the present connection."""
     position: Position | None = None
@@ -83,6 +85,12 @@ class Row:
         """The far party's number, or the callSid of a call without numbers."""
         number = (self.to or self.from_) if self.is_outbound else (self.from_ or self.to)
         return number or f"{self.call_sid[:6]}…{self.call_sid[-4:]}"
+
+    @property
+    def talk(self) -> str:
+        """How much of the talk each side has in percent, as `67:33`. Empty before anybody has spoken."""
+        shares = [side.talk_share for side in self.statistics.sides.values()] if self.statistics is not None else []
+        return ":".join(f"{share * 100:.0f}" for share in shares if share is not None)
 
     @property
     def missing(self) -> str:
@@ -140,7 +148,9 @@ class Board:
                     row.said = message
                 elif row.said is not None and row.said.utterance == message.utterance:
                     row.said = None  # the provider took its interims back
-            case events.Durable() if message.offset:
+            case events.Statistics(offset=0):
+                self._row(message.call_sid).statistics = message.figures
+            case events.Durable():
                 yield from self._change(message)
 
     def forget(self) -> None:
@@ -164,7 +174,7 @@ class Board:
             row.alerts, row.alerted = Alerts(call.alerts), call.offset
             row.began = _moment(call.started_at) if call.started_at else None
             row.live, row.ended, row.duration, row.reason = call.live, ended, call.duration, call.reason or ""
-            row.completeness = call.completeness
+            row.completeness, row.statistics = call.completeness, call.statistics
             if call.transcriber is not None and not row.transcriber:
                 row.transcriber = call.transcriber.provider
             row.position = row.position or Position(call.epoch, max(0, call.offset - RECENT_EVENTS))
@@ -189,6 +199,8 @@ class Board:
         match event:
             case events.ConditionChanged(completeness=completeness):
                 row.completeness = completeness
+            case events.Statistics(figures=figures):
+                row.statistics = figures
             case events.CallStarted():
                 if not row.live and row.untranscribed:
                     row.completeness = None  # another transcriber begins

@@ -23,12 +23,12 @@ WIDE = 80
 """From this many columns on, a call's state has a column of its own. In a narrower terminal, trouble and the end replace the words."""
 
 ALL_COLUMNS = 100
-"""From this many on there is room for who answers, the queue and the direction, where any call has one."""
+"""From this many on there is room for who answers, the queue, the direction and the shares of talk, where any call has one."""
 
 STATE_SHARE, MOST_STATE = 3, 48
 """In a wide terminal a call's state takes this part of the width, and so many columns at most. What is longer goes on in the next line."""
 
-NUMBER, TIME, AGENT, QUEUE, DIRECTION = 16, 5, 12, 10, 3
+NUMBER, TIME, AGENT, QUEUE, DIRECTION, TALK = 16, 5, 12, 10, 3, 6
 """Widths of columns: at least, for the time. A number has at most sixteen characters."""
 
 GAP = 2
@@ -156,6 +156,8 @@ class _Layout:
                 return Text(one_line(row.queue or ""))
             case "dir":
                 return Text("" if row.direction is None else "out" if row.is_outbound else "in")
+            case "talk":
+                return Text(row.talk.rjust(width))
             case "state":
                 return state
             case _:
@@ -173,9 +175,13 @@ class _Layout:
 
 def _facts(rows: list[Row]) -> list[tuple[str, int]]:
     """Return the columns of facts that any call has."""
-    columns = (("agent", AGENT, [row.agent for row in rows]), ("queue", QUEUE, [row.queue for row in rows]))
-    told = [(name, width) for name, width, values in columns if any(values)]
-    return [*told, ("dir", DIRECTION)] if any(row.direction for row in rows) else told
+    columns = (
+        ("agent", AGENT, [row.agent for row in rows]),
+        ("queue", QUEUE, [row.queue for row in rows]),
+        ("dir", DIRECTION, [row.direction for row in rows]),
+        ("talk", TALK, [row.talk for row in rows]),
+    )
+    return [(name, width) for name, width, values in columns if any(values)]
 
 
 def last_words(said: events.Interim | events.Final | None, width: int) -> Text:

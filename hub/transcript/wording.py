@@ -4,10 +4,11 @@ Knows words. Does not know where they are shown. A new event type needs one line
 provider's reason or the answer of a tool, is isolated there, so that it acts on no other part of the sentence.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from json import dumps
 
 from hub import events
+from hub.audio.g711 import Track
 from hub.text.foreign_text import isolated
 
 OUTCOMES = {"result": "answered", "refused": "refused", "failed": "failed", "timeout": "took too long"}
@@ -33,6 +34,7 @@ def figured(figures: events.CallStatistics) -> str:
 
     said = [
         "talk: " + both(lambda side: f"{(side.talk_share or 0.0) * 100:.0f} %"),
+        _monologue(sides),
         f"silence {clock(figures.silence_seconds)}",
         f"{figures.dead_airs} times dead air, {clock(figures.dead_air_seconds)}" if figures.dead_airs else "",
         f"cross-talk {clock(figures.cross_talk_seconds)}" if figures.cross_talk_seconds else "",
@@ -41,6 +43,11 @@ def figured(figures: events.CallStatistics) -> str:
         "response: " + both(lambda side: _known(side.mean_response_seconds, " s", 1)),
     ]
     return "; ".join(filter(None, said))
+
+
+def _monologue(sides: Mapping[Track, events.SideStatistics]) -> str:
+    track, longest = max(sides.items(), key=lambda each: each[1].longest_monologue_seconds)
+    return f"longest monologue: {track} {clock(longest.longest_monologue_seconds)} at {clock(longest.longest_monologue_start or 0.0)}"
 
 
 def _known(value: float | None, unit: str, digits: int = 0) -> str:

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from hub import events
-from hub.transcript.wording import clock, sentence
+from hub.transcript.wording import clock, figured, sentence
 from tests.completeness import COMPLETE
+from tests.insight.scripts import SCRIPTS
 from tests.media import CALL
 
 TRANSCRIBER = events.TranscriberName(provider="deepgram", model="nova-3")
@@ -96,3 +97,25 @@ def test_words_are_no_sentence_about_the_call() -> None:
 
 def test_call_time_is_minutes_seconds_and_tenths() -> None:
     assert [clock(seconds) for seconds in (0, 7.94, 59.96, 600.5, 6000)] == ["00:00.0", "00:07.9", "01:00.0", "10:00.5", "1:40:00.0"]
+
+
+@pytest.mark.parametrize(
+    ("script", "says"),
+    [
+        (
+            "dead air",
+            "talk: inbound 76 %, outbound 24 %; longest monologue: inbound 00:02.0 at 00:00.0; silence 00:16.9; 2 times dead air, 00:12.0; "
+            "words a minute: inbound -, outbound -; response: inbound 4.9 s, outbound 7.0 s",
+        ),
+        (
+            "an agent that is interrupted",
+            "talk: inbound 41 %, outbound 59 %; longest monologue: outbound 00:04.8 at 00:00.0; silence 00:01.0; cross-talk 00:02.8; "
+            "interruptions: inbound 2, outbound 0; words a minute: inbound 90, outbound 89; response: inbound -, outbound 1.0 s",
+        ),
+    ],
+)
+def test_figures_are_one_sentence(script: str, says: str) -> None:
+    said = SCRIPTS[script]
+    figures = said.conversation.counted(round(said.until * 1000))
+    assert figured(figures) == says
+    assert sentence(events.Statistics(call_sid=CALL, figures=figures)) == says

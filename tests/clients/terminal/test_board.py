@@ -6,13 +6,14 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from clients.follow import HubConnection
+from clients.follow import HubConnection, Position
 from clients.terminal.board import KEEP_SECONDS, MOST_FOLLOWED, RECENT_EVENTS, Board
 from clients.terminal.browsing import Browsing
 from clients.terminal.keyboard import keys
 from clients.terminal.table import BoardView, last_words
 from hub import events
 from tests.completeness import COMPLETE
+from tests.insight.scripts import SCRIPTS
 from tests.media import CALL
 
 OTHER = "CA" + "2" * 32
@@ -125,6 +126,26 @@ def test_a_row_says_who_how_long_and_the_last_words() -> None:
     assert "caller: And then?" in sight.lines()[4]
     sight.receive(final("", 3))
     assert "—" in sight.lines()[4], "taken back"
+
+
+def figures(script: str) -> events.CallStatistics:
+    said = SCRIPTS[script]
+    return said.conversation.counted(round(said.until * 1000))
+
+
+def test_a_row_says_how_much_of_the_talk_each_side_has_as_soon_as_any_call_has_figures() -> None:
+    sight = Sight()
+    sight.receive(listing(summary(), msgspec.structs.replace(summary(OTHER), statistics=figures("one side alone"))), final("hello", 2))
+    assert [row.talk for row in sight.board.rows.values()] == ["", "100:0"]
+    sight.receive(events.Statistics(call_sid=CALL, figures=figures("dead air")))
+    assert " talk " in sight.lines()[2]
+    assert re.search(r" 00:05 +76:24 ", "".join(sight.lines()))
+    assert sight.board.rows[CALL].position == Position(EPOCH, 2), "figures of a live call have no place in its log"
+    sight.receive(events.Statistics(call_sid=CALL, epoch=EPOCH, offset=3, figures=figures("monologue")))
+    assert (sight.board.rows[CALL].talk, sight.board.rows[CALL].position) == ("5:95", Position(EPOCH, 3))
+    narrow = Sight(width=90)
+    narrow.receive(listing(msgspec.structs.replace(summary(), statistics=figures("monologue"))))
+    assert "5:95" not in "".join(narrow.lines())
 
 
 def test_a_lost_and_a_switched_transcriber_are_seen() -> None:

@@ -9,7 +9,9 @@ from clients.terminal.board import Row
 from clients.terminal.transcript import CallView
 from clients.terminal.watch import line
 from hub import events
+from hub.transcript.wording import figured
 from tests.completeness import COMPLETE
+from tests.insight.scripts import SCRIPTS
 from tests.media import CALL
 
 
@@ -74,6 +76,23 @@ def test_open_utterances_are_shown_in_the_order_they_began_until_they_are_final_
     assert unsettled(view) == ["00:02.0  caller: second one …", "00:03.0  caller: third …"]
     view.receive(events.CallEnded(call_sid=CALL, reason="completed", duration=9.0, completeness=COMPLETE, audio={}))
     assert unsettled(view) == []
+
+
+def test_the_figures_so_far_stand_below_the_open_words_and_those_of_the_whole_call_stay() -> None:
+    said = SCRIPTS["overlap"]
+    figures = said.conversation.counted(round(said.until * 1000))
+    view = CallView(Console(file=StringIO(), width=400))
+    view.receive(interim("a", "first", 1.0))
+    view.receive(events.Statistics(call_sid=CALL, figures=figures))
+    words, so_far = unsettled(view)
+    assert (words, so_far) == ("00:01.0  caller: first …", f"— {figured(figures)}")
+    assert view.console.file.getvalue() == "", "they are not printed each time"  # type: ignore[attr-defined]
+    view.receive(events.Statistics(call_sid=CALL, epoch="e", offset=2, figures=figures))
+    view.receive(events.CallEnded(call_sid=CALL, epoch="e", offset=3, reason="completed", duration=9.0, completeness=COMPLETE, audio={}))
+    assert unsettled(view) == []
+    assert view.console.file.getvalue().splitlines() == [  # type: ignore[attr-defined]
+        f"— {figured(figures)}", "— call ended: completed, 00:09.0; complete",
+    ]  # fmt: skip
 
 
 def subscribed(epoch: str) -> events.Subscribed:
