@@ -35,12 +35,16 @@ class LiveStatistics:
         """Tell what is due, until cancelled."""
         while True:
             await asyncio.sleep(self._every_seconds / LOOKS)
-            followed = [record for record in self._registry if record.live and record.loaded and len(record.topic.audience)]
-            self._told = {record: self._told[record] for record in followed if record in self._told}
-            for at, record in enumerate(followed, 1):
+            for at, record in enumerate(self.look(), 1):
                 self.tell(record)
                 if at % CALLS_PER_TURN == 0:
                     await asyncio.sleep(0)
+
+    def look(self) -> list[Record]:
+        """Return the live calls that somebody follows, and forget what was told of others."""
+        followed = [record for record in self._registry if record.live and record.loaded and len(record.topic.audience)]
+        self._told = {record: self._told[record] for record in followed if record in self._told}
+        return followed
 
     def tell(self, record: Record) -> None:
         """Tell a live call's followers its figures, if those have changed and none were told for a while. Never waits."""
