@@ -28,6 +28,9 @@ DEEPEST = 10
 
 _TOKEN = re.compile(r"<\s*(\d{1,6})\s*>|~\s*(\d{1,6})|([()\[\]|])|(\*)|([^()\[\]|<>~*]+)|(.)", re.DOTALL)
 
+_REGULAR_EXPRESSION = re.compile(r"[\\^{}]|[)\]][+?]|\.[*+]")
+"""Signs that stand in regular expressions, and in no words that people say."""
+
 
 class PhraseError(ValueError):
     """A phrase cannot be read. The text says what is wrong with it, to stand after the phrase."""
@@ -76,6 +79,8 @@ def read_phrase(text: str) -> Node:
     """Return a phrase as a tree. Raises: PhraseError."""
     if len(text) > MOST_CHARACTERS:
         raise PhraseError(f"is longer than {MOST_CHARACTERS} characters")
+    if (sign := _REGULAR_EXPRESSION.search(text)) is not None:  # read as words, it would be found in nothing, and nobody would notice
+        raise PhraseError(f"has a {sign[0]}, as in a regular expression: write words, and (a|b), [ ], * and <3> for what may vary")
     return _Reader(text).read()
 
 

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.insight.automaton import Automaton
@@ -74,6 +74,10 @@ def test_a_phrase_is_found_as_people_say_it(phrase: str, text: str, shown: str |
         ("a (b ~3 c)", "a ~ inside brackets"),
         ("(" * 11 + "a" + ")" * 11, "more than 10 brackets"),
         ("a " * 300, "longer than 500 characters"),
+        ("(a+)+b$", "has a )+, as in a regular expression"),
+        (r"\bcancel\b", "has a \\, as in a regular expression"),
+        ("cancel.*account", "has a .*, as in a regular expression"),
+        ("a{3}", "has a {, as in a regular expression"),
     ],
 )
 def test_a_phrase_that_cannot_be_read_says_why(phrase: str, problem: str) -> None:
@@ -116,6 +120,7 @@ NODES: st.SearchStrategy[Node] = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(NODES, min_size=1, max_size=4), st.lists(st.lists(WORD, max_size=8), max_size=4))
 def test_what_is_found_is_what_a_regular_expression_finds(nodes: list[Node], texts: list[list[str]]) -> None:
     automaton = Automaton()

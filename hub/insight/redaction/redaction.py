@@ -22,9 +22,13 @@ from hub.events import (
     Interim,
     Note,
     NoteSentence,
+    RecordingFailed,
     Steered,
     ToolCalled,
     ToolReturned,
+    TranscriberLost,
+    TranscriberRestored,
+    TranscriberSwitched,
 )
 from hub.insight.redaction.known_numbers import MaskedNumbers
 from hub.insight.redaction.masks import LABELS, Mask, is_label, masked, masked_words
@@ -133,12 +137,12 @@ class Redaction:
             case Steered():
                 text, to, reason = (part and self.plain(part) for part in (event.text, event.to, event.reason))
                 return replace(event, text=text, to=to, reason=reason)
-            case AgentTrouble():
-                return replace(event, reason=self.plain(event.reason))
             case Note(summary=summary, next_steps=next_steps, open_questions=open_questions):
                 # The model has read masked text only. It can still put together what it was given in parts.
                 parts = [self._note_part(each) for each in (summary, next_steps, open_questions)]
                 return replace(event, summary=parts[0], next_steps=parts[1], open_questions=parts[2])
+            case AgentTrouble() | RecordingFailed() | TranscriberLost() | TranscriberRestored() | TranscriberSwitched():
+                return replace(event, reason=self.plain(event.reason))  # it may quote a provider, which may quote what was said
             case _:
                 return event
 
@@ -165,7 +169,7 @@ class Redaction:
         return masks
 
     def _key(self, key: str) -> str:
-        if not self.redactor.numbers or not key.isdecimal():
+        if not self.redactor.numbers or not any(map(str.isdigit, key)):
             return key
         self._known.press(key)
         return KEY

@@ -55,7 +55,7 @@ def _patterns(path: Path) -> list[Pattern]:
     options.log_errors = False
     options.case_sensitive = False
     patterns: list[Pattern] = []
-    for number, line in enumerate(read_text(path).splitlines(), 1):
+    for number, line in enumerate(_text(path).splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
         try:
@@ -70,6 +70,17 @@ def _patterns(path: Path) -> list[Pattern]:
         if pattern.search("") is not None:
             raise ConfigError("HUB_REDACT_PATTERNS", f"has a pattern in line {number} of {path} that also matches where nothing stands")
         patterns.append(pattern)
+    if not patterns:  # nothing would be masked, and whoever set it relies on it
+        raise ConfigError(
+            "HUB_REDACT_PATTERNS", f"has no pattern in {path}: each line is one, but for blank ones and those that begin with #"
+        )
     if len(patterns) > MOST_PATTERNS:
         raise ConfigError("HUB_REDACT_PATTERNS", f"has {len(patterns)} patterns in {path}: {MOST_PATTERNS} are the most")
     return patterns
+
+
+def _text(path: Path) -> str:
+    try:
+        return read_text(path)
+    except ConfigError as error:
+        raise ConfigError("HUB_REDACT_PATTERNS", f"{path} {error.problem}") from error

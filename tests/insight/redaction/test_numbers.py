@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.insight.redaction.numbers import read
@@ -101,6 +101,7 @@ def test_a_number_leads_and_trails_where_only_fillers_stand_around_it() -> None:
     assert (number.leads, number.trails, number.words_before, number.words_behind) == (False, False, 2, 2)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="01 one double hundred and million cent $,.:-/oh-'", max_size=60))
 def test_any_text_has_numbers_that_lie_in_it_in_order_or_none(text: str) -> None:
     places = [(number.start, number.end) for number in read(text).numbers]

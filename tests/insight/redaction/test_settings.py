@@ -59,8 +59,15 @@ def test_a_wrong_pattern_is_refused_with_its_line(tmp_path: Path, line: str, say
 
 @NEEDS_RE2
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match=r"HUB_REDACT_PATTERNS .*none cannot be read"):
         redactor(RedactionSettings(patterns=str(tmp_path / "none")))
+
+
+@NEEDS_RE2
+@pytest.mark.parametrize("lines", [[], ["", "# nothing yet"]])
+def test_a_file_without_a_pattern_is_refused(tmp_path: Path, lines: list[str]) -> None:
+    with pytest.raises(ConfigError, match=r"HUB_REDACT_PATTERNS has no pattern in .*patterns\.txt"):
+        redactor(patterns(tmp_path, *lines))
 
 
 @NEEDS_RE2
