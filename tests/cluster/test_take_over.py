@@ -12,6 +12,7 @@ from hub.broker.memory import MemoryBroker, MemoryCluster
 from hub.topics.record import Record
 from tests.house import House, house
 from tests.media import CALL, media
+from tests.web.readers import Reader
 
 TIMES = HoldTimes(lease_seconds=2.0, steady_seconds=0.5)
 
@@ -32,6 +33,16 @@ def events_of(home: House) -> list[dict[str, Any]]:
     record = record_of(home)
     assert record is not None
     return [json.loads(payload) for payload in record.topic.log.after(record.topic.log.first - 1)]
+
+
+async def read(reader: Reader, words: str) -> list[dict[str, Any]]:
+    """Return the durable events of a call up to the final with these words."""
+    events: list[dict[str, Any]] = []
+    while not events or events[-1].get("text") != words:
+        message = await reader.next()
+        assert message is not None
+        events += [message] if "offset" in message else []
+    return events
 
 
 @pytest.fixture
@@ -62,6 +73,11 @@ async def test_a_call_goes_on_at_another_node_when_its_owner_is_cut_off(nodes: t
     await until(lambda: len(events_of(home)) == 2)
     before = events_of(home)
     await until(lambda: record_of(other))
+    readers = [Reader(each, door, interims=False) for each in nodes[:2] for door in ("client", "events", "all")]
+    received = []
+    for reader in readers:
+        await reader.come()
+        received.append(await read(reader, "before"))
     broker.cut()
     taken = await until(lambda: (record := record_of(other)) and not record.owner and record)
     again = await other.call(stream="MZ" + "9" * 32)
@@ -74,9 +90,18 @@ async def test_a_call_goes_on_at_another_node_when_its_owner_is_cut_off(nodes: t
     assert [event["offset"] for event in events] == list(range(1, len(events) + 1))
     assert [event["type"] for event in events].count("gap") == 2
     assert taken.generation == 2
+    for reader, messages in zip(readers[3:], received[3:], strict=True):
+        messages += await read(reader, "after")
     await again.close()
     broker.mend()
     await until(lambda: (record := record_of(home)) and record.owner == other.state.cluster.node_id)
+    for reader, messages in zip(readers[:3], received[:3], strict=True):
+        messages += [message for message in await reader.rest() if "offset" in message]  # the call is another node's: it is to come back
+        await reader.come()
+        messages += await read(reader, "after")
+    assert received == [events] * 6, "each has all, once"
+    for reader in readers:
+        reader.leave()
 
 
 async def test_a_stream_that_waits_no_longer_for_the_broker_begins_the_call_that_it_has_claimed(
