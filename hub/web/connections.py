@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_server import Server
 
@@ -28,6 +29,9 @@ UNSENT_BYTES = 64 * 1024
 peer takes anything. What is on its way to the peer is not counted, so a far peer gets its file as fast as before."""
 
 TOO_SLOW = "the request did not arrive in time"
+
+LINE_TOO_LONG = "a line or a header of the request is longer than 8,190 bytes"
+"""aiohttp's own limit."""
 
 HEADERS = {"Server": "transcript-hub", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 """Of answers that no door and no middleware sees."""
@@ -199,7 +203,10 @@ class Connection(RequestHandler):
     ) -> web.StreamResponse:
         """Answer what is not HTTP, and what the hub failed on, in the hub's one form of errors."""
         super().handle_error(request, status, exc, message)  # logs it, and refuses to answer twice
-        code, words = ("failed", "the hub failed on this request") if status >= 500 else ("bad-request", "this is not a request in HTTP")
+        if status >= 500:
+            code, words = "failed", "the hub failed on this request"
+        else:
+            code, words = "bad-request", LINE_TOO_LONG if isinstance(exc, LineTooLong) else "this is not a request in HTTP"
         answer = web.Response(status=status, body=error_body(code, words), content_type="application/json", headers=HEADERS)
         answer.force_close()
         return answer

@@ -236,6 +236,7 @@ def test_the_balancer_knows_every_hub_and_is_stopped_after_them() -> None:
         begin = lines.index(f"backend {backend}")
         known = re.findall(r"^    server \S+ (\S+):5000$", "\n".join(lines[begin : begin + 16]).split("\n\n")[0], re.MULTILINE)
         assert known == ["hub", "hub-2", "hub-3"]
+    assert "    option http-no-delay" in lines, "Server-Sent Events come 200 ms late otherwise"
     assert "balancer" in composed()["services"]["hub"]["depends_on"]
     assert composed()["services"]["balancer"]["depends_on"] == ["caddy"]
 

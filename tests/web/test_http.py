@@ -79,6 +79,7 @@ async def test_what_is_no_http_and_what_the_hub_fails_on_have_that_form_too(monk
         assert (status, body) == (500, {"error": {"code": "failed", "message": "the hub failed on this request"}})
         status, body, _ = await asked(home, "GET", "/calls", **{"X-Long": "x" * 9000})
         assert (status, body["error"]["code"]) == (400, "bad-request")
+        assert "8,190 bytes" in body["error"]["message"]
 
 
 @pytest.mark.parametrize("path", ["/twiml", "/twilio/status", "/twilio", "/agent"])
