@@ -43,6 +43,9 @@ KEY = "•"
 ASKED_SECONDS = 20.0
 """How long after somebody spoke of a PIN or an order the next number is taken for it."""
 
+AWAY_SECONDS = 30.0
+"""For so long what is held back waits for a provider that was lost. Most are back sooner, and nobody waits for one that is not."""
+
 MARGIN_SECONDS = 0.2
 """How much more sound is taken out on both sides of a number: providers' times of words are right to a tenth of a second or two."""
 
@@ -64,6 +67,8 @@ class Redaction:
         inbound.other, outbound.other = outbound, inbound
         self._now = 0.0
         """Call time reached, in seconds."""
+        self._lost_at: float | None = None
+        """Call time at which the provider was lost whose words come later now. None while it is there."""
         for event in past:
             if isinstance(event, Final):
                 self._remember(event)
@@ -109,6 +114,8 @@ class Redaction:
     def reached(self, seconds: float) -> list[Final]:
         """Return the finals that are held back no longer at this call time."""
         self._now = seconds
+        if self._lost_at is not None and seconds - self._lost_at < AWAY_SECONDS:
+            return []
         return [final for side in self._in_turn() if not side.waits for final in side.reached(seconds)]
 
     def over(self) -> list[Final]:
@@ -141,10 +148,22 @@ class Redaction:
                 # The model has read masked text only. It can still put together what it was given in parts.
                 parts = [self._note_part(each) for each in (summary, next_steps, open_questions)]
                 return replace(event, summary=parts[0], next_steps=parts[1], open_questions=parts[2])
-            case AgentTrouble() | RecordingFailed() | TranscriberLost() | TranscriberRestored() | TranscriberSwitched():
+            case TranscriberLost() | TranscriberRestored() | TranscriberSwitched():
+                self._provider(event)
                 return replace(event, reason=self.plain(event.reason))  # it may quote a provider, which may quote what was said
+            case AgentTrouble() | RecordingFailed():
+                return replace(event, reason=self.plain(event.reason))
             case _:
                 return event
+
+    def _provider(self, event: TranscriberLost | TranscriberRestored | TranscriberSwitched) -> None:
+        """Take note of a provider that is away: what was said meanwhile comes once it is back, and decides about what is held back."""
+        if not isinstance(event, TranscriberLost):
+            self._lost_at = None
+            for side in self._sides.values():
+                side.wait_from(self._now)
+        elif self._lost_at is None:
+            self._lost_at = self._now
 
     def _note_part(self, sentences: list[NoteSentence]) -> list[NoteSentence]:
         return [replace(each, text=self.plain(each.text)) for each in sentences]

@@ -183,6 +183,10 @@ class Side:
         self.dictating = False
         return self.release_doubtful()
 
+    def wait_from(self, now: float) -> None:
+        """Let what is held back wait for as long as if it had been said now, in seconds of call time."""
+        self._held_at = max(self._held_at, now)
+
     @property
     def waits(self) -> bool:
         """Whether what is held back here repeats what the other side has said, and that is held back, too: it decides about both."""

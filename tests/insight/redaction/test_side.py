@@ -2,6 +2,8 @@
 
 import pytest
 
+from hub.events import TranscriberLost, TranscriberRestored
+from hub.insight.redaction.redaction import AWAY_SECONDS
 from hub.insight.redaction.redactor import Redactor
 from hub.insight.redaction.side import HOLD_SECONDS
 from tests.insight.redaction.spoken import EVERYTHING, Conversation, said
@@ -39,6 +41,29 @@ def test_a_number_that_waits_is_published_after_a_while_and_by_the_call_time_alo
     assert heard.texts == ["I need two"]
     heard.silence(HOLD_SECONDS)
     assert heard.texts == ["I need two"], "once"
+
+
+def test_a_number_that_waits_is_not_published_while_the_provider_is_away() -> None:
+    heard = Conversation()
+    heard.say("It's four")
+    heard.redaction.event(TranscriberLost(call_sid="CA1", provider="p", reason="it closed the connection", attempt=1))
+    heard.silence(HOLD_SECONDS * 3)
+    heard.redaction.event(TranscriberRestored(call_sid="CA1", provider="p", reason="connected again", attempt=1))
+    heard.silence(HOLD_SECONDS - 1)
+    assert heard.texts == []
+    heard.say("one one one five")
+    assert heard.texts == ["It's [number]", "[number]"]
+
+
+def test_a_provider_that_does_not_come_back_is_not_waited_for() -> None:
+    heard = Conversation()
+    heard.say("I need two")
+    heard.silence(0)
+    heard.redaction.event(TranscriberLost(call_sid="CA1", provider="p", reason="it closed the connection", attempt=1))
+    heard.silence(AWAY_SECONDS - 1)
+    assert heard.texts == []
+    heard.silence(1)
+    assert heard.texts == ["I need two"]
 
 
 def test_what_looks_like_a_part_of_a_number_is_masked_when_nothing_follows() -> None:
