@@ -11,29 +11,21 @@ import logging
 from collections import deque
 from typing import Protocol
 
-import msgspec
-
 from hub import events
 from hub.agents import Agent
 from hub.agents.commands import ConversationEvent, Said, Say
 from hub.agents.tools import Leave
 from hub.calls.agent_context import AGENT_PARAMETER, AgentContext
-from hub.calls.order import BadOrder, NotTaken, Order, Target
+from hub.calls.order import NotTaken, Order, Target
 from hub.calls.publisher import Publisher
 from hub.calls.tool_use import ToolUse
 from hub.errors import AccountError
 from hub.ops.logs import CallLog
-from hub.topics.record import Record
 
 log = logging.getLogger(__name__)
 
 MOST_ORDERS, ORDERS_SECONDS = 30, 60.0
 """The most orders that one call takes in so many seconds: more is a program that has gone wrong, and each is an event for good."""
-
-GONE = "the hub that was doing it is gone, and nobody knows whether it was done"
-
-_STEERED = b'{"type":"steered"'
-_decoder = msgspec.json.Decoder(events.Steered)
 
 _LEAVES: dict[events.SteeringAction, tuple[Leave, str]] = {
     "hang-up": ("supervisor-hung-up", "a supervisor hung up"),
@@ -79,8 +71,7 @@ class Orders:
     def begin(self, account_sid: str) -> None:
         """Begin when the agent's part does: tell what became of an order of an earlier process."""
         self._account_sid = account_sid
-        for order in unsettled(self._publisher.record):
-            self._publisher.publish(msgspec.structs.replace(order, state="failed", reason=GONE, text=None, time=self._tools.seconds))
+        self._publisher.give_up_orders()
 
     def take(self, order: Order, target: Target | None) -> events.Steered:
         """Take an order that is not known; return how far it is. Never waits.
@@ -200,24 +191,3 @@ class Orders:
                 text=text or None, to=order.to or None, reason=reason or None, time=self._tools.seconds,
             )
         )  # fmt: skip
-
-
-def known(record: Record, order: Order) -> events.Steered | None:
-    """Return the newest event about an order. None if the call has none. Raises: BadOrder if its id is another order's."""
-    event = next((event for event in reversed(_steered(record)) if event.order == order.id), None)
-    if event is not None and (event.by, event.action) != (order.by, order.action):
-        raise BadOrder("the id of this order is another one's: choose a new id for each order")
-    return event
-
-
-def unsettled(record: Record) -> list[events.Steered]:
-    """Return the orders of which it is not known what became of them."""
-    found: dict[str, events.Steered] = {}
-    for event in _steered(record):
-        found[event.order] = event
-    return [event for event in found.values() if event.state == "asked"]
-
-
-def _steered(record: Record) -> list[events.Steered]:
-    log_ = record.topic.log
-    return [_decoder.decode(payload) for payload in log_.entered_after(log_.first - 1) if payload.startswith(_STEERED)]

@@ -17,6 +17,7 @@ from hub import events
 from hub.audio.g711 import TRACKS, Track, ms
 from hub.audio.lost import Share, percent
 from hub.audio.timeline import StereoTimeline
+from hub.calls.past_orders import given_up
 from hub.events import SPEAKERS, D, decode_durable
 from hub.insight.redaction.redaction import Redaction
 from hub.ops.logs import CallLog
@@ -107,6 +108,7 @@ class Publisher:
         record, known, utterances = self.record, self.record.started, self._utterances
         if agent is None and record.agent is not None:  # whoever speaks there now is not the agent
             utterances.name({"outbound": SPEAKERS["outbound"]})
+            self.give_up_orders()
         labels = {track: label for key, track in LABELS.items() if (label := name(self.open_parameters(parameters).get(key, "")))}
         utterances.name({**(speakers or {}), **labels})
         self.publish(
@@ -123,6 +125,11 @@ class Publisher:
                 agent=agent,
             )
         )
+
+    def give_up_orders(self) -> None:
+        """Publish that nobody knows what became of orders to steer the call, where the process that was doing them is gone."""
+        for event in given_up(self.record):
+            self.publish(event)
 
     def open_parameters(self, parameters: dict[str, str]) -> dict[str, str]:
         """Return a stream's <Parameter>s as they may be published and stored."""
@@ -242,6 +249,8 @@ class Publisher:
         `complete`: no last words are missing. `lost`: how much audio was lost, of all parts of the call.
         """
         self._release()
+        if self.record.agent is not None:
+            self.give_up_orders()
         lost = lost or {}
         self.record.words_missing = self.record.words_missing or not complete
         findings = self.record.ahead.findings

@@ -14,7 +14,7 @@ from hub.agents import Agent, Agents
 from hub.calls.answered import AnsweredCall
 from hub.calls.calls import Calls
 from hub.calls.order import NotTaken, Order, Target
-from hub.calls.orders import known
+from hub.calls.past_orders import known
 from hub.text.dialable import Dialable
 from hub.text.foreign_text import name
 from hub.text.phone_numbers import EXAMPLE, dialled

@@ -6,10 +6,11 @@ import pytest
 
 from hub.agents.voice_model import AgentAudio, AgentText, CreateResponse, ResponseStarted, ToolCall
 from hub.calls.order import BadOrder, NotTaken, Order, Target, spoken_text
-from hub.calls.orders import GONE, MOST_ORDERS, ORDERS_SECONDS, known
+from hub.calls.orders import MOST_ORDERS, ORDERS_SECONDS
+from hub.calls.past_orders import GONE, known
 from hub.calls.publisher import Publisher
 from hub.errors import AccountError
-from hub.events import CallStarted, Steered, ToolReturned
+from hub.events import CallStarted, Steered, ToolReturned, TranscriberName, decode
 from hub.topics.registry import Registry
 from tests.agents.room import voice
 from tests.calls.agent_desk import ACCOUNT, AGENT, Desk, desk
@@ -212,6 +213,20 @@ async def test_an_order_of_a_hub_that_is_gone_is_told_of_when_the_agent_comes_ba
         (_, failed) = home.events(Steered)
         assert (failed.state, failed.reason, failed.order, failed.text) == ("failed", GONE, "o1", None)
         assert home.events(CallStarted)
+
+
+@pytest.mark.parametrize("people_go_on", [True, False])
+def test_an_order_of_a_hub_that_is_gone_is_told_of_when_people_go_on_or_the_call_ends(*, people_go_on: bool) -> None:
+    registry = Registry(keep_seconds=60, clock=lambda: 0.0, wall=lambda: 0.0, soon=lambda _: None)
+    publisher = Publisher(registry.open(CALL), registry)
+    name = TranscriberName(provider="scripted", model="test")
+    publisher.began("MZ1", {}, ["inbound"], name, agent="desk")
+    publisher.publish(Steered(call_sid=CALL, order="o1", action="hang-up", state="asked", by=ADA, time=1.0))
+    if people_go_on:
+        publisher.began("MZ2", {}, ["inbound"], name)
+    publisher.ended("completed", 1000.0, {}, complete=True)
+    told = [event for payload in publisher.record.topic.log.after(0) if isinstance(event := decode(payload), Steered)]
+    assert [(each.state, each.reason) for each in told] == [("asked", None), ("failed", GONE)]
 
 
 @pytest.mark.parametrize(

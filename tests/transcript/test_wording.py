@@ -32,6 +32,22 @@ STARTED: dict[str, Any] = {"tracks": ["inbound"], "speakers": {}, "parameters": 
             events.Gap(call_sid=CALL, track="outbound", start=1.0, end=62.5, reason="no stream"),
             "outbound from 00:01.0 to 01:02.5 was not transcribed: no stream",
         ),
+        (
+            events.Steered(call_sid=CALL, order="o1", action="say", state="asked", by="ada", text="We close.", time=1.0),
+            "ada wants to have the agent say “We close.”",
+        ),
+        (
+            events.Steered(call_sid=CALL, order="o1", action="transfer", state="refused", by="ada", to="+1555", reason="no", time=1.0),
+            "ada wanted to transfer the call to +1555, which was refused: no",
+        ),
+        (
+            events.Steered(call_sid=CALL, order="o1", action="hang-up", state="failed", by="ada", reason="Twilio is away", time=1.0),
+            "what ada wanted (hang-up) failed: Twilio is away",
+        ),
+        (
+            events.Steered(call_sid=CALL, order="o1", action="take-over", state="done", by="ada", to="sales", time=1.0),
+            "what ada wanted (take-over) is done",
+        ),
         (events.Dtmf(call_sid=CALL, track="inbound", digit="#"), "key #"),
         (events.StreamFailed(call_sid=CALL, stream_sid="MZ1", reason="31921"), "Twilio reports that a stream failed: 31921"),
         (events.TranscriberLost(call_sid=CALL, provider="deepgram", reason="HTTP 401", attempt=0), "deepgram lost: HTTP 401"),
