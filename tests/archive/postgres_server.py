@@ -90,6 +90,12 @@ class PostgresServer:
         """Return all files of tables and indexes, also those of the server's own."""
         return [each for each in (self._folder / "data" / "base").rglob("*") if each.is_file()]
 
+    def written(self) -> bytes:
+        """Return every byte on disk of tables, indexes and the write-ahead log."""
+        self.execute("CHECKPOINT")
+        log = (each for each in (self._folder / "data" / "pg_wal").iterdir() if each.is_file())
+        return b"".join(each.read_bytes() for each in (*self.table_files(), *log))
+
     def execute(self, statement: str, **values: Any) -> None:
         """Run a statement."""
         with psycopg.connect(self.url(), autocommit=True, connect_timeout=10) as connection:
