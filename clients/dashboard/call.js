@@ -23,7 +23,7 @@ const LIFE = new Set(["call-started", "call-ended", "condition-changed"]);
 const PROVIDER = new Set(["transcriber-lost", "transcriber-restored", "transcriber-switched"]);
 
 /** Events that concern a call as a whole: they come from the list of all calls, too. All others come from a call's own subscription only. */
-const WHOLE_CALL = new Set([...LIFE, ...PROVIDER, ...RECORDING, "statistics", "stream-error", "alert", "alert-withdrawn"]);
+const WHOLE_CALL = new Set([...LIFE, ...PROVIDER, ...RECORDING, "statistics", "stream-error", "alert", "alert-withdrawn", "note"]);
 
 /** A call of which only the callSid is known. */
 export function unheard(sid) {

@@ -2,6 +2,7 @@
  * A call's lines: what its events add to them, in the order of call time. Pure: neither a call nor a line is ever changed.
  */
 
+import { noteLine } from "./note.js";
 import { comparable } from "./words.js";
 
 /** Lines kept of a call that is open on screen: four hours of dense talk. The download has the older ones, too. */
@@ -98,6 +99,10 @@ export function happened(call, event, fresh) {
     }
     case "alert-withdrawn":
       return insert(call, { ...identity(call, event, `watchword-${event.reason === "over" ? "over" : "wrong"}`), about: event.rule }, fresh);
+    case "note": {
+      const place = Math.max(call.heardSeconds, call.duration ?? 0);
+      return insert(call, { ...identity(call, event, "note"), place, ...noteLine(call, event) }, fresh);
+    }
     case "dtmf": {
       const { track } = event;
       const line = { ...identity(call, event, "dtmf"), track, speaker: call.speakers[track], digits: event.digit, lastMs: atMs };

@@ -5,6 +5,7 @@
 import { amiss } from "./call.js";
 import { clock, wholeTime } from "./format.js";
 import { say } from "./language.js";
+import { noteElements } from "./note.js";
 import { passages, UNSURE_BELOW } from "./search.js";
 import { masks, outcome, sentence } from "./sentences.js";
 import { clone, element, mark, write } from "./template.js";
@@ -24,7 +25,7 @@ export function lineElement(line, query, moment, beganMs) {
   made.classList.toggle("past", line.past === true);
   fillMoment(made.querySelector(".moment"), line, moment, beganMs);
   if (spoken) fillSpoken(made, line, query);
-  else fillHappening(made, line);
+  else fillHappening(made, line, moment);
   return made;
 }
 
@@ -56,10 +57,11 @@ function fillSpoken(made, line, query) {
   fillWords(made, line, query);
 }
 
-function fillHappening(made, line) {
+function fillHappening(made, line, moment) {
   const words = made.querySelector(".words");
   made.classList.toggle("amiss", amiss(line));
   if (line.kind === "tool") words.append(toolElement(made, line));
+  else if (line.kind === "note") words.append(...noteElements(line, moment));
   else if (masks(line)) words.append(opening(sentence(line), [element("p", "keys-pressed", [...line.digits].join(" "))]));
   else words.textContent = sentence(line);
 }

@@ -8,6 +8,7 @@ import { MAX_LINES } from "./call_lines.js";
 import { isolated, isolating } from "./foreign.js";
 import { clock, lasting, phone, stamp } from "./format.js";
 import { say } from "./language.js";
+import { noteSentence } from "./note.js";
 
 /** How calls end; what is not here is a reason of a newer hub. */
 const ENDS = new Set(["completed", "stream-lost", "hub-stopping", "failed", "agent-lost", "agent-limit", "agent-hung-up", "transferred"]);
@@ -47,6 +48,8 @@ export function sentence(line) {
       return say("line.dtmf", { who: line.speaker, keys: [...line.digits].join(" ") });
     case "tool":
       return tool(line);
+    case "note":
+      return noteSentence(line);
     case "watchword":
       return line.speaker ? say("line.watchword-of", { ...line, who: line.speaker }) : say("line.watchword", line);
     case "interrupted":

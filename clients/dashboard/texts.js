@@ -219,6 +219,19 @@ export const TEXTS = {
   "figure.times": ["{n} time, {length}|{n} times, {length}", "{n}-mal, {length}|{n}-mal, {length}", "{n} vez, {length}|{n} veces, {length}", "{n} fois, {length}|{n} fois, {length}"],
   "figure.cross-talk": ["Both at once", "Beide zugleich", "Ambos a la vez", "Les deux à la fois"],
 
+  // What a model has written about a call
+  "note.by": ["Note by {model}", "Notiz von {model}", "Nota de {model}", "Note de {model}"],
+  "note.next-steps": ["Next steps", "Nächste Schritte", "Próximos pasos", "Prochaines étapes"],
+  "note.open-questions": ["Open questions", "Offene Fragen", "Preguntas abiertas", "Questions ouvertes"],
+  "note.ground": ["Show what this rests on", "Zeigen, worauf das beruht", "Mostrar en qué se basa", "Montrer sur quoi cela repose"],
+  "note.not-whole": [
+    "The model was not given all of this long call.",
+    "Das Modell bekam nicht alles von diesem langen Anruf.",
+    "El modelo no recibió toda esta larga llamada.",
+    "Le modèle n'a pas reçu tout ce long appel.",
+  ],
+  "note.sentence": ["Note by {model}: {text}", "Notiz von {model}: {text}", "Nota de {model}: {text}", "Note de {model} : {text}"],
+
   // What happened in a call
   "line.gap": ["{who} was not transcribed from {start} to {end}: {reason}.", "{who} wurde von {start} bis {end} nicht transkribiert: {reason}.", "{who} no se transcribió de {start} a {end}: {reason}.", "{who} n'a pas été transcrit de {start} à {end} : {reason}."],
   "line.dtmf": ["{who} pressed {keys}", "{who} drückte {keys}", "{who} pulsó {keys}", "{who} a appuyé sur {keys}"],

@@ -280,8 +280,12 @@ export class Transcript {
   #clicked(event) {
     const line = event.target.closest("[data-id]");
     if (!line) return;
+    const ground = event.target.closest("a.ground");
     if (event.target.closest(".copy")) this.#copyLine(line);
-    else if (event.target.closest("a.moment[href]") && !event.ctrlKey && !event.metaKey) {
+    else if (ground && !event.ctrlKey && !event.metaKey) {
+      event.preventDefault();
+      this.#show(ground.dataset.line);
+    } else if (event.target.closest("a.moment[href]") && !event.ctrlKey && !event.metaKey) {
       event.preventDefault();
       this.#copyLink(line);
     }

@@ -48,6 +48,9 @@ export const final = (offset, text, start = offset, end = start + 1, track = "in
     ...more,
   });
 
+export const note = (offset, end, summary, more = {}) =>
+  durable("note", offset, { model: "a-model", ended: end, summary, nextSteps: [], openQuestions: [], ...more });
+
 export const streamError = (offset, reason) => durable("stream-error", offset, { streamSid: "MZ1", reason });
 
 export const interim = (utterance, text, start = 0, end = start + 1, track = "inbound", more = {}) => ({

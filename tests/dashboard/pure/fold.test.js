@@ -22,6 +22,7 @@ import {
   interrupted,
   listed,
   lost,
+  note,
   restored,
   started,
   streamError,
@@ -486,4 +487,26 @@ test("who answers and the queue are what the parameters say, and a voice agent i
   assert.deepEqual([person, queue], ["Maya", "billing"]);
   assert.equal(told({ agent: "sales", parameters: { agent: "sales" } }).person, null);
   assert.equal(call(after(listed(summary({ person: "Ada", queue: "orders" })))).queue, "orders");
+});
+
+test("a note stands behind the end, with the moments of what it rests on, and markup in it is text", () => {
+  const said = [{ text: "They <b>talked</b>.", offsets: [2, 99] }];
+  const steps = { nextSteps: [{ text: "Write.", offsets: [3] }], whole: false };
+  const state = after(listed(summary()), subscribed(), started(), final(2, "hello", 6), final(3, "bye", 8), ended(4), note(5, 4, said, steps));
+  const line = call(state).lines.at(-1);
+  assert.deepEqual([line.kind, call(state).live, call(state).offset], ["note", false, 5]);
+  assert.deepEqual(line.summary, [{ text: "They <b>talked</b>.", grounds: [{ id: `${EPOCH}:2`, place: 6 }] }]);
+  assert.equal(
+    sentence(line),
+    "Note by a-model: They <b>talked</b>. — Next steps: Write. — The model was not given all of this long call.",
+  );
+});
+
+test("a note that comes over the feed first tears no hole into the transcript", () => {
+  const said = [{ text: "They talked.", offsets: [2] }];
+  const state = after(listed(summary()), subscribed(), started(), final(2, "hello", 6), note(4, 3, said), ended(3), note(4, 3, said));
+  assert.deepEqual(
+    call(state).lines.map((line) => line.kind),
+    ["started", "final", "ended", "note"],
+  );
 });
