@@ -22,7 +22,7 @@ from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 from hub.archive.archive import Change, NotStored, StoredLog
 from hub.archive.database import Database
 from hub.archive.logs import events_of, log_of
-from hub.archive.page import row_of, stored
+from hub.archive.page import ROW_OF, named, stored
 from hub.archive.sql_undelivered import replaced_from
 from hub.archive.tables import calls, events, packs
 
@@ -51,13 +51,13 @@ def admitted(database: Database, connection: Connection, changes: Sequence[Chang
 
 def take(database: Database, connection: Connection, call_sid: str, generation: int) -> StoredLog | None:
     """Make a call this node's. See `Archive.take`."""
-    row = connection.execute(_locking(row_of(call_sid))).first()
+    row = connection.execute(_locking(ROW_OF), named(call_sid)).first()
     if row is None:
         return None
     if row.generation > generation or (row.generation == generation and row.owner not in {"", database.node}):
         raise NotStored(fenced={call_sid: row.generation})
     _own(connection, row, generation, database.node)
-    return log_of(connection, stored(connection.execute(row_of(call_sid)).one()))
+    return log_of(connection, stored(connection.execute(ROW_OF, named(call_sid)).one()))
 
 
 def _locked(connection: Connection, sids: Collection[str]) -> dict[str, Row[Any]]:

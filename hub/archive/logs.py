@@ -5,12 +5,28 @@ Knows rows and packs. Does not know what an event says.
 
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Integer, bindparam, func, literal_column, select
 
 from hub.archive.archive import ArchiveError, StoredCall, StoredEvent, StoredLog
 from hub.archive.packed import unpack, unpack_spoken
 from hub.archive.tables import calls, events, packs
 from hub.transcript.search import spoken
+
+_number, _epoch = bindparam("its_number", type_=calls.c.number.type), bindparam("its_epoch", type_=calls.c.epoch.type)
+_after = bindparam("its_after", type_=events.c.offset.type)
+
+_its_packs = (packs.c.number == _number) & (packs.c.epoch == _epoch)
+_holding = select(func.max(packs.c.first)).where(_its_packs, packs.c.first <= _after + literal_column("1")).scalar_subquery()
+_from_it_on = packs.c.first >= func.coalesce(_holding, literal_column("0"))
+
+# Webhooks ask for these once an event. Made anew each time, they would take longer than what the database does.
+_PACKS_AFTER = select(packs.c.first, packs.c.packed).where(_its_packs, _from_it_on).order_by(packs.c.first)
+_EVENTS_AFTER = (
+    select(events.c.offset, events.c.payload)
+    .where(events.c.number == _number, events.c.epoch == _epoch, events.c.offset > _after)
+    .order_by(events.c.offset)
+    .limit(bindparam("its_limit", type_=Integer()))
+)
 
 
 def log_of(connection: Connection, call: StoredCall) -> StoredLog:
@@ -59,11 +75,8 @@ def events_of(connection: Connection, number: int, epoch: str, call_sid: str) ->
 
 def events_after(connection: Connection, call: StoredCall, after: int, limit: int) -> Iterator[StoredEvent]:
     """Yield a call's events behind an offset, no more than so many. Raises: ArchiveError where a pack is damaged."""
-    number, epoch = call.facts.number, call.epoch
-    mine = (packs.c.number == number) & (packs.c.epoch == epoch)
-    holding = select(func.max(packs.c.first)).where(mine, packs.c.first <= after + 1).scalar_subquery()
-    read = select(packs.c.first, packs.c.packed).where(mine, packs.c.first >= func.coalesce(holding, 0)).order_by(packs.c.first)
-    for first, packed in connection.execute(read):
+    mine = {"its_number": call.facts.number, "its_epoch": call.epoch, "its_after": after}
+    for first, packed in connection.execute(_PACKS_AFTER, mine):
         try:
             for event in unpack(first, packed):
                 if event.offset > after and limit > 0:
@@ -73,9 +86,7 @@ def events_after(connection: Connection, call: StoredCall, after: int, limit: in
             raise ArchiveError(f"{call.call_sid}: {error}") from error
         if limit <= 0:
             return
-    newer = (events.c.number == number) & (events.c.epoch == epoch) & (events.c.offset > after)
-    rows = select(events.c.offset, events.c.payload).where(newer).order_by(events.c.offset).limit(limit)
-    for offset, payload in connection.execute(rows):
+    for offset, payload in connection.execute(_EVENTS_AFTER, mine | {"its_limit": limit}):
         yield StoredEvent(offset, payload)
 
 

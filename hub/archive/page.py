@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, or_, select, true
 
 from hub.archive.archive import CallFilter, Facts, StoredCall
 from hub.archive.database import Dialect
@@ -79,9 +79,13 @@ def stored(row: Any) -> StoredCall:
     return StoredCall(call_sid=row.call_sid, epoch=row.epoch, facts=facts, held=row.held, generation=row.generation, owner=row.owner)
 
 
-def row_of(call_sid: str) -> Select[Any]:
-    """Return the statement that reads the row of a call."""
-    return select(*ROW).where(calls.c.call_sid == storable(call_sid))
+ROW_OF = select(*ROW).where(calls.c.call_sid == bindparam("its_call_sid", type_=calls.c.call_sid.type))
+"""The statement that reads the row of a call. Its value is `named(call_sid)`."""
+
+
+def named(call_sid: str) -> dict[str, str]:
+    """Return the value for `ROW_OF`."""
+    return {"its_call_sid": storable(call_sid)}
 
 
 def rows_where(*clauses: Clause) -> Select[Any]:

@@ -28,7 +28,7 @@ from hub.archive.archive import (
 from hub.archive.database import Database
 from hub.archive.due import due_calls, due_recordings
 from hub.archive.logs import events_of, log_of, spoken_in
-from hub.archive.page import page, row_of, rows_where, stored
+from hub.archive.page import ROW_OF, named, page, rows_where, stored
 from hub.archive.sealing import seal
 from hub.archive.sql_undelivered import SqlUndelivered, renumbered
 from hub.archive.sql_unnoted import SqlUnnoted
@@ -100,7 +100,7 @@ class SqlArchive:
     def find(self, call_sid: str) -> StoredCall | Tombstone | None:
         """Return a call's row."""
         with self._database.reading() as connection:
-            row = connection.execute(row_of(call_sid)).first()
+            row = connection.execute(ROW_OF, named(call_sid)).first()
             if row is not None:
                 return stored(row)
             erased = connection.execute(select(tombstones).where(tombstones.c.call_sid == storable(call_sid))).first()
@@ -109,7 +109,7 @@ class SqlArchive:
     def log(self, call_sid: str) -> StoredLog | None:
         """Return a call with its events."""
         with self._database.reading() as connection:
-            row = connection.execute(row_of(call_sid)).first()
+            row = connection.execute(ROW_OF, named(call_sid)).first()
             return None if row is None else log_of(connection, stored(row))
 
     def page(self, wanted: CallFilter, before: int | None, limit: int) -> list[StoredCall]:

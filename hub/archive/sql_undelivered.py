@@ -11,9 +11,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
-    Delete,
+    Integer,
     Row,
     Text,
     and_,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
+    null,
     select,
     update,
 )
@@ -45,6 +47,49 @@ AT_ONCE_BYTES = 1024 * 1024
 _queues, _letters = webhook_queues.c, webhook_letters.c
 
 
+def _its(name: str) -> BindParameter[Any]:
+    """Return a value that is given when a statement runs: see `_values`. Its name is one that no column has."""
+    return bindparam(f"its_{name}", type_=webhook_queues.c["done" if name == "passed" else name].type)
+
+
+_MINE = and_(_queues.webhook == _its("webhook"), _queues.number == _its("number"), _queues.epoch == _its("epoch"))
+
+_IS = and_(_MINE, _queues.done >= _its("done"))
+"""Whether a row is still this queue. One that was put back, to send events once more or others in their place, is another."""
+
+_ITS_LETTERS_AGAIN = and_(_letters.webhook == _its("webhook"), _letters.number == _its("number"), _letters.again)
+
+# These run once an event. Made anew each time, they would take longer than what the database does.
+_DUE = (
+    select(webhook_queues)
+    .where(
+        _queues.webhook == _its("webhook"),
+        _queues.next_at <= bindparam("its_now", type_=_queues.next_at.type),
+        _queues.number.not_in(bindparam("its_beside", expanding=True, type_=_queues.number.type)),
+    )
+    .order_by(_queues.next_at, _queues.number)
+    .limit(bindparam("its_limit", type_=Integer()))
+)
+"""The queues of a webhook that may be served."""
+
+_FOUND = select(*ROW, _queues.done).join_from(calls, webhook_queues, calls.c.number == _queues.number).where(_IS)
+"""A queue with its call."""
+
+_AGAIN = select(func.min(_letters.offset)).where(_ITS_LETTERS_AGAIN)
+"""The first dead letter of a call that is to be sent again."""
+
+_REMOVE = delete(webhook_queues).where(_IS, _queues.news == _its("news"), ~exists().where(_ITS_LETTERS_AGAIN))
+"""Removes a queue, unless something came meanwhile, or is to be sent again."""
+
+_PASSED = case((_queues.done < _its("passed"), _its("passed")), else_=_queues.done)
+
+_PASS = update(webhook_queues).where(_IS).values(done=_PASSED, failures=0, failing_since=null(), next_at=0.0, problem="")
+"""Goes on behind an event that was delivered."""
+
+_SET_ASIDE = update(webhook_queues).where(_IS).values(done=_PASSED, next_at=0.0)
+"""Goes on behind an event that was not."""
+
+
 class SqlUndelivered:
     """The webhooks' outbox of the open archive. Its methods are described in `Undelivered`."""
 
@@ -57,16 +102,14 @@ class SqlUndelivered:
 
     def due(self, webhook: str, now: float, limit: int, beside: Collection[int] = ()) -> list[Queue]:
         """Return the queues that may be served."""
-        mine = (_queues.webhook == webhook, _queues.next_at <= now, _queues.number.not_in(beside))
+        wanted = {"its_webhook": webhook, "its_now": now, "its_beside": list(beside), "its_limit": limit}
         with self._database.reading() as connection:
-            rows = connection.execute(select(webhook_queues).where(*mine).order_by(_queues.next_at, _queues.number).limit(limit))
-            return [_queue(row) for row in rows]
+            return [_queue(row) for row in connection.execute(_DUE, wanted)]
 
     def pending(self, queue: Queue, types: Types) -> list[Pending]:
         """Return what is to be sent next."""
         with self._database.reading() as connection:
-            both = select(*ROW, _queues.done).join_from(calls, webhook_queues, calls.c.number == _queues.number)
-            found = connection.execute(both.where(_is(queue))).first()
+            found = connection.execute(_FOUND, _values(queue)).first()
             if found is None or found.epoch != queue.epoch:
                 return []
             call = stored(found)
@@ -78,17 +121,17 @@ class SqlUndelivered:
             if sent.again:
                 mine = (_letters.webhook == queue.webhook, _letters.number == queue.number, _letters.offset == sent.offset)
                 connection.execute(delete(webhook_letters).where(*mine))
-            elif sent.offset >= queue.news and connection.execute(_removing(queue)).rowcount:
+            elif sent.offset >= queue.news and connection.execute(_REMOVE, _values(queue)).rowcount:
                 return False
-            healthy = {"failures": 0, "failing_since": None, "next_at": 0.0, "problem": ""}
-            return connection.execute(update(webhook_queues).where(_is(queue)).values(healthy | _moved(sent))).rowcount > 0
+            passed = queue.done if sent.again else sent.offset
+            return connection.execute(_PASS, _values(queue) | {"its_passed": passed}).rowcount > 0
 
     def failed(self, queue: Queue, now: float, next_at: float, problem: str) -> None:
         """Note that the next event could not be delivered."""
         since = func.coalesce(_queues.failing_since, now)
         values = {"failures": _queues.failures + 1, "failing_since": since, "next_at": next_at, "problem": storable(problem)}
         with self._database.writing() as connection:
-            connection.execute(update(webhook_queues).where(_is(queue)).values(values))
+            connection.execute(update(webhook_queues).where(_IS).values(values), _values(queue))
 
     def set_aside(self, queue: Queue, given_up: Pending, now: float, problem: str) -> None:
         """Make an event a dead letter."""
@@ -96,9 +139,9 @@ class SqlUndelivered:
             "webhook": queue.webhook, "number": queue.number, "offset": given_up.offset, "type": storable(type_of(given_up.payload)),
             "at": now, "attempts": queue.failures, "problem": storable(problem), "again": False,
         }  # fmt: skip
+        passed = queue.done if given_up.again else given_up.offset
         with self._database.writing() as connection:
-            moved = connection.execute(update(webhook_queues).where(_is(queue)).values(_moved(given_up) | {"next_at": 0.0}))
-            if moved.rowcount:
+            if connection.execute(_SET_ASIDE, _values(queue) | {"its_passed": passed}).rowcount:
                 statement = self._insert(webhook_letters).values(letter)
                 newer = {name: statement.excluded[name] for name in ("at", "attempts", "problem", "again")}
                 connection.execute(statement.on_conflict_do_update(index_elements=["webhook", "number", "offset"], set_=newer))
@@ -106,7 +149,7 @@ class SqlUndelivered:
     def settle(self, queue: Queue) -> None:
         """Remove a queue in which nothing is left."""
         with self._database.writing() as connection:
-            connection.execute(_removing(queue))
+            connection.execute(_REMOVE, _values(queue))
 
     def hurry(self, webhook: str) -> None:
         """Make all queues of a webhook due."""
@@ -209,8 +252,7 @@ def renumbered(connection: Connection, number: int, epoch: str, before: Sequence
 
 def _again(connection: Connection, queue: Queue, call: StoredCall) -> list[Pending]:
     """Return a dead letter that is to be sent again: the call's first. Its payload is empty where the log does not have it any more."""
-    mine = (_letters.webhook == queue.webhook, _letters.number == queue.number, _letters.again)
-    offset = connection.scalar(select(func.min(_letters.offset)).where(*mine))
+    offset = connection.scalar(_AGAIN, _values(queue))
     if offset is None:
         return []
     event = next(events_after(connection, call, offset - 1, 1), None)
@@ -232,21 +274,11 @@ def _next(connection: Connection, call: StoredCall, after: int, types: Types) ->
     return found
 
 
-def _is(queue: Queue) -> ColumnElement[bool]:
-    """Return whether a row is still this queue. One that was put back, to send events once more or others in their place, is another."""
-    mine = (_queues.webhook == queue.webhook, _queues.number == queue.number, _queues.epoch == queue.epoch)
-    return and_(*mine, _queues.done >= queue.done)
-
-
-def _removing(queue: Queue) -> Delete:
-    """Return the statement that removes a queue, unless something came meanwhile, or is to be sent again."""
-    again = exists().where(_letters.webhook == queue.webhook, _letters.number == queue.number, _letters.again)
-    return delete(webhook_queues).where(_is(queue), _queues.news == queue.news, ~again)
-
-
-def _moved(past: Pending) -> dict[str, Any]:
-    """Return what changes in a queue that goes on behind an event."""
-    return {} if past.again else {"done": case((_queues.done < past.offset, past.offset), else_=_queues.done)}
+def _values(queue: Queue) -> dict[str, Any]:
+    """Return what the statements say of a queue, by the names that their values have."""
+    return {
+        "its_webhook": queue.webhook, "its_number": queue.number, "its_epoch": queue.epoch, "its_done": queue.done, "its_news": queue.news,
+    }  # fmt: skip
 
 
 def _queue(row: Row[Any]) -> Queue:

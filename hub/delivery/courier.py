@@ -49,6 +49,8 @@ class Courier:
         self._wall = wall
         self._busy: set[int] = set()
         """The numbers of the calls that are being served."""
+        self._overlooked = False
+        """Whether something may be due that the last look left out: its call was being served, or there was no room."""
         self._news = asyncio.Event()
         self._trouble = ""
         """Why the archive cannot be used now. Empty while it can."""
@@ -72,6 +74,7 @@ class Courier:
 
     async def _due(self) -> list[Queue]:
         """Return the queues that are to be served now."""
+        self._overlooked |= bool(self._busy)
         now, room = self._wall(), self.health.at_once - len(self._busy)
         until = now
         if self.health.hopeless(now) and now < self.health.rests_until:
@@ -83,17 +86,21 @@ class Courier:
         if room <= 0:
             return []
         try:
-            return await self._threads.undelivered(self._undelivered.due, self._webhook.name, until, room, list(self._busy))
+            found = await self._threads.undelivered(self._undelivered.due, self._webhook.name, until, room, list(self._busy))
         except ArchiveError as error:
             self._note_trouble(error)
             return []
+        self._overlooked |= len(found) == room
+        return found
 
     async def _serve(self, receiver: WebhookReceiver, queue: Queue) -> None:
         """Send what is due of one call. Whatever goes wrong here ends this one call's turn."""
         try:
             await self._send_all(receiver, queue)
             self._note_recovery()
-            self.look_soon()
+            if self._overlooked:
+                self._overlooked = False
+                self.look_soon()
         except ArchiveError as error:
             self._note_trouble(error)
         except Exception:
@@ -114,6 +121,7 @@ class Courier:
                 if (served := await self._send(receiver, queue, pending, call)) is None:
                     return
                 queue = served
+        self.look_soon()
 
     async def _send(self, receiver: WebhookReceiver, queue: Queue, pending: Pending, call: StoredCall) -> Queue | None:
         """Send an event. Return the queue as it is then. None if the next one of its call may not be sent at once, or there is none."""
@@ -131,6 +139,7 @@ class Courier:
         if self.health.succeeded():
             log.info("webhook %s: its receiver takes messages again", self._webhook.name)
             await self._threads.undelivered(self._undelivered.hurry, self._webhook.name)
+            self.look_soon()
         return served
 
     async def _delivered(self, queue: Queue, pending: Pending) -> Queue | None:
