@@ -3,9 +3,10 @@
     python -m tests.bench.cuts --cuts 1000
 
 Runs a hub in a process of its own in which calls begin, are published into and end. The real curl follows one call to its end, or all
-calls. It is killed at random moments and started again with the newest `id` that it has printed, as `Last-Event-ID`. What it had printed of
-a block that was not whole is thrown away. An assistant follows by the tool of `transcript-client mcp`, through a proxy that cuts its
-connections. Each durable event has to be the next one of its call. Prints the counts; exits with 1 if there was any fault.
+calls. It is killed at random moments, or its connection is cut after any byte, and it is started again with the newest `id` that it has
+printed, as `Last-Event-ID`. What it had printed of a block that was not whole is thrown away. An assistant follows by the tool of
+`transcript-client mcp`, through a proxy that cuts its connections. Each durable event has to be the next one of its call. Prints
+the counts; exits with 1 if there was any fault.
 
 The moment in a position of all calls is a minute old, so it stands still in a run that is shorter. `--margin 1` makes it a second.
 """
@@ -31,6 +32,9 @@ from tests.bench.resume import Recognized, decoder, hub_process, word
 
 CALLS = 3
 """Live calls at any time: what they say is told in one stream, whose position names those of a whole minute."""
+
+KILLED, MOST_BYTES = 0.5, 20_000
+"""Half of the cuts kill curl. The other half cut its connection after any number of bytes up to this one: mostly within a block."""
 
 LIFE_SECONDS = 0.12
 """A connection lives at most so long. curl takes a tenth of that to start."""
@@ -69,13 +73,15 @@ class CurlReader:
         self.offsets: dict[str, int] = {}
         """How far the reader is in each call, by callSid."""
         self.ended: set[str] = set()
+        self.newest_at_first = 0
+        """Number of the newest call that there was when something was read for the first time: none that began later may be missed."""
 
     async def connect(self, *, cut: bool) -> None:
         """Connect once. `cut`: at a random moment it is over, unless the hub ends it before; otherwise the hub does."""
         headers = ["-H", f"Last-Event-ID: {self._last_id}"] if self._last_id else []
         curl = await asyncio.create_subprocess_exec("curl", "-sN", *headers, self._url, stdout=asyncio.subprocess.PIPE)
         reading = asyncio.ensure_future(curl.communicate())
-        if cut:
+        if cut and self._chance.random() < KILLED:
             done, _ = await asyncio.wait((reading,), timeout=self._chance.random() * LIFE_SECONDS)
             if not done:
                 self._tally.cuts += 1
@@ -86,11 +92,12 @@ class CurlReader:
         self._tally.in_a_block += bool(rest)
         for block in blocks:
             self._read(block)
+        self.newest_at_first = self.newest_at_first or max((int(call[2:]) for call in self.offsets), default=0)
 
     async def until_all_ended(self, begun: int) -> None:
-        """Follow until every call is over that began since the first one that was read. `begun`: how many there were in all."""
-        first = min(int(call[2:]) for call in self.offsets)
-        while len(self.ended) < begun + 1 - first:
+        """Follow until every call is over that began since something was read first. `begun`: how many there were in all."""
+        due = {f"CA{number:032}" for number in range(self.newest_at_first, begun + 1)} | self.offsets.keys()
+        while due - self.ended:
             await self.connect(cut=True)
 
     def _read(self, block: bytes) -> None:
@@ -126,14 +133,14 @@ class CurlReader:
                     self._tally.ended += 1
 
 
-async def follow_one_by_one(base: str, cuts: int, tally: Tally) -> None:
+async def follow_one_by_one(base: str, cut: str, cuts: int, tally: Tally) -> None:
     """Follow one call after the other, each to its end, until so many connections were cut."""
     chance = random.Random(1)
     async with aiohttp.ClientSession() as session:
         while tally.cuts < cuts:
             async with session.get(f"{base}/calls?live=true&limit=1") as answer:
                 (call,) = (await answer.json())["calls"]
-            reader = CurlReader(f"{base}/calls/{call['callSid']}/events", tally, chance)
+            reader = CurlReader(f"{cut}/calls/{call['callSid']}/events", tally, chance)
             while call["callSid"] not in reader.ended:
                 await reader.connect(cut=True)
 
@@ -147,18 +154,26 @@ async def follow_all(base: str, cuts: int, tally: Tally, others: asyncio.Event) 
 
 
 @asynccontextmanager
-async def cutting(port: int, tally: Tally, chance: random.Random) -> AsyncIterator[str]:
-    """Carry connections to a port of this machine, each for a while, and cut them then. Gives the address."""
+async def cutting(port: int, tally: Tally, chance: random.Random, most_bytes: int = sys.maxsize) -> AsyncIterator[str]:
+    """Carry connections to a port of this machine, each for a while, and cut them then. Gives the address.
 
-    async def pour(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError):
-            while data := await source.read(65536):
+    `most_bytes`: what comes back on one connection is cut after any number of bytes up to this one.
+    """
+
+    async def pour(source: asyncio.StreamReader, sink: asyncio.StreamWriter, left: int = sys.maxsize) -> None:
+        with suppress(ConnectionError, RuntimeError):  # the latter is uvloop's, for a connection that is closed
+            while left and (data := await source.read(min(65536, left))):
                 sink.write(data)
+                left -= len(data)
+            if not left:
+                await sink.drain()
+                tally.cuts += 1
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection("127.0.0.1", port)
-        pouring = [asyncio.ensure_future(pour(reader, back)), asyncio.ensure_future(pour(there, writer))]
-        done, left = await asyncio.wait(pouring, timeout=LIFE_SECONDS * 2 * chance.random(), return_when=asyncio.FIRST_COMPLETED)
+        limit = chance.randint(1, most_bytes)
+        pouring = [asyncio.ensure_future(pour(reader, back)), asyncio.ensure_future(pour(there, writer, limit))]
+        done, left = await asyncio.wait(pouring, timeout=LIFE_SECONDS * 4 * chance.random(), return_when=asyncio.FIRST_COMPLETED)
         tally.cuts += not done
         for each in left:
             each.cancel()
@@ -209,15 +224,19 @@ async def prove(cuts: int, margin_seconds: float = MARGIN_SECONDS) -> tuple[Tall
         assert process.stdin is not None
         assert process.stdout is not None
         base = f"http://127.0.0.1:{port}"
-        async with asyncio.TaskGroup() as group:
-            following = group.create_task(follow_all(base, cuts, every, others))
+        async with (
+            cutting(port, one, random.Random(4), MOST_BYTES) as one_cut,
+            cutting(port, every, random.Random(5), MOST_BYTES) as every_cut,
+            asyncio.TaskGroup() as group,
+        ):
+            following = group.create_task(follow_all(every_cut, cuts, every, others))
             async with asyncio.TaskGroup() as each:
-                each.create_task(follow_one_by_one(base, cuts, one))
+                each.create_task(follow_one_by_one(base, one_cut, cuts, one))
                 each.create_task(follow_by_tool(base, port, cuts, tool))
             others.set()
-        process.stdin.write(b"\n")
-        begun = int(await process.stdout.readline())
-        await following.result().until_all_ended(begun)
+            process.stdin.write(b"\n")
+            begun = int(await process.stdout.readline())
+            await (await following).until_all_ended(begun)
         process.stdin.write(b"\n")
         await process.stdin.drain()
         await process.wait()
