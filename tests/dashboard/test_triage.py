@@ -1,12 +1,15 @@
 """The triage board: which calls need a person, and why, at one look, in a real browser."""
 
+import asyncio
 import re
+import time
 from typing import Any
 
 import pytest
 from playwright.async_api import Page, expect
 
-from hub.events import ToolReturned
+from hub.events import Alert, ToolReturned
+from tests.clients.terminal.screen import board
 from tests.dashboard.browser import Visit
 from tests.dashboard.test_accessibility import sound
 from tests.house import House, house
@@ -17,8 +20,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 AGENTS, QUEUES = ("Maya", "Ines", "Tom", "Sam"), ("billing", "orders", "repairs")
 
 WHY = (
-    (3, "not transcribed: deepgram refused the key"),
     (11, "scripted lost, trying again"),
+    (3, "watchword: refund"),
     (20, "only one side was heard"),
     (33, "tool book_flight failed"),
     (41, "20 % of the audio was lost"),
@@ -45,11 +48,16 @@ def begin(hub: House, count: int = 60) -> list[ScriptedCall]:
 
 def befall(calls: list[ScriptedCall]) -> None:
     """Let each trouble of WHY befall its call."""
-    calls[3].refused()
     calls[11].lost()
+    alert(calls[3])
     calls[20].condition(unheard="outbound")
     fail(calls[33])
     calls[41].condition(lost_percent=20.0)
+
+
+def alert(call: ScriptedCall) -> None:
+    found = {"summary": "“my money back”", "text": "my money back", "start": 3.0, "end": 4.0}
+    call.publish(Alert(call_sid=call.call, rule="refund", kind="phrase", track="inbound", speaker="caller", utterance="u2", **found))
 
 
 def fail(call: ScriptedCall, outcome: Any = "failed", tool: str = "book_flight") -> None:
@@ -78,6 +86,43 @@ async def test_of_sixty_calls_the_five_in_trouble_are_on_top_with_why_at_once(vi
                     await expect(page.locator(f'[data-sid="{sid(at)}"] .condition')).to_be_in_viewport(ratio=0.9)
             assert await page.title() == "(5) 60 live · Transcript Hub"
             await expect(page.locator("#count-attention")).to_have_text("5 need attention")
+
+
+async def test_which_calls_need_me_and_why_is_answered_alike_by_the_page_and_the_board_on_their_first_screen(visit: Visit) -> None:
+    async with house() as hub, board(hub) as screen, visit(hub, viewport={"width": 1360, "height": 640}) as page:
+        calls = begin(hub)
+        await screen.shows("60 live")
+        await expect(page.locator(".heading h2").first).to_have_text("Live · 60")
+        began = time.monotonic()
+        befall(calls)
+        async with asyncio.TaskGroup() as both:
+            both.create_task(expect(page.locator(f'[data-sid="{sid(41)}"] .condition')).to_be_in_viewport(ratio=0.9))
+            shown = both.create_task(
+                screen.shows("5 need attention, 60 live", "Needs attention · 5", *(why for _, why in WHY), "Live · 55")
+            )
+        print(f"both told after {time.monotonic() - began:.2f} s")
+        assert len(shown.result()) <= 24
+        assert await page.locator(".row.urgent .condition").all_text_contents() == [why for _, why in WHY]
+        for at, why in WHY:
+            (line,) = (line for line in shown.result() if f"+1415555{at:04d}" in line)
+            assert why in line
+            assert AGENTS[at % 4] in line
+            assert QUEUES[at % 3] in line
+
+
+async def test_what_a_call_that_is_over_was_about_stays_in_its_row(visit: Visit) -> None:
+    async with house() as hub:
+        calls = begin(hub, 3)
+        alert(calls[1])
+        calls[1].end()
+        async with visit(hub) as page:
+            row = page.locator(f'.row.ended[data-sid="{sid(1)}"]')
+            await expect(row.locator(".condition")).to_have_text("watchword: refund (“my money back”)")
+            alert(calls[2])
+            await expect(page.locator(".heading h2").first).to_have_text("Needs attention · 1")
+            calls[2].end()
+            await expect(page.locator(f'.row.ended[data-sid="{sid(2)}"] .condition')).to_have_text("watchword: refund (“my money back”)")
+            assert await page.title() == "1 live · Transcript Hub"
 
 
 async def test_a_page_that_opens_later_says_the_same_and_what_is_over_leaves_the_top(visit: Visit) -> None:
