@@ -22,8 +22,8 @@ import { Transcript } from "./transcript.js";
 const MANY_LINES = 500;
 const TYPING_MS = 150;
 
-/** In a lower window, as a phone that lies on its side or a page at 200 %, a call opens without its details: they would take all of it. */
-const LOW = matchMedia("(max-height: 34rem)");
+/** In a smaller window, as a phone or a page at 200 %, a call opens without its details: they would take most of it. */
+const LOW = matchMedia("(max-height: 34rem), (max-width: 30rem) and (max-height: 42rem)");
 
 export class Pane {
   #call = null;
@@ -286,7 +286,7 @@ function lifeSentence(call, online) {
 function figure(track, who, value) {
   const made = element("dd", track);
   if (who) made.append(element("bdi", "whose", who), " ");
-  made.append(value);
+  made.append(element("span", "", value));
   return made;
 }
 

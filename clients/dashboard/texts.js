@@ -29,7 +29,7 @@ export const TEXTS = {
   "bar.connection": ["Connection", "Verbindung", "Conexión", "Connexion"],
   "bar.keys": ["Keyboard shortcuts", "Tastenkürzel", "Atajos de teclado", "Raccourcis clavier"],
   "bar.keys-title": ["Keyboard shortcuts (?)", "Tastenkürzel (?)", "Atajos de teclado (?)", "Raccourcis clavier (?)"],
-  "bar.attention": ["{n} needs attention|{n} need attention", "{n} braucht Hilfe|{n} brauchen Hilfe", "{n} requiere atención|{n} requieren atención", "{n} à traiter|{n} à traiter"],
+  "bar.attention": ["{n} needs attention|{n} need attention", "{n} braucht Hilfe|{n} brauchen Hilfe", "{n} por atender|{n} por atender", "{n} à traiter|{n} à traiter"],
   "bar.calm": ["No call needs attention", "Kein Anruf braucht Hilfe", "Ninguna llamada requiere atención", "Aucun appel à traiter"],
   "bar.live": ["{n} live|{n} live", "{n} laufend|{n} laufend", "{n} en curso|{n} en curso", "{n} en cours|{n} en cours"],
   "bar.attention-title": ["Show only the calls that need attention", "Nur Anrufe zeigen, die Hilfe brauchen", "Mostrar solo las llamadas que requieren atención", "Montrer seulement les appels à traiter"],

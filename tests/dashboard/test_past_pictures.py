@@ -86,6 +86,8 @@ async def test_picture_of_a_recording(visit: Visit, album: Path, tmp_path: Path,
         }
         for name, options in spots.items():
             async with opened(visit, hub, **SIZE | options) as page:
+                if name.startswith("narrow"):
+                    await page.click(".details-open")
                 await word(page, 5, "address")
                 await page.wait_for_function("() => String([...CSS.highlights.get('heard')][0]) === 'message'")
                 await page.click(".player .play")

@@ -132,7 +132,7 @@ SIZE = {"viewport": {"width": 1120, "height": 640}}
 
 async def whole(page: Page, lines: int) -> None:
     await expect(spoken(page)).to_have_count(lines)
-    await expect(page.locator(".figures dt").first).to_be_visible()
+    await expect(page.locator(".figures dt").first).to_be_attached()
 
 
 async def test_pictures(visit: Visit, album: Path) -> None:

@@ -291,6 +291,8 @@ async def test_the_player_stands_in_nobodys_way(visit: Visit, settings: dict[str
     async with house(**settings) as hub:
         await recorded(hub)
         async with opened(visit, hub, viewport={"width": width, "height": 640}) as page:
+            if width == 320:
+                await page.locator(".details-open").click()
             await word(page, 3, "Yes")
             await expect(page.locator(".line.heard")).to_have_count(1)
             await looked_at_by_axe(page, f"playing at {width} px")

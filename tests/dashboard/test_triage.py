@@ -29,6 +29,13 @@ WHY = (
 """The calls in trouble, the most urgent first."""
 
 
+WIDER = """[...document.querySelectorAll("body *")]
+    .filter((each) => each.getBoundingClientRect().right > innerWidth + 0.5 && each.checkVisibility())
+    .filter((each) => !each.closest(".row, .trouble, .unseen"))
+    .map((each) => each.outerHTML.slice(0, 90))"""
+"""What is wider than the window, beside what is cut off with an ellipsis."""
+
+
 def sid(number: int) -> str:
     return f"CA{number:032d}"
 
@@ -276,6 +283,45 @@ async def test_the_interface_speaks_the_readers_language_and_keeps_a_choice(visi
             await expect(page.locator(".heading h2").first).to_have_text("À traiter · 1")
         async with visit(hub, "?lang=es", locale="pt-BR") as page:
             await expect(page.locator(".heading h2").first).to_have_text("Requiere atención · 1")
+
+
+@pytest.mark.parametrize("language", ["en", "de", "es", "fr"])
+async def test_every_language_fits_where_there_is_hardly_any_room(visit: Visit, language: str) -> None:
+    async with house(listen=True) as hub:
+        calls = begin(hub, 8)
+        befall_some(calls)
+        async with visit(hub, f"?lang={language}", viewport={"width": 320, "height": 256}) as page:
+            await expect(page).to_have_title(re.compile(r"^\(2\) 8 "))
+            for row in range(2):
+                await expect(page.locator(".row.urgent .condition").nth(row)).to_be_in_viewport(ratio=0.9)
+            await fits(page, "the list")
+            await page.locator("#narrow-open").click()
+            await fits(page, "the filters")
+            await page.locator("#narrow-open").click()
+            await page.locator("#alarm summary").click()
+            await expect(page.locator("#alarm-sound")).to_be_in_viewport()
+            await page.locator(".row.urgent .open").first.click()
+            await expect(page.locator(".trouble .condition")).to_be_in_viewport()
+            for button in (".back", ".details-open", ".listen", ".find-open"):
+                await expect(page.locator(button)).to_be_in_viewport(ratio=0.99)
+            box = await page.locator(".scroll").bounding_box()
+            assert box is not None
+            assert box["height"] >= 100, "the words have room"
+            await fits(page, "a call")
+            await page.locator(".details-open").click()
+            await fits(page, "its details")
+
+
+def befall_some(calls: list[ScriptedCall]) -> None:
+    fail(calls[2])
+    calls[5].refused()
+
+
+async def fits(page: Page, what: str) -> None:
+    """Nothing is wider than the window."""
+    wide = await page.evaluate(WIDER)
+    assert wide == [], what
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), what
 
 
 async def test_nothing_of_the_board_stands_in_anyones_way(visit: Visit) -> None:
