@@ -18,8 +18,11 @@ EVERY_SECONDS = 5.0
 LOOKS = 5
 """How often it is looked in this time for calls whose statistics are due: the first ones come within a second of the first words."""
 
-CALLS_PER_TURN = 16
-"""Told in one turn of the event loop: about a millisecond."""
+TOLD_PER_TURN = 16
+"""Calls whose statistics are told in one turn of the event loop: about a millisecond."""
+
+LOOKED_AT_PER_TURN = 500
+"""Calls that are looked at in one turn: as long. Most calls that the hub knows are over, or followed by nobody."""
 
 
 class LiveStatistics:
@@ -35,16 +38,21 @@ class LiveStatistics:
         """Tell what is due, until cancelled."""
         while True:
             await asyncio.sleep(self._every_seconds / LOOKS)
-            for at, record in enumerate(self.look(), 1):
-                self.tell(record)
-                if at % CALLS_PER_TURN == 0:
-                    await asyncio.sleep(0)
+            await self.tell_all()
 
-    def look(self) -> list[Record]:
-        """Return the live calls that somebody follows, and forget what was told of others."""
-        followed = [record for record in self._registry if record.live and record.loaded and len(record.topic.audience)]
+    async def tell_all(self) -> None:
+        """Tell what is due, a few calls in each turn of the event loop."""
+        followed: list[Record] = []
+        for at, record in enumerate(self._registry, 1):
+            if record.live and record.loaded and len(record.topic.audience):
+                followed.append(record)
+            if at % LOOKED_AT_PER_TURN == 0:
+                await asyncio.sleep(0)
         self._told = {record: self._told[record] for record in followed if record in self._told}
-        return followed
+        for at, record in enumerate(followed, 1):
+            self.tell(record)
+            if at % TOLD_PER_TURN == 0:
+                await asyncio.sleep(0)
 
     def tell(self, record: Record) -> None:
         """Tell a live call's followers its figures, if those have changed and none were told for a while. Never waits."""
