@@ -23,7 +23,7 @@ BYTES_PER_TOKEN = 3
 """How many bytes of text make a token. English has four and more, Chinese about three: rather too many tokens are counted than too few."""
 
 PORTIONS_MOST = 16
-"""Portions of one call that a model is asked about. With the default of HUB_NOTES_TOKENS that is more than ten hours of talk."""
+"""Portions of one call that a model is asked about. With the default of HUB_NOTES_TOKENS that is six hours of dense talk."""
 
 _FINAL, _STARTED, _ENDED, _NOTE = (f'{{"type":"{kind}"'.encode() for kind in ("final", "call-started", "call-ended", "note"))
 """How the payloads begin that are read: the encoder writes the tag first."""
