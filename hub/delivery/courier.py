@@ -55,8 +55,8 @@ class Courier:
         self._trouble = ""
         """Why the archive cannot be used now. Empty while it can."""
         self.health = Health()
-        self.on_duty = True
-        """Whether this process delivers. In a cluster, one node does."""
+        self.on_duty = False
+        """Whether this process delivers, as far as it knows. In a cluster, one node does."""
 
     def look_soon(self) -> None:
         """Look for what is due now, and not in a second."""
@@ -118,7 +118,7 @@ class Courier:
             if not isinstance(call, StoredCall):
                 return
             for pending in found:
-                if (served := await self._send(receiver, queue, pending, call)) is None:
+                if not self.on_duty or (served := await self._send(receiver, queue, pending, call)) is None:
                     return
                 queue = served
         self.look_soon()

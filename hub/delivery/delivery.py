@@ -73,6 +73,8 @@ class Delivery:
             backlogs = await self._threads.undelivered(archive.undelivered.backlogs) if on_duty else {}
         except ArchiveError as error:
             log.debug("the webhooks' outbox cannot be read now: %s", error.problem)
+            for courier in self._couriers.values():
+                courier.on_duty = False  # by now another node may deliver
             return
         for name, courier in self._couriers.items():
             courier.on_duty = on_duty

@@ -124,6 +124,7 @@ class _Reading:
         try:
             check_url("url", url.partition("?")[0], ("https", "http"))
             parts = urlsplit(url)
+            (parts.hostname or "").encode("idna")  # no empty label, none too long
         except (ConfigError, ValueError):
             self._refuse("url", "has a wrong url: it must be like https://host/path")
         if parts.fragment or len(url) > MOST_URL_CHARACTERS or not (url.isascii() and url.isprintable()) or " " in url:

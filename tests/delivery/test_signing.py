@@ -1,12 +1,16 @@
 """Signatures are those of Standard Webhooks, as its own library judges."""
 
 import base64
+import shutil
+import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from hub.delivery import signing
+from tests.docs.pages import blocks
 
 
 def test_standard_webhooks_own_library_verifies_a_message() -> None:
@@ -24,6 +28,18 @@ def test_while_a_secret_is_changed_the_old_and_the_new_one_verify() -> None:
     assert Webhook(new).verify(b"{}", told) == Webhook(old).verify(b"{}", told) == {}
     with pytest.raises(WebhookVerificationError):
         Webhook(other).verify(b"{}", told)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl")
+@pytest.mark.parametrize(("received", "verdict"), [(b'{"type":"final"}\n', "genuine"), (b'{"type":"final"}', "forged")])
+def test_the_page_verifies_a_message_in_a_shell(tmp_path: Path, received: bytes, verdict: str) -> None:
+    new, old = signing.new_secret(), signing.new_secret()
+    told = signing.headers([signing.key_of(new), signing.key_of(old)], "msg_1", time.time(), b'{"type":"final"}\n')
+    (tmp_path / "body.json").write_bytes(received)
+    given = {"id": told[signing.ID], "timestamp": told[signing.TIMESTAMP], "signature": told[signing.SIGNATURE], "secret": old}
+    (block,) = [each for each in blocks(page="hub/delivery/README.md") if each.reason == "tests/delivery/test_signing.py runs it"]
+    script = "".join(f"{name}='{value}'\n" for name, value in given.items()) + block.text
+    assert subprocess.run(["sh", "-eu", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True).stdout == f"{verdict}\n"
 
 
 @pytest.mark.parametrize("length", [24, 25, 26, 64])

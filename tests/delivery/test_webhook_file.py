@@ -91,6 +91,7 @@ def test_without_an_archive_the_setting_is_refused(tmp_path: Path) -> None:
         (f'[webhooks.crm]\nurl = "https://h"\nsecrets = {[SECRET] * 5}\n', "line 3: the webhook 'crm' has 5 secrets, and 4 are possible"),
         (f'[webhooks.crm]\nurl = "ftp://h"\nsecret = "{SECRET}"\n', "line 2: the webhook 'crm' has a wrong url"),
         (f'[webhooks.crm]\nurl = "https://"\nsecret = "{SECRET}"\n', "line 2: the webhook 'crm' has a wrong url"),
+        (f'[webhooks.crm]\nurl = "https://a..example"\nsecret = "{SECRET}"\n', "line 2: the webhook 'crm' has a wrong url"),
         (f'[webhooks.crm]\nurl = "https://h/#here"\nsecret = "{SECRET}"\n', "line 2: the webhook 'crm' has a wrong url"),
         (f'[webhooks.crm]\nurl = "https://h/?a b"\nsecret = "{SECRET}"\n', "line 2: the webhook 'crm' has a wrong url"),
         (f'[webhooks.crm]\nurl = "https://h/\\u0007"\nsecret = "{SECRET}"\n', "line 2: the webhook 'crm' has a wrong url"),
