@@ -71,7 +71,7 @@ def dictate(call: ScriptedCall, dialogues: list[Dialogue]) -> None:
 
 
 async def test_neither_the_broker_nor_postgresql_nor_another_node_has_a_number(valkey: ServerInTest, postgres: PostgresServer) -> None:
-    dialogues = secrets(seed=4, count=60)
+    dialogues = secrets(seed=4, count=26)
     heard = bytearray()
     settings = {"broker": f"{valkey.url}?prefix=redacted", "archive": postgres.schema(), "redact_kinds": "all"}
     async with house(node="a", **settings) as a, house(node="b", **settings) as b, asyncio.TaskGroup() as group:
