@@ -1,4 +1,4 @@
-"""A hub that is killed again and again, and a receiver that fails and stalls: each stored event arrives, verifies, in order per call."""
+"""A hub that is killed again and again, and a receiver that fails now and then: each stored event arrives, verifies, in order per call."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ LINES = [{"track": "inbound", "text": f"line {at}", "start": at / 10, "end": at 
 
 
 class Moody(Program):
-    """A program that fails every seventh message or so, and takes its time for some."""
+    """A program that does not take one message in thirty."""
 
     chance = random.Random(7)
 
