@@ -29,6 +29,13 @@ class Moody(Program):
     def _status(self, told: dict[str, Any]) -> int:
         return 500 if self.chance.random() < 0.03 else 200
 
+    async def until_told(self, call_sid: str, more: int) -> None:
+        """Wait for the first message of a call, and for so many more of whichever calls."""
+        while all(told["data"]["event"]["callSid"] != call_sid for told in self.attempts):
+            self.came.clear()
+            await self.came.wait()
+        await self.until_tried(len(self.attempts) + more)
+
 
 async def speak(port: int, call_sid: str, stream: str) -> None:
     """Let a call come in, and bring its audio for as long as the hub is there."""
@@ -75,11 +82,12 @@ async def test_each_event_arrives_in_order_however_often_the_hub_is_killed(kills
         for at, call_sid in enumerate(sids):
             async with hub_serving(script, **settings) as (process, port), asyncio.TaskGroup() as group:
                 speaking = group.create_task(speak(port, call_sid, f"MZ{at:032x}"))
-                target = len(program.attempts) + chance.randrange(1, 30)
-                await asyncio.wait([speaking, tried := group.create_task(program.until_tried(target))], return_when="FIRST_COMPLETED")
+                await program.until_told(call_sid, 0)
+                more = group.create_task(program.until_told(call_sid, chance.randrange(30)))
+                await asyncio.wait([speaking, more], return_when="FIRST_COMPLETED")
                 process.kill()
                 await process.wait()
-                tried.cancel()
+                more.cancel()
         async with hub_serving(script, **settings):
             await until_delivered(place)
         archive = open_archive(place)
