@@ -72,7 +72,8 @@ class Config:
     origins: str = setting(
         "HUB_ORIGINS",
         "",
-        "other web origins whose pages may connect, separated by commas; with `HUB_SECRET` also `null`, `file://` and the like",
+        "other web origins whose pages may connect and embed the dashboard, separated by commas; "
+        "with `HUB_SECRET` also `null`, `file://` and the like",
     )
     proxies: str = setting(
         "HUB_PROXIES", "", "proxies in front of the hub, as addresses or networks such as `10.0.0.0/8`: their `X-Forwarded-For` is believed"

@@ -14,7 +14,7 @@ import { abandoned, happened, insert, milliseconds, newest, note, TAIL_LINES } f
 import { recorded, RECORDING } from "./recording.js";
 
 /** A call with more events than this is not shown from its beginning while it is fetched: its newest lines come first. */
-const LONG_REPLAY = 100;
+export const LONG_REPLAY = 100;
 
 /** A person with no new words for this long has stopped speaking, even if the provider has not closed the utterance yet. */
 const SPEAKING_MS = 2500;
@@ -65,7 +65,7 @@ export function unheard(sid) {
     erased: null,
     /** Why the hub could not get the call from its archive just now, in its words; null if it could. */
     problem: null,
-    /** "tail" for the list, "full" while it is open on screen. */
+    /** "tail" for the list, "full" while it is open on screen; "opening" until its newest lines are there, which come before all others. */
     depth: "tail",
     /** Whether the hub has confirmed the call's own subscription and it is still running. */
     following: false,
@@ -104,7 +104,16 @@ export function watched(call, depth) {
   return call.lines.length <= TAIL_LINES ? { ...call, depth } : { ...call, depth, lines: call.lines.slice(-TAIL_LINES), since: null };
 }
 
+/** Whether the newest lines of a call that is being opened have come: then all others can. */
+export function opened(call) {
+  return call.depth === "opening" && call.offset !== null && call.offset >= call.head.offset;
+}
+
 export function subscribed(call, event, fresh) {
+  if (call.depth === "opening" && call.offset === null && event.newest - event.offset > LONG_REPLAY) {
+    // Nobody has told the page yet how long this call is: it asks for the newest lines instead of all.
+    return { ...call, known: true, following: true, problem: null, head: { epoch: event.epoch, offset: event.newest } };
+  }
   // What is still open in the same log comes again after this answer, and what has ended meanwhile comes as a final. What a hub that died had
   // open stays until its gap says that no final will come.
   const open = call.epoch === event.epoch ? call.open : {};
@@ -115,7 +124,7 @@ export function subscribed(call, event, fresh) {
     next.latest = null;
     next.replay = null;
     // A new epoch is a new log: the hub has lost the events that this page still shows. A reader's lines are kept and marked as past.
-    const before = call.depth === "full" ? abandoned(call).lines : [];
+    const before = call.depth === "tail" ? [] : abandoned(call).lines;
     next.lines = before.some((line) => line.kind === "final")
       ? [...before.map((line) => ({ ...line, past: true })), note(next, event, "restarted")]
       : [];

@@ -6,7 +6,7 @@ import { noteLine } from "./note.js";
 import { comparable } from "./words.js";
 
 /** Lines kept of a call that is open on screen: four hours of dense talk. The download has the older ones, too. */
-export const MAX_LINES = 5000;
+export const MAX_LINES = 12_000;
 
 /** Lines kept of a call that only the list shows. */
 export const TAIL_LINES = 40;
@@ -27,7 +27,7 @@ const LOOK_BACK_LINES = 60;
 export function abandoned(call, lost = () => true) {
   const stays = Object.fromEntries(Object.entries(call.open).filter(([, each]) => !lost(each)));
   const open = Object.values(call.open).filter((each) => each.text && lost(each));
-  if (call.depth !== "full" || open.length === 0) return { ...call, open: stays };
+  if (call.depth === "tail" || open.length === 0) return { ...call, open: stays };
   const lines = open.sort((a, b) => a.start - b.start).map((each) => {
     const { utterance, track, speaker, text, start, end } = each;
     const line = { id: `${call.epoch}:open:${utterance}`, kind: "final", place: start, atMs: milliseconds(each.at) };
@@ -98,7 +98,7 @@ export function happened(call, event, fresh) {
       return insert(call, { ...identity(call, event, "watchword"), place: start, about: rule, summary, speaker }, fresh);
     }
     case "alert-withdrawn":
-      return insert(call, { ...identity(call, event, `watchword-${event.reason === "over" ? "over" : "wrong"}`), about: event.rule }, fresh);
+      return insert(call, { ...identity(call, event, `watchword-${event.reason === "over" ? "over" : "wrong"}`), ...withdrawn(event) }, fresh);
     case "note": {
       const place = Math.max(call.heardSeconds, call.duration ?? 0);
       return insert(call, { ...identity(call, event, "note"), place, ...noteLine(call, event) }, fresh);
@@ -138,6 +138,11 @@ export function happened(call, event, fresh) {
   }
 }
 
+/** Of which alert it says so: the id of its line. */
+function withdrawn({ epoch, alert, rule }) {
+  return { about: rule, alert: `${epoch}:${alert}` };
+}
+
 function identity(call, event, kind) {
   return { id: `${event.epoch}:${event.offset}`, kind, place: call.heardSeconds, atMs: milliseconds(event.at) };
 }
@@ -169,7 +174,7 @@ export function insert(call, line, fresh) {
   let at = lines.length;
   while (at > 0 && lines[at - 1].place > line.place && !lines[at - 1].past && lines[at - 1].kind !== "restarted") at -= 1;
   lines.splice(at, 0, line);
-  const most = call.depth === "full" ? MAX_LINES : TAIL_LINES;
+  const most = call.depth === "tail" ? TAIL_LINES : MAX_LINES;
   // Cut a tenth at once: cutting the front for every line would cost more than everything else here.
   if (lines.length <= most * 1.1) return { ...call, lines };
   lines.splice(0, lines.length - most);

@@ -4,13 +4,17 @@
  * Knows close codes and the clock. Does not know what the messages mean: it passes them through.
  */
 
-import { phase, wait } from "./backoff.js";
+import { BAD_TOKEN, phase, wait } from "./backoff.js";
+import { expiryMs } from "./token.js";
 
 /** A ping is sent after this long without a message, so that a connection that is dead but not closed is noticed. */
 const PING_MS = 15_000;
 
 /** How long the hub may take to send anything after a ping: twice what a busy hub and a slow network need together. */
 const SILENT_MS = 10_000;
+
+/** Answers that say what time it is at the hub. */
+const CLOCKS = new Set(["calls", "pong", "authenticated"]);
 
 export class Connection {
   #socket = null;
@@ -19,6 +23,8 @@ export class Connection {
   #watch = 0;
   #heardAt = 0;
   #askedAt = null;
+  /** While the hub has not said whether it takes the newest token: the one before. Else null. */
+  #before = null;
 
   /** `said` gets each decoded message, `sounded` each ArrayBuffer, `changed` each page event about the connection itself. */
   constructor({ url, token, said, sounded, changed }) {
@@ -63,11 +69,16 @@ export class Connection {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
   }
 
-  /** Connect with another token. */
+  /**
+   * Go on with another token: over the same socket if there is one, so that nothing on the page is fetched again. If the hub refuses it, and
+   * the one before still holds, the page goes on with that one.
+   */
   authenticate(token) {
+    this.#before = this.token;
     this.token = token;
     this.#attempt = 0;
-    this.open();
+    if (this.#socket === null) this.open();
+    else this.send({ action: "authenticate", token }); // a socket that is not open yet sends it as its first message
   }
 
   /** End a running wait and reconnect now. A page that was refused is not waiting, and stays away. */
@@ -84,10 +95,17 @@ export class Connection {
     }
     if (Array.isArray(message)) {
       this.#attempt = 0; // the first message: only now has the hub let this page in
+      this.#admitted();
       return;
     }
-    if ((message.type === "calls" || message.type === "pong") && message.at) this.skewMs = Date.now() - Date.parse(message.at);
-    if (message.type !== "pong") this.said(message);
+    if (CLOCKS.has(message.type) && message.at) this.skewMs = Date.now() - Date.parse(message.at);
+    if (message.type === "authenticated") this.#admitted();
+    else if (message.type !== "pong") this.said(message);
+  }
+
+  #admitted() {
+    this.#before = null;
+    this.changed({ type: "admitted" });
   }
 
   #heard() {
@@ -112,6 +130,10 @@ export class Connection {
     clearInterval(this.#watch);
     socket.close(); // for a connection that was given up: its own `close` event may come minutes later
     const atMs = Date.now();
+    if (code === BAD_TOKEN && this.#before !== null) {
+      this.#refused(atMs);
+      return;
+    }
     const next = phase(code);
     if (next !== "offline") {
       this.changed({ type: "socket-closed", atMs, code, phase: next });
@@ -121,5 +143,16 @@ export class Connection {
     const inMs = wait(this.#attempt);
     this.#retry = setTimeout(() => this.open(), inMs);
     this.changed({ type: "socket-closed", atMs, code, phase: next, retryAtMs: atMs + inMs });
+  }
+
+  /** The hub refused a token that came while the one before was in use; or the one before ran out at that very moment. */
+  #refused(atMs) {
+    const before = this.#before;
+    this.#before = null;
+    const holds = (expiryMs(before) ?? 0) > Date.now() - this.skewMs;
+    if (holds) this.token = before;
+    this.changed({ type: "socket-closed", atMs, code: BAD_TOKEN, phase: "offline", retryAtMs: atMs });
+    if (holds) this.changed({ type: "token-refused" });
+    this.open();
   }
 }

@@ -59,7 +59,7 @@ function step(state, event, batch) {
       expire(batch, event.nowMs, event.keepMs);
       return state;
     case "watching":
-      put(batch, watched(batch.calls.get(event.callSid) ?? { ...unheard(event.callSid), live: false }, event.depth));
+      put(batch, watched(batch.calls.get(event.callSid) ?? { ...unheard(event.callSid), live: false, ...event.known }, event.depth));
       return state;
     case "error":
       if (!event.callSid) return { ...state, refusal: { code: event.code, message: event.message } };
@@ -131,14 +131,14 @@ function listed(batch, summaries) {
   for (const call of [...batch.calls.values()]) {
     if (seen.has(call.sid)) continue;
     // The list has live and recent calls only. An open call that is not in it may be older: the answer to its own subscription decides.
-    if (call.depth === "full") put(batch, { ...call, live: false });
+    if (call.depth !== "tail") put(batch, { ...call, live: false });
     else drop(batch, call);
   }
 }
 
 function expire(batch, nowMs, keepMs) {
   for (const call of [...batch.calls.values()]) {
-    if (call.live || call.depth === "full" || call.endedAtMs === null || nowMs - call.endedAtMs < keepMs) continue;
+    if (call.live || call.depth !== "tail" || call.endedAtMs === null || nowMs - call.endedAtMs < keepMs) continue;
     drop(batch, call);
   }
 }

@@ -9,9 +9,7 @@ import { noteElements } from "./note.js";
 import { passages, UNSURE_BELOW } from "./search.js";
 import { masks, outcome, sentence } from "./sentences.js";
 import { clone, element, mark, write } from "./template.js";
-
-/** Outcomes of a tool that a supervisor wants to see. */
-const FAILED = new Set(["failed", "timeout"]);
+import { FAILED } from "./timeline.js";
 
 /**
  * The element for one line of call_lines.js. `moment(seconds)` returns the link to a moment of the call, `beganMs` is when the call began in

@@ -15,9 +15,6 @@ import { Rows } from "./rows.js";
 import { latestWith, matches } from "./search.js";
 import { clone, element, write } from "./template.js";
 
-/** The default address of `transcript-client call`. */
-const DEFAULT_DOOR = "ws://127.0.0.1:5000/twilio";
-
 /** How often a filter is applied to new words. */
 const FILTER_MS = 500;
 
@@ -40,14 +37,15 @@ export class CallList {
 
   /**
    * `open(sid, beside, at)` shows a call, at a moment of it unless `at` is NaN; `changed(now)` requests a drawing; `filtered(filter)` is
-   * called when the reader changed the filter; `archive` has the pages; `door` is the hub's address for calls.
+   * called when the reader changed the filter; `archive` has the pages; `commands()` returns what plays a call into the hub, and what
+   * follows all calls, in a terminal.
    */
-  constructor({ open, changed, filtered, archive, door }) {
+  constructor({ open, changed, filtered, archive, commands }) {
     this.open = open;
     this.archive = archive;
     /** The live calls as they are placed: see arrangement.js. */
     this.arranged = { attention: [], live: [] };
-    this.elsewhere = door === DEFAULT_DOOR ? "" : ` --url ${door}`;
+    this.commands = commands;
     this.empty = document.getElementById("rows-empty");
     this.matches = document.getElementById("matches");
     this.end = document.getElementById("rows-end");
@@ -223,20 +221,25 @@ export class CallList {
     const none = this.rows.count === 0 && !waits && (isEmpty(archive.filter) || !archive.problem || archive.filter.q !== "");
     this.empty.hidden = !none;
     if (!none) return;
-    const [title, sentence, command] = this.#emptiness(state);
-    if (this.#emptyOf === title + sentence) return;
-    this.#emptyOf = title + sentence;
-    this.empty.replaceChildren(element("h2", "", title), element("p", "", sentence), ...(command ? [element("code", "", command)] : []));
+    const [title, ...rest] = this.#emptiness(state);
+    const made = JSON.stringify([title, rest]);
+    if (this.#emptyOf === made) return;
+    this.#emptyOf = made;
+    const paragraphs = rest.map(([sentence, command]) => [element("p", "", sentence), ...(command ? [element("code", "", command)] : [])]);
+    this.empty.replaceChildren(element("h2", "", title), ...paragraphs.flat());
   }
+
+  /** What an empty list says: a title, and sentences with commands. */
 
   #emptiness(state) {
     const { filter } = this.archive;
     if (!isEmpty(filter)) {
-      if (!isEmpty({ ...filter, q: "" })) return [say("list.none-fits"), say("list.none-fits-parts")];
-      return [say("list.none-fits"), say("list.none-has-words", { words: filter.q })];
+      if (!isEmpty({ ...filter, q: "" })) return [say("list.none-fits"), [say("list.none-fits-parts")]];
+      return [say("list.none-fits"), [say("list.none-has-words", { words: filter.q })]];
     }
-    if (state.refusal) return [say("list.refused"), say("list.refused-why", state.refusal)];
-    return [say("list.none"), say("list.none-more"), `transcript-client call${this.elsewhere}`];
+    if (state.refusal) return [say("list.refused"), [say("list.refused-why", state.refusal)]];
+    const [play, follow] = this.commands();
+    return [say("list.none"), [say("list.none-more"), play], [say("list.none-follow"), follow]];
   }
 }
 

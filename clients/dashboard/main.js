@@ -6,6 +6,8 @@
 import { Alarm } from "./alarm.js";
 import { urgency } from "./attention.js";
 import { Archive } from "./archive.js";
+import { opened } from "./call.js";
+import { boardCommand, playCommand, terminalCommands } from "./commands.js";
 import { Connection } from "./connection.js";
 import { copyLater, copyText, download, fetched, reasonAgainst } from "./files.js";
 import { filterOf, searchWith } from "./filter.js";
@@ -17,11 +19,13 @@ import { Listening } from "./listen.js";
 import { Pane } from "./pane.js";
 import { fileOf, hash, MAX_PANES, parse, withoutToken } from "./place.js";
 import { habit, keepHabit } from "./reading_habits.js";
+import { Renewal } from "./renewal.js";
 import { connection as connectionSentence, copied, outage } from "./sentences.js";
 import { Store } from "./store.js";
 import { due, wanted } from "./subscriptions.js";
 import { closesWhenLeft, mark, write } from "./template.js";
-import { ask, hasRight, keep, tokenOf } from "./token.js";
+import { toast } from "./toast.js";
+import { hasRight, tokenOf } from "./token.js";
 
 /** How often an embedded page asks again for a call that the hub does not know yet. It has no list that would show the call's start. */
 const RETRY_MS = 2000;
@@ -46,7 +50,14 @@ const base = location.origin + location.pathname;
 if (address.token) history.replaceState(null, "", location.pathname + withoutToken(location.search) + location.hash);
 document.body.classList.toggle("embedded", address.embedded !== null);
 
-let settings = { listen: false, keepMinutes: 60, archive: false };
+let settings = { listen: false, keepMinutes: 60, archive: false, origins: [], proof: "none" };
+const told = fetch(new URL("settings.json", import.meta.url))
+  .then((answer) => answer.json())
+  .then(
+    (known) => (settings = { ...settings, ...known }),
+    () => settings,
+  );
+told.then(() => store.soon());
 let ready = false;
 let asked = new Map();
 /** Open calls, left to right, by callSid. */
@@ -76,6 +87,7 @@ const connection = new Connection({
   sounded: (buffer) => listening.sounded(buffer),
   changed: connectionChanged,
 });
+const renewal = new Renewal({ connection, origins: told.then(({ origins }) => origins), sid: address.embedded });
 const listening = new Listening({
   worklet: new URL("player-worklet.js", import.meta.url).href,
   send: (message) => connection.send(message),
@@ -88,7 +100,7 @@ const list = new CallList({
   archive,
   changed: (now) => (now ? draw(store.state) : store.soon()),
   filtered,
-  door: new URL("twilio", base.replace(/^http/, "ws")).href,
+  commands: () => [playCommand(base, settings.proof), boardCommand(base, connection.token !== null)],
 });
 
 const alarm = new Alarm({ open, complain: toast, announce: (sentence) => write(document.getElementById("announced"), sentence) });
@@ -100,10 +112,15 @@ function connectionChanged(event) {
     ready = address.embedded !== null;
     if (!ready) connection.send({ action: "subscribe", calls: "all" });
     listening.again();
-  } else if (event.phase === "token") {
-    keep(null);
+  } else if (event.type === "admitted") {
+    renewal.admitted();
+    // A new token may allow other calls.
+    if (ready && !address.embedded) for (const action of ["unsubscribe", "subscribe"]) connection.send({ action, calls: "all" });
+    for (const pane of panes.values()) pane.bar.renew();
+  } else if (event.type === "token-refused") renewal.refused();
+  else if (event.phase === "token") {
     archive.admitted = false;
-    ask(connection.token !== null, (token) => connection.authenticate(token));
+    renewal.wanted();
   }
 }
 
@@ -118,6 +135,7 @@ function refused({ code, callSid }) {
 function follow(state) {
   if (state.link.phase !== "open" || !ready) return;
   const open = [...panes.keys()];
+  for (const sid of open) if (opened(state.calls.get(sid))) store.take({ type: "watching", callSid: sid, depth: "full" });
   for (const message of due(state, wanted(state, open, address.embedded ? [] : list.visible()), asked)) connection.send(message);
 }
 
@@ -154,6 +172,8 @@ function draw(state) {
   drawCounters(state);
   document.getElementById("panes-empty").hidden = panes.size > 0;
   layOut();
+  const commands = terminalCommands(base, connection.token !== null, active);
+  for (const [at, command] of commands.entries()) write(document.getElementById("help-commands").children[at], command);
   follow(state);
   if (more) store.soon();
 }
@@ -229,7 +249,7 @@ function show(wantedPanes) {
     const pane = before.get(sid) ?? new Pane(sid, base, paneDoes);
     panes.set(sid, pane);
     root.append(pane.root);
-    if (!before.has(sid)) store.take({ type: "watching", callSid: sid, depth: "full" });
+    if (!before.has(sid)) store.take({ type: "watching", callSid: sid, depth: "opening", known: archive.past.find((call) => call.sid === sid) });
     if (at !== null) pane.goTo(at);
   }
   if (!panes.has(active)) active = panes.keys().next().value ?? null;
@@ -295,19 +315,9 @@ const paneDoes = {
       toast(say(`said.not-${action}d`, { reason: error.message })),
     ),
   listen: (sid) => listening.toggle(sid),
+  sound: listening,
   draw: () => draw(store.state),
 };
-
-let unsaid = 0;
-
-/** Show a short sentence for a few seconds. */
-function toast(sentence) {
-  const shown = document.getElementById("toast");
-  shown.textContent = sentence;
-  shown.hidden = false;
-  clearTimeout(unsaid);
-  unsaid = setTimeout(() => (shown.hidden = true), 4000);
-}
 
 function activePane() {
   return panes.get(active);
@@ -339,6 +349,7 @@ listenForKeys({
   details: () => activePane()?.toggleDetails() ?? false,
   find: () => activePane()?.openFind() ?? false,
   listen: () => activePane()?.listen() ?? false,
+  mute: () => listening.mute() && (draw(store.state), true),
   play: () => activePane()?.play() ?? false,
   latest: () => activePane()?.transcript.toLatest() ?? false,
   escape: () => {
@@ -373,13 +384,6 @@ setInterval(() => {
   }
 }, RETRY_MS);
 
-fetch(new URL("settings.json", import.meta.url))
-  .then((answer) => answer.json())
-  .then(
-    (told) => (settings = { ...settings, ...told }),
-    () => null,
-  )
-  .then(() => store.soon());
 show(
   address.embedded ? [{ sid: address.embedded, at: address.panes.find(({ sid }) => sid === address.embedded)?.at ?? null }] : address.panes,
 );

@@ -8,6 +8,7 @@ import { answeredBy } from "./filter.js";
 import { Following } from "./following.js";
 import { isolated } from "./foreign.js";
 import { clock, phone, shortSid } from "./format.js";
+import { Hearing } from "./hearing.js";
 import { say } from "./language.js";
 import { fileOf, momentLink } from "./place.js";
 import { extension } from "./recording.js";
@@ -33,7 +34,7 @@ export class Pane {
   #typing = 0;
 
   /** `does` has the page's actions: `close(sid)`, `back()`, `copy(text, said)`, `copyAll(call)`, `download(sid, kind)`, `listen(sid)`,
-   * `draw()`, and for the recording `recording(sid)`, `why(sid)`, `record(sid, action)`. */
+   * `draw()`, `sound` (the page's Listening), and for the recording `recording(sid)`, `why(sid)`, `record(sid, action)`. */
   constructor(sid, base, does) {
     this.sid = sid;
     this.does = does;
@@ -46,7 +47,7 @@ export class Pane {
       moment,
       moved: () => this.strip.view(this.transcript.inView()),
     });
-    this.strip = new Strip(this.root.querySelector(".strip"), (seconds) => {
+    this.strip = new Strip(this.root.querySelector(".timeline"), (seconds) => {
       this.goTo(seconds);
       does.draw();
     });
@@ -61,6 +62,7 @@ export class Pane {
       why: () => does.why(sid),
       record: (action) => does.record(sid, action),
     });
+    this.hearing = new Hearing(this.root, { sound: does.sound, changed: does.draw });
     this.find = this.root.querySelector(".find");
     this.menu = this.root.querySelector(".menu");
     this.#wire();
@@ -81,6 +83,8 @@ export class Pane {
   close() {
     this.following.close();
     this.bar.close();
+    this.hearing.close();
+    this.strip.close();
     this.transcript.close();
     this.root.remove();
   }
@@ -240,6 +244,7 @@ export class Pane {
   #drawListen(call, listening) {
     const button = this.root.querySelector(".listen");
     button.hidden = listening === null || !call.live;
+    this.hearing.draw(listening === this.sid, call.speakers);
     if (listening === null) return;
     button.classList.toggle("on", listening === this.sid);
     write(button, say(listening === this.sid ? "pane.stop-listening" : "pane.listen"));

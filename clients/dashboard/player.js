@@ -43,6 +43,11 @@ export class Player {
     return this.#sound !== null;
   }
 
+  /** The address that the recording was fetched from; null before it was. */
+  get loaded() {
+    return this.#sound?.src ?? null;
+  }
+
   /** Start, or go on. Call it from a click or a key: browsers play no sound otherwise. */
   play() {
     if (playing !== this) playing?.pause();

@@ -84,6 +84,11 @@ export class PlayerBar {
     this.player.seek(seconds);
   }
 
+  /** The page has another token: the recording is fetched with that from now on. */
+  renew() {
+    if (this.player.used && this.player.loaded !== this.player.address()) this.player.renew();
+  }
+
   close() {
     this.player.close();
   }

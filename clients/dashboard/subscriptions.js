@@ -2,14 +2,19 @@
  * What to request from the hub, given what the page shows. Pure: returns messages and sends none.
  */
 
+import { LONG_REPLAY } from "./call.js";
+
 /** How many of a call's last events the list requests: enough for its last words. */
 const TAIL_EVENTS = 30;
+
+/** How many of a call's last events are requested when it is opened, before all others: more than a screen. */
+const OPENING_EVENTS = 60;
 
 /** How many live calls the list follows although they are not in view, so that the filter finds their words. The newest are followed. */
 export const MAX_FOLLOWED = 400;
 
 /**
- * Which calls are wanted, and how: "full" for open calls, "tail" for calls in the list. Takes the callSids of the open and of the visible
+ * Which calls are wanted, and how: "full" or "opening" for open calls, "tail" for calls in the list. Takes the callSids of the open and of the visible
  * calls.
  *
  * Nothing new happens in an ended call, so the list follows it only until it has the last words.
@@ -24,7 +29,10 @@ export function wanted(state, panes, visible) {
     const call = state.calls.get(sid);
     if (call?.known && (call.live || (call.latest === null && call.head.offset > 0 && !whole(call)))) wants.set(sid, "tail");
   }
-  for (const sid of panes) if (state.calls.get(sid)?.known) wants.set(sid, "full");
+  for (const sid of panes) {
+    const call = state.calls.get(sid);
+    if (call?.known) wants.set(sid, call.depth === "opening" ? "opening" : "full");
+  }
   return wants;
 }
 
@@ -38,7 +46,9 @@ export function due(state, wants, asked) {
   for (const [sid, depth] of asked) {
     const want = wants.get(sid);
     // A running subscription can go on as the other kind if it has a position or brings the whole call. A tail without one starts anew.
-    if (want !== undefined && (want === depth || depth === "full" || state.calls.get(sid)?.offset !== null)) continue;
+    const call = state.calls.get(sid);
+    const goes = want === depth || depth === "full" || call?.offset !== null;
+    if (want !== undefined && goes && !(depth === "full" && unread(call))) continue;
     messages.push({ action: "unsubscribe", callSid: sid });
     asked.delete(sid);
   }
@@ -53,10 +63,16 @@ export function due(state, wants, asked) {
   return messages;
 }
 
+/** Whether the hub's answer showed that a call is too long to be opened from its beginning: see `subscribed` in call.js. */
+function unread(call) {
+  return call !== undefined && call.depth === "opening" && call.following && call.offset === null;
+}
+
 function subscription(sid, call, depth) {
   const message = { action: "subscribe", callSid: sid, interims: true };
   if (call.offset !== null) return { ...message, after: { epoch: call.epoch, offset: call.offset } };
   if (depth === "full") return message;
   const { epoch, offset } = call.head;
-  return epoch !== null && offset > TAIL_EVENTS ? { ...message, after: { epoch, offset: offset - TAIL_EVENTS } } : message;
+  const [most, asked] = depth === "opening" ? [LONG_REPLAY, OPENING_EVENTS] : [TAIL_EVENTS, TAIL_EVENTS];
+  return epoch !== null && offset > most ? { ...message, after: { epoch, offset: offset - asked } } : message;
 }

@@ -1,8 +1,6 @@
 /**
- * The hub's token: taken from the link or asked for, once, and kept for this tab only.
+ * The hub's token: taken from the link or asked for, kept for this tab only, and what the page can read in it.
  */
-
-import { say } from "./language.js";
 
 const STORED = "transcript-hub-token";
 
@@ -32,29 +30,20 @@ export function keep(token) {
  */
 export function hasRight(token, right) {
   if (token === null) return true;
-  try {
-    const claims = JSON.parse(atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/")));
-    return Array.isArray(claims.rights) && claims.rights.includes(right);
-  } catch {
-    return false;
-  }
+  const rights = claims(token)?.rights;
+  return Array.isArray(rights) && rights.includes(right);
 }
 
-/** Ask for a token. `given(token)` is called with it. `wrong`: the page had a token that the hub did not accept. */
-export function ask(wrong, given) {
-  const gate = document.getElementById("gate");
-  const form = document.getElementById("gate-form");
-  const field = document.getElementById("gate-token");
-  document.getElementById("gate-why").textContent = say(wrong ? "token.wrong" : "token.why");
-  gate.hidden = false;
-  field.value = "";
-  field.focus();
-  form.onsubmit = (event) => {
-    event.preventDefault();
-    const token = field.value.trim();
-    if (!token) return;
-    gate.hidden = true;
-    keep(token);
-    given(token);
-  };
+/** When a token runs out, in Unix milliseconds; null if the page cannot read that. */
+export function expiryMs(token) {
+  const exp = claims(token)?.exp;
+  return typeof exp === "number" ? exp * 1000 : null;
+}
+
+function claims(token) {
+  try {
+    return JSON.parse(atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/")));
+  } catch {
+    return null;
+  }
 }

@@ -75,7 +75,7 @@ export class Transcript {
     write(this.waiting, waiting(call));
     this.#toEnd = say(call.live ? "log.latest" : "log.end");
     // A screen reader must not read the replay aloud line by line, but it must read the lines that come after it.
-    if (busy || !call.following) this.#calm = null;
+    if (busy || !call.following || call.replay !== null) this.#calm = null;
     else this.#calm ??= nowMs;
     mark(this.log, "aria-live", this.#calm !== null && nowMs - this.#calm > REPLAY_MS ? "polite" : "off");
     if (this.#seek) this.#seekOn(call, busy, busy || this.#calm === null || nowMs - this.#calm < REPLAY_MS);
@@ -221,7 +221,7 @@ export class Transcript {
     const { seconds, untilMs } = this.#seek;
     const at = this.#shown.findLastIndex((line) => !line.past && line.kind !== "restarted" && line.place <= seconds + 0.05);
     const passed = this.#shown.some((line) => !line.past && line.place > seconds);
-    const tail = call.offset === null; // the end of the call is shown until all of it comes; the moment may be before that
+    const tail = call.offset === null || call.depth === "opening"; // the end of the call is shown until all of it comes; the moment may be before that
     if ((busy || call.replay !== null || tail || (!passed && replaying)) && performance.now() < untilMs) return;
     this.#seek = null;
     if (at >= 0) this.#show(this.#shown[at].id);

@@ -65,7 +65,7 @@ async def visit(
 
     def requested(address: str) -> None:
         parts = urlsplit(address)
-        if parts.scheme not in {"blob", "data"} and parts.netloc != urlsplit(url).netloc and address != within:
+        if parts.scheme not in {"blob", "data"} and parts.netloc not in {urlsplit(url).netloc, urlsplit(within or url).netloc}:
             strangers.append(address)
 
     own = await browser.new_context(**context)

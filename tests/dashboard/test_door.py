@@ -59,7 +59,8 @@ async def test_nothing_else_is_served(path: str) -> None:
 
 async def test_settings_say_what_the_hub_can_do() -> None:
     async with house(keep_minutes=7.5) as hub:
-        assert await hub.json("/dashboard/settings.json") == {"listen": False, "archive": False, "keepMinutes": 7.5}
+        known = {"listen": False, "archive": False, "keepMinutes": 7.5, "origins": [], "proof": "none"}
+        assert await hub.json("/dashboard/settings.json") == known
 
 
 async def test_a_hub_that_was_installed_alone_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

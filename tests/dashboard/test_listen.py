@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from itertools import pairwise
@@ -155,6 +156,30 @@ async def test_what_is_said_is_what_is_heard_left_and_right_and_less_than_a_seco
         await expect(button).to_have_text("Listen")
         while hub.state.counters.listeners:
             await asyncio.sleep(0.01)
+
+
+async def test_volume_and_mute_change_what_is_heard_and_the_meters_show_what_comes(visit: Visit) -> None:
+    loudest = "Math.max(...heard().flat().map(Math.abs))"
+    async with house(listen=True) as hub, talking(hub), visit(hub, f"#{CALL}", before=ears) as page:
+        await expect(page.locator(".hearing")).to_be_hidden()
+        await page.locator(".listen").click()
+        await sounds(page)
+        full = await page.evaluate(loudest)
+        meters = page.locator(".hearing .meter")
+        await page.wait_for_function("() => [...document.querySelectorAll('.meter')].every((each) => Number(each.ariaValueNow) > 10)")
+        await expect(meters.first).to_have_attribute("aria-label", re.compile("How loud .*caller"))
+        await page.keyboard.press("m")
+        await expect(page.locator(".mute")).to_have_attribute("aria-pressed", "true")
+        await page.wait_for_function(f"() => {loudest} < 2")
+        await page.wait_for_function("() => [...document.querySelectorAll('.meter')].every((each) => Number(each.ariaValueNow) > 10)")
+        await page.locator(".volume input").fill("50")  # who turns the volume wants to hear something
+        await expect(page.locator(".mute")).to_have_attribute("aria-pressed", "false")
+        await page.wait_for_function(f"() => {loudest} > {full} / 5 && {loudest} < {full} / 3")
+        await page.locator(".listen").click()
+        await expect(page.locator(".hearing")).to_be_hidden()
+        await page.locator(".listen").click()
+        await expect(page.locator(".volume input")).to_have_value("50")
+        await page.wait_for_function(f"() => {loudest} > {full} / 5 && {loudest} < {full} / 3")
 
 
 async def test_listening_goes_on_after_a_broken_connection_and_ends_with_the_call(visit: Visit) -> None:

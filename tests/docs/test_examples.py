@@ -124,11 +124,19 @@ async def test_the_json_on_the_agents_page_is_what_a_webhook_is_told(tmp_path: P
 
 async def test_the_embedded_page_is_one_that_the_hub_serves() -> None:
     """tests/dashboard/test_embedded.py opens such an address within another tool's page."""
-    assert len(blocks("html")) == 1
-    (source,) = re.findall(r'src="([^"]+)"', the_block("html", "hub/web/README.md"))
+    linked, _renewed = blocks("html")
+    (source,) = re.findall(r'src="([^"]+)"', linked.text)
     parts = urlsplit(html.unescape(source))
     assert set(parse_qs(parts.query)) == {"call", "token"}
-    async with house() as home, home.session.get(home.url(f"{parts.path}?{parts.query}")) as answer:
-        assert answer.status == 200
-        assert "frame-ancestors" not in answer.headers["Content-Security-Policy"]
-        assert "X-Frame-Options" not in answer.headers
+    for settings, allowed in (
+        ({}, "frame-ancestors 'self'"),
+        ({"origins": "https://desk.example.com"}, "frame-ancestors 'self' https://desk.example.com"),
+        ({"secret": SECRET}, ""),
+        ({"secret": SECRET, "origins": "https://Desk.example.com:443"}, "frame-ancestors 'self' https://desk.example.com"),
+        ({"secret": SECRET, "origins": "https://desk.example.com,null"}, ""),
+    ):
+        async with house(**settings) as home, home.session.get(home.url(f"{parts.path}?{parts.query}")) as answer:
+            assert answer.status == 200
+            policy = answer.headers["Content-Security-Policy"]
+            assert policy.endswith(allowed) if allowed else "frame-ancestors" not in policy
+            assert "X-Frame-Options" not in answer.headers

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 from aiohttp import web
 
+from hub.config import Config, Proof
 from hub.web.doors.allowed_call import not_found
 from hub.web.state import STATE
 
@@ -27,7 +28,7 @@ _TYPES = {
 
 PAGE_HEADERS = {
     # Everything comes from the hub, and nothing is inline but one line that is named by its hash: words of a call can neither run nor fetch
-    # anything. Other tools may show the page in a frame, on purpose: it has no cookie that a frame could abuse.
+    # anything.
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; object-src 'none'",
     "X-Content-Type-Options": "nosniff",
     # The page's address may carry a token.
@@ -40,11 +41,14 @@ routes = web.RouteTableDef()
 
 
 class PageSettings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What the page needs to know of this hub. `keep_minutes`: for how long ended calls are kept where there is no archive."""
+    """What the page needs to know of this hub. `keep_minutes`: for how long ended calls are kept where there is no archive. `origins`: the
+    web origins whose pages may embed it and give it tokens. `proof`: how a stream proves that Twilio sends it."""
 
     listen: bool
     archive: bool
     keep_minutes: float
+    origins: tuple[str, ...]
+    proof: Proof
 
 
 @cache
@@ -58,12 +62,25 @@ def folder() -> Path | None:
 
 
 @routes.get("/")
-async def dashboard(_: web.Request) -> web.StreamResponse:
+async def dashboard(request: web.Request) -> web.StreamResponse:
     """Return the page."""
     page = _file("index.html")
     if page.status == 200:
-        page.headers["Content-Security-Policy"] += f"; script-src 'self' {_inline()}"
+        page.headers["Content-Security-Policy"] += f"; script-src 'self' {_inline()}{_embedders(request.app[STATE].config)}"
     return page
+
+
+def _embedders(config: Config) -> str:
+    """Return which pages may show this one in a frame, as a Content-Security-Policy names them.
+
+    Those that HUB_ORIGINS names, if it does; else every page, if the hub wants a token: the token is the permission, and there is no cookie
+    that a frame could abuse. On a hub without tokens, a page of strangers could make its reader press buttons unseen. A page without an
+    origin (`null`), or an app's, has no name that a policy could have: where those are allowed, every page is.
+    """
+    named = config.allowed_origins
+    if config.secret and (not config.origins or not all(each.startswith(("https://", "http://")) for each in named)):
+        return ""
+    return "; " + " ".join(("frame-ancestors", "'self'", *named))
 
 
 @cache
@@ -78,7 +95,13 @@ def _inline() -> str:
 async def settings(request: web.Request) -> web.StreamResponse:
     """Return what the page needs to know of this hub: if people may listen in, if it has an archive, how long ended calls are kept else."""
     config = request.app[STATE].config
-    known = PageSettings(listen=config.listen, archive=bool(config.archive), keep_minutes=config.keep_minutes)
+    known = PageSettings(
+        listen=config.listen,
+        archive=bool(config.archive),
+        keep_minutes=config.keep_minutes,
+        origins=config.allowed_origins,
+        proof=config.proof,
+    )
     return web.Response(body=msgspec.json.encode(known), content_type="application/json", headers=PAGE_HEADERS)
 
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { opened } from "../../../clients/dashboard/call.js";
 import { foldAll, nothing } from "../../../clients/dashboard/fold.js";
 import { due, wanted } from "../../../clients/dashboard/subscriptions.js";
 import { at, CALL, EPOCH, ended, final, listed, started, subscribed, summary, watching } from "./events.js";
@@ -86,4 +87,42 @@ test("an ended call is asked for only while it is in view and its last words are
 test("a call that the hub does not know is not asked for", () => {
   const state = after(watching("full"), { type: "error", code: "unknown-call", message: "no", callSid: CALL });
   assert.deepEqual(asks(state, [CALL], [CALL]), []);
+});
+
+test("a long call is opened by its newest lines, and then asked for whole", () => {
+  const asked = new Map();
+  const opening = after(listed(summary({ offset: 1000 })), watching("opening"));
+  assert.deepEqual(asks(opening, [CALL], [], asked), [
+    { action: "subscribe", callSid: CALL, interims: true, after: { epoch: EPOCH, offset: 940 } },
+  ]);
+  const come = foldAll(opening, [subscribed(999, { newest: 1000 }), final(1000, "the last words")]);
+  const call = come.calls.get(CALL);
+  assert.deepEqual(call.lines.map(({ text }) => text), ["the last words"]);
+  assert.ok(opened(call));
+  assert.deepEqual(asks(foldAll(come, [watching("full")]), [CALL], [], asked), [
+    { action: "unsubscribe", callSid: CALL },
+    { action: "subscribe", callSid: CALL, interims: true },
+  ]);
+});
+
+test("a short call is opened from its beginning, and is not asked for twice", () => {
+  const asked = new Map();
+  const opening = after(listed(summary({ offset: 3 })), watching("opening"));
+  assert.deepEqual(asks(opening, [CALL], [], asked), [{ action: "subscribe", callSid: CALL, interims: true }]);
+  const come = foldAll(opening, [subscribed(0, { newest: 3 }), started(), final(2, "two"), final(3, "three")]);
+  assert.ok(opened(come.calls.get(CALL)));
+  assert.deepEqual(asks(foldAll(come, [watching("full")]), [CALL], [], asked), []);
+});
+
+test("a call of which only its link is known is opened by its newest lines, as soon as the hub says how long it is", () => {
+  const asked = new Map();
+  const link = after(watching("opening"));
+  assert.deepEqual(asks(link, [CALL], [], asked), [{ action: "subscribe", callSid: CALL, interims: true }]);
+  const told = foldAll(link, [subscribed(0, { newest: 5000 }), started(), final(2, "hours ago")]);
+  assert.deepEqual(told.calls.get(CALL).lines, []);
+  assert.deepEqual(asks(told, [CALL], [], asked), [
+    { action: "unsubscribe", callSid: CALL },
+    { action: "subscribe", callSid: CALL, interims: true, after: { epoch: EPOCH, offset: 4940 } },
+  ]);
+  assert.deepEqual(asks(foldAll(told, [final(3, "and then")]), [CALL], [], asked), [], "only once, however long the answer takes");
 });

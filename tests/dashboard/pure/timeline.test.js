@@ -41,3 +41,45 @@ test("an overlap is where both speak", () => {
     [5.5, 6],
   ]);
 });
+
+test("an overlap counts while the words are not settled, and those before it stay", () => {
+  const lines = [line("inbound", 0, 5), line("outbound", 4, 6), line("inbound", 20, 25)];
+  const open = { u: { track: "outbound", start: 24, end: 27 }, v: { track: "inbound", start: 26, end: 28 } };
+  assert.deepEqual(timeline(lines, open).overlaps, [
+    [4, 5],
+    [24, 25],
+    [26, 27],
+  ]);
+});
+
+test("an interim costs nothing of what ten thousand lines say: that is reckoned once", () => {
+  const lines = Array.from({ length: 10_000 }, (_, at) => line(at % 2 ? "inbound" : "outbound", at * 1.44, at * 1.44 + 1.6));
+  const before = timeline(lines);
+  const after = timeline(lines, { u: { track: "inbound", start: 14_399, end: 14_401 } });
+  assert.equal(after.speech, before.speech);
+  assert.equal(after.marks, before.marks);
+  assert.equal(after.end, 14_401);
+});
+
+test("watchwords, tools and trouble are marks at their place; an alert that was wrong is none", () => {
+  const happened = (kind, place, more = {}) => ({ kind, place, id: `e:${place}`, ...more });
+  const { marks } = timeline([
+    happened("tool", 1, { outcome: null }),
+    happened("tool", 2, { outcome: "timeout" }),
+    happened("watchword", 4),
+    happened("watchword", 3),
+    happened("watchword-wrong", 5, { alert: "e:4" }),
+    happened("lost", 6),
+    { ...happened("lost", 0), past: true },
+    line("inbound", 7, 8),
+  ]);
+  assert.deepEqual(
+    marks.map(({ kind, place }) => [kind, place]),
+    [
+      ["tool", 1],
+      ["failed", 2],
+      ["alert", 3],
+      ["trouble", 6],
+    ],
+  );
+});
