@@ -171,7 +171,6 @@ function draw(state) {
   }
   drawCounters(state);
   document.getElementById("panes-empty").hidden = panes.size > 0;
-  layOut();
   const commands = terminalCommands(base, connection.token !== null, active);
   for (const [at, command] of commands.entries()) write(document.getElementById("help-commands").children[at], command);
   follow(state);
@@ -258,7 +257,7 @@ function show(wantedPanes) {
   draw(store.state);
 }
 
-/** Tell the styles how many calls are open: one, two, or a grid. */
+/** Tell the styles how many calls are open: one, two, or a grid. Not with each drawing: to ask for the window's width makes it lay out all. */
 function layOut() {
   mark(document.body, "data-panes", panes.size);
   mark(document.body, "data-grid", panes.size > 2);
@@ -363,6 +362,7 @@ listenForKeys({
 
 document.getElementById("count-attention").addEventListener("click", () => list.form.toggle("state", "attention"));
 document.getElementById("grid-open").addEventListener("click", grid);
+addEventListener("resize", layOut);
 closesWhenLeft(document.getElementById("alarm"));
 const languages = document.getElementById("help-language");
 languages.append(...[...LANGUAGES].map(([code, name]) => new Option(name, code, false, code === document.documentElement.lang)));
