@@ -17,8 +17,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve one assistant until it closes stdin; return the exit code."""
+    """Serve one assistant until it closes stdin, or is gone; return the exit code."""
     if sys.stdin.isatty():
         print("this is for an assistant, which speaks MCP on stdin and stdout: name the command in its settings", file=sys.stderr)
-    asyncio.run(server_for(options.url, options.token).run_stdio_async())
+    try:
+        asyncio.run(server_for(options.url, options.token).run_stdio_async())
+    except* BrokenPipeError:  # the assistant was killed while it waited for an answer
+        pass
     return 0
