@@ -79,6 +79,10 @@ export function happened(call, event, fresh) {
     }
     case "agent-trouble":
       return insert(call, { ...identity(call, event, "trouble"), place: event.time, reason: event.reason }, fresh);
+    case "steered": {
+      const { action, state, by, text = null, to = null, reason = null, time } = event;
+      return insert(call, { ...identity(call, event, "steered"), place: time, action, state, by, text, to, reason }, fresh);
+    }
     case "words-doubted":
       return insert(call, { ...identity(call, event, "doubted"), speaker: call.speakers[event.track], reason: event.reason }, fresh);
     case "condition-changed":

@@ -16,6 +16,7 @@ import { listenForKeys } from "./keys.js";
 import { choose, LANGUAGES, say, translate } from "./language.js";
 import { CallList } from "./list.js";
 import { Listening } from "./listen.js";
+import { Orders } from "./orders.js";
 import { Pane } from "./pane.js";
 import { fileOf, hash, MAX_PANES, parse, withoutToken } from "./place.js";
 import { habit, keepHabit } from "./reading_habits.js";
@@ -82,6 +83,7 @@ const connection = new Connection({
     }
     if (message.type === "error") refused(message);
     listening.said(message);
+    orders.said(message);
     store.take(message);
   },
   sounded: (buffer) => listening.sounded(buffer),
@@ -94,6 +96,7 @@ const listening = new Listening({
   changed: () => store.soon(),
   say: toast,
 });
+const orders = new Orders({ send: (message) => connection.send(message), say: toast });
 const archive = new Archive({ url: `${base}calls`, token: () => connection.token, changed: () => draw(store.state) });
 const list = new CallList({
   open,
@@ -112,6 +115,7 @@ function connectionChanged(event) {
     ready = address.embedded !== null;
     if (!ready) connection.send({ action: "subscribe", calls: "all" });
     listening.again();
+    orders.again();
   } else if (event.type === "admitted") {
     renewal.admitted();
     // A new token may allow other calls.
@@ -163,11 +167,12 @@ function draw(state) {
     list.draw(state, [...panes.keys()], nowMs);
   }
   const audio = hasRight(connection.token, "audio");
+  const steer = connection.token !== null && hasRight(connection.token, "steer"); // without a token, nobody would know who it was
   let more = false;
   for (const [sid, pane] of panes) {
     const call = state.calls.get(sid);
     if (!call) continue;
-    more = pane.draw(call, nowMs, { online, listening: settings.listen ? (listening.sid ?? "") : null, audio }) || more;
+    more = pane.draw(call, nowMs, { online, listening: settings.listen ? (listening.sid ?? "") : null, audio, steer }) || more;
   }
   drawCounters(state);
   document.getElementById("panes-empty").hidden = panes.size > 0;
@@ -315,6 +320,7 @@ const paneDoes = {
     ),
   listen: (sid) => listening.toggle(sid),
   sound: listening,
+  steer: (message) => orders.give(message),
   draw: () => draw(store.state),
 };
 

@@ -14,6 +14,7 @@ import { fileOf, momentLink } from "./place.js";
 import { extension } from "./recording.js";
 import { figureRows } from "./figures.js";
 import { sentence, title } from "./sentences.js";
+import { SteeringForm } from "./steer.js";
 import { PlayerBar } from "./player_bar.js";
 import { Strip } from "./strip.js";
 import { clone, closesWhenLeft, element, mark, write } from "./template.js";
@@ -34,7 +35,7 @@ export class Pane {
   #typing = 0;
 
   /** `does` has the page's actions: `close(sid)`, `back()`, `copy(text, said)`, `copyAll(call)`, `download(sid, kind)`, `listen(sid)`,
-   * `draw()`, `sound` (the page's Listening), and for the recording `recording(sid)`, `why(sid)`, `record(sid, action)`. */
+   * `draw()`, `steer(message)`, `sound` (the page's Listening), and for the recording `recording(sid)`, `why(sid)`, `record(sid, action)`. */
   constructor(sid, base, does) {
     this.sid = sid;
     this.does = does;
@@ -63,6 +64,7 @@ export class Pane {
       record: (action) => does.record(sid, action),
     });
     this.hearing = new Hearing(this.root, { sound: does.sound, changed: does.draw });
+    this.steering = new SteeringForm(this.root, sid, does.steer);
     this.find = this.root.querySelector(".find");
     this.menu = this.root.querySelector(".menu");
     this.#wire();
@@ -96,11 +98,11 @@ export class Pane {
 
   /**
    * Draw the call. `nowMs` is the hub's clock, `listening` the callSid that is listened to; null where listening is not allowed. `audio`:
-   * whether recordings may be played.
+   * whether recordings may be played. `steer`: whether the reader may steer agents.
    *
    * Returns whether there is more to draw.
    */
-  draw(call, nowMs, { online, listening, audio }) {
+  draw(call, nowMs, { online, listening, audio, steer }) {
     this.#call = call;
     const seconds = lasted(call, nowMs);
     write(this.root.querySelector(".title"), title(call, shortSid));
@@ -116,6 +118,7 @@ export class Pane {
     this.menu.hidden = !call.known;
     this.#drawDetails(call);
     this.#drawListen(call, listening);
+    this.steering.draw(call, steer && online);
     this.#drawRecording(call, audio);
     this.strip.name(call.speakers);
     this.strip.draw(call, seconds);
@@ -167,6 +170,7 @@ export class Pane {
       this.menu.querySelector("summary").focus();
       return true;
     }
+    if (this.steering.escape()) return true;
     if (this.find.hidden) return false;
     this.find.hidden = true;
     this.#field.value = "";

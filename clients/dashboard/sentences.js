@@ -11,7 +11,9 @@ import { say } from "./language.js";
 import { noteSentence } from "./note.js";
 
 /** How calls end; what is not here is a reason of a newer hub. */
-const ENDS = new Set(["completed", "stream-lost", "hub-stopping", "failed", "agent-lost", "agent-limit", "agent-hung-up", "transferred"]);
+const ENDS = new Set(["completed", "stream-lost", "hub-stopping", "failed", "agent-lost", "agent-limit", "agent-hung-up", "transferred", "supervisor-hung-up"]);
+
+const STEERED = new Set(["say", "transfer", "take-over", "hang-up"]);
 
 const OUTCOMES = new Set(["result", "refused", "failed", "timeout"]);
 
@@ -70,6 +72,8 @@ export function sentence(line) {
       if (!line.completeness) return say("line.ended", { how, time: clock(line.duration) });
       return say("line.ended-record", { how, time: clock(line.duration), record: recordSentence(line.completeness) });
     }
+    case "steered":
+      return steered(line);
     case "doubted":
       return say("line.doubted", { who: line.speaker, reason: line.reason });
     case "condition":
@@ -88,6 +92,18 @@ export function masks(line) {
 export function outcome(line) {
   if (line.outcome === null) return say("line.tool-runs");
   return OUTCOMES.has(line.outcome) ? say(`outcome.${line.outcome}`) : isolated(line.outcome);
+}
+
+/** What somebody who steers the agent wants, or what became of it. */
+function steered(line) {
+  const { by, text, to, reason, state } = line;
+  if (!STEERED.has(line.action)) return "";
+  const wanted = say(`steered.${line.action}`, { by, text: text ?? "", to: to ?? "" });
+  if (state === "asked") return wanted;
+  if (state === "refused") return `${wanted} ${say("steered.refused", { reason })}`;
+  const what = say(`steer.${line.action}`);
+  if (state === "failed") return say("steered.failed", { by, what, reason });
+  return reason ? say("steered.done-but", { by, what, reason }) : say("steered.done", { by, what });
 }
 
 /** A tool call in a line: what was asked for, and what came of it. */

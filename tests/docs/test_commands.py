@@ -405,7 +405,7 @@ def test_every_command_within_a_text_or_a_table_exists() -> None:
     """In backquotes: `make …`, `python -m …`, `transcript-hub …`, `transcript-client …`."""
     targets = set(re.findall(r"^([a-z-]+):", (TOP / "Makefile").read_text(), re.MULTILINE))
     hub_commands = {known.split()[1] for known in KNOWN if known.startswith("transcript-hub")} | {"asyncapi", "openapi"}
-    client_commands = {known.split()[1] for known in KNOWN if known.startswith("transcript-client")} | {"demo"}
+    client_commands = {known.split()[1] for known in KNOWN if known.startswith("transcript-client")} | {"demo", "steer"}
     seen = 0
     for page in dict.fromkeys(block.page for block in blocks()):
         for command in codes(re.sub(r"```.*?```", "", text(page), flags=re.DOTALL)):

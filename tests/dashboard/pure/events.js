@@ -116,3 +116,5 @@ export const summary = (more = {}) => ({
   ...more,
 });
 export const listed = (...calls) => ({ type: "calls", at: at(0), calls });
+
+export const steered = (offset, action, state, more = {}) => durable("steered", offset, { order: "o1", action, state, by: "ada", time: offset, ...more });

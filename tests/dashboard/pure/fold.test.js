@@ -20,6 +20,7 @@ import {
   gap,
   interim,
   interrupted,
+  steered,
   listed,
   lost,
   note,
@@ -508,5 +509,34 @@ test("a note that comes over the feed first tears no hole into the transcript", 
   assert.deepEqual(
     call(state).lines.map((line) => line.kind),
     ["started", "final", "ended", "note"],
+  );
+});
+
+test("what somebody who steers the agent wants, and what became of it, are lines at their time", () => {
+  const state = after(
+    watching("full"),
+    subscribed(),
+    started(),
+    steered(2, "say", "asked", { text: "We close early." }),
+    steered(3, "say", "done"),
+    steered(4, "say", "done", { reason: "the agent said it in other words" }),
+    steered(5, "transfer", "refused", { to: "+19005550199", reason: "calls may not be passed on to that number" }),
+    steered(6, "take-over", "asked", { to: "sales" }),
+    steered(7, "take-over", "failed", { to: "sales", reason: "Twilio's REST API says 500" }),
+    steered(8, "hang-up", "asked"),
+    steered(9, "juggle", "asked"),
+  );
+  assert.deepEqual(
+    call(state).lines.slice(1).map(sentence),
+    [
+      "ada has the agent say: We close early.",
+      "Say, as ada wanted: done.",
+      "Say, as ada wanted: done, but the agent said it in other words.",
+      "ada passes the caller on to +19005550199. It was refused: calls may not be passed on to that number.",
+      "ada has the call taken over by sales.",
+      "Take over, as ada wanted, failed: Twilio's REST API says 500.",
+      "ada hangs up.",
+      "",
+    ],
   );
 });
