@@ -16,7 +16,11 @@ from tests.providers.openai_script import Model, Reply
 from tests.web.steered_desk import Supervisor
 
 SECRET = "s" * 32
-HEADERS = {"Authorization": f"Bearer {mint(SECRET, ['*'], 600, rights=['steer'], subject='ada')}"}
+
+
+def shown() -> dict[str, str]:
+    """Return the header with the token of a supervisor, which holds from now on: a whole run of the tests takes longer than a token."""
+    return {"Authorization": f"Bearer {mint(SECRET, ['*'], 600, rights=['steer'], subject='ada')}"}
 
 
 @asynccontextmanager
@@ -41,13 +45,13 @@ async def answered() -> AsyncIterator[tuple[House, House, FakeOpenAI]]:
 
 async def test_an_order_at_another_node_is_done_by_the_owner_and_told_of_on_both() -> None:
     async with answered() as (a, b, fake):
-        socket = await b.open("/client", **HEADERS)
+        socket = await b.open("/client", **shown())
         await socket.receive()
         ada = Supervisor(socket, CALL)
         await socket.send_json({"action": "subscribe", "callSid": CALL, "interims": False})
         assert (await ada.steer("say", text="We close early today.", order="o1"))["state"] == "asked"
         async with a.session.post(
-            a.url(f"/calls/{CALL}/steer"), json={"action": "say", "text": "Again.", "order": "o1"}, headers=HEADERS
+            a.url(f"/calls/{CALL}/steer"), json={"action": "say", "text": "Again.", "order": "o1"}, headers=shown()
         ) as again:
             assert (await again.json())["order"] == "o1"  # known here as well, so it is not said again
         assert (await ada.outcome("o1"))["state"] == "done"
@@ -60,7 +64,7 @@ async def test_what_the_owner_refuses_is_refused_in_the_same_words() -> None:
         answers = []
         for home in (a, b):
             async with home.session.post(
-                home.url(f"/calls/{CALL}/steer"), json={"action": "transfer", "to": "+14155550199"}, headers=HEADERS
+                home.url(f"/calls/{CALL}/steer"), json={"action": "transfer", "to": "+14155550199"}, headers=shown()
             ) as answer:
                 answers.append((answer.status, await answer.json()))
         assert answers[0] == answers[1]
@@ -71,6 +75,6 @@ async def test_an_owner_that_does_not_answer_is_a_reason_to_send_the_order_again
     async with answered() as (a, b, _):
         assert a.state.elsewhere is not None
         a.state.elsewhere.steering = None  # as on a node that has just begun
-        async with b.session.post(b.url(f"/calls/{CALL}/steer"), json={"action": "hang-up"}, headers=HEADERS) as answer:
+        async with b.session.post(b.url(f"/calls/{CALL}/steer"), json={"action": "hang-up"}, headers=shown()) as answer:
             assert answer.status == 503
             assert (await answer.json())["error"]["code"] == "unavailable"

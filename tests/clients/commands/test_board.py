@@ -87,5 +87,6 @@ async def test_a_terminal_gets_a_table_that_ctrl_c_leaves() -> None:
     async with house() as home:
         ScriptedCall(home.state).final("good morning")
         written = await screen_of(home, "good morning")
-    assert "+14155550123 → +14155550100" in written
+    assert "Live · 1" in written
+    assert "+14155550123" in written
     assert "Traceback" not in written
