@@ -187,11 +187,18 @@ class StreamWitness(Witness):
     def __init__(self, address: str, seen: Seen, chance: random.Random) -> None:
         super().__init__(address, seen, chance)
         self._last_id = ""
+        self._doubted: set[str] = set()
+        """Calls that a hub told of before it could store them, and with which the next one has not gone on: it may know nothing of them."""
+
+    @property
+    def _lasting(self) -> bool:
+        """Whether the end of a call is still to come."""
+        return bool(self._positions.keys() - self._ended - self._doubted)
 
     async def run(self, over: asyncio.Event) -> None:
         """Follow all calls until `over`, and those that are live then to their ends."""
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None), read_bufsize=2**20) as session:
-            while not over.is_set() or self._positions.keys() - self._ended:
+            while not over.is_set() or self._lasting:
                 try:
                     headers = {"Last-Event-ID": self._last_id} if self._last_id else {}
                     async with session.get(f"{self._address}?interims={str(self._interims).lower()}", headers=headers) as answer:
@@ -212,20 +219,24 @@ class StreamWitness(Witness):
                 self._last_id = block.get(b"id", self._last_id.encode()).decode()
                 await self._receive_block(block[b"data"])
                 block = {}
-            if over.is_set() and not self._positions.keys() - self._ended:
+            if over.is_set() and not self._lasting:
                 return
 
     async def _receive_block(self, payload: bytes) -> None:
         event = _decoder.decode(payload)
         if event.type == "watching":
-            if not event.whole and not self._seen.behind:
-                self._seen.fault("not whole", f"all calls, from {self._last_id}")
+            if not event.whole:
+                if not self._seen.behind:
+                    self._seen.fault("not whole", f"all calls, from {self._last_id}")
+                known = ((call_sid, position) for call_sid, position in self._positions.items() if position is not None)
+                self._doubted |= {call_sid for call_sid, (epoch, _) in known if (call_sid, epoch) in self._seen.behind}
             self.back.set()
             return
         self._positions.setdefault(event.call_sid)
         await self._receive(None, payload)
 
     def _subscribed(self, event: Received) -> None:
+        self._doubted.discard(event.call_sid)
         position = self._positions[event.call_sid]
         if event.whole and position is not None and position[0] != event.epoch and (event.call_sid, position[0]) in self._seen.behind:
             self._positions[event.call_sid] = (event.epoch, event.offset)  # `watching` has said that it is not whole

@@ -61,7 +61,8 @@ async def heap_bytes(page: Page) -> float:
     return used
 
 
-async def weathered(visit: Visit, seconds: float) -> None:
+async def weathered(visit: Visit, seconds: float, *, timed: bool) -> None:
+    """Watch a storm. `timed`: whether to judge how soon a click would be answered, which only a quiet machine can tell."""
     async with house() as hub, AsyncExitStack() as stack:
         calls = []
         for at in range(CALLS):
@@ -84,9 +85,10 @@ async def weathered(visit: Visit, seconds: float) -> None:
             f"{len(told['long'])} tasks over 50 ms, longest {max(told['long'], default=0):.0f} ms; heap {grown / 1024:+.0f} KiB"
         )
         print(report)
-        assert len(gaps) > seconds * 20, report
-        assert p99 < TASK_LIMIT_MS, report
-        assert sum(task > TASK_LIMIT_MS for task in told["long"]) <= len(gaps) / 100, report
+        if timed:
+            assert len(gaps) > seconds * 20, report
+            assert p99 < TASK_LIMIT_MS, report
+            assert sum(task > TASK_LIMIT_MS for task in told["long"]) <= len(gaps) / 100, report
         assert grown < HEAP_GROWTH_BYTES, report
         assert hub.state.counters.lagged == 0, "the page fell behind"
         # What is shown is what is said now, not what has been waiting.
@@ -94,11 +96,11 @@ async def weathered(visit: Visit, seconds: float) -> None:
         await expect(page.locator(f'.pane[data-sid="CA{7:032x}"] .log .line .words').last).to_have_text("the very last words", timeout=1000)
 
 
-async def test_two_hundred_live_calls_stay_smooth(visit: Visit) -> None:
-    await weathered(visit, 7)
+async def test_two_hundred_live_calls_delay_no_word_and_leave_its_memory_flat(visit: Visit) -> None:
+    await weathered(visit, 7, timed=False)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(150)
 async def test_two_hundred_live_calls_stay_smooth_for_a_minute(visit: Visit) -> None:
-    await weathered(visit, 75)
+    await weathered(visit, 75, timed=True)
