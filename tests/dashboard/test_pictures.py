@@ -140,7 +140,9 @@ async def test_pictures(visit: Visit, album: Path) -> None:
         async with visit(hub, **SIZE) as page:
             await expect(page.locator("#rows-empty")).to_be_visible()
             # As on the port that people use; a test's is another each time.
-            await page.locator("#rows-empty code").evaluate("each => (each.textContent = each.textContent.split(' --url')[0])")
+            await page.locator("#rows-empty code").evaluate_all(
+                "all => all.forEach((each) => (each.textContent = each.textContent.split(' --url')[0]))"
+            )
             await snap(page, album, "empty")
         line, script = await talker(hub)
         scenes.support(script)
