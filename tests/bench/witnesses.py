@@ -225,15 +225,17 @@ class StreamWitness(Witness):
     async def _receive_block(self, payload: bytes) -> None:
         event = _decoder.decode(payload)
         if event.type == "watching":
-            if not event.whole:
-                if not self._seen.behind:
-                    self._seen.fault("not whole", f"all calls, from {self._last_id}")
-                known = ((call_sid, position) for call_sid, position in self._positions.items() if position is not None)
-                self._doubted |= {call_sid for call_sid, (epoch, _) in known if (call_sid, epoch) in self._seen.behind}
+            if not event.whole and not self._seen.behind:
+                self._seen.fault("not whole", f"all calls, from {self._last_id}")
+            self._doubted |= {call_sid for call_sid, position in self._positions.items() if self._is_doubtful(call_sid, position)}
             self.back.set()
             return
         self._positions.setdefault(event.call_sid)
         await self._receive(None, payload)
+
+    def _is_doubtful(self, call_sid: str, position: tuple[str, int] | None) -> bool:
+        """Whether a hub that was killed may have stored nothing of a call: no event of it was seen, or the hub was behind with it."""
+        return position is None or position[1] == 0 or (call_sid, position[0]) in self._seen.behind
 
     def _subscribed(self, event: Received) -> None:
         self._doubted.discard(event.call_sid)
