@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,6 +15,9 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 FOLLOWED = 3
 """Calls that a subscriber follows at a time."""
+
+PATIENCE_SECONDS = 60.0
+"""How long the ends of calls may take that all hang up at the same moment. A reader looks at least with every comment, each 15 seconds."""
 
 AGAIN_SECONDS = 0.03
 """How soon a subscriber tries to connect again."""
@@ -190,15 +194,26 @@ class StreamWitness(Witness):
         self._doubted: set[str] = set()
         """Calls that a hub told of before it could store them, and with which the next one has not gone on: it may know nothing of them."""
 
-    @property
-    def _lasting(self) -> bool:
-        """Whether the end of a call is still to come."""
-        return bool(self._positions.keys() - self._ended - self._doubted)
+        self._over_since = 0.0
+        """When it was first seen that no further call begins, in monotonic seconds. 0 until then."""
+
+    def _is_done(self, over: asyncio.Event) -> bool:
+        """Whether all calls have ended, or none is going to."""
+        if not over.is_set():
+            return False
+        self._over_since = self._over_since or time.monotonic()
+        lasting = self._positions.keys() - self._ended - self._doubted
+        if lasting and time.monotonic() - self._over_since < PATIENCE_SECONDS:
+            return False
+        # After a kill while the hub was behind, a reader cannot tell a call that nobody knows any more from one that goes on.
+        if lasting and not self._seen.behind:
+            self._seen.fault("never ended", f"{sorted(lasting)[0]} and {len(lasting) - 1} others, for a reader of all calls")
+        return True
 
     async def run(self, over: asyncio.Event) -> None:
         """Follow all calls until `over`, and those that are live then to their ends."""
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None), read_bufsize=2**20) as session:
-            while not over.is_set() or self._lasting:
+            while not self._is_done(over):
                 try:
                     headers = {"Last-Event-ID": self._last_id} if self._last_id else {}
                     async with session.get(f"{self._address}?interims={str(self._interims).lower()}", headers=headers) as answer:
@@ -219,7 +234,7 @@ class StreamWitness(Witness):
                 self._last_id = block.get(b"id", self._last_id.encode()).decode()
                 await self._receive_block(block[b"data"])
                 block = {}
-            if over.is_set() and not self._lasting:
+            if self._is_done(over):
                 return
 
     async def _receive_block(self, payload: bytes) -> None:
