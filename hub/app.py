@@ -29,11 +29,11 @@ from hub.calls.note_taker import NoteTaker
 from hub.calls.recorder import recording
 from hub.calls.retention import KeepTerms, Retention
 from hub.calls.routing import Routing
-from hub.calls.steering import Steering
+from hub.calls.steering import SteeringDesk
 from hub.calls.takeover import TakeOver
 from hub.calls.transcribed import TranscribedCall
 from hub.calls.unnoted_calls import ArchivedUnnotedCalls, RecentUnnotedCalls
-from hub.calls.watching import Watching, read_watchwords
+from hub.calls.watching import WatchedCalls, read_watchwords
 from hub.cluster.membership import new_node_id
 from hub.config import Config
 from hub.delivery.delivery import Delivery
@@ -169,7 +169,7 @@ async def running(
     node_id = new_node_id(config.node) if broker is not None else ""
     wall = broker.now if broker is not None else time.time
     registry = Registry(keep_seconds=config.keep_minutes * 60, clock=time.monotonic, wall=wall, soon=loop.call_soon)
-    watching = Watching(read_watchwords(config.watchwords), registry) if config.watchwords else None
+    watching = WatchedCalls(read_watchwords(config.watchwords), registry) if config.watchwords else None
     registry.annotator = watching
     registry.redactor = redactor(config.of(RedactionSettings))
     rounds = Rounds(loop.call_later, time.monotonic)
@@ -204,7 +204,7 @@ async def running(
             node = await leaving.enter_async_context(
                 clustered(Hub(registry, calls, take_over, past, stores, counters), broker, node_id, config.secret, group)
             )
-            steered = Steering(calls, routing.agents, config.of(SteeringSettings).dialable, reachable=bool(config.public_url))
+            steered = SteeringDesk(calls, routing.agents, config.of(SteeringSettings).dialable, reachable=bool(config.public_url))
             if node.elsewhere is not None:
                 steered.ask_owner, node.elsewhere.steering = node.elsewhere.order, steered
             parts = (registry, calls, rounds, RestingSockets(loop), counters, load, routing, account)

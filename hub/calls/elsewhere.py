@@ -13,7 +13,7 @@ from hub.broker.broker import Claimed
 from hub.calls.calls import Calls
 from hub.calls.order import NotTaken, Order
 from hub.calls.publisher import Publisher
-from hub.calls.steering import Steering
+from hub.calls.steering import SteeringDesk
 from hub.calls.taking import Taking
 from hub.cluster.cluster import Cluster
 from hub.cluster.replicas import LISTENING
@@ -62,7 +62,7 @@ class Elsewhere:
         self._cluster = cluster
         self._taking = taking
         self._group = group
-        self.steering: Steering | None = None
+        self.steering: SteeringDesk | None = None
         """What takes the orders for this node's calls. It is set before the first call."""
         cluster.directory.on_erased = self._erased_elsewhere
         for kind, handler in {

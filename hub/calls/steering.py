@@ -34,7 +34,7 @@ LABEL_CHARACTERS = 64
 
 
 @dataclass(slots=True)
-class Steering:
+class SteeringDesk:
     """The orders that come to one node."""
 
     calls: Calls

@@ -53,7 +53,7 @@ def read_watchwords(path: str) -> Watchwords:
         raise ConfigError("HUB_WATCHWORDS", f"{path} {error}") from error
 
 
-class Watching:
+class WatchedCalls:
     """Watches all calls of this node. Implements `hub.topics.annotator.Annotator`."""
 
     def __init__(self, watchwords: Watchwords, registry: Registry) -> None:

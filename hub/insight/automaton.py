@@ -55,7 +55,7 @@ class Words(dict[str, int]):
         self.numbers: list[frozenset[int]] = [frozenset()]
         """By symbol: the numbers of the words and beginnings that it stands for."""
 
-    def number(self, said: phrases.Said) -> int:
+    def number(self, said: phrases.Word) -> int:
         """Return the number of a phrase's word. Only before the first look-up."""
         known = self._beginnings if said.begins else self._ids
         if said.word not in known:
@@ -199,7 +199,7 @@ class Automaton:
 
     def _part(self, node: Node) -> Reached:
         match node:
-            case phrases.Said():
+            case phrases.Word():
                 position = self._position(self._words.number(node))
                 return [position], [position], False
             case phrases.Between(words):

@@ -12,7 +12,7 @@ from typing import Literal
 
 from hub.audio.g711 import Track
 from hub.events import Alert, AlertWithdrawn, CallStarted, Durable, Final, Interim
-from hub.insight.rules import Found, Rule, Watchwords, passage
+from hub.insight.rules import FoundPhrase, Rule, Watchwords, passage
 from hub.insight.statistics import RunningStatistics
 from hub.insight.watched import Watched
 
@@ -31,7 +31,7 @@ class _Held:
     """When it was first there, on the caller's clock."""
     interim: Interim
     """The newest that has it."""
-    found: Found
+    found: FoundPhrase
 
 
 class CallWatch:
@@ -83,7 +83,7 @@ class CallWatch:
                 due += self._shares(final, statistics)
         return due
 
-    def _phrases(self, final: Final, found: dict[int, Found]) -> Iterator[Durable]:
+    def _phrases(self, final: Final, found: dict[int, FoundPhrase]) -> Iterator[Durable]:
         told = self.watched.told
         names = {self._rule(at).name for at in found}
         for name, alert in told.items():
@@ -144,7 +144,7 @@ class CallWatch:
     def _rule(self, at: int) -> Rule:
         return self._watchwords.rules[at]
 
-    def _find(self, said: Final | Interim) -> dict[int, Found]:
+    def _find(self, said: Final | Interim) -> dict[int, FoundPhrase]:
         """Return the rules of which a phrase was said, that are for this call and this side."""
         if not said.text or (isinstance(said, Final) and said.unspoken):
             return {}
@@ -173,7 +173,7 @@ class CallWatch:
         for at in ripe:
             yield self._phrase(self._rule(at), held[at].interim, held[at].found)
 
-    def _phrase(self, rule: Rule, said: Final | Interim, found: Found) -> Alert:
+    def _phrase(self, rule: Rule, said: Final | Interim, found: FoundPhrase) -> Alert:
         return Alert(
             call_sid=said.call_sid,
             rule=rule.name,

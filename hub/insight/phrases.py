@@ -37,7 +37,7 @@ class PhraseError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Word:
     """One word. `begins`: any word that begins with it."""
 
     word: str
@@ -72,7 +72,7 @@ class Optional:
     part: "Node"
 
 
-Node: TypeAlias = Said | Between | Sequence | Choice | Optional
+Node: TypeAlias = Word | Between | Sequence | Choice | Optional
 
 
 def read_phrase(text: str) -> Node:
@@ -133,14 +133,14 @@ class _Reader:
             _refuse("has a * that follows no word")
         if other is not None:
             _refuse(f"has a {other} that is not complete: write <3> or ~3")
-        said: list[Node] = [Said(word) for word in wanted(words)]
+        said: list[Node] = [Word(word) for word in wanted(words)]
         if (following := self._peek()) is not None and following[4] is not None:
             if not said or words[-1].isspace():
                 _refuse("has a * that follows no word")
             self._at += 1
             last = said[-1]
-            assert isinstance(last, Said)
-            said[-1] = Said(last.word, begins=True)
+            assert isinstance(last, Word)
+            said[-1] = Word(last.word, begins=True)
         return said
 
     def _bracket(self, opening: str) -> Node:
@@ -180,7 +180,7 @@ def _joined(first: Node, between: int, second: Node) -> Node:
 def _empty(node: Node) -> bool:
     """Return whether a part can be found where nothing is said."""
     match node:
-        case Said():
+        case Word():
             return False
         case Between() | Optional():
             return True

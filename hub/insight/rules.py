@@ -62,7 +62,7 @@ class Rule:
         return not self.numbers or any(identity(number) in self.numbers for number in (started.from_, started.to) if number)
 
 
-class Found(NamedTuple):
+class FoundPhrase(NamedTuple):
     """A phrase of a rule, as it was said. `start` and `end`: seconds of call time; None where the words have no times."""
 
     text: str
@@ -104,7 +104,7 @@ class Watchwords:
         return found
 
 
-def passage(text: str, words: Sequence[Word], spelling: Spelling, first: int, last: int) -> Found:
+def passage(text: str, words: Sequence[Word], spelling: Spelling, first: int, last: int) -> FoundPhrase:
     """Return a phrase as it was said, from the first to the last of its words, with their times if the words have any."""
     count = len(spelling(text))
     timed = [word.text for word in words]
@@ -113,7 +113,7 @@ def passage(text: str, words: Sequence[Word], spelling: Spelling, first: int, la
         if len(owners) == count:
             break
     else:
-        return Found(text[:SHOWN_CHARACTERS], None, None)
+        return FoundPhrase(text[:SHOWN_CHARACTERS], None, None)
     begin, end = owners[first], owners[last]
     shown = " ".join(pieces[begin : end + 1]).strip(' .,;:!?…"“”«»()[]')[:SHOWN_CHARACTERS]
-    return Found(shown, words[begin].start, words[end].end) if pieces is timed else Found(shown, None, None)
+    return FoundPhrase(shown, words[begin].start, words[end].end) if pieces is timed else FoundPhrase(shown, None, None)

@@ -33,7 +33,7 @@ from bisect import insort
 from hub.audio.g711 import TRACKS, Track
 from hub.events import AgentInterrupted, CallEnded, CallStatistics, Durable, Final, Gap, SideStatistics
 from hub.insight.spans import Spans
-from hub.insight.turns import NEVER, SideTurns, Turns
+from hub.insight.turns import NEVER, SideTurns, TurnWalk
 from hub.text.scripts import BLANKS_BETWEEN_PHRASES, WITHOUT_BLANKS
 
 BREATH_MS = 700
@@ -83,9 +83,9 @@ class RunningStatistics:
         """Whether the oldest events are missing. None before the first event."""
         self._start_ms = NEVER
         """Where speech or a gap is first told of. NEVER before that."""
-        self._walked: Turns | None = None
+        self._walked: TurnWalk | None = None
         """The walk over all that there is. None if something has changed since."""
-        self._places: list[Turns] = []
+        self._places: list[TurnWalk] = []
         """The walk as it was at earlier stretches: where nothing has changed, it need not be walked again. Empty once the call is over."""
         self._over = False
         """Whether the call has ended, so that a walk is probably the last one."""
@@ -195,11 +195,11 @@ class RunningStatistics:
         while self._places and self._places[-1].upto_ms >= start_ms:
             self._places.pop()
 
-    def _walk(self) -> Turns:
+    def _walk(self) -> TurnWalk:
         """Walk over everything from the last place on before which nothing has changed."""
         if self._walked is not None:
             return self._walked
-        turns = self._places[-1].copy() if self._places else Turns(self._first_ms)
+        turns = self._places[-1].copy() if self._places else TurnWalk(self._first_ms)
         all_spans, places = (*self._speech, self._gaps), turns.places
         following = [_place(spans, places[kind], kind) for kind, spans in enumerate(all_spans)]
         while (first := min(following)) is not END:

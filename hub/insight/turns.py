@@ -71,7 +71,7 @@ class SideTurns:
         return copied
 
 
-class Turns:
+class TurnWalk:
     """A walk over a call: `speech` and `gap` in the order in which they begin, and of those that begin together the longest first."""
 
     __slots__ = (
@@ -95,9 +95,9 @@ class Turns:
         self._run = (NEVER, 0, 0)
         """Whose stretches follow each other now, the start of the first, and the end of the last."""
 
-    def copy(self) -> "Turns":
+    def copy(self) -> "TurnWalk":
         """Return the walk as it is now, to go on from here once more."""
-        copied = Turns.__new__(Turns)
+        copied = TurnWalk.__new__(TurnWalk)
         for name in _SHARED:
             setattr(copied, name, getattr(self, name))
         copied.sides, copied.places = (self.sides[0].copy(), self.sides[1].copy()), self.places.copy()
@@ -152,7 +152,7 @@ class Turns:
         return from_ms < until_ms and self._gap[1] > from_ms and self._gap[0] < until_ms
 
 
-_SHARED = tuple(name for name in Turns.__slots__ if name not in {"places", "sides"})
+_SHARED = tuple(name for name in TurnWalk.__slots__ if name not in {"places", "sides"})
 """What a walk and its copy may share: numbers."""
 
 

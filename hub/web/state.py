@@ -17,7 +17,7 @@ from hub.calls.erasure import Erasure
 from hub.calls.kept import KeptPast
 from hub.calls.recall import Recall
 from hub.calls.routing import Routing
-from hub.calls.steering import Steering
+from hub.calls.steering import SteeringDesk
 from hub.cluster.cluster import Cluster
 from hub.config import Config
 from hub.ops.counters import Counters
@@ -64,7 +64,7 @@ class State:
     past: KeptPast
     """What outlives the process."""
     erasure: Erasure
-    steering: Steering
+    steering: SteeringDesk
     limits: Limits = field(default_factory=Limits)
     cluster: Cluster | None = None
     """This node's part of the cluster. None on a hub that is its own."""

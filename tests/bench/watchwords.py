@@ -25,7 +25,7 @@ import uvloop
 
 from hub.app import running
 from hub.calls.publisher import Publisher
-from hub.calls.watching import Watching
+from hub.calls.watching import WatchedCalls
 from hub.events import CallStarted, Final, Interim, TranscriberName, Word
 from hub.insight.rule_file import read_rules
 from hub.topics.record import Record
@@ -96,7 +96,7 @@ class Line:
         """`rules`: the text of a file. Empty: none."""
         self.registry = Registry(keep_seconds=60.0, clock=time.monotonic, wall=time.time, soon=lambda _: None)
         if rules:
-            self.registry.annotator = Watching(read_rules(rules), self.registry)
+            self.registry.annotator = WatchedCalls(read_rules(rules), self.registry)
         self.record: Record = self.registry.open("CA1")
         self.publisher = Publisher(self.record, self.registry)
         self.publisher.publish(

@@ -14,7 +14,7 @@ from hub.broker.broker import HoldTimes
 from hub.broker.memory import MemoryBroker, MemoryCluster
 from hub.calls.bookmark import Entry
 from hub.calls.takeover import LeftCall
-from hub.calls.watching import Watching, read_watchwords
+from hub.calls.watching import WatchedCalls, read_watchwords
 from hub.errors import ConfigError
 from hub.events import Alert, AlertWithdrawn, CallEnded
 from hub.topics.registry import Registry
@@ -52,7 +52,7 @@ async def until(fact: Callable[[], Any]) -> Any:
 @asynccontextmanager
 async def watched_desk(folder: Path, **desk: Any) -> AsyncIterator[CallDesk]:
     async with call_desk(**desk) as made:
-        watching = Watching(read_watchwords(rules(folder)), made.registry)
+        watching = WatchedCalls(read_watchwords(rules(folder)), made.registry)
         made.registry.annotator = watching
         looking = made.group.create_task(watching.run(made.calls))
         yield made

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.insight.automaton import Automaton
-from hub.insight.phrases import Between, Choice, Node, Optional, PhraseError, Said, Sequence, read_phrase
+from hub.insight.phrases import Between, Choice, Node, Optional, PhraseError, Sequence, Word, read_phrase
 from hub.insight.rules import Rule, Watchwords, passage
 
 
@@ -93,7 +93,7 @@ def add(automaton: Automaton, phrases: list[Node]) -> None:
 def expression(node: Node) -> str:
     """Return the same phrase for Python's `re`, over words that each have a blank behind them."""
     match node:
-        case Said(word, begins):
+        case Word(word, begins):
             return word + ("[a-z]* " if begins else " ")
         case Between(words):
             return f"(?:[a-z]+ ){{0,{words}}}"
@@ -106,7 +106,7 @@ def expression(node: Node) -> str:
 
 
 WORD = st.sampled_from(["a", "b", "ab", "c"])
-SAID = st.builds(Said, WORD, st.booleans())
+SAID = st.builds(Word, WORD, st.booleans())
 NODES: st.SearchStrategy[Node] = st.recursive(
     SAID,
     lambda parts: st.one_of(

@@ -249,7 +249,7 @@ class Subscriber:
                 self._listening(subscriptions).listen(call_sid, allowed=self._state.config.listen)
             case wire.Unlisten(call_sid):
                 self._listening(subscriptions).unlisten(call_sid)
-            case wire.Say() | wire.Transfer() | wire.HangUp() | wire.TakeOver():
+            case wire.SayRequest() | wire.TransferRequest() | wire.HangUpRequest() | wire.TakeOverRequest():
                 self._cost += ORDER_MESSAGES
                 await self._steer(request, subscriptions)
             case wire.Ping():

@@ -40,13 +40,13 @@ def order_of(request: wire.SteeringRequest, subject: str) -> Order:
     """Return the order that a request is. Raises: NotTaken."""
     named = request.order or secrets.token_urlsafe(ID_BYTES)
     match request:
-        case wire.Say(text=text):
+        case wire.SayRequest(text=text):
             order = Order(id=named, action="say", by=subject, text=spoken_text(text), when=request.when)
-        case wire.Transfer(to=to):
+        case wire.TransferRequest(to=to):
             order = Order(id=named, action="transfer", by=subject, to=to.strip(), when=request.when)
-        case wire.HangUp():
+        case wire.HangUpRequest():
             order = Order(id=named, action="hang-up", by=subject, when=request.when)
-        case wire.TakeOver(to=to):
+        case wire.TakeOverRequest(to=to):
             order = Order(id=named, action="take-over", by=subject, to=to.strip(), when=request.when)
     order.check()
     return order

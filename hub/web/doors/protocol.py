@@ -71,42 +71,38 @@ class Unlisten(msgspec.Struct, frozen=True, tag_field="action", tag="unlisten", 
     call_sid: str
 
 
-class Say(msgspec.Struct, frozen=True, kw_only=True, tag_field="action", tag="say", rename="camel", forbid_unknown_fields=True):
+class _Order(msgspec.Struct, frozen=True, kw_only=True, tag_field="action", rename="camel", forbid_unknown_fields=True):
+    """What each request has that steers a call."""
+
+    call_sid: str
+    order: str = ""
+    when: When = "now"
+
+
+class SayRequest(_Order, frozen=True, kw_only=True, tag="say"):
     """Have the agent of a call say a text. `order`: an id of your choice; an order that is repeated with its id is done once.
 
     `when`: `turn`, once the agent has been heard to the end and nobody speaks, or `now`, so that the agent breaks off what it is saying.
     """
 
-    call_sid: str
     text: str
-    order: str = ""
     when: When = "turn"
 
 
-class Transfer(msgspec.Struct, frozen=True, kw_only=True, tag_field="action", tag="transfer", rename="camel", forbid_unknown_fields=True):
+class TransferRequest(_Order, frozen=True, kw_only=True, tag="transfer"):
     """Connect the caller of an agent with somebody else. `to`: a place of the agents file, a number, or `agent:` and another agent."""
 
-    call_sid: str
     to: str
-    order: str = ""
-    when: When = "now"
 
 
-class HangUp(msgspec.Struct, frozen=True, kw_only=True, tag_field="action", tag="hang-up", rename="camel", forbid_unknown_fields=True):
+class HangUpRequest(_Order, frozen=True, kw_only=True, tag="hang-up"):
     """End a call that an agent answers."""
 
-    call_sid: str
-    order: str = ""
-    when: When = "now"
 
-
-class TakeOver(msgspec.Struct, frozen=True, kw_only=True, tag_field="action", tag="take-over", rename="camel", forbid_unknown_fields=True):
+class TakeOverRequest(_Order, frozen=True, kw_only=True, tag="take-over"):
     """Have a person take the place of a call's agent. `to`: the person's number, or a place of the agents file."""
 
-    call_sid: str
     to: str
-    order: str = ""
-    when: When = "now"
 
 
 class Authenticate(msgspec.Struct, frozen=True, tag_field="action", tag="authenticate"):
@@ -119,7 +115,7 @@ class Ping(msgspec.Struct, frozen=True, tag_field="action", tag="ping"):
     """Ask the hub for a `pong`."""
 
 
-SteeringRequest: TypeAlias = Say | Transfer | HangUp | TakeOver
+SteeringRequest: TypeAlias = SayRequest | TransferRequest | HangUpRequest | TakeOverRequest
 Action: TypeAlias = Subscribe | Unsubscribe | Listen | Unlisten | SteeringRequest | Authenticate | Ping
 Request: TypeAlias = Bare | Action
 
