@@ -72,8 +72,7 @@ class Config:
     origins: str = setting(
         "HUB_ORIGINS",
         "",
-        "other web origins whose pages may connect and embed the dashboard, separated by commas; "
-        "with `HUB_SECRET` also `null`, `file://` and the like",
+        "other origins whose pages may connect and embed the dashboard, separated by commas; with `HUB_SECRET` also `null` and `file://`",
     )
     proxies: str = setting(
         "HUB_PROXIES", "", "proxies in front of the hub, as addresses or networks such as `10.0.0.0/8`: their `X-Forwarded-For` is believed"

@@ -7,7 +7,8 @@ transcripts of the caller, no transcript at the end of what the agent said, and 
 import asyncio
 from typing import Any, ClassVar
 
-from tests.providers.fake_openai import FakeOpenAI, FakeSession
+from tests.providers.fake_openai import FakeOpenAI
+from tests.providers.fake_openai_session import FakeSession
 from tests.providers.openai_script import Talk
 from tests.providers.script import Line
 
