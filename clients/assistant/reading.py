@@ -5,6 +5,7 @@ A reader that comes rarely and holds no connection, as an assistant is. Knows po
 
 import asyncio
 import re
+from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -13,6 +14,7 @@ from pydantic import Field
 
 from clients.follow import HubConnection, Refused, described, subscription
 from hub import events
+from hub.audio.g711 import Track
 from hub.events import Position
 from hub.text.foreign_text import line
 from hub.transcript.wording import clock, sentence
@@ -108,6 +110,8 @@ class _Reader:
         """Until when it is waited for something new, on the event loop's clock. None while it is not."""
         self._characters = 0
         """Of the text of all lines so far."""
+        self._speakers: dict[Track, str] = {}
+        """How the transcript calls those who have spoken, or of whom the start of the call tells."""
         self._is_gathering = False
         """Whether something new has come, and what comes right after it is taken along."""
 
@@ -153,7 +157,12 @@ class _Reader:
         self.position = Position(event.epoch, event.offset)
         if isinstance(event, events.CallStarted | events.CallEnded):
             self._part.live = isinstance(event, events.CallStarted)
-        if (made := _line(event)) is not None:
+        match event:
+            case events.CallStarted(speakers=speakers):
+                self._speakers.update(speakers)
+            case events.Final(track=track, speaker=speaker):
+                self._speakers[track] = speaker
+        if (made := _line(event, self._speakers)) is not None:
             self._part.lines.append(made)
             self._characters += len(made.text)
 
@@ -165,9 +174,9 @@ class _Reader:
         return self._part
 
 
-def _line(event: events.Durable) -> Line | None:
+def _line(event: events.Durable, speakers: Mapping[Track, str]) -> Line | None:
     kind = str(event.__struct_config__.tag)
     if isinstance(event, events.Final):
         return Line(event.offset, kind, line(event.marked()), clock(event.start), line(event.speaker)) if event.text else None
-    said = sentence(event)
+    said = sentence(event, speakers=speakers)
     return Line(event.offset, kind, line(said)) if said is not None else None

@@ -38,6 +38,8 @@ class CallView:
         """The log that the events come from. None before the first durable event."""
         self._figures: events.CallStatistics | None = None
         """The call's figures so far, as the hub says. None before the first."""
+        self._speakers: dict[Track, str] = {}
+        """How the transcript calls those who have spoken, or of whom the start of the call tells."""
 
     def receive(self, event: Followed) -> None:
         """Print what stays. Keep what may still change for `unsettled()`."""
@@ -52,7 +54,10 @@ class CallView:
             self.abandon()
         self._epoch = event.epoch
         match event:
+            case events.CallStarted(speakers=speakers):
+                self._speakers.update(speakers)
             case events.Final():
+                self._speakers[event.track] = event.speaker
                 self._open.pop(event.utterance, None)
                 if event.text:
                     words = self._words(event.track, event.speaker, event.marked())
@@ -64,7 +69,7 @@ class CallView:
             case events.CallEnded():
                 self._open.clear()
                 self._figures = None
-        if (note := sentence(event)) is not None:
+        if (note := sentence(event, speakers=self._speakers)) is not None:
             self.console.print(Text(f"— {line(note)}", style=style(event)))
 
     def abandon(self) -> None:
@@ -78,7 +83,7 @@ class CallView:
 
     def unsettled(self) -> Group:
         """Return the utterances that are not final yet, dimmed, oldest first, and the call's figures so far."""
-        so_far = [] if self._figures is None else [Text(f"— {figured(self._figures)}", style="dim")]
+        so_far = [] if self._figures is None else [Text(f"— {line(figured(self._figures, self._speakers))}", style="dim")]
         return Group(*(self._interim(each, " …") for each in self._in_order()), *so_far)
 
     def _in_order(self) -> list[events.Interim]:

@@ -16,6 +16,7 @@ from hub.events import (
     AgentTrouble,
     Alert,
     CallEnded,
+    CallStarted,
     DurableEvent,
     Final,
     Gap,
@@ -82,6 +83,8 @@ class Lines:
         """Where the event of each line stands among the payloads."""
         self._starts = array("d")
         self._ends = array("d")
+        self._speakers: dict[Track, str] = {}
+        """How the transcript calls the two sides, as the newest `call-started` says."""
         self._order = array("I")
         """The lines in the order in which they begin. Utterances end in another order when people overlap."""
 
@@ -95,6 +98,8 @@ class Lines:
                     self._add(final.start, final.end)
             else:
                 event = _decoder.decode(payload)
+                if isinstance(event, CallStarted):
+                    self._speakers = event.speakers
                 start, end = self._times(event)
                 self._furthest = max(self._furthest, end)
                 if event.offset > self._after and sentence(event) is not None:
@@ -110,7 +115,7 @@ class Lines:
                 name, track, speaker, text = event.utterance, event.track, event.speaker, event.marked()
                 yield TranscriptLine(start, end, "final", event.offset, name, track, speaker, text)
             else:
-                kind, text = str(event.__struct_config__.tag), sentence(event) or ""
+                kind, text = str(event.__struct_config__.tag), sentence(event, speakers=self._speakers) or ""
                 yield TranscriptLine(start, end, kind, event.offset, f"event-{event.offset}", None, "", text)
 
     def spoken(self, payloads: Sequence[bytes]) -> Iterator[bytes]:

@@ -14,6 +14,8 @@ from hub.text.foreign_text import isolated
 OUTCOMES = {"result": "answered", "refused": "refused", "failed": "failed", "timeout": "took too long"}
 """What became of a tool call, as a verb."""
 
+_UNNAMED: Mapping[Track, str] = {}
+
 
 def clock(seconds: float) -> str:
     """Return call time as minutes, seconds and tenths, with hours only if there are any."""
@@ -23,18 +25,19 @@ def clock(seconds: float) -> str:
     return (f"{hours}:" if hours else "") + f"{minutes:02d}:{rest // 10:02d}.{rest % 10}"
 
 
-def figured(figures: events.CallStatistics) -> str:
-    """Return a call's figures in a sentence, without a full stop."""
+def figured(figures: events.CallStatistics, speakers: Mapping[Track, str] = _UNNAMED) -> str:
+    """Return a call's figures in a sentence, without a full stop. `speakers`: how the transcript calls those that are known."""
     sides = figures.sides
     if not any(side.talk_seconds for side in sides.values()):
         return f"nobody spoke; silence {clock(figures.silence_seconds)}"
+    names = {track: isolated(speakers.get(track, track)) for track in sides}
 
     def both(value: Callable[[events.SideStatistics], str]) -> str:
-        return ", ".join(f"{track} {value(side)}" for track, side in sides.items())
+        return ", ".join(f"{names[track]} {value(side)}" for track, side in sides.items())
 
     said = [
         "talk: " + both(lambda side: f"{(side.talk_share or 0.0) * 100:.0f} %"),
-        _monologue(sides),
+        _monologue(sides, names),
         f"silence {clock(figures.silence_seconds)}",
         f"{figures.dead_airs} times dead air, {clock(figures.dead_air_seconds)}" if figures.dead_airs else "",
         f"cross-talk {clock(figures.cross_talk_seconds)}" if figures.cross_talk_seconds else "",
@@ -45,19 +48,20 @@ def figured(figures: events.CallStatistics) -> str:
     return "; ".join(filter(None, said))
 
 
-def _monologue(sides: Mapping[Track, events.SideStatistics]) -> str:
+def _monologue(sides: Mapping[Track, events.SideStatistics], names: Mapping[Track, str]) -> str:
     track, longest = max(sides.items(), key=lambda each: each[1].longest_monologue_seconds)
-    return f"longest monologue: {track} {clock(longest.longest_monologue_seconds)} at {clock(longest.longest_monologue_start or 0.0)}"
+    began = clock(longest.longest_monologue_start or 0.0)
+    return f"longest monologue: {names[track]} {clock(longest.longest_monologue_seconds)} at {began}"
 
 
 def _known(value: float | None, unit: str, digits: int = 0) -> str:
     return "-" if value is None else f"{value:.{digits}f}{unit}"
 
 
-def sentence(event: events.Event, *, brief: bool = False) -> str | None:
+def sentence(event: events.Event, *, brief: bool = False, speakers: Mapping[Track, str] = _UNNAMED) -> str | None:
     """Return what happened in a call, without a full stop. None for words, and for events that this version does not know.
 
-    `brief` leaves out what only a reader of this one call needs: the arguments and the answer of a tool.
+    `brief` leaves out what only a reader of this one call needs: the arguments and the answer of a tool. `speakers`: as in `figured`.
     """
     match event:
         case events.CallStarted():
@@ -66,7 +70,7 @@ def sentence(event: events.Event, *, brief: bool = False) -> str | None:
             work = f"answered by the agent {isolated(event.agent)}, {who}" if event.agent else f"transcribed by {who}"
             return f"call {event.call_sid}: " + ", ".join(part for part in (numbers, work) if part)
         case events.Statistics():
-            return figured(event.figures)
+            return figured(event.figures, speakers)
         case events.CallEnded():
             return f"call ended: {isolated(event.reason)}, {clock(event.duration)}; {isolated(event.completeness.summary)}"
         case events.ConditionChanged():

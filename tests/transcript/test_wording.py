@@ -135,3 +135,5 @@ def test_figures_are_one_sentence(script: str, says: str) -> None:
     figures = said.conversation.counted(round(said.until * 1000))
     assert figured(figures) == says
     assert sentence(events.Statistics(call_sid=CALL, figures=figures)) == says
+    named = sentence(events.Statistics(call_sid=CALL, figures=figures), speakers={"inbound": "Ada", "outbound": "Maya (agent)"})
+    assert named == says.replace("inbound", "Ada").replace("outbound", "Maya (agent)")
