@@ -4,7 +4,7 @@ And what the hub says of one call. Knows pages and what goes wrong with them. Do
 """
 
 from collections.abc import AsyncGenerator, Mapping
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 from urllib.parse import quote, urlsplit
 
 import aiohttp
@@ -49,6 +49,8 @@ class _Page(msgspec.Struct, frozen=True):
     calls: list[msgspec.Raw]
     next: str | None
 
+
+T = TypeVar("T")
 
 _decoder = msgspec.json.Decoder(_Page)
 _calls = msgspec.json.Decoder(ListedCall)
@@ -95,13 +97,7 @@ async def described(url: str, token: str | None, call_sid: str) -> CallSummary:
     address = _address(url, token, f"/calls/{quote(call_sid, safe='')}")
     async with _session(address, token) as session:
         status, body = await _asked(session, address, {})
-    if status != 200:
-        said = reason(status, body)
-        raise Refused("refused", f"{address} does not let us in: {said}" if said.startswith("HTTP ") else said)
-    try:
-        return _summaries.decode(body)
-    except ValueError as error:
-        raise Refused("address", f"{address} is not a call of a hub: the server sends something else") from error
+    return _decoded(_summaries, status, body, f"{address} is not a call of a hub", address)
 
 
 def _address(url: str, token: str | None, path: str) -> str:
@@ -123,13 +119,18 @@ async def _page(session: aiohttp.ClientSession, address: str, asked: Mapping[str
     status, body = await _asked(session, address, asked)
     if status in {301, 302, 307, 308, 404, 405}:
         raise Refused("address", f"{address} is not a hub's list of calls: {reason(status, body)}")
+    return _decoded(_decoder, status, body, f"{address} is not a hub's list of calls", address)
+
+
+def _decoded(decoder: msgspec.json.Decoder[T], status: int, body: bytes, otherwise: str, address: str) -> T:
+    """Return what an answer says. `otherwise`: what is wrong if it is something else. Raises: Refused."""
     if status != 200:
         said = reason(status, body)
         raise Refused("refused", f"{address} does not let us in: {said}" if said.startswith("HTTP ") else said)
     try:
-        return _decoder.decode(body)
+        return decoder.decode(body)
     except ValueError as error:
-        raise Refused("address", f"{address} is not a hub's list of calls: the server sends something else") from error
+        raise Refused("address", f"{otherwise}: the server sends something else") from error
 
 
 async def _asked(session: aiohttp.ClientSession, address: str, asked: Mapping[str, str]) -> tuple[int, bytes]:

@@ -83,7 +83,7 @@ class Orders:
             return self._publish(order, "refused", refusal)
         asked = self._publish(order, "asked")
         self._under_way = order
-        self._log.info("%s: %s, order %s", order.action, order.by, order.id)
+        self._log.info("%s has given the order %s: %s", order.by, order.id, order.action)
         if order.action == "say":
             self._call.receive(Say(order.id, order.text, order.when == "now"))
         elif not self._tools.do(self._leave(order, target)):
